@@ -1,0 +1,38 @@
+/*
+ * encode.h - hex, base64 and base62 of public data and, where it says so, of
+ * secrets (constant time in the content).
+ * Floor: base. Depends on: base/buf, libsodium.
+ */
+#ifndef AG_BASE_ENCODE_H
+#define AG_BASE_ENCODE_H
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+
+struct secret;
+
+/* Lower-case hex; constant time. */
+AG_CHECK AG_NONNULL enum ag_err encode_hex(struct span in, struct buf *out);
+AG_CHECK AG_NONNULL enum ag_err decode_hex(struct span in, struct buf *out);
+
+/* RFC 4648 section 4 with padding; constant time. */
+AG_CHECK AG_NONNULL enum ag_err encode_base64(struct span in, struct buf *out);
+
+/* Strict: padding required, no blanks. Errors: AG_EINVAL, AG_ELIMIT. */
+AG_CHECK AG_NONNULL enum ag_err decode_base64_secret(struct span in,
+                                                     struct secret **ret);
+
+/* Crockford base32 in upper case, for texts that people copy by hand. */
+AG_CHECK AG_NONNULL enum ag_err encode_base32(struct span in, struct buf *out);
+AG_CHECK AG_NONNULL enum ag_err decode_base32(struct span in, struct buf *out);
+
+/* Exactly `digits` base62 characters (0-9A-Za-z), big-endian, of a number of
+ * `in.len` bytes that must fit; and back. Errors: AG_EINVAL. */
+AG_CHECK AG_NONNULL enum ag_err encode_base62(struct span in, size_t digits,
+                                              char *out);
+AG_CHECK AG_NONNULL enum ag_err decode_base62(struct span in, uint8_t *out,
+                                              size_t out_len);
+
+#endif

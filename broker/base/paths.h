@@ -1,0 +1,34 @@
+/*
+ * paths.h - where everything is, from one place: vault, sockets, the broker's
+ * program. System mode is another answer of this file and nothing else.
+ * Floor: base. Depends on: base/err.
+ *
+ * Read from the environment: AUTH_GUARD_HOME, AUTH_GUARD_SOCKET,
+ * AUTH_GUARD_ADDR, XDG_DATA_HOME, XDG_RUNTIME_DIR, XDG_CONFIG_HOME, HOME.
+ */
+#ifndef AG_BASE_PATHS_H
+#define AG_BASE_PATHS_H
+
+#include "base/attr.h"
+#include "base/err.h"
+
+enum {
+    PATH_BYTES = 1024,
+    SOCKET_PATH_BYTES = 104, /* sun_path less a margin */
+};
+
+struct paths {
+    char home[PATH_BYTES]; /* of the vault: $AUTH_GUARD_HOME */
+    char run[PATH_BYTES]; /* sockets: $XDG_RUNTIME_DIR/auth-guard or home/run */
+    char config
+        [PATH_BYTES]; /* settings.ini, profiles/: $XDG_CONFIG_HOME/auth-guard */
+    char data[PATH_BYTES]; /* schema/ as installed or in the source tree */
+    char admin_sock[PATH_BYTES];
+    char task_sock[PATH_BYTES];
+    char fd_sock[PATH_BYTES];
+};
+
+/* Errors: AG_EINVAL when HOME is missing or a path is too long or relative. */
+AG_CHECK AG_NONNULL enum ag_err paths_find(struct paths *ret);
+
+#endif

@@ -1,0 +1,38 @@
+# One test program per file. tests/<kind>/<room>/<module>_test.c links the room
+# it is named after; a comment line `// LINKS: a b` adds rooms, and
+# `// WRAP: f g` puts __wrap_f before calls of f (fault tests).
+find_library(CMOCKA cmocka)
+
+function(ag_check kind file)
+    file(RELATIVE_PATH rel "${CMAKE_SOURCE_DIR}/tests/${kind}" "${file}")
+    get_filename_component(room "${rel}" DIRECTORY)
+    get_filename_component(module "${rel}" NAME_WE)
+    set(target "${kind}_${room}_${module}")
+    add_executable(${target} EXCLUDE_FROM_ALL "${file}")
+    file(STRINGS "${file}" lines REGEX "^// (LINKS|WRAP): " LIMIT_COUNT 4)
+    set(links ag_${room})
+    foreach(line IN LISTS lines)
+        string(REGEX REPLACE "^// (LINKS|WRAP): " "" words "${line}")
+        separate_arguments(words)
+        if(line MATCHES "LINKS")
+            list(TRANSFORM words PREPEND "ag_")
+            list(PREPEND links ${words})
+        else()
+            list(TRANSFORM words PREPEND "-Wl,--wrap=")
+            target_link_options(${target} PRIVATE ${words})
+        endif()
+    endforeach()
+    target_link_libraries(${target} PRIVATE ${links})
+    target_include_directories(${target} PRIVATE "${CMAKE_SOURCE_DIR}/tests")
+    target_compile_definitions(${target} PRIVATE
+        AG_SOURCE_DIR="${CMAKE_SOURCE_DIR}" AG_BINARY_DIR="${CMAKE_BINARY_DIR}")
+    if(kind STREQUAL "fuzz")
+        target_link_options(${target} PRIVATE -fsanitize=fuzzer)
+    else()
+        target_link_libraries(${target} PRIVATE ${CMOCKA})
+        add_test(NAME ${kind}/${room}/${module} COMMAND ${target})
+        set_tests_properties(${kind}/${room}/${module} PROPERTIES
+            TIMEOUT 600 LABELS ${kind})
+    endif()
+    add_dependencies(checks ${target})
+endfunction()
