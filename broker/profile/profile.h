@@ -1,0 +1,273 @@
+/*
+ * profile.h - what is known about one tool or service, as data: its credential
+ * files, which of their fields are secret, how a file is handed to the tool,
+ * where a value goes in a request, how a login refreshes.
+ * Floor: profile. Depends on: base/err, base/span.
+ *
+ * One profile is one JSON file, schema/profiles/NAME.json, described by
+ * schema/profile.schema.json and decoded by profile/decode into these structs.
+ * They are read-only, live as long as the `struct profiles` they came from,
+ * and hold no secret. Adding a service is adding a profile, no code.
+ *
+ * Three small languages occur in the strings:
+ * - paths: `~` at the start is the home, `${VAR:-DEFAULT}` a variable (DEFAULT
+ *   may nest), `*` matches within one segment. See profile/expand.h.
+ * - fields: an RFC 6901 pointer into the decoded file, e.g.
+ *   `/tokens/access_token`; formats other than JSON have one too, see
+ *   profile/fields.h. In patterns a segment may hold `*` (any run), and a
+ *   segment `**` stands for any number of segments, none included.
+ * - texts with `{}`: the value goes there.
+ */
+#ifndef AG_PROFILE_PROFILE_H
+#define AG_PROFILE_PROFILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/span.h"
+
+enum {
+    PROFILE_NAME_MAX_BYTES = 64,
+    PROFILE_HASH_BYTES = 32,
+};
+
+/* How a file is read; also the syntax its field pointers address. */
+enum file_format {
+    FORMAT_OPAQUE, /* one value, the whole text less its last newline */
+    FORMAT_JSON,
+    FORMAT_YAML,   /* block mappings, lists, scalars: what tools write */
+    FORMAT_INI,    /* [section], key = value: /SECTION/KEY, or /KEY above */
+    FORMAT_TOML,   /* [table], key = "value": /TABLE/KEY */
+    FORMAT_ENV,    /* NAME=value, shell quotes: /NAME */
+    FORMAT_NETRC,  /* /HOST/login, /HOST/password */
+    FORMAT_PGPASS, /* host:port:db:user:password: /LINE/password */
+    FORMAT_URLS,   /* one URL per line: /LINE/user, /LINE/password */
+    FORMAT_PEM,    /* key material in PEM armour: one value, whole file */
+    FORMAT_SQLITE, /* a database: found by scan, never moved */
+};
+
+/* When and how the tool itself writes its file. */
+enum file_rewrite {
+    REWRITE_NEVER,
+    REWRITE_LOGIN,    /* only when the person logs in or out */
+    REWRITE_IN_PLACE, /* unattended (refresh): truncates and writes */
+    REWRITE_RENAME,   /* unattended (refresh): new file renamed over it */
+};
+
+enum lock_kind {
+    LOCK_KIND_FLOCK,     /* flock(2), exclusive, on a file that stays behind */
+    LOCK_KIND_DIRECTORY, /* mkdir(2) of a directory that is removed again */
+};
+
+/* Best first; a bit set holds 1u << grade. */
+enum profile_grade {
+    PROFILE_GRADE_PROXY,
+    PROFILE_GRADE_SIGN,
+    PROFILE_GRADE_FILE,
+    PROFILE_GRADE_ENV,
+};
+
+/* How the tool is told where the private copy of its file is. */
+enum deliver_by {
+    DELIVER_NONE, /* no way to relocate it, and a link would not do */
+    DELIVER_ENV,  /* a variable names the file or its directory */
+    DELIVER_LINK, /* a link at the original path */
+};
+
+enum deliver_points {
+    POINTS_FILE, /* the variable names the file itself */
+    POINTS_DIR,  /* it names the directory that holds it */
+};
+
+enum profile_origin {
+    ORIGIN_SHIPPED,
+    ORIGIN_USER, /* not to be used before the operator trusts its hash */
+};
+
+/* A list of strings; count 0 when absent. */
+struct strings {
+    const char *const *ptr;
+    size_t count;
+};
+
+/* A lock file or directory beside the credential file, by name. */
+struct profile_lock {
+    const char *name;
+    enum lock_kind kind;
+};
+
+struct profile_deliver {
+    enum deliver_by by;
+    enum deliver_points points;
+    const char *var; /* NULL unless by is DELIVER_ENV */
+};
+
+struct profile_file {
+    const char *path;      /* path pattern; NULL when only `names` are given */
+    struct strings names;  /* base names (`*` allowed) found in any tree */
+    struct strings except; /* base names that are not meant after all */
+    enum file_format format;
+    struct strings secrets; /* field patterns; none = every leaf that is long */
+    struct strings copies;  /* further base names of copies beside it */
+    const struct profile_lock *locks; /* taken in this order */
+    size_t lock_count;
+    enum file_rewrite rewrite;
+    bool scan_only; /* reported, never adopted */
+    struct profile_deliver deliver;
+};
+
+/* At grade env: a variable made from a field (NULL: the whole value). */
+struct profile_env {
+    const char *var;
+    const char *field;
+};
+
+/* What `run` changes in the command or environment of a task. */
+struct profile_run {
+    struct strings commands; /* base names of argv[0] that `args` are for */
+    struct strings args;     /* put right behind argv[0] */
+    struct strings unset;    /* variables that would win over the delivery */
+    const struct profile_env *env;
+    size_t env_count;
+};
+
+enum place_in {
+    PLACE_HEADER,
+    PLACE_QUERY,
+    PLACE_BASIC, /* password of basic authentication; `name` is the user */
+    PLACE_FIELD, /* a field of a JSON or form body: `name` is its pointer */
+};
+
+/* A header that goes along and comes from another field. */
+struct profile_with {
+    const char *name;
+    const char *field;
+};
+
+/* One place where a value may go: data for the proxy. */
+struct profile_place {
+    struct strings hosts; /* exact, or `*.` and a suffix; `:port` allowed */
+    struct strings paths; /* path patterns; none = every path */
+    const char *field;    /* NULL: the whole value */
+    enum place_in in;
+    const char *name;
+    const char *format; /* holds `{}` once, e.g. `Bearer {}` */
+    const struct profile_with *with;
+    size_t with_count;
+};
+
+enum expiry_kind {
+    EXPIRY_NONE,
+    EXPIRY_JWT,     /* the `exp` of the token in `field` */
+    EXPIRY_MS,      /* milliseconds since 1970 */
+    EXPIRY_SECONDS, /* seconds since 1970 */
+    EXPIRY_TIME,    /* RFC 3339 */
+};
+
+enum refresh_body {
+    REFRESH_BODY_JSON,
+    REFRESH_BODY_FORM,
+};
+
+/* From a member of the service's answer to a field of the stored value. */
+struct profile_replace {
+    const char *member;
+    const char *field;
+};
+
+/* A fixed member of the request. */
+struct profile_param {
+    const char *name;
+    const char *value;
+};
+
+struct profile_refresh {
+    const char *url; /* NULL: this login does not refresh */
+    enum refresh_body body;
+    const char *client_id;
+    const char *client_secret_field; /* where the value itself carries them */
+    const char *client_id_field;
+    const char *refresh_field;
+    const char *access_field;
+    enum expiry_kind expiry;
+    const char *expiry_field;
+    const char *stamp_field; /* set to the time of the refresh, RFC 3339 */
+    const struct profile_param *params;
+    size_t param_count;
+    const struct profile_replace *replaces;
+    size_t replace_count;
+    struct strings permanent; /* error codes after which only a login helps */
+};
+
+enum conflict_rule {
+    CONFLICT_RULE_LAST,   /* what comes in wins; the other is retained */
+    CONFLICT_RULE_NEWEST, /* the later time in `field` wins */
+};
+
+/* Two versions of one value meet: a write-back and a newer current one. */
+struct profile_conflict {
+    enum conflict_rule rule;
+    const char *field;    /* the time that tells (NEWEST) */
+    const char *identity; /* differs: not a refresh but another login */
+};
+
+enum shape_alphabet {
+    ALPHABET_ANY,
+    ALPHABET_ALNUM,
+    ALPHABET_HEX,
+    ALPHABET_BASE64,
+    ALPHABET_BASE64URL,
+    ALPHABET_JWT,
+};
+
+enum shape_checksum {
+    CHECKSUM_NONE,
+    CHECKSUM_CRC32_BASE62, /* GitHub: the last six characters */
+};
+
+/* What a value looks like: for placeholders, and to tell kinds apart. */
+struct profile_shape {
+    const char *field; /* NULL: the whole value */
+    const char *prefix;
+    uint64_t min_len; /* bytes, prefix and checksum included; 0 = unknown */
+    uint64_t max_len;
+    enum shape_alphabet alphabet;
+    enum shape_checksum checksum;
+};
+
+struct profile {
+    const char *name;
+    const char *title;
+    const char *kind;   /* of the secrets adopted: file, login, ssh-key, … */
+    const char *secret; /* default name, e.g. codex/default */
+    enum profile_grade min_grade; /* worst grade allowed by default */
+    unsigned grades;              /* bit set of grades this profile knows */
+    bool single_holder; /* refreshes by itself: one task holds it at a time */
+    const struct profile_file *files;
+    size_t file_count;
+    struct profile_run run;
+    const struct profile_place *places;
+    size_t place_count;
+    struct profile_refresh refresh;
+    struct profile_conflict conflict;
+    const struct profile_shape *shapes;
+    size_t shape_count;
+    enum profile_origin origin;
+    const char *source;               /* path of the JSON file */
+    uint8_t hash[PROFILE_HASH_BYTES]; /* BLAKE2b-256 of its bytes */
+};
+
+/* "json", "rename", "file", …: the words of the schema. Static. */
+AG_CHECK const char *file_format_word(enum file_format format);
+AG_CHECK const char *file_rewrite_word(enum file_rewrite rewrite);
+AG_CHECK const char *profile_grade_word(enum profile_grade grade);
+
+/* Errors: AG_EINVAL, not one of the words. */
+AG_CHECK AG_NONNULL enum ag_err file_format_parse(const char *word,
+                                                  enum file_format *ret);
+AG_CHECK AG_NONNULL enum ag_err profile_grade_parse(const char *word,
+                                                    enum profile_grade *ret);
+
+#endif
