@@ -1,0 +1,23 @@
+/*
+ * call.h - one request as the use cases see it: who asks, with which token.
+ * Floor: core. Depends on: caller/class.
+ */
+#ifndef AG_CORE_CALL_H
+#define AG_CORE_CALL_H
+
+#include <stdint.h>
+
+#include "caller/class.h"
+
+struct peer;       /* caller/peer.h: facts of the connection */
+struct live_token; /* core/tokens.h: a token that was checked */
+
+struct call {
+    enum caller_class who;
+    const struct peer *peer;        /* never NULL */
+    const struct live_token *token; /* NULL when none was shown */
+    int64_t task_id; /* the task whose tree or token it is, or 0 */
+    int64_t now_ms;
+};
+
+#endif

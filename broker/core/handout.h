@@ -1,0 +1,79 @@
+/*
+ * handout.h - what fd.sock does: tickets are redeemed, values go out as
+ * descriptors' content, files come in, a task lives as long as its line.
+ * Floor: core. Depends on: core/tickets, core/tasks, core/moves.
+ *
+ * Every function here may block (it waits for the writer) and is called from
+ * handover's threads.
+ */
+#ifndef AG_CORE_HANDOUT_H
+#define AG_CORE_HANDOUT_H
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "core/core.h"
+#include "privsep/filter.h"
+
+struct peer;
+struct secret;
+
+/*
+ * The line of a task. `ended` is called at most once, from any thread, when
+ * the task ends for another reason than its own; it must not block and must
+ * not call back into core. reason: "expired", "revoked", "locked", "filter",
+ * "broker". The listener is kept until handout_finish() or handout_lost().
+ */
+struct life_listener {
+    void (*ended)(void *arg, const char *reason);
+    void *arg;
+};
+AG_CHECK AG_NONNULL enum ag_err
+handout_attach(struct core *core, struct peer *peer, const char *ticket,
+               const struct life_listener *line, int64_t *ret_task_id);
+
+/* A value for `deliver`: durable on the record before it returns. */
+AG_CHECK AG_NONNULL enum ag_err handout_value(struct core *core,
+                                              struct peer *peer,
+                                              const char *ticket,
+                                              struct secret **ret);
+
+/* What came in by `take`: adopt's content, a check of an open move, or a
+ * write-back. Durable and in the redaction set before it returns. */
+struct take_result {
+    int64_t version;
+    bool changed; /* false: the same bytes as before (for a check: they differ
+                     from the sealed ones when true) */
+};
+AG_CHECK AG_NONNULL enum ag_err
+handout_take(struct core *core, struct peer *peer, const char *ticket,
+             const struct secret *content, struct take_result *ret);
+
+/* A stream's terms: audience and the task its hits are put to (0: none). */
+struct stream_terms {
+    enum filter_audience audience;
+    int64_t task_id;
+    char marker[64];
+};
+AG_CHECK AG_NONNULL enum ag_err handout_stream(struct core *core,
+                                               struct peer *peer,
+                                               const char *ticket,
+                                               struct stream_terms *ret);
+
+/* Hits of an ended stream, for the record: counts is {"NAME": n, …}. */
+AG_NONNULL void handout_stream_ended(struct core *core, int64_t task_id,
+                                     const json_t *counts);
+
+/* The supervisor says the command ended; or its line broke. Both end the task
+ * durably. *ret of finish: {task, hits, exposed: […]}. */
+AG_CHECK AG_NONNULL enum ag_err
+handout_finish(struct core *core, int64_t task_id, int exit_code, json_t **ret);
+AG_NONNULL void handout_lost(struct core *core, int64_t task_id);
+
+/* POST /v1/streams: tickets for `auth-guard redact`. *ret: {streams: […]}. */
+AG_CHECK AG_NONNULL enum ag_err handout_streams(struct core *core,
+                                                const struct call *call,
+                                                size_t count, json_t **ret);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * tasks.h - a task's life: started with grants, bound to a process tree, given
+ * values, ended for good.
+ * Floor: core. Depends on: store/tasks, core/tokens, core/tickets, profile.
+ */
+#ifndef AG_CORE_TASKS_H
+#define AG_CORE_TASKS_H
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "core/core.h"
+
+enum {
+    TASK_PROFILES_MAX_COUNT = 16,
+    TASK_DELIVERIES_MAX_COUNT = 64, /* env and files of one run */
+    TASK_STREAMS_MAX_COUNT = 4,     /* stdout, stderr, a PTY, a log */
+    TASK_GRANTS_MAX_COUNT = 64,
+};
+
+struct task_grant_request {
+    const char *secret;
+    const char *verb;
+    const char *field; /* or NULL */
+    int64_t uses;      /* -1: unlimited */
+};
+
+struct task_env_request {
+    const char *var;
+    const char *ref; /* ag://NAME#POINTER */
+};
+
+struct task_file_request {
+    const char *path;
+    const char *ref;
+};
+
+/* POST /v1/tasks. Texts may be NULL; arrays are borrowed. */
+struct task_request {
+    const char *name;
+    const char *purpose;
+    const char *repository;
+    int64_t ttl_ms;              /* 0: the setting's */
+    const char *const *profiles; /* "codex", or "codex=codex/work" */
+    size_t profile_count;
+    const struct task_grant_request *grants;
+    size_t grant_count;
+    const struct task_env_request *env;
+    size_t env_count;
+    const struct task_file_request *files;
+    size_t file_count;
+    size_t stream_count;
+};
+
+/*
+ * *ret: {id, token, accessor, expires_at, life, streams: [ticket…],
+ * deliveries: [{kind, ticket, take?, var?, path?, profile?, …}], args: […],
+ * spill_key}. The caller's process becomes the root of the task's tree.
+ * Errors: AG_ENOTFOUND, AG_EGRADE, AG_EHELD (names the holder), AG_EINVAL.
+ * Writer.
+ */
+AG_CHECK AG_NONNULL enum ag_err task_start(struct core *core, struct db_tx *tx,
+                                           const struct call *call,
+                                           const struct task_request *request,
+                                           json_t **ret);
+
+AG_CHECK AG_NONNULL enum ag_err
+tasks_list(struct core *core, const struct call *call, json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err task_show(struct core *core,
+                                          const struct call *call,
+                                          const char *id, json_t **ret);
+
+/* DELETE /v1/tasks/{id}: tokens and leases revoked, the supervisor told to
+ * kill. Writer. */
+AG_CHECK AG_NONNULL enum ag_err task_end(struct core *core, struct db_tx *tx,
+                                         const struct call *call,
+                                         const char *id);
+
+#endif

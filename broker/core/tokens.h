@@ -1,0 +1,93 @@
+/*
+ * tokens.h - tokens as their holders and the operator use them. The table of
+ * live tokens is in memory, rebuilt from the database at unlock.
+ * Floor: core. Depends on: crypt/token, store/tokens, policy/grant.
+ */
+#ifndef AG_CORE_TOKENS_H
+#define AG_CORE_TOKENS_H
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "core/core.h"
+#include "core/tasks.h"
+
+struct token_request {
+    const char
+        *task; /* the operator's choice; NULL: child of the token shown */
+    const struct task_grant_request *grants; /* none: the parent's */
+    size_t grant_count;
+    int64_t ttl_ms;     /* 0: what the parent has left */
+    int64_t max_ttl_ms; /* 0: as ttl */
+    int64_t uses;       /* 0: unlimited */
+    bool unbound;       /* usable from any process: operator only */
+};
+
+/* POST /v1/tokens. *ret: {token, accessor, expires_at, renew_until,
+ * generation}. Errors: AG_EWIDER, AG_ENOTFOUND, AG_EDENIED. Writer. */
+AG_CHECK AG_NONNULL enum ag_err
+token_create(struct core *core, struct db_tx *tx, const struct call *call,
+             const struct token_request *request, json_t **ret);
+
+/* GET /v1/tokens/self and POST /v1/tokens/lookup {accessor}. */
+AG_CHECK AG_NONNULL enum ag_err
+token_self(struct core *core, const struct call *call, json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err token_lookup(struct core *core,
+                                             const struct call *call,
+                                             const char *accessor,
+                                             json_t **ret);
+AG_CHECK enum ag_err tokens_list(struct core *core, const struct call *call,
+                                 const char *task, json_t **ret);
+
+/* POST /v1/tokens/self/renew: up to the hard maximum. Writer. */
+AG_CHECK AG_NONNULL enum ag_err token_renew(struct core *core, struct db_tx *tx,
+                                            const struct call *call,
+                                            int64_t ttl_ms, json_t **ret);
+
+/*
+ * POST /v1/tokens/revoke and DELETE /v1/tokens/self: one of these is set, the
+ * rest NULL. Children go with their parent. `prefix` is a secret's name or
+ * pattern: every token with a grant under it. *ret: {revoked: n}. Writer.
+ */
+struct revoke_request {
+    const char *accessor;
+    const char *token;
+    const char *task;
+    const char *prefix;
+    bool self;
+};
+AG_CHECK AG_NONNULL enum ag_err
+token_revoke(struct core *core, struct db_tx *tx, const struct call *call,
+             const struct revoke_request *request, json_t **ret);
+
+/* Leases: GET /v1/leases?task=, DELETE /v1/leases/{id} (Writer). */
+AG_CHECK enum ag_err leases_list(struct core *core, const struct call *call,
+                                 const char *task, json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err lease_revoke(struct core *core,
+                                             struct db_tx *tx,
+                                             const struct call *call,
+                                             const char *id);
+
+/* Wraps: single use; a second unwrap is an alarm on the record. Writer.
+ * wrap: `ref` or `value` is set. *ret: {token, expires_at}. */
+AG_CHECK enum ag_err wrap_make(struct core *core, struct db_tx *tx,
+                               const struct call *call, const char *ref,
+                               const struct secret *value, int64_t ttl_ms,
+                               json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err wrap_open(struct core *core, struct db_tx *tx,
+                                          const struct call *call,
+                                          const char *token,
+                                          struct secret **ret);
+
+/* Role tokens of services: kind rotator, runner, auditor or backup. Writer. */
+AG_CHECK AG_NONNULL enum ag_err role_create(struct core *core, struct db_tx *tx,
+                                            const struct call *call,
+                                            const char *name, const char *kind,
+                                            int64_t ttl_ms, json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err role_remove(struct core *core, struct db_tx *tx,
+                                            const struct call *call,
+                                            const char *name);
+AG_CHECK AG_NONNULL enum ag_err roles_list(struct core *core, json_t **ret);
+
+#endif
