@@ -25,8 +25,8 @@ struct db_tx;
 struct filter;
 struct paths;
 struct profiles;
+struct proc_source;
 struct span;
-struct witness;
 
 enum vault_state {
     VAULT_ABSENT, /* no vault.db yet: init makes one */
@@ -54,7 +54,7 @@ struct core_settings {
 struct core_parts {
     const struct paths *paths;
     struct filter *filter;
-    struct witness *witness;
+    const struct proc_source *source; /* privsep/witness */
     struct profiles *profiles;
 };
 AG_CHECK AG_NONNULL enum ag_err core_new(const struct core_parts *parts,

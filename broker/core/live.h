@@ -1,0 +1,109 @@
+/*
+ * live.h - the table of live tokens in memory, so that checking one asks no
+ * database. Filled at unlock, changed by the writer after its commit.
+ * Floor: core. Depends on: policy/grant, pthread.
+ */
+#ifndef AG_CORE_LIVE_H
+#define AG_CORE_LIVE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "crypt/token.h"
+#include "policy/grant.h"
+
+struct live_tokens;
+
+enum role_kind {
+    ROLE_NONE, /* a task's token */
+    ROLE_ROTATOR,
+    ROLE_RUNNER,
+    ROLE_AUDITOR,
+    ROLE_BACKUP,
+};
+
+/* Grants of one token; children that have the same share it. */
+struct grant_set {
+    atomic_int refs;
+    size_t count;
+    int64_t ids[GRANTS_MAX_COUNT]; /* rows of the store */
+    struct grant grants[];
+};
+
+/* Fields but the atomic ones never change while the token is in the table; a
+ * renewal or revocation replaces `expires_ms` and `revoked`. */
+struct live_token {
+    uint8_t hash[TOKEN_HASH_BYTES];
+    int64_t id;
+    int64_t parent_id; /* 0: none */
+    int64_t task_id;   /* 0: a role's */
+    char accessor[TOKEN_TEXT_BYTES];
+    enum role_kind role;
+    bool unbound;
+    int64_t max_ms; /* hard maximum, wall clock */
+    atomic_int_fast64_t expires_ms;
+    atomic_int_fast64_t uses_left; /* GRANT_USES_UNLIMITED, or what is left */
+    atomic_uint generation;
+    atomic_bool revoked;
+    struct grant_set *grants;
+    /* The one version this token read last, whose delivery is on record: a
+     * task mostly reads one thing again and again. */
+    atomic_int_fast64_t delivered_version_id;
+    atomic_int refs;              /* the table's and the borrowers' */
+    struct live_token *task_next; /* the table's: tokens of the same task */
+    struct live_token **task_link;
+};
+
+AG_CHECK AG_NONNULL enum ag_err live_new(struct live_tokens **ret);
+void live_free(struct live_tokens *table);
+AG_DEFINE_CLEANUP(live_tokens, live_free)
+
+/*
+ * Puts a copy of `token` in. The table takes over the caller's reference on
+ * token->grants, also on error. Errors: AG_ENOMEM; AG_EEXISTS.
+ */
+AG_CHECK AG_NONNULL enum ag_err live_add(struct live_tokens *table,
+                                         const struct live_token *token);
+
+/* Borrowed until live_release(); NULL when not there. */
+AG_NONNULL struct live_token *live_find(struct live_tokens *table,
+                                        const uint8_t hash[TOKEN_HASH_BYTES]);
+AG_NONNULL struct live_token *live_find_accessor(struct live_tokens *table,
+                                                 const char *accessor);
+void live_release(struct live_token *token);
+AG_DEFINE_CLEANUP(live_token, live_release)
+
+/*
+ * Marks the tokens `ids` of one task (0: role tokens) revoked. They stay in the table, so that showing one
+ * says "revoked" and not "unknown", until live_sweep() drops those whose hard
+ * maximum is past.
+ */
+AG_NONNULL void live_revoke(struct live_tokens *table, int64_t task_id,
+                            const int64_t *ids, size_t count);
+AG_NONNULL void live_revoke_task(struct live_tokens *table, int64_t task_id);
+AG_NONNULL void live_sweep(struct live_tokens *table, int64_t now_ms);
+AG_NONNULL void live_clear(struct live_tokens *table);
+
+/* The token `id` of a task and all below it; at most cap ids. */
+AG_NONNULL size_t live_descendants(struct live_tokens *table, int64_t task_id,
+                                   int64_t id, int64_t *ids, size_t cap);
+
+/* Calls visit for every token, under the table's read lock. */
+AG_NONNULL void
+live_each(struct live_tokens *table,
+          void (*visit)(void *arg, const struct live_token *token), void *arg);
+
+AG_NONNULL size_t live_count(struct live_tokens *table);
+
+/* A set of `count` grants, with one reference. */
+AG_CHECK enum ag_err grant_set_new(const struct grant *grants,
+                                   const int64_t *ids, size_t count,
+                                   struct grant_set **ret);
+AG_NONNULL struct grant_set *grant_set_share(struct grant_set *set);
+void grant_set_release(struct grant_set *set);
+AG_DEFINE_CLEANUP(grant_set, grant_set_release)
+
+#endif
