@@ -24,12 +24,22 @@ AG_CHECK AG_NONNULL enum ag_err encode_base64(struct span in, struct buf *out);
 AG_CHECK AG_NONNULL enum ag_err decode_base64_secret(struct span in,
                                                      struct secret **ret);
 
-/* Crockford base32 in upper case, for texts that people copy by hand. */
-AG_CHECK AG_NONNULL enum ag_err encode_base32(struct span in, struct buf *out);
-AG_CHECK AG_NONNULL enum ag_err decode_base32(struct span in, struct buf *out);
+/*
+ * Crockford base32 (upper case, no padding), for secrets that people copy by
+ * hand. Decoding takes either case, O for 0, I and L for 1, and nothing else;
+ * bits left over must be zero. Errors: AG_EINVAL with a sentence, AG_ELIMIT,
+ * those of secret_new().
+ */
+AG_CHECK AG_NONNULL enum ag_err encode_base32_secret(struct span in,
+                                                     struct secret **ret);
+AG_CHECK AG_NONNULL enum ag_err decode_base32_secret(struct span in,
+                                                     struct secret **ret);
 
-/* Exactly `digits` base62 characters (0-9A-Za-z), big-endian, of a number of
- * `in.len` bytes that must fit; and back. Errors: AG_EINVAL. */
+/*
+ * Exactly `digits` base62 characters (0-9A-Za-z), big-endian, of a number of
+ * `in.len` bytes (at most 64) that must fit; and back into out_len bytes.
+ * Constant time in the content; no NUL is added. Errors: AG_EINVAL.
+ */
 AG_CHECK AG_NONNULL enum ag_err encode_base62(struct span in, size_t digits,
                                               char *out);
 AG_CHECK AG_NONNULL enum ag_err decode_base62(struct span in, uint8_t *out,

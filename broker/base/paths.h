@@ -19,13 +19,18 @@ enum {
 
 struct paths {
     char home[PATH_BYTES]; /* of the vault: $AUTH_GUARD_HOME */
-    char run[PATH_BYTES]; /* sockets: $XDG_RUNTIME_DIR/auth-guard or home/run */
+    char run[PATH_BYTES];  /* sockets: $XDG_RUNTIME_DIR/auth-guard; home/run
+                             when that is not set or AUTH_GUARD_HOME is */
     char config
         [PATH_BYTES]; /* settings.ini, profiles/: $XDG_CONFIG_HOME/auth-guard */
-    char data[PATH_BYTES]; /* schema/ as installed or in the source tree */
-    char admin_sock[PATH_BYTES];
-    char task_sock[PATH_BYTES];
-    char fd_sock[PATH_BYTES];
+    char data[PATH_BYTES]; /* the content of schema/ (*.sql, profiles/, …), as
+                              installed or in the source tree */
+    char admin_sock[SOCKET_PATH_BYTES];
+    char task_sock[SOCKET_PATH_BYTES];
+    char fd_sock[SOCKET_PATH_BYTES];
+    char api_sock[SOCKET_PATH_BYTES]; /* where a client asks: $AUTH_GUARD_SOCKET
+                                         or admin_sock */
+    char addr[64]; /* $AUTH_GUARD_ADDR, 127.0.0.1:PORT; "" when not set */
 };
 
 /* Errors: AG_EINVAL when HOME is missing or a path is too long or relative. */

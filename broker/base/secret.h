@@ -30,11 +30,14 @@ enum secret_backing {
 
 /*
  * Opens the process's arena of `bytes` (a multiple of the page size). Call
- * once, before any other thread; a second call is AG_EINVAL.
+ * once, before any other thread; a second call is AG_EINVAL. A forked child
+ * starts without an arena (the block is not mapped there) and may open its own;
+ * secrets of the parent must not be touched in it.
  * Errors: AG_EMEMLOCK with a sentence that names the limit and the fix.
  */
 AG_CHECK enum ag_err secret_arena_open(size_t bytes);
 enum secret_backing secret_arena_backing(void);
+size_t secret_arena_size_bytes(void);
 
 /* Wipes and unmaps; every secret must have been freed. For tests. */
 void secret_arena_close(void);
@@ -45,7 +48,8 @@ size_t secret_arena_used_bytes(void);
 /*
  * A zeroed secret of `len` bytes (0 is allowed).
  * Ownership: the caller's, freed with secret_free().
- * Errors: AG_ELIMIT (len > SECRET_MAX_BYTES), AG_EMEMLOCK (arena full).
+ * Errors: AG_ELIMIT (len > SECRET_MAX_BYTES), AG_EMEMLOCK (arena full or not
+ *         open; with a sentence), AG_ENOMEM.
  * Threads: safe.
  */
 AG_CHECK AG_NONNULL enum ag_err secret_new(size_t len, struct secret **ret);
@@ -61,7 +65,8 @@ AG_NONNULL struct span secret_view(const struct secret *s);
 AG_NONNULL uint8_t *secret_bytes(struct secret *s);
 AG_NONNULL size_t secret_len(const struct secret *s);
 
-/* Makes it shorter, wiping what is cut off. `len` must not exceed its length. */
+/* Makes it shorter, wiping what is cut off; the memory is given back only by
+ * secret_free(). `len` must not exceed its length. */
 AG_NONNULL void secret_shrink(struct secret *s, size_t len);
 
 /* Constant time in the content; the lengths may show. */
