@@ -17,14 +17,6 @@
 
 struct live_tokens;
 
-enum role_kind {
-    ROLE_NONE, /* a task's token */
-    ROLE_ROTATOR,
-    ROLE_RUNNER,
-    ROLE_AUDITOR,
-    ROLE_BACKUP,
-};
-
 /* Grants of one token; children that have the same share it. */
 struct grant_set {
     atomic_int refs;
@@ -41,7 +33,7 @@ struct live_token {
     int64_t parent_id; /* 0: none */
     int64_t task_id;   /* 0: a role's */
     char accessor[TOKEN_TEXT_BYTES];
-    enum role_kind role;
+    int role; /* enum role_kind, or 0 for a task's token */
     bool unbound;
     int64_t max_ms; /* hard maximum, wall clock */
     atomic_int_fast64_t expires_ms;

@@ -26,7 +26,7 @@ struct put_request {
 
 /* *ret: {name, version, warnings: […]}. Errors: AG_EINVAL, AG_ECONFLICT,
  * AG_ELIMIT. Writer. */
-AG_CHECK AG_NONNULL enum ag_err secrets_put(struct core *core, struct db_tx *tx,
+AG_CHECK AG_NONNULL enum ag_err core_secret_put(struct core *core, struct db_tx *tx,
                                             const struct call *call,
                                             const struct put_request *request,
                                             json_t **ret);
@@ -39,11 +39,11 @@ struct patch_request {
     const char *description;
 };
 AG_CHECK AG_NONNULL enum ag_err
-secrets_patch(struct core *core, struct db_tx *tx, const struct call *call,
+core_secret_patch(struct core *core, struct db_tx *tx, const struct call *call,
               const struct patch_request *request);
 
 /* DELETE: removes the secret with all versions; the audit row stays. Writer. */
-AG_CHECK AG_NONNULL enum ag_err secrets_remove(struct core *core,
+AG_CHECK AG_NONNULL enum ag_err core_secret_remove(struct core *core,
                                                struct db_tx *tx,
                                                const struct call *call,
                                                const char *name);
@@ -52,9 +52,9 @@ AG_CHECK AG_NONNULL enum ag_err secrets_remove(struct core *core,
  * GET /v1/secrets/{name}/value: for the operator with fresh proof, or a task
  * with a `read` grant. `field` may be NULL; version 0 is the current one.
  *
- * secrets_get_quick() answers when the delivery is on record already (the use
+ * core_secret_get_quick() answers when the delivery is on record already (the use
  * is journalled before it returns) and else gives AG_EBUSY with *ret untouched:
- * then secrets_get() must be run as a writer job, which records it durably.
+ * then core_secret_get() must be run as a writer job, which records it durably.
  * Ownership: the caller frees *ret.
  */
 struct get_request {
@@ -63,10 +63,10 @@ struct get_request {
     int64_t version;
 };
 AG_CHECK AG_NONNULL enum ag_err
-secrets_get_quick(struct core *core, const struct call *call,
+core_secret_get_quick(struct core *core, const struct call *call,
                   const struct get_request *request, int64_t *ret_version,
                   struct secret **ret);
-AG_CHECK AG_NONNULL enum ag_err secrets_get(struct core *core, struct db_tx *tx,
+AG_CHECK AG_NONNULL enum ag_err core_secret_get(struct core *core, struct db_tx *tx,
                                             const struct call *call,
                                             const struct get_request *request,
                                             int64_t *ret_version,
@@ -74,22 +74,22 @@ AG_CHECK AG_NONNULL enum ag_err secrets_get(struct core *core, struct db_tx *tx,
 
 /* GET /v1/secrets, /v1/secrets/{name}, /v1/secrets/{name}/versions: metadata
  * only. A task sees the names its grants cover. prefix may be NULL. */
-AG_CHECK enum ag_err secrets_list(struct core *core, const struct call *call,
+AG_CHECK enum ag_err core_secret_list(struct core *core, const struct call *call,
                                   const char *prefix, json_t **ret);
-AG_CHECK AG_NONNULL enum ag_err secrets_show(struct core *core,
+AG_CHECK AG_NONNULL enum ag_err core_secret_show(struct core *core,
                                              const struct call *call,
                                              const char *name, json_t **ret);
-AG_CHECK AG_NONNULL enum ag_err secrets_versions(struct core *core,
+AG_CHECK AG_NONNULL enum ag_err core_secret_versions(struct core *core,
                                                  const struct call *call,
                                                  const char *name,
                                                  json_t **ret);
 
 /* POST …/versions {rollback: N} or {destroy: N}. Writer. */
 AG_CHECK AG_NONNULL enum ag_err
-secrets_rollback(struct core *core, struct db_tx *tx, const struct call *call,
+core_secret_rollback(struct core *core, struct db_tx *tx, const struct call *call,
                  const char *name, int64_t version);
 AG_CHECK AG_NONNULL enum ag_err
-secrets_destroy(struct core *core, struct db_tx *tx, const struct call *call,
+core_secret_destroy(struct core *core, struct db_tx *tx, const struct call *call,
                 const char *name, int64_t version);
 
 #endif

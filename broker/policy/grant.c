@@ -4,47 +4,23 @@
 
 #include "base/span.h"
 
-static const struct {
-    enum verb verb;
-    const char *name;
-} VERBS[] = {
-    {VERB_PROXY, "proxy"}, {VERB_SIGN, "sign"}, {VERB_FILE, "file"},
-    {VERB_ENV, "env"},     {VERB_READ, "read"},
-};
-
-const char *
-verb_name(enum verb verb)
-{
-    for (size_t i = 0; i < AG_COUNT(VERBS); i++) {
-        if (VERBS[i].verb == verb) {
-            return VERBS[i].name;
-        }
-    }
-    return "unknown";
-}
-
-enum ag_err
-verb_parse(const char *text, enum verb *ret)
-{
-    for (size_t i = 0; i < AG_COUNT(VERBS); i++) {
-        if (strcmp(VERBS[i].name, text) == 0) {
-            *ret = VERBS[i].verb;
-            return AG_OK;
-        }
-    }
-    return err_why(AG_EINVAL,
-                   "'%.32s' is no verb; use proxy, sign, file, env or read",
-                   text);
-}
-
 bool
-verb_allowed(enum verb verb, enum verb worst)
+verb_allowed(enum verb verb, enum grade worst)
 {
-    /* `read` shows a value to the task just as `env` does. */
-    enum verb reach = verb == VERB_READ ? VERB_ENV : verb;
-    enum verb limit = worst == VERB_READ ? VERB_ENV : worst;
-
-    return reach <= limit;
+    switch (verb) {
+    case VERB_PROXY:
+        return true;
+    case VERB_SIGN:
+        return worst >= GRADE_SIGN;
+    case VERB_FILE:
+        return worst >= GRADE_FILE;
+    case VERB_ENV:
+    case VERB_READ:
+        return worst >= GRADE_ENV;
+    case VERB_REVEAL:
+        return false;
+    }
+    return false;
 }
 
 bool
@@ -119,7 +95,7 @@ grants_narrow(const struct grant *parent, size_t parent_count,
         if (!grant_covered(parent, parent_count, &child[i])) {
             return err_why(
                 AG_EWIDER, "%s on %s%s%s is more than the parent token has",
-                verb_name(child[i].verb), child[i].secret,
+                verb_text(child[i].verb), child[i].secret,
                 child[i].field[0] != '\0' ? "#" : "", child[i].field);
         }
     }

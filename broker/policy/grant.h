@@ -1,7 +1,7 @@
 /*
  * grant.h - what a task may do with which secret, and whether one grant covers
  * another: pure data, no clock, no database.
- * Floor: policy. Depends on: base/err, base/parse.
+ * Floor: policy. Depends on: store/words, base/parse.
  */
 #ifndef AG_POLICY_GRANT_H
 #define AG_POLICY_GRANT_H
@@ -13,16 +13,7 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "base/span.h"
-
-/* How far a value travels, best first: DESIGN's delivery grades, and `read`
- * (the value in an answer), which is as far as env. Stored as these numbers. */
-enum verb {
-    VERB_PROXY = 1, /* never leaves the broker */
-    VERB_SIGN = 2,  /* the broker computes with it */
-    VERB_FILE = 3,  /* a private file that vanishes */
-    VERB_ENV = 4,   /* an environment variable of the task */
-    VERB_READ = 5,  /* the value itself, in an answer */
-};
+#include "store/words.h"
 
 enum {
     GRANTS_MAX_COUNT = 64, /* of one token: a task names a handful */
@@ -37,11 +28,9 @@ struct grant {
     int64_t uses; /* in all, or GRANT_USES_UNLIMITED */
 };
 
-const char *verb_name(enum verb verb);
-AG_CHECK AG_NONNULL enum ag_err verb_parse(const char *text, enum verb *ret);
-
-/* Whether `worst`, the worst grade a secret allows, lets `verb` happen. */
-bool verb_allowed(enum verb verb, enum verb worst);
+/* Whether `worst`, the worst grade a secret allows, lets `verb` happen; reading
+ * a value goes as far as an environment variable does. */
+bool verb_allowed(enum verb verb, enum grade worst);
 
 /* Whether a pattern of a grant covers a name (or a narrower pattern). */
 AG_NONNULL bool pattern_covers(const char *pattern, const char *narrower);
