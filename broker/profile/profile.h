@@ -61,7 +61,7 @@ enum lock_kind {
     LOCK_KIND_DIRECTORY, /* mkdir(2) of a directory that is removed again */
 };
 
-/* Best first; a bit set holds 1u << grade. */
+/* Best first. */
 enum profile_grade {
     PROFILE_GRADE_PROXY,
     PROFILE_GRADE_SIGN,
@@ -86,17 +86,23 @@ enum profile_origin {
     ORIGIN_USER, /* not to be used before the operator trusts its hash */
 };
 
-/* A list of strings; count 0 when absent. */
-struct strings {
-    const char *const *ptr;
-    size_t count;
-};
+/* Lists: count 0 when absent. Decoded by table (wire/msg), so each has the
+ * layout of struct msg_list. */
+#define PROFILE_LIST(tag, element)                                             \
+    struct tag {                                                               \
+        element *items;                                                        \
+        size_t count;                                                          \
+    }
+
+PROFILE_LIST(strings, const char *const);
 
 /* A lock file or directory beside the credential file, by name. */
 struct profile_lock {
     const char *name;
     enum lock_kind kind;
 };
+
+PROFILE_LIST(profile_locks, const struct profile_lock);
 
 struct profile_deliver {
     enum deliver_by by;
@@ -111,12 +117,13 @@ struct profile_file {
     enum file_format format;
     struct strings secrets; /* field patterns; none = every leaf that is long */
     struct strings copies;  /* further base names of copies beside it */
-    const struct profile_lock *locks; /* taken in this order */
-    size_t lock_count;
+    struct profile_locks locks; /* taken in this order */
     enum file_rewrite rewrite;
-    bool scan_only; /* reported, never adopted */
-    struct profile_deliver deliver;
+    bool scan_only;                        /* reported, never adopted */
+    const struct profile_deliver *deliver; /* never NULL */
 };
+
+PROFILE_LIST(profile_files, struct profile_file);
 
 /* At grade env: a variable made from a field (NULL: the whole value). */
 struct profile_env {
@@ -124,13 +131,14 @@ struct profile_env {
     const char *field;
 };
 
+PROFILE_LIST(profile_envs, const struct profile_env);
+
 /* What `run` changes in the command or environment of a task. */
 struct profile_run {
     struct strings commands; /* base names of argv[0] that `args` are for */
     struct strings args;     /* put right behind argv[0] */
     struct strings unset;    /* variables that would win over the delivery */
-    const struct profile_env *env;
-    size_t env_count;
+    struct profile_envs env;
 };
 
 enum place_in {
@@ -146,6 +154,8 @@ struct profile_with {
     const char *field;
 };
 
+PROFILE_LIST(profile_withs, const struct profile_with);
+
 /* One place where a value may go: data for the proxy. */
 struct profile_place {
     struct strings hosts; /* exact, or `*.` and a suffix; `:port` allowed */
@@ -154,9 +164,10 @@ struct profile_place {
     enum place_in in;
     const char *name;
     const char *format; /* holds `{}` once, e.g. `Bearer {}` */
-    const struct profile_with *with;
-    size_t with_count;
+    struct profile_withs with;
 };
+
+PROFILE_LIST(profile_places, const struct profile_place);
 
 enum expiry_kind {
     EXPIRY_NONE,
@@ -177,14 +188,18 @@ struct profile_replace {
     const char *field;
 };
 
+PROFILE_LIST(profile_replaces, const struct profile_replace);
+
 /* A fixed member of the request. */
 struct profile_param {
     const char *name;
     const char *value;
 };
 
+PROFILE_LIST(profile_params, const struct profile_param);
+
 struct profile_refresh {
-    const char *url; /* NULL: this login does not refresh */
+    const char *url;
     enum refresh_body body;
     const char *client_id;
     const char *client_secret_field; /* where the value itself carries them */
@@ -194,10 +209,8 @@ struct profile_refresh {
     enum expiry_kind expiry;
     const char *expiry_field;
     const char *stamp_field; /* set to the time of the refresh, RFC 3339 */
-    const struct profile_param *params;
-    size_t param_count;
-    const struct profile_replace *replaces;
-    size_t replace_count;
+    struct profile_params params;
+    struct profile_replaces replaces;
     struct strings permanent; /* error codes after which only a login helps */
 };
 
@@ -231,29 +244,30 @@ enum shape_checksum {
 struct profile_shape {
     const char *field; /* NULL: the whole value */
     const char *prefix;
-    uint64_t min_len; /* bytes, prefix and checksum included; 0 = unknown */
-    uint64_t max_len;
+    int64_t min_len; /* bytes, prefix and checksum included; 0 = unknown */
+    int64_t max_len;
     enum shape_alphabet alphabet;
     enum shape_checksum checksum;
 };
 
+PROFILE_LIST(profile_shapes, const struct profile_shape);
+
 struct profile {
+    int64_t profile; /* version of the format: 1 */
     const char *name;
     const char *title;
     const char *kind;   /* of the secrets adopted: file, login, ssh-key, … */
     const char *secret; /* default name, e.g. codex/default */
     enum profile_grade min_grade; /* worst grade allowed by default */
-    unsigned grades;              /* bit set of grades this profile knows */
     bool single_holder; /* refreshes by itself: one task holds it at a time */
-    const struct profile_file *files;
-    size_t file_count;
-    struct profile_run run;
-    const struct profile_place *places;
-    size_t place_count;
-    struct profile_refresh refresh;
-    struct profile_conflict conflict;
-    const struct profile_shape *shapes;
-    size_t shape_count;
+    struct profile_files files;
+    const struct profile_run *run; /* never NULL */
+    struct profile_places places;
+    const struct profile_refresh *refresh;   /* NULL: it does not */
+    const struct profile_conflict *conflict; /* never NULL */
+    struct profile_shapes shapes;
+
+    /* Not in the file: */
     enum profile_origin origin;
     const char *source;               /* path of the JSON file */
     uint8_t hash[PROFILE_HASH_BYTES]; /* BLAKE2b-256 of its bytes */
