@@ -19,9 +19,10 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "core/call.h"
+#include "store/store.h"
 
+struct buf;
 struct core;
-struct db_tx;
 struct filter;
 struct paths;
 struct profiles;
@@ -81,16 +82,17 @@ AG_NONNULL void core_filter_died(struct core *core);
 /*
  * A job for the writer thread. `run` is a Writer use case bound to its input;
  * it fills the job's own result. `done` is called once, after the commit or
- * the failure, on the writer thread, and must not block; `err` is the outcome
- * and `why` its sentence.
+ * the failure, and must not block; `err` is the outcome and err_text(err) inside
+ * `done` its sentence. On the writer thread, or, when the vault is not open or
+ * the queue is full, on the caller's before core_write() returns.
  */
 struct core_job {
     enum ag_err (*run)(struct core *core, struct db_tx *tx,
                        struct core_job *job);
     void (*done)(struct core *core, struct core_job *job);
     enum ag_err err;
-    char why[256];
-    struct core_job *next; /* the queue's */
+    struct core *core; /* these two are core's own */
+    struct store_job store_job;
 };
 
 /* Hands the job over; `done` will be called whatever happens. */

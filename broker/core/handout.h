@@ -19,6 +19,12 @@
 struct peer;
 struct secret;
 
+/* One connection of fd.sock: the number is never used for two of them. */
+struct handout_line {
+    struct peer *peer;
+    uint64_t connection_id;
+};
+
 /*
  * The line of a task. `ended` is called at most once, from any thread, when
  * the task ends for another reason than its own; it must not block and must
@@ -35,7 +41,7 @@ handout_attach(struct core *core, struct peer *peer, const char *ticket,
 
 /* A value for `deliver`: durable on the record before it returns. */
 AG_CHECK AG_NONNULL enum ag_err handout_value(struct core *core,
-                                              struct peer *peer,
+                                              const struct handout_line *on,
                                               const char *ticket,
                                               struct secret **ret);
 
@@ -57,7 +63,7 @@ struct stream_terms {
     char marker[64];
 };
 AG_CHECK AG_NONNULL enum ag_err handout_stream(struct core *core,
-                                               struct peer *peer,
+                                               const struct handout_line *on,
                                                const char *ticket,
                                                struct stream_terms *ret);
 

@@ -35,10 +35,9 @@ struct move_request {
 
 /* *ret: {id, ticket, path, mode, uid, gid, mtime_ns, atime_ns, size_bytes}
  * (for release: the facts kept at adopt). Writer. */
-AG_CHECK AG_NONNULL enum ag_err core_move_begin(struct core *core, struct db_tx *tx,
-                                           const struct call *call,
-                                           const struct move_request *request,
-                                           json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err
+core_move_begin(struct core *core, struct db_tx *tx, const struct call *call,
+                const struct move_request *request, json_t **ret);
 
 /* GET /v1/moves: the open ones, with a fresh `check` ticket each: a descriptor
  * given to `take` with it is compared with the sealed content. */
@@ -46,14 +45,16 @@ AG_CHECK AG_NONNULL enum ag_err
 core_moves_open(struct core *core, const struct call *call, json_t **ret);
 
 /* Writer. `outcome` of done: "erased", "conflict" or "written". */
-AG_CHECK AG_NONNULL enum ag_err core_move_commit(struct core *core, struct db_tx *tx,
-                                            const struct call *call,
-                                            const char *id);
-AG_CHECK AG_NONNULL enum ag_err core_move_done(struct core *core, struct db_tx *tx,
-                                          const struct call *call,
-                                          const char *id, const char *outcome);
-AG_CHECK AG_NONNULL enum ag_err core_move_undo(struct core *core, struct db_tx *tx,
-                                          const struct call *call,
-                                          const char *id);
+AG_CHECK AG_NONNULL enum ag_err core_move_commit(struct core *core,
+                                                 struct db_tx *tx,
+                                                 const struct call *call,
+                                                 const char *id);
+AG_CHECK AG_NONNULL enum ag_err
+core_move_done(struct core *core, struct db_tx *tx, const struct call *call,
+               const char *id, const char *outcome);
+AG_CHECK AG_NONNULL enum ag_err core_move_undo(struct core *core,
+                                               struct db_tx *tx,
+                                               const struct call *call,
+                                               const char *id);
 
 #endif

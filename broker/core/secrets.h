@@ -26,10 +26,9 @@ struct put_request {
 
 /* *ret: {name, version, warnings: […]}. Errors: AG_EINVAL, AG_ECONFLICT,
  * AG_ELIMIT. Writer. */
-AG_CHECK AG_NONNULL enum ag_err core_secret_put(struct core *core, struct db_tx *tx,
-                                            const struct call *call,
-                                            const struct put_request *request,
-                                            json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err
+core_secret_put(struct core *core, struct db_tx *tx, const struct call *call,
+                const struct put_request *request, json_t **ret);
 
 /* PATCH: fields that are NULL stay. A worse min_grade needs a fresh proof.
  * Writer. */
@@ -40,13 +39,13 @@ struct patch_request {
 };
 AG_CHECK AG_NONNULL enum ag_err
 core_secret_patch(struct core *core, struct db_tx *tx, const struct call *call,
-              const struct patch_request *request);
+                  const struct patch_request *request);
 
 /* DELETE: removes the secret with all versions; the audit row stays. Writer. */
 AG_CHECK AG_NONNULL enum ag_err core_secret_remove(struct core *core,
-                                               struct db_tx *tx,
-                                               const struct call *call,
-                                               const char *name);
+                                                   struct db_tx *tx,
+                                                   const struct call *call,
+                                                   const char *name);
 
 /*
  * GET /v1/secrets/{name}/value: for the operator with fresh proof, or a task
@@ -64,32 +63,35 @@ struct get_request {
 };
 AG_CHECK AG_NONNULL enum ag_err
 core_secret_get_quick(struct core *core, const struct call *call,
-                  const struct get_request *request, int64_t *ret_version,
-                  struct secret **ret);
-AG_CHECK AG_NONNULL enum ag_err core_secret_get(struct core *core, struct db_tx *tx,
-                                            const struct call *call,
-                                            const struct get_request *request,
-                                            int64_t *ret_version,
-                                            struct secret **ret);
+                      const struct get_request *request, int64_t *ret_version,
+                      struct secret **ret);
+AG_CHECK AG_NONNULL enum ag_err
+core_secret_get(struct core *core, struct db_tx *tx, const struct call *call,
+                const struct get_request *request, int64_t *ret_version,
+                struct secret **ret);
 
 /* GET /v1/secrets, /v1/secrets/{name}, /v1/secrets/{name}/versions: metadata
  * only. A task sees the names its grants cover. prefix may be NULL. */
-AG_CHECK enum ag_err core_secret_list(struct core *core, const struct call *call,
-                                  const char *prefix, json_t **ret);
+AG_CHECK enum ag_err core_secret_list(struct core *core,
+                                      const struct call *call,
+                                      const char *prefix, json_t **ret);
 AG_CHECK AG_NONNULL enum ag_err core_secret_show(struct core *core,
-                                             const struct call *call,
-                                             const char *name, json_t **ret);
-AG_CHECK AG_NONNULL enum ag_err core_secret_versions(struct core *core,
                                                  const struct call *call,
                                                  const char *name,
                                                  json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err core_secret_versions(struct core *core,
+                                                     const struct call *call,
+                                                     const char *name,
+                                                     json_t **ret);
 
 /* POST …/versions {rollback: N} or {destroy: N}. Writer. */
+AG_CHECK AG_NONNULL enum ag_err core_secret_rollback(struct core *core,
+                                                     struct db_tx *tx,
+                                                     const struct call *call,
+                                                     const char *name,
+                                                     int64_t version);
 AG_CHECK AG_NONNULL enum ag_err
-core_secret_rollback(struct core *core, struct db_tx *tx, const struct call *call,
-                 const char *name, int64_t version);
-AG_CHECK AG_NONNULL enum ag_err
-core_secret_destroy(struct core *core, struct db_tx *tx, const struct call *call,
-                const char *name, int64_t version);
+core_secret_destroy(struct core *core, struct db_tx *tx,
+                    const struct call *call, const char *name, int64_t version);
 
 #endif

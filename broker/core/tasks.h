@@ -60,21 +60,21 @@ struct task_request {
  * Errors: AG_ENOTFOUND, AG_EGRADE, AG_EHELD (names the holder), AG_EINVAL.
  * Writer.
  */
-AG_CHECK AG_NONNULL enum ag_err core_task_start(struct core *core, struct db_tx *tx,
-                                           const struct call *call,
-                                           const struct task_request *request,
-                                           json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err
+core_task_start(struct core *core, struct db_tx *tx, const struct call *call,
+                const struct task_request *request, json_t **ret);
 
 AG_CHECK AG_NONNULL enum ag_err
 core_tasks_list(struct core *core, const struct call *call, json_t **ret);
 AG_CHECK AG_NONNULL enum ag_err core_task_show(struct core *core,
-                                          const struct call *call,
-                                          const char *id, json_t **ret);
+                                               const struct call *call,
+                                               const char *id, json_t **ret);
 
 /* DELETE /v1/tasks/{id}: tokens and leases revoked, the supervisor told to
  * kill. Writer. */
-AG_CHECK AG_NONNULL enum ag_err core_task_end(struct core *core, struct db_tx *tx,
-                                         const struct call *call,
-                                         const char *id);
+AG_CHECK AG_NONNULL enum ag_err core_task_end(struct core *core,
+                                              struct db_tx *tx,
+                                              const struct call *call,
+                                              const char *id);
 
 #endif

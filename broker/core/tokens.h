@@ -28,22 +28,24 @@ struct token_request {
  * generation}. Errors: AG_EWIDER, AG_ENOTFOUND, AG_EDENIED. Writer. */
 AG_CHECK AG_NONNULL enum ag_err
 core_token_create(struct core *core, struct db_tx *tx, const struct call *call,
-             const struct token_request *request, json_t **ret);
+                  const struct token_request *request, json_t **ret);
 
 /* GET /v1/tokens/self and POST /v1/tokens/lookup {accessor}. */
 AG_CHECK AG_NONNULL enum ag_err
 core_token_self(struct core *core, const struct call *call, json_t **ret);
 AG_CHECK AG_NONNULL enum ag_err core_token_lookup(struct core *core,
-                                             const struct call *call,
-                                             const char *accessor,
-                                             json_t **ret);
-AG_CHECK enum ag_err core_tokens_list(struct core *core, const struct call *call,
-                                 const char *task, json_t **ret);
+                                                  const struct call *call,
+                                                  const char *accessor,
+                                                  json_t **ret);
+AG_CHECK enum ag_err core_tokens_list(struct core *core,
+                                      const struct call *call, const char *task,
+                                      json_t **ret);
 
 /* POST /v1/tokens/self/renew: up to the hard maximum. Writer. */
-AG_CHECK AG_NONNULL enum ag_err core_token_renew(struct core *core, struct db_tx *tx,
-                                            const struct call *call,
-                                            int64_t ttl_ms, json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err core_token_renew(struct core *core,
+                                                 struct db_tx *tx,
+                                                 const struct call *call,
+                                                 int64_t ttl_ms, json_t **ret);
 
 /*
  * POST /v1/tokens/revoke and DELETE /v1/tokens/self: one of these is set, the
@@ -59,35 +61,37 @@ struct revoke_request {
 };
 AG_CHECK AG_NONNULL enum ag_err
 core_token_revoke(struct core *core, struct db_tx *tx, const struct call *call,
-             const struct revoke_request *request, json_t **ret);
+                  const struct revoke_request *request, json_t **ret);
 
 /* Leases: GET /v1/leases?task=, DELETE /v1/leases/{id} (Writer). */
-AG_CHECK enum ag_err core_leases_list(struct core *core, const struct call *call,
-                                 const char *task, json_t **ret);
+AG_CHECK enum ag_err core_leases_list(struct core *core,
+                                      const struct call *call, const char *task,
+                                      json_t **ret);
 AG_CHECK AG_NONNULL enum ag_err core_lease_revoke(struct core *core,
-                                             struct db_tx *tx,
-                                             const struct call *call,
-                                             const char *id);
+                                                  struct db_tx *tx,
+                                                  const struct call *call,
+                                                  const char *id);
 
 /* Wraps: single use; a second unwrap is an alarm on the record. Writer.
  * wrap: `ref` or `value` is set. *ret: {token, expires_at}. */
 AG_CHECK enum ag_err core_wrap_make(struct core *core, struct db_tx *tx,
-                               const struct call *call, const char *ref,
-                               const struct secret *value, int64_t ttl_ms,
-                               json_t **ret);
-AG_CHECK AG_NONNULL enum ag_err core_wrap_open(struct core *core, struct db_tx *tx,
-                                          const struct call *call,
-                                          const char *token,
-                                          struct secret **ret);
+                                    const struct call *call, const char *ref,
+                                    const struct secret *value, int64_t ttl_ms,
+                                    json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err
+core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
+               const char *token, struct secret **ret);
 
 /* Role tokens of services: kind rotator, runner, auditor or backup. Writer. */
-AG_CHECK AG_NONNULL enum ag_err core_role_create(struct core *core, struct db_tx *tx,
-                                            const struct call *call,
-                                            const char *name, const char *kind,
-                                            int64_t ttl_ms, json_t **ret);
-AG_CHECK AG_NONNULL enum ag_err core_role_remove(struct core *core, struct db_tx *tx,
-                                            const struct call *call,
-                                            const char *name);
-AG_CHECK AG_NONNULL enum ag_err core_roles_list(struct core *core, json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err
+core_role_create(struct core *core, struct db_tx *tx, const struct call *call,
+                 const char *name, const char *kind, int64_t ttl_ms,
+                 json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err core_role_remove(struct core *core,
+                                                 struct db_tx *tx,
+                                                 const struct call *call,
+                                                 const char *name);
+AG_CHECK AG_NONNULL enum ag_err core_roles_list(struct core *core,
+                                                json_t **ret);
 
 #endif
