@@ -1,0 +1,173 @@
+/*
+ * filter.h - the process that holds the redaction set in every form, and the
+ * broker's side of it. Values go in, text passes through from descriptor to
+ * descriptor, counts and an epoch come out; never a value.
+ * Floor: privsep. Depends on: privsep/channel, privsep/spawn, redact.
+ *
+ * The process may read, write, poll, receive descriptors and start threads;
+ * it can open, connect or execute nothing. One thread per stream. It ends with
+ * its channel, and every stream with it: nothing passes unfiltered.
+ */
+#ifndef AG_PRIVSEP_FILTER_H
+#define AG_PRIVSEP_FILTER_H
+
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+
+struct filter;
+struct secret;
+
+/* The helper's main: serves until the channel ends. Returns an exit code. */
+int filter_main(int channel_fd);
+
+enum {
+    FILTER_VALUE_MAX_BYTES = 64 * 1024,
+    FILTER_STREAMS_MAX_COUNT = 64, /* each has a thread and locked buffers */
+    FILTER_BODY_MAX_BYTES = 256 * 1024,
+    FILTER_COUNTS_MAX_COUNT = 128, /* rows of one report; the rest is summed */
+    FILTER_MARKER_MAX_BYTES = 64,
+};
+
+/*
+ * Starts the helper; see spawn.h for when. `died` (may be NULL) is called once
+ * with `arg`, on the channel's thread, when the helper is gone; before it every
+ * live stream's end callback has been called with AG_EFILTER. Every later call
+ * is AG_EFILTER.
+ * Errors: AG_EIO, AG_ENOMEM, AG_EUNSUPPORTED.
+ */
+AG_CHECK enum ag_err filter_start(void (*died)(void *arg), void *arg,
+                                  struct filter **ret);
+void filter_stop(struct filter *f); /* NULL is allowed */
+AG_DEFINE_CLEANUP(filter, filter_stop)
+
+AG_NONNULL pid_t filter_pid(const struct filter *f);
+AG_NONNULL bool filter_is_alive(struct filter *f);
+
+/* ---- the set: one caller at a time (the writer) ---- */
+
+enum filter_load_flags {
+    FILTER_LOAD_PLAIN = 0,
+    FILTER_LOAD_NO_LINES = 1, /* only the whole value, not its lines */
+};
+
+/*
+ * Adds a value under `id` (the caller's; one already there is replaced) and
+ * `name` (as the marker shows it). In force after filter_commit(). What is too
+ * short or guessable (redact/strength.h) is accepted and left out: the caller
+ * warns of it.
+ * Errors: AG_ELIMIT, AG_EINVAL (name), AG_EMEMLOCK, AG_EFILTER; errors of the
+ *         helper may come with a later load or with the commit.
+ */
+AG_CHECK AG_NONNULL enum ag_err filter_load(struct filter *f, uint64_t id,
+                                            const char *name,
+                                            const struct secret *value,
+                                            enum filter_load_flags flags);
+
+/* Removes a value with the next commit; an unknown id is no error. */
+AG_CHECK AG_NONNULL enum ag_err filter_drop(struct filter *f, uint64_t id);
+
+/*
+ * Puts loads and drops in force and returns when no stream searches with the
+ * old set any more: whatever a stream reads after this is searched for the new
+ * values. On error the old set stays in force and the changes stay waiting.
+ * Without changes it is cheap.
+ * Errors: AG_EMEMLOCK, AG_ENOMEM, AG_EFILTER, AG_ETIMEOUT.
+ */
+AG_CHECK AG_NONNULL enum ag_err filter_commit(struct filter *f,
+                                              uint64_t *ret_epoch);
+
+/*
+ * On lock: ends all streams (AG_ELOCKED), wipes the set and what waits. Until
+ * the next commit a stream is refused with AG_ELOCKED.
+ */
+AG_CHECK AG_NONNULL enum ag_err filter_wipe(struct filter *f);
+
+struct filter_stats {
+    uint64_t epoch; /* 0: no set */
+    uint64_t value_count;
+    uint64_t entry_count;
+    uint64_t locked_bytes; /* set, changes, buffers of streams */
+    uint64_t stream_count;
+};
+AG_CHECK AG_NONNULL enum ag_err filter_stats(struct filter *f,
+                                             struct filter_stats *ret);
+
+/* ---- streams: any thread ---- */
+
+enum filter_audience {
+    FILTER_OPERATOR, /* all forms, held back only while a match is open */
+    FILTER_TASK,     /* no oracle: see redact/redactor.h */
+};
+
+struct filter_options {
+    enum filter_audience audience;
+    const char *marker; /* one %s or none; NULL: "[redacted:%s]" */
+};
+
+/* Hits on one value in one form. */
+struct filter_count {
+    uint64_t id;
+    const char *name;
+    const char *form; /* "raw", "base64", …: static */
+    uint64_t count;
+    uint64_t first_offset; /* in the source, of the first of them */
+};
+
+/* How a stream ended; borrowed for the call. */
+struct filter_report {
+    uint64_t stream;
+    /* AG_OK end of the source; AG_EIO reading or writing failed (a closed
+     * reader too); AG_EREVOKED cancelled; AG_ELOCKED wiped; AG_EFILTER the
+     * helper died; AG_EMEMLOCK */
+    enum ag_err result;
+    uint64_t bytes_in;
+    uint64_t bytes_out;
+    uint64_t hits; /* all, also those without a row */
+    const struct filter_count *counts;
+    size_t count_count;
+};
+
+typedef void (*filter_end_fn)(void *arg, const struct filter_report *report);
+
+/*
+ * Copies src to dst through the filter until src ends (EIO of a terminal's
+ * master side is its end). Both are borrowed: the helper has copies of its own
+ * and closes them when the stream ends. Their flags are left as they are.
+ * `ended` is called exactly once if the result is AG_OK, on the channel's
+ * thread: it must not block for long nor call a function of this header, and
+ * may come before this call returns. Once it has been called everything that
+ * could be written has been.
+ * Errors: AG_ELOCKED no set; AG_ELIMIT too many streams; AG_EINVAL marker;
+ *         AG_EMEMLOCK; AG_EFILTER; AG_ETIMEOUT.
+ */
+struct filter_route {
+    int src_fd;
+    int dst_fd;
+    struct filter_options options;
+    filter_end_fn ended;
+    void *arg;
+};
+AG_CHECK AG_NONNULL enum ag_err filter_stream(struct filter *f,
+                                              const struct filter_route *route,
+                                              uint64_t *ret_stream);
+
+/* Ends a stream where it is; its end callback comes with AG_EREVOKED. An id
+ * that has ended is no error. */
+AG_CHECK AG_NONNULL enum ag_err filter_cancel(struct filter *f,
+                                              uint64_t stream);
+
+/*
+ * Filters one body whole, appended to `out` (use BUF_WIPE). `counted` (may be
+ * NULL) is called with the report before it returns. Blocks, some 100 µs for
+ * small bodies. Errors: as filter_stream; AG_ELIMIT body or out.
+ */
+AG_CHECK enum ag_err filter_body(struct filter *f, struct span body,
+                                 const struct filter_options *options,
+                                 struct buf *out, filter_end_fn counted,
+                                 void *arg);
+
+#endif

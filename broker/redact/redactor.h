@@ -1,0 +1,97 @@
+/*
+ * redactor.h - the streaming filter: a sink that passes text on and puts a
+ * marker where a value stood, in any form.
+ * Floor: redact. Depends on: redact/matcher, redact/sink.
+ *
+ * The output is that of one search through the whole text, whatever the parts
+ * it was fed in: all matches are found; those that overlap are one hole, named
+ * after the leftmost, of these the longest; one marker stands for each hole.
+ * Held back is exactly what may still begin or lengthen a match, never more
+ * than matcher_longest_bytes().
+ *
+ * Idle. A stream that pauses in the middle of a possible match (a prompt that
+ * ends in the first letters of a value) would stay dark. redactor_idle(), to
+ * be called after REDACTOR_IDLE_MS without input, lets out of what is held at
+ * most a quarter of every value it may belong to; should the value come after
+ * all, the rest of it is redacted. This is the one case where a part of a
+ * value can show, and where the output depends on time.
+ *
+ * For a task (REDACTOR_TASK) the filter must not answer guesses: values that
+ * are weak are not looked for, nothing is let out but at the end of a line or
+ * of the stream, idle does nothing, and values cut into pieces or lines count
+ * as said in matcher.h.
+ */
+#ifndef AG_REDACT_REDACTOR_H
+#define AG_REDACT_REDACTOR_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "redact/matcher.h"
+#include "redact/sink.h"
+
+struct redactor;
+
+enum {
+    REDACTOR_IDLE_MS = 20,
+    REDACTOR_MARKER_MAX_BYTES = 64,            /* the text around the name */
+    REDACTOR_TASK_LINE_MAX_BYTES = 256 * 1024, /* a longer one is let out */
+};
+
+#define REDACTOR_MARKER_DEFAULT "[redacted:%s]"
+
+enum redactor_audience {
+    REDACTOR_OPERATOR,
+    REDACTOR_TASK,
+};
+
+/* One hole. `name` is borrowed for the call; there is never a value. */
+struct redactor_hit {
+    uint64_t id;
+    struct span name;
+    enum variant form;
+    uint64_t offset; /* of the hole's first byte in what was fed */
+};
+
+struct redactor_options {
+    enum redactor_audience audience;
+    const char *marker; /* one %s or none; NULL: REDACTOR_MARKER_DEFAULT */
+    void *hit_ctx;
+    void (*on_hit)(void *ctx, const struct redactor_hit *hit); /* or NULL */
+};
+
+/*
+ * Errors: AG_EINVAL marker (too long, more than one %s, another %, control
+ *         bytes); AG_EMEMLOCK; AG_ENOMEM.
+ * Ownership: *next is copied, its ctx borrowed; `options` is copied.
+ * Threads: one at a time.
+ */
+AG_CHECK AG_NONNULL enum ag_err
+redactor_new(const struct redactor_options *options, const struct sink *next,
+             struct redactor **ret);
+void redactor_free(struct redactor *r);
+AG_DEFINE_CLEANUP(redactor, redactor_free)
+
+/*
+ * The set to use from the next part on; what is held is searched again with
+ * it. `set` is borrowed and looked at only within feed, idle and finish.
+ * Must be called before the first of these.
+ * Errors: AG_EMEMLOCK, AG_ENOMEM; the old set is then still in use.
+ */
+AG_CHECK AG_NONNULL enum ag_err redactor_use(struct redactor *r,
+                                             const struct matcher *set);
+
+/* Errors: those of the next sink; AG_EMEMLOCK, AG_ENOMEM (a task's line). */
+AG_CHECK AG_NONNULL enum ag_err redactor_feed(struct redactor *r,
+                                              struct span part);
+AG_CHECK AG_NONNULL enum ag_err redactor_idle(struct redactor *r);
+AG_CHECK AG_NONNULL enum ag_err redactor_finish(struct redactor *r);
+
+/* As a sink, to stand in a chain. */
+AG_NONNULL struct sink redactor_sink(struct redactor *r);
+
+/* Is anything held that redactor_idle() could let out? */
+AG_NONNULL bool redactor_is_holding(const struct redactor *r);
+AG_NONNULL size_t redactor_held_bytes(const struct redactor *r);
+
+#endif
