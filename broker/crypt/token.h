@@ -1,0 +1,65 @@
+/*
+ * token.h - the text form of tokens, accessors and tickets: made, checked,
+ * hashed.
+ * Floor: crypt. Depends on: crypt/kdf, base/encode, base/secret.
+ *
+ * Text (53 characters): prefix 4 | 43 base62 digits of 256 random bits | 6
+ * base62 digits of a checksum, zero-padded, both big-endian. The checksum is
+ * the first 32 bits (little-endian) of BLAKE2b-256 over prefix and random
+ * bytes: scanners can tell a token from a look-alike, and a cut or mistyped
+ * one is refused before any look-up.
+ */
+#ifndef AG_CRYPT_TOKEN_H
+#define AG_CRYPT_TOKEN_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/span.h"
+
+struct secret;
+
+enum token_kind {
+    TOKEN_TASK,     /* agt_: may use */
+    TOKEN_ACCESSOR, /* aga_: may look up and revoke; not a secret */
+    TOKEN_PASS,     /* agx_: a single-use ticket */
+};
+
+enum {
+    TOKEN_RAW_BYTES = 32,
+    TOKEN_PREFIX_CHARS = 4,
+    TOKEN_CHARS = TOKEN_PREFIX_CHARS + 43 + 6,
+    TOKEN_TEXT_BYTES = TOKEN_CHARS + 1, /* with a NUL */
+    TOKEN_HASH_BYTES = 32,
+};
+
+/* A new random token as text (TOKEN_CHARS, no NUL). Errors: those of
+ * secret_new(). */
+AG_CHECK AG_NONNULL enum ag_err token_new(enum token_kind kind,
+                                          struct secret **ret);
+
+/* The same into an array, with a NUL: for accessors, which are no secrets. */
+AG_NONNULL void token_new_text(enum token_kind kind,
+                               char out[TOKEN_TEXT_BYTES]);
+
+/* The text of given random bytes (TOKEN_RAW_BYTES, asserted), with a NUL. */
+AG_NONNULL void token_text(enum token_kind kind, struct span raw,
+                           char out[TOKEN_TEXT_BYTES]);
+
+/*
+ * The random bytes of a text; strict, and in constant time for texts of the
+ * right length and prefix. `raw` is written on AG_OK only; wipe it.
+ * Errors: AG_ETOKEN with a sentence (cut, too long, another kind, a character,
+ *         the checksum).
+ */
+AG_CHECK AG_NONNULL enum ag_err token_parse(enum token_kind kind,
+                                            struct span text,
+                                            uint8_t raw[TOKEN_RAW_BYTES]);
+
+/* token_parse(), then the hash under which the token is stored: kdf_hash(key,
+ * prefix | random bytes), key being the subkey KDF_TOKEN. Errors: AG_ETOKEN. */
+AG_CHECK AG_NONNULL enum ag_err token_hash(const struct secret *key,
+                                           enum token_kind kind,
+                                           struct span text,
+                                           uint8_t out[TOKEN_HASH_BYTES]);
+
+#endif
