@@ -1,0 +1,84 @@
+/*
+ * conn.h - what we know of a connection beside what libmicrohttpd knows: which
+ * socket it came by, whose it is, how far its request was read; and the table
+ * by which recv() finds it.
+ * Floor: http. Depends on: http/intake, caller/peer.
+ *
+ * Life: made by the accept thread, put into the table, handed to MHD; used
+ * only by the MHD thread that has the connection; freed when MHD says closed,
+ * which is before it closes the descriptor.
+ */
+#ifndef AG_HTTP_CONN_H
+#define AG_HTTP_CONN_H
+
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "http/intake.h"
+
+struct peer;
+
+/* The sockets, and their bits in a route's row. */
+enum http_socket {
+    HTTP_ADMIN = 1,
+    HTTP_TASK = 2,
+    HTTP_TCP = 4,
+    HTTP_UNIX = HTTP_ADMIN | HTTP_TASK,
+    HTTP_ANY = HTTP_ADMIN | HTTP_TASK | HTTP_TCP,
+};
+
+enum conn_state {
+    CONN_OPEN,
+    CONN_DOOMED, /* malformed, but earlier requests are still being answered */
+    CONN_ENDING, /* the refusal is written; what comes is thrown away */
+};
+
+struct conns;
+
+struct conn {
+    int fd;
+    enum http_socket socket;
+    enum conn_state state;
+    uid_t uid; /* as counted: (uid_t)-1 on TCP */
+    pid_t pid;
+    struct peer *peer; /* owned */
+    struct conns *owner;
+    struct intake intake;
+    size_t unanswered; /* whole requests given to MHD and not completed */
+    size_t lingered_bytes;
+    int64_t begun_ms;    /* when the request under way began */
+    int64_t request_ms;  /* how long it may take: limits.request_s */
+    enum ag_err refusal; /* of CONN_DOOMED */
+    char why[200];
+};
+
+/* The table and the caps. Limits are copied. */
+AG_CHECK AG_NONNULL enum ag_err conns_new(const struct http_limits *limits,
+                                          struct conns **ret);
+void conns_free(struct conns *t);
+AG_DEFINE_CLEANUP(conns, conns_free)
+
+AG_NONNULL void conns_set_limits(struct conns *t,
+                                 const struct http_limits *limits);
+
+/*
+ * A connection for `fd`, counted and in the table; `peer` is taken over on
+ * AG_OK only. `port` is ours, for TCP.
+ * Errors: AG_EBUSY a cap is reached (its sentence says which), AG_ENOMEM.
+ * Threads: the accept thread; the rest of the table is safe for all.
+ */
+AG_CHECK AG_NONNULL enum ag_err conns_add(struct conns *t, int fd,
+                                          enum http_socket socket,
+                                          uint16_t port, struct peer *peer,
+                                          struct conn **ret);
+
+/* Out of the table, uncounted, freed. */
+void conn_free(struct conn *c);
+
+AG_NONNULL size_t conns_count(struct conns *t);
+
+/* The connection of a descriptor, or NULL if it is none of ours. */
+struct conn *conn_of_fd(int fd);
+
+#endif

@@ -1,0 +1,86 @@
+/*
+ * request.h - one request as a handler sees it: who asks, the decoded path,
+ * query and body, and the reply it fills. MHD is not visible here.
+ * Floor: http. Depends on: core/call, core/core, wire/emit, base/buf.
+ */
+#ifndef AG_HTTP_REQUEST_H
+#define AG_HTTP_REQUEST_H
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "core/call.h"
+#include "core/core.h"
+#include "http/conn.h"
+#include "http/problem.h"
+
+struct MHD_Connection;
+struct core;
+struct db_tx;
+struct route;
+struct server;
+
+enum {
+    REQUEST_PARAMS_MAX_COUNT = 2,
+    REQUEST_PARAM_BYTES = 256, /* NAME_MAX_BYTES and a NUL */
+};
+
+enum request_phase {
+    REQUEST_BODY,    /* being received */
+    REQUEST_AT_WORK, /* suspended: on the writer's or a work thread */
+    REQUEST_READY,   /* the reply is there */
+};
+
+struct reply {
+    int status;          /* 200 unless set */
+    const char *type;    /* static; application/json unless set */
+    char allow_text[64]; /* with 405: the Allow header */
+    struct buf body;     /* BUF_WIPE */
+    bool close;          /* of the connection, after it */
+};
+
+struct request {
+    struct core_job job; /* first: the writer gives it back */
+    struct server *server;
+    struct MHD_Connection *mhd;
+    struct conn *conn;
+    const struct route *route; /* NULL until routed */
+    struct core *core;
+    struct db_tx *tx; /* on the writer thread only */
+    struct call call;
+    bool admitted; /* `call` is to be given back */
+    enum request_phase phase;
+    struct request *next;             /* of a work queue */
+    void (*step)(struct request *rq); /* what a work thread is to do */
+    char id[REQUEST_ID_BYTES];
+    char param[REQUEST_PARAMS_MAX_COUNT][REQUEST_PARAM_BYTES];
+    void *query; /* the struct of route->query, or NULL */
+    void *body;  /* the struct of route->body, or NULL */
+    struct buf raw_body;
+    struct reply reply;
+};
+
+/* A handler: AG_OK with the reply filled, or the failure. */
+typedef enum ag_err (*handler_fn)(struct request *rq);
+
+/* Fills the reply with a tree and drops it, also on error. NULL is {}. */
+AG_CHECK enum ag_err reply_json(struct request *rq, json_t *tree);
+
+/* The common end of handlers: `err` unchanged, or the tree as the reply. */
+AG_CHECK enum ag_err reply_with(struct request *rq, enum ag_err err,
+                                json_t *tree);
+
+/* 204 without a body. */
+AG_CHECK AG_NONNULL enum ag_err reply_none(struct request *rq, enum ag_err err);
+
+/* Replaces whatever is there by problem+json; err_text() is the detail. */
+AG_NONNULL void reply_problem(struct request *rq, enum ag_err err,
+                              const char *detail);
+
+AG_CHECK AG_NONNULL enum ag_err request_new(struct server *server,
+                                            struct request **ret);
+void request_free(struct request *rq);
+
+#endif

@@ -1,0 +1,66 @@
+/*
+ * route.h - routes as rows: what a request must bring stands in the row, and
+ * the dispatcher enforces it. Matching and path decoding are here.
+ * Floor: http. Depends on: http/request, wire/msg, caller/class.
+ */
+#ifndef AG_HTTP_ROUTE_H
+#define AG_HTTP_ROUTE_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "http/request.h"
+
+struct msg_spec;
+
+enum route_flags {
+    ROUTE_PLAIN = 0,
+    ROUTE_OPEN = 1,  /* needs an open vault: else `locked` or `no_vault` */
+    ROUTE_TOKEN = 2, /* needs a valid token */
+};
+
+enum route_work {
+    WORK_READ,  /* answered on the HTTP thread */
+    WORK_WRITE, /* a job of the writer, in its transaction */
+    WORK_SLOW,  /* derives keys: on the one slow thread */
+    WORK_WAIT,  /* reads long or waits for the filter: on the waiting thread */
+};
+
+struct route {
+    const char *method;
+    const char *pattern;  /* /v1/secrets/{name}/value */
+    unsigned int callers; /* enum caller_mask */
+    unsigned int sockets; /* enum http_socket */
+    enum route_flags flags;
+    enum route_work work;
+    const struct msg_spec *query; /* NULL: no query allowed */
+    const struct msg_spec *body;  /* NULL: no body allowed */
+    handler_fn run;
+    /* WORK_READ only: when run() says AG_EBUSY this is run as a writer job. */
+    handler_fn durable;
+};
+
+struct route_set {
+    const struct route *rows;
+    size_t count;
+};
+
+/*
+ * Finds the row of `method` and the raw (still encoded) `path` and decodes its
+ * parameters into rq->param.
+ *
+ * A segment is decoded strictly: an escape must be two upper-case hex digits of
+ * a byte that needs it, so that every path has one spelling; {name} must be a
+ * secret's name (with %2F between its parts), {id} up to 64 of [A-Za-z0-9_-].
+ * Errors: AG_ENOTFOUND; AG_EMETHOD with rq->reply.allow_text filled;
+ *         AG_EINVAL a parameter is not valid.
+ */
+AG_CHECK AG_NONNULL enum ag_err route_find(const struct route_set *set,
+                                           const char *method, struct span path,
+                                           struct request *rq);
+
+/* Percent-decodes with the strictness above, with a NUL. */
+AG_CHECK AG_NONNULL enum ag_err route_decode(struct span text, size_t cap,
+                                             char *out);
+
+#endif
