@@ -36,3 +36,27 @@ function(ag_check kind file)
     endif()
     add_dependencies(checks ${target})
 endfunction()
+
+# ag_tool(KIND FILE): a helper program of the scenarios (e2e) or one side of a
+# benchmark (bench), KIND_NAME, built by `all` so that it lies beside the
+# programs it drives. A comment line `// LINKS: a b` names rooms or, with "::",
+# libraries; without one it is plain C on our flags.
+function(ag_tool kind file)
+    get_filename_component(name "${file}" NAME_WE)
+    set(target "${kind}_${name}")
+    add_executable(${target} "${file}")
+    target_link_libraries(${target} PRIVATE ag_flags)
+    file(STRINGS "${file}" lines REGEX "^// LINKS: " LIMIT_COUNT 1)
+    foreach(line IN LISTS lines)
+        string(REGEX REPLACE "^// LINKS: " "" words "${line}")
+        separate_arguments(words)
+        foreach(word IN LISTS words)
+            if(NOT word MATCHES "::")
+                set(word "ag_${word}")
+            endif()
+            target_link_libraries(${target} PRIVATE ${word})
+        endforeach()
+    endforeach()
+    set_target_properties(${target} PROPERTIES
+        RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}")
+endfunction()
