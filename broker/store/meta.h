@@ -35,7 +35,15 @@ AG_CHECK AG_NONNULL enum ag_err slots_list(struct store *s,
                                            struct slot_row ret[SLOTS_MAX_COUNT],
                                            size_t *ret_count);
 
-/* Fills in id and created_ms. Errors: AG_ELIMIT, AG_EINVAL. */
+/*
+ * The id the next slot will have: a slot's blob is bound to it, so it is asked
+ * before slot_make() (which takes a second and must not block the writer).
+ */
+AG_CHECK AG_NONNULL enum ag_err slots_next_id(struct store *s, int64_t *ret);
+
+/* row->id is from slots_next_id(); fills in created_ms.
+ * Errors: AG_ECONFLICT that id was taken meanwhile (make the blob again);
+ *         AG_ELIMIT, AG_EINVAL. */
 AG_CHECK AG_NONNULL enum ag_err slots_add(struct db_tx *tx,
                                           struct slot_row *row);
 

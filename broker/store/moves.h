@@ -14,6 +14,7 @@
 
 struct db_read;
 struct db_tx;
+struct secret;
 
 enum {
     MOVE_DETAIL_MAX_BYTES = 16 * 1024, /* paths, inode, mode, times */

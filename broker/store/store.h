@@ -66,8 +66,10 @@ AG_CHECK AG_NONNULL enum ag_err store_exists(const char *home);
 
 /*
  * Makes a vault in the private directory `home`: schema, data keys wrapped
- * under `keyring`, the slots given (ids are filled in), the first audit row
- * and the sealed head. The store is then open (as after store_unlock()).
+ * under `keyring` (which is open and gives the vault its id), the slots given,
+ * whose ids must be 1, 2, … since their blobs are bound to them, the first
+ * audit row and the sealed head. The store is then open, as after
+ * store_unlock().
  * Ownership: `keyring` is borrowed until store_lock() or store_close() has
  *            returned (or store_rekey() replaced it).
  * Errors:    AG_EEXISTS, AG_EMODE, AG_EBUSY (another broker), AG_EIO,
@@ -167,8 +169,10 @@ AG_CHECK AG_NONNULL enum ag_err store_flush(struct store *s);
 /*
  * New root key: every data key re-wrapped under `fresh`, fresh keys for names,
  * metadata, audit and head from here on, names resealed and their look-up
- * hashes made anew, the slots replaced by `slots`, all live tokens and roles
- * ended (END_REKEY: their hash key is gone), one transaction. On AG_OK the
+ * hashes made anew, the slots replaced by `slots` (ids from slots_next_id() on,
+ * ascending), all live tokens and roles ended (END_REKEY: their hash key is
+ * gone), one transaction. AG_ECONFLICT while moves are open (their digests are
+ * keyed too). On AG_OK the
  * store uses `fresh` and the old keyring may be freed; on error nothing changed
  * and the old one stays in use. Blocks. The broker's token table is stale
  * afterwards: the caller ends the tasks first and reloads.
