@@ -44,6 +44,12 @@ err_code(enum ag_err err)
     return row_of(err)->code;
 }
 
+const char *
+err_title(enum ag_err err)
+{
+    return row_of(err)->text;
+}
+
 int
 err_http(enum ag_err err)
 {

@@ -27,6 +27,7 @@
     X(AG_EHTTP,          "bad_request",         400, 65, "the HTTP request is malformed")                   \
     X(AG_EHEAD,          "head_too_large",      431, 65, "the request head is larger than the limit")       \
     X(AG_ELENGTH,        "length_required",     411, 65, "the request needs one Content-Length")            \
+    X(AG_ESLOW,          "request_timeout",     408, 75, "the request took too long to arrive")             \
     X(AG_EMEDIA,         "unsupported_media",   415, 65, "the body must be application/json")               \
     X(AG_EMETHOD,        "method_not_allowed",  405, 64, "this resource has no such method")                \
     X(AG_ENOTFOUND,      "not_found",           404, 66, "there is no such thing")                          \
@@ -81,6 +82,9 @@ enum ag_err {
 
 /* The stable code, e.g. "wrong_process". Static. */
 const char *err_code(enum ag_err err);
+
+/* The row's own sentence, whatever was kept. Static. */
+const char *err_title(enum ag_err err);
 
 /* HTTP status and exit code of the row. */
 int err_http(enum ag_err err);
