@@ -1,7 +1,7 @@
 /*
  * keyring.h - the keys of an open vault: the root key and every subkey, held in
  * locked memory from open to lock; and the data keys wrapped under them.
- * Floor: crypt. Depends on: crypt/kdf, crypt/seal, base/secret, pthread.
+ * Floor: crypt. Depends on: crypt/kdf, crypt/seal, crypt/token, base/secret, pthread.
  *
  * States: LOCKED -> OPEN -> LOCKED. A rekey makes a second keyring for the new
  * root key and re-wraps from the old one.
@@ -19,6 +19,7 @@
 #include "base/span.h"
 #include "crypt/kdf.h"
 #include "crypt/seal.h"
+#include "crypt/token.h"
 
 struct buf;
 struct keyring;
@@ -67,6 +68,11 @@ AG_CHECK AG_NONNULL enum ag_err keyring_hash(struct keyring *kr,
                                              enum kdf_key purpose,
                                              struct span data,
                                              uint8_t out[KDF_HASH_BYTES]);
+
+/* token_hash() with KDF_TOKEN. Errors: AG_ELOCKED, AG_ETOKEN. */
+AG_CHECK AG_NONNULL enum ag_err
+keyring_token_hash(struct keyring *kr, enum token_kind kind, struct span text,
+                   uint8_t out[TOKEN_HASH_BYTES]);
 
 /*
  * A new random data key, and its wrapped form (KEYRING_WRAPPED_BYTES, sealed

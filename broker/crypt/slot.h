@@ -53,7 +53,9 @@ struct slot_cost slot_cost_default(void);
  * tests are quick. Errors: AG_EINVAL with a sentence. */
 AG_CHECK AG_NONNULL enum ag_err slot_cost_check(const struct slot_cost *cost);
 
-/* Which slot of which vault: bound into the blob. */
+/* Which slot of which vault: bound into the blob. Whoever learns the id only
+ * after the row was added passes 0 each time; vault and factor bind all the
+ * same. */
 struct slot_at {
     const uint8_t *vault_id; /* 16 bytes */
     int64_t slot_id;

@@ -5,9 +5,9 @@
  *
  * Text (53 characters): prefix 4 | 43 base62 digits of 256 random bits | 6
  * base62 digits of a checksum, zero-padded, both big-endian. The checksum is
- * the first 32 bits (little-endian) of BLAKE2b-256 over prefix and random
- * bytes: scanners can tell a token from a look-alike, and a cut or mistyped
- * one is refused before any look-up.
+ * the CRC-32 (of zlib, PNG, ISO 3309) of the first 47 characters: scanners can
+ * tell a token from a look-alike, and a cut or mistyped one is refused before
+ * any look-up.
  */
 #ifndef AG_CRYPT_TOKEN_H
 #define AG_CRYPT_TOKEN_H
