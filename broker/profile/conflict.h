@@ -8,8 +8,9 @@
 
 #include "base/attr.h"
 #include "base/err.h"
-#include "base/span.h"
 #include "profile/profile.h"
+
+struct secret;
 
 enum conflict_winner {
     WINNER_SAME,        /* equal bytes: nothing to store */
@@ -24,7 +25,8 @@ enum conflict_winner {
  * Errors: AG_EMEMLOCK. Threads: safe. Blocks: no.
  */
 AG_CHECK enum ag_err conflict_decide(const struct profile *p, size_t file_index,
-                                     struct span current, struct span incoming,
+                                     const struct secret *current_value,
+                                     const struct secret *incoming_value,
                                      enum conflict_winner *ret);
 
 #endif

@@ -1,0 +1,357 @@
+#include "profile/fields.h"
+
+#include <string.h>
+
+#include "base/parse.h"
+#include "base/secret.h"
+#include "profile/expand.h"
+#include "profile/leaf.h"
+
+/* The next segment of a pointer that starts with '/'; *pointer moves on. */
+static struct span
+next_segment(struct span *pointer)
+{
+    struct span rest = span_sub(*pointer, 1, pointer->len - 1);
+    struct span segment = span_sub(rest, 0, span_find(rest, '/'));
+
+    *pointer = span_sub(rest, segment.len, rest.len - segment.len);
+    return segment;
+}
+
+/* Runs of '*' in one segment, without regard to a leading dot. */
+static bool
+match_one(struct span p, struct span t)
+{
+    size_t pi = 0;
+    size_t ti = 0;
+    size_t star = SIZE_MAX;
+    size_t star_at = 0;
+
+    while (ti < t.len) {
+        if (pi < p.len && p.ptr[pi] == '*') {
+            star = pi++;
+            star_at = ti;
+        } else if (pi < p.len && p.ptr[pi] == t.ptr[ti]) {
+            pi++;
+            ti++;
+        } else if (star != SIZE_MAX) {
+            pi = star + 1;
+            ti = ++star_at;
+        } else {
+            return false;
+        }
+    }
+    while (pi < p.len && p.ptr[pi] == '*') {
+        pi++;
+    }
+    return pi == p.len;
+}
+
+/* As match_one(), with segments for bytes and `**` for the star. */
+static bool
+match_pointer(struct span pattern, struct span pointer)
+{
+    struct span star_pattern = {NULL, 0};
+    struct span star_pointer = {NULL, 0};
+    bool star = false;
+
+    for (;;) {
+        struct span p = pattern;
+        struct span t = pointer;
+
+        if (pattern.len > 0 && span_is(next_segment(&p), "**")) {
+            star = true;
+            star_pattern = p;
+            star_pointer = pointer;
+            pattern = p;
+            continue;
+        }
+        if (pattern.len == 0 && pointer.len == 0) {
+            return true;
+        }
+        p = pattern;
+        if (pattern.len > 0 && pointer.len > 0 &&
+            match_one(next_segment(&p), next_segment(&t))) {
+            pattern = p;
+            pointer = t;
+            continue;
+        }
+        if (!star || star_pointer.len == 0) {
+            return false;
+        }
+        (void)next_segment(&star_pointer);
+        pattern = star_pattern;
+        pointer = star_pointer;
+    }
+}
+
+bool
+field_match(const char *pattern, const char *pointer)
+{
+    return match_pointer(span_str(pattern), span_str(pointer));
+}
+
+enum ag_err
+field_pointer_check(struct span pointer)
+{
+    if (pointer.len == 0) {
+        return AG_OK;
+    }
+    if (pointer.ptr[0] != '/' || pointer.len > FIELD_POINTER_MAX_BYTES ||
+        !parse_is_text(pointer)) {
+        return err_why(AG_EINVAL,
+                       "a field is a pointer such as /tokens/access_token");
+    }
+    for (size_t i = 0; i < pointer.len; i++) {
+        if (pointer.ptr[i] == '~' &&
+            (i + 1 == pointer.len ||
+             (pointer.ptr[i + 1] != '0' && pointer.ptr[i + 1] != '1'))) {
+            return err_why(AG_EINVAL,
+                           "a field's '~' must be followed by 0 or 1");
+        }
+    }
+    return AG_OK;
+}
+
+struct secret_walk {
+    const struct strings *patterns; /* NULL or empty: undeclared */
+    bool whole;                     /* the format has one value only */
+    field_secret_fn each;
+    void *arg;
+};
+
+static bool
+all_of(struct span text, const char *bytes)
+{
+    size_t len = strlen(bytes);
+
+    for (size_t i = 0; i < text.len; i++) {
+        if (memchr(bytes, text.ptr[i], len) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Words that are long and yet nobody's secret. */
+static bool
+is_harmless(struct span text)
+{
+    int64_t ms = 0;
+
+    if (text.len < FIELD_UNDECLARED_MIN_BYTES || all_of(text, "0123456789.-")) {
+        return true;
+    }
+    if (span_starts(text, span_str("http://")) ||
+        span_starts(text, span_str("https://"))) {
+        return true;
+    }
+    if ((text.ptr[0] == '/' || text.ptr[0] == '~') &&
+        span_find(text, '=') == text.len && span_find(text, '+') == text.len) {
+        return true;
+    }
+    return text.len < 40 && parse_time_ms(text, &ms) == AG_OK;
+}
+
+/* `${NPM_TOKEN}`, `$TOKEN`: the value is somewhere else. */
+static bool
+is_indirect(struct span text)
+{
+    struct span name = span_sub(text, 1, text.len);
+
+    if (text.len < 2 || text.ptr[0] != '$') {
+        return false;
+    }
+    if (name.len > 2 && name.ptr[0] == '{' && name.ptr[name.len - 1] == '}') {
+        name = span_sub(name, 1, name.len - 2);
+    }
+    return parse_env_name(name) == AG_OK;
+}
+
+static bool
+is_declared(const struct secret_walk *s, const char *pointer)
+{
+    for (size_t i = 0; i < s->patterns->count; i++) {
+        if (field_match(s->patterns->items[i], pointer)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A password inside a URL is a secret of its own: it is printed alone too. */
+static enum ag_err
+give_url_password(const struct secret_walk *s, const struct leaf *leaf,
+                  struct span value)
+{
+    struct leaf part = {.pointer = leaf->pointer, .spelling = SPELL_PERCENT};
+    struct secret *password = NULL;
+    enum ag_err err;
+
+    part.raw = url_password(value);
+    if (part.raw.len == 0 || is_indirect(part.raw)) {
+        return AG_OK;
+    }
+    err = leaf_value(&part, &password);
+    return err == AG_OK ? s->each(s->arg, leaf->pointer, password) : err;
+}
+
+static enum ag_err
+give_leaf(void *arg, const struct leaf *leaf)
+{
+    const struct secret_walk *s = arg;
+    bool declares = s->patterns != NULL && s->patterns->count > 0;
+    AG_AUTO(secret) struct secret *value = NULL;
+    struct span view;
+    enum ag_err err;
+
+    if (leaf->kind == LEAF_TREE) {
+        return AG_OK;
+    }
+    err = leaf_value(leaf, &value);
+    if (err != AG_OK) {
+        return err;
+    }
+    view = secret_view(value);
+    if (view.len == 0 || is_indirect(view)) {
+        return AG_OK;
+    }
+    if (!s->whole) {
+        err = give_url_password(s, leaf, view);
+        if (err != AG_OK) {
+            return err;
+        }
+        if (declares ? !is_declared(s, leaf->pointer)
+                     : leaf->kind == LEAF_WORD || is_harmless(view)) {
+            return AG_OK;
+        }
+        if (span_is(view, "true") || span_is(view, "false") ||
+            span_is(view, "null")) {
+            return AG_OK;
+        }
+    }
+    return s->each(s->arg, leaf->pointer, AG_TAKE(value));
+}
+
+enum ag_err
+fields_secret(struct span content, const struct profile_file *file,
+              field_secret_fn each, void *arg)
+{
+    enum file_format format =
+        file == NULL ? format_guess(content) : file->format;
+    struct secret_walk s = {.each = each, .arg = arg};
+    enum ag_err err = fields_check(content, format);
+
+    if (err == AG_EINVAL || err == AG_ELIMIT) {
+        format = FORMAT_OPAQUE; /* better too much than nothing */
+    } else if (err != AG_OK) {
+        return err;
+    }
+    s.patterns = file == NULL ? NULL : &file->secrets;
+    s.whole = format == FORMAT_OPAQUE || format == FORMAT_PEM ||
+              format == FORMAT_SQLITE;
+    return leaf_walk(content, format, give_leaf, &s);
+}
+
+struct get_walk {
+    struct span pointer;
+    struct secret *found;
+};
+
+static enum ag_err
+get_leaf(void *arg, const struct leaf *leaf)
+{
+    struct get_walk *g = arg;
+    struct secret *value = NULL;
+    enum ag_err err;
+
+    if (!span_is(g->pointer, leaf->pointer)) {
+        return AG_OK;
+    }
+    err = leaf_value(leaf, &value);
+    if (err == AG_OK) {
+        secret_free(g->found); /* of two equal names the last one counts */
+        g->found = value;
+    }
+    return err;
+}
+
+enum ag_err
+field_get(struct span content, enum file_format format, struct span pointer,
+          struct secret **ret)
+{
+    struct get_walk g = {.pointer = pointer};
+    enum ag_err err = field_pointer_check(pointer);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    if (pointer.len == 0) {
+        return secret_from(content, ret);
+    }
+    err = leaf_walk(content, format, get_leaf, &g);
+    if (err == AG_OK && g.found == NULL) {
+        err = err_why(AG_ENOTFOUND, "the value has no field %.*s",
+                      (int)pointer.len, (const char *)pointer.ptr);
+    }
+    if (err != AG_OK) {
+        secret_free(g.found);
+        return err;
+    }
+    *ret = g.found;
+    return AG_OK;
+}
+
+/* Escapes are checked too: a leaf that can't be decoded is malformed. */
+static enum ag_err
+check_leaf(void *arg, const struct leaf *leaf)
+{
+    struct secret *value = NULL;
+    enum ag_err err = AG_OK;
+
+    (void)arg;
+    if (leaf->kind == LEAF_STRING && leaf->spelling == SPELL_JSON) {
+        err = leaf_value(leaf, &value);
+        secret_free(value);
+    }
+    return err;
+}
+
+static bool
+is_pem(struct span content)
+{
+    struct span begin = span_str("-----BEGIN ");
+    size_t i = 0;
+
+    while (i < content.len &&
+           (content.ptr[i] == '\n' || content.ptr[i] == ' ' ||
+            content.ptr[i] == '\r')) {
+        i++;
+    }
+    return span_starts(span_sub(content, i, content.len - i), begin) &&
+           memmem(content.ptr, content.len, "-----END ", 9) != NULL;
+}
+
+enum ag_err
+fields_check(struct span content, enum file_format format)
+{
+    if (format == FORMAT_PEM && !is_pem(content)) {
+        return err_why(AG_EINVAL, "it has no -----BEGIN … and -----END line");
+    }
+    return leaf_walk(content, format, check_leaf, NULL);
+}
+
+enum file_format
+format_guess(struct span content)
+{
+    size_t i = 0;
+
+    while (i < content.len && memchr(" \t\r\n", content.ptr[i], 4) != NULL) {
+        i++;
+    }
+    if (i < content.len && (content.ptr[i] == '{' || content.ptr[i] == '[') &&
+        fields_check(content, FORMAT_JSON) == AG_OK) {
+        return FORMAT_JSON;
+    }
+    return is_pem(content) ? FORMAT_PEM : FORMAT_OPAQUE;
+}
