@@ -189,6 +189,19 @@ exit_code(int status)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
+/* One report of the kernel. Returns true when the target is reached. */
+static bool
+take_step(struct traced *t, pid_t pid, int status, long target, long *seen)
+{
+    remember(t, pid);
+    *seen += is_armed && is_entry(status) && counts(pid);
+    if (*seen == target) {
+        return true;
+    }
+    resume(pid, status);
+    return false;
+}
+
 /*
  * Follows everything until the n-th counted call, the end of the last process,
  * or until we are asked to stop. Returns our exit code.
@@ -202,20 +215,20 @@ follow(struct traced *t, pid_t leader, long target, long *ret_seen)
         int status;
         pid_t pid = waitpid(-1, &status, __WALL);
 
-        if (pid < 0 && errno != EINTR) {
+        if (pid < 0 && errno == EINTR) {
+            continue;
+        }
+        if (pid < 0) {
             break;
         }
-        if (pid > 0 && (WIFEXITED(status) || WIFSIGNALED(status))) {
+        if (WIFEXITED(status) || WIFSIGNALED(status)) {
             forget(t, pid);
             leader_code = pid == leader ? exit_code(status) : leader_code;
-        } else if (pid > 0) {
-            remember(t, pid);
-            *ret_seen += is_armed && is_entry(status) && counts(pid);
-            if (*ret_seen == target) {
-                kill_all(t);
-                return EXIT_KILLED;
-            }
-            resume(pid, status);
+            continue;
+        }
+        if (take_step(t, pid, status, target, ret_seen)) {
+            kill_all(t);
+            return EXIT_KILLED;
         }
     }
     return leader_code;
