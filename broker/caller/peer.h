@@ -63,9 +63,11 @@ AG_CHECK AG_NONNULL enum ag_err peer_check(const struct peer *p);
 
 /*
  * TCP only, at a request that shows a token: looks for the owner among the
- * descendants of task `task_id`, or of all tasks with 0 (role tokens). A peer
- * that was traced stays what it is. Unix: AG_OK, nothing to do.
- * Errors: AG_EPROCESS   positively outside: the caller may revoke;
+ * descendants of task `task_id`, or of all tasks with 0 (role tokens, unbound
+ * tokens: AG_OK then also for a process outside every tree, whose uid alone is
+ * known). A peer whose process was found stays what it is. Unix: AG_OK, nothing
+ * to do.
+ * Errors: AG_EPROCESS   positively outside that task: the caller may revoke;
  *         AG_EUNTRACED  can't be established: refuse only.
  * Threads: one at a time per peer. Blocks: for the witness.
  */
@@ -81,6 +83,9 @@ AG_NONNULL const struct proc_facts *peer_facts(const struct peer *p);
 /* For logs, limits per caller and the class: (uid_t)-1 and 0 when unknown. */
 AG_NONNULL uid_t peer_uid(const struct peer *p);
 AG_NONNULL pid_t peer_pid(const struct peer *p);
+
+/* A number that no other peer of this broker ever has; above 0. */
+AG_NONNULL uint64_t peer_id(const struct peer *p);
 
 /* A pidfd of the connector, -1 without; borrowed. */
 AG_NONNULL int peer_pidfd(const struct peer *p);

@@ -1,0 +1,252 @@
+#include "caller/ticket.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#include "base/encode.h"
+#include "base/secret.h"
+
+enum {
+    RANDOM_BYTES = 32,
+    DIGITS = 43, /* base62 of 256 bits */
+    PREFIX_BYTES = 4,
+    HASH_BYTES = crypto_generichash_BYTES,
+};
+
+static const char PREFIX[] = "agx_";
+
+_Static_assert(TICKET_TEXT_BYTES == PREFIX_BYTES + DIGITS + 1, "form differs");
+
+struct row {
+    uint8_t hash[HASH_BYTES];
+    struct ticket what;
+    int64_t until_ms;       /* of the first use */
+    uint64_t connection_id; /* that used it first; 0: not used yet */
+    bool taken;             /* the row holds a ticket */
+};
+
+struct tickets {
+    pthread_mutex_t lock;
+    uint8_t key[crypto_generichash_KEYBYTES];
+    size_t count; /* rows taken */
+    size_t used;  /* rows looked at: all beyond are free */
+    struct row *rows;
+};
+
+enum ag_err
+tickets_new(struct tickets **ret)
+{
+    struct tickets *t = calloc(1, sizeof(*t));
+
+    if (t == NULL) {
+        return AG_ENOMEM;
+    }
+    t->rows = calloc(TICKET_MAX_COUNT, sizeof(*t->rows));
+    if (t->rows == NULL) {
+        free(t);
+        return AG_ENOMEM;
+    }
+    randombytes_buf(t->key, sizeof(t->key));
+    (void)pthread_mutex_init(&t->lock, NULL);
+    *ret = t;
+    return AG_OK;
+}
+
+void
+tickets_free(struct tickets *t)
+{
+    if (t == NULL) {
+        return;
+    }
+    (void)pthread_mutex_destroy(&t->lock);
+    wipe(t->key, sizeof(t->key));
+    free(t->rows);
+    free(t);
+}
+
+static void
+hash_text(const struct tickets *t, struct span text, uint8_t out[HASH_BYTES])
+{
+    (void)crypto_generichash(out, HASH_BYTES, text.ptr, text.len, t->key,
+                             sizeof(t->key));
+}
+
+/* Under the lock. */
+static void
+drop_row(struct tickets *t, struct row *row)
+{
+    memset(row, 0, sizeof(*row));
+    t->count--;
+    while (t->used > 0 && !t->rows[t->used - 1].taken) {
+        t->used--;
+    }
+}
+
+static bool
+is_stale(const struct row *row, int64_t now_ms)
+{
+    return row->taken && row->connection_id == 0 && row->until_ms <= now_ms;
+}
+
+/* A free row, after the stale ones are dropped if need be. Under the lock. */
+static struct row *
+free_row(struct tickets *t, int64_t now_ms)
+{
+    for (size_t i = 0; i < t->used; i++) {
+        if (is_stale(&t->rows[i], now_ms)) {
+            drop_row(t, &t->rows[i]);
+        }
+    }
+    if (t->count == TICKET_MAX_COUNT) {
+        return NULL;
+    }
+    for (size_t i = 0; i < t->used; i++) {
+        if (!t->rows[i].taken) {
+            return &t->rows[i];
+        }
+    }
+    return &t->rows[t->used++];
+}
+
+enum ag_err
+tickets_issue(struct tickets *t, const struct ticket *what, int64_t now_ms,
+              char out[TICKET_TEXT_BYTES])
+{
+    uint8_t bits[RANDOM_BYTES];
+    char text[TICKET_TEXT_BYTES] = {0};
+    struct row *row;
+    enum ag_err err;
+
+    randombytes_buf(bits, sizeof(bits));
+    memcpy(text, PREFIX, PREFIX_BYTES);
+    err =
+        encode_base62(span_of(bits, sizeof(bits)), DIGITS, text + PREFIX_BYTES);
+    wipe(bits, sizeof(bits));
+    if (err != AG_OK) {
+        return err;
+    }
+    (void)pthread_mutex_lock(&t->lock);
+    row = free_row(t, now_ms);
+    if (row != NULL) {
+        *row = (struct row){.what = *what,
+                            .until_ms = now_ms + TICKET_FIRST_USE_MS,
+                            .taken = true};
+        hash_text(t, span_of(text, TICKET_TEXT_BYTES - 1), row->hash);
+        t->count++;
+        memcpy(out, text, sizeof(text));
+    }
+    (void)pthread_mutex_unlock(&t->lock);
+    wipe(text, sizeof(text));
+    return row != NULL ? AG_OK
+                       : err_why(AG_ELIMIT, "too many tickets are waiting");
+}
+
+/* Under the lock. Every row is compared, each in constant time. */
+static struct row *
+find_row(struct tickets *t, const uint8_t hash[HASH_BYTES])
+{
+    struct row *found = NULL;
+
+    for (size_t i = 0; i < t->used; i++) {
+        if (t->rows[i].taken &&
+            sodium_memcmp(t->rows[i].hash, hash, HASH_BYTES) == 0) {
+            found = &t->rows[i];
+        }
+    }
+    return found;
+}
+
+/* May this ticket be used, here and now? */
+static bool
+is_good(const struct row *row, enum ticket_kind kind, struct proc_ref by,
+        uint64_t connection_id, int64_t now_ms)
+{
+    if (row == NULL || row->what.kind != kind ||
+        !proc_ref_equal(row->what.process, by)) {
+        return false;
+    }
+    return row->connection_id == 0 ? row->until_ms > now_ms
+                                   : row->connection_id == connection_id;
+}
+
+enum ag_err
+tickets_redeem(struct tickets *t, struct span text, enum ticket_kind kind,
+               struct proc_ref by, uint64_t connection_id, int64_t now_ms,
+               struct ticket *ret)
+{
+    uint8_t hash[HASH_BYTES];
+    enum ag_err err = AG_ETICKET;
+    struct row *row;
+
+    AG_ASSERT(connection_id != 0);
+    if (text.len != TICKET_TEXT_BYTES - 1) {
+        return AG_ETICKET;
+    }
+    hash_text(t, text, hash);
+    (void)pthread_mutex_lock(&t->lock);
+    row = find_row(t, hash);
+    if (is_good(row, kind, by, connection_id, now_ms)) {
+        *ret = row->what;
+        row->connection_id = connection_id;
+        if (!row->what.reusable) {
+            drop_row(t, row);
+        }
+        err = AG_OK;
+    }
+    (void)pthread_mutex_unlock(&t->lock);
+    return err;
+}
+
+/* Drops every row of a task (connection 0) or of a connection. */
+static void
+drop_matching(struct tickets *t, int64_t task_id, uint64_t connection_id)
+{
+    (void)pthread_mutex_lock(&t->lock);
+    for (size_t i = t->used; i > 0; i--) {
+        struct row *row = &t->rows[i - 1];
+
+        if (row->taken &&
+            (connection_id != 0 ? row->connection_id == connection_id
+                                : row->what.task_id == task_id)) {
+            drop_row(t, row);
+        }
+    }
+    (void)pthread_mutex_unlock(&t->lock);
+}
+
+void
+tickets_drop_task(struct tickets *t, int64_t task_id)
+{
+    drop_matching(t, task_id, 0);
+}
+
+void
+tickets_drop_connection(struct tickets *t, uint64_t connection_id)
+{
+    AG_ASSERT(connection_id != 0);
+    drop_matching(t, 0, connection_id);
+}
+
+void
+tickets_drop_all(struct tickets *t)
+{
+    (void)pthread_mutex_lock(&t->lock);
+    memset(t->rows, 0, TICKET_MAX_COUNT * sizeof(*t->rows));
+    t->count = 0;
+    t->used = 0;
+    (void)pthread_mutex_unlock(&t->lock);
+}
+
+size_t
+tickets_count(struct tickets *t)
+{
+    size_t count;
+
+    (void)pthread_mutex_lock(&t->lock);
+    count = t->count;
+    (void)pthread_mutex_unlock(&t->lock);
+    return count;
+}
