@@ -62,7 +62,7 @@ call_once(struct cli *cli, const struct client_request *rq, json_t **ret)
     enum ag_err err = AG_OK;
 
     if (cli->client == NULL) {
-        err = client_open(cli->paths.admin_sock, &cli->client);
+        err = client_open(cli->paths.api_sock, &cli->client);
     }
     return err == AG_OK ? client_call(cli->client, rq, ret) : err;
 }
@@ -74,27 +74,19 @@ call_secret_once(struct cli *cli, const struct client_request *rq,
     enum ag_err err = cli_harden(cli);
 
     if (err == AG_OK && cli->client == NULL) {
-        err = client_open(cli->paths.admin_sock, &cli->client);
+        err = client_open(cli->paths.api_sock, &cli->client);
     }
     return err == AG_OK ? client_call_secret(cli->client, rq, ret) : err;
 }
 
-/* Shows the passphrase to the broker, which then lets this process act with
- * fresh proof for a while. */
 static enum ag_err
-prove(struct cli *cli)
+send_proof(struct cli *cli, const struct secret *passphrase)
 {
-    AG_AUTO(secret) struct secret *passphrase = NULL;
     AG_AUTO(secret) struct secret *body = NULL;
-    enum ag_err err = tty_passphrase(cli, "Passphrase of the vault",
-                                     TTY_ASK_ONCE, &passphrase);
+    enum ag_err err = body_make(
+        NULL, &(struct body_member){.name = "passphrase", .value = passphrase},
+        1, &body);
 
-    if (err == AG_OK) {
-        err = body_make(
-            NULL,
-            &(struct body_member){.name = "passphrase", .value = passphrase}, 1,
-            &body);
-    }
     if (err == AG_OK) {
         out_progress(&cli->out, "checking the passphrase");
         err = call_once(
@@ -110,6 +102,19 @@ prove(struct cli *cli)
 }
 
 enum ag_err
+cli_prove(struct cli *cli, const struct secret *passphrase)
+{
+    AG_AUTO(secret) struct secret *asked = NULL;
+    enum ag_err err;
+
+    if (passphrase != NULL) {
+        return send_proof(cli, passphrase);
+    }
+    err = tty_passphrase(cli, "Passphrase of the vault", TTY_ASK_ONCE, &asked);
+    return err == AG_OK ? send_proof(cli, asked) : err;
+}
+
+enum ag_err
 cli_call(struct cli *cli, const char *method, const char *path,
          const json_t *body, json_t **ret)
 {
@@ -118,7 +123,7 @@ cli_call(struct cli *cli, const char *method, const char *path,
     enum ag_err err = call_once(cli, &rq, ret);
 
     if (err == AG_EPROOF && cli->token == NULL) {
-        err = prove(cli);
+        err = cli_prove(cli, NULL);
         if (err == AG_OK) {
             err = call_once(cli, &rq, ret);
         }
@@ -138,7 +143,7 @@ cli_call_secret(struct cli *cli, const struct client_request *rq,
     }
     err = call_secret_once(cli, &with_token, ret);
     if (err == AG_EPROOF && with_token.token == NULL) {
-        err = prove(cli);
+        err = cli_prove(cli, NULL);
         if (err == AG_OK) {
             err = call_secret_once(cli, &with_token, ret);
         }

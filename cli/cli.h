@@ -62,7 +62,11 @@ AG_CHECK enum ag_err cli_call(struct cli *cli, const char *method,
                               const char *path, const json_t *body,
                               json_t **ret);
 
-/* The same for a request or an answer that carries a value: `rq` as in
+/* Gives the broker a fresh proof: `passphrase`, or asked for when NULL. */
+AG_CHECK enum ag_err cli_prove(struct cli *cli,
+                               const struct secret *passphrase);
+
+/* The same as cli_call() for a request or an answer that carries a value: `rq` as in
  * client.h, the answer's JSON text in locked memory (`ret` may be NULL). */
 AG_CHECK enum ag_err cli_call_secret(struct cli *cli,
                                      const struct client_request *rq,

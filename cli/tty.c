@@ -232,8 +232,7 @@ read_file(const char *path, enum tty_ask kind, struct secret **ret)
     enum ag_err err;
 
     if (fd < 0) {
-        return err_why(AG_ENOTFOUND, "%s (%s): %s", path, VARIABLE,
-                       strerrordesc_np(errno));
+        return err_why(AG_ENOTFOUND, "%s: %s", path, strerrordesc_np(errno));
     }
     err = check_file(fd, path);
     if (err == AG_OK) {
@@ -251,6 +250,15 @@ read_file(const char *path, enum tty_ask kind, struct secret **ret)
     }
     *ret = AG_TAKE(text);
     return AG_OK;
+}
+
+enum ag_err
+tty_passphrase_file(struct cli *cli, const char *path, enum tty_ask kind,
+                    struct secret **ret)
+{
+    enum ag_err err = cli_harden(cli);
+
+    return err == AG_OK ? read_file(path, kind, ret) : err;
 }
 
 static enum ag_err

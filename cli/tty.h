@@ -47,6 +47,12 @@ AG_CHECK AG_NONNULL enum ag_err tty_passphrase(struct cli *cli,
 AG_CHECK AG_NONNULL enum ag_err
 tty_secret_line(struct cli *cli, const char *prompt, struct secret **ret);
 
+/* A passphrase from a private file that was named on the command line. */
+AG_CHECK AG_NONNULL enum ag_err tty_passphrase_file(struct cli *cli,
+                                                    const char *path,
+                                                    enum tty_ask ask,
+                                                    struct secret **ret);
+
 /* True when tty_passphrase() would not ask a person. */
 bool tty_passphrase_from_file(void);
 

@@ -1,0 +1,190 @@
+#include "acts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "cli.h"
+#include "client.h"
+
+enum {
+    CELL_BYTES = 512,
+    NAME_WIDTH = 16,
+};
+
+static enum ag_err
+print_acts(const struct cli *cli, const struct act_table *table)
+{
+    (void)cli;
+    printf("usage: auth-guard %s ACT [options] …\n\n%s\n\nacts:\n", table->verb,
+           table->about);
+    for (size_t i = 0; i < table->count; i++) {
+        printf("  %-14s %s\n", table->acts[i].name, table->acts[i].summary);
+    }
+    return AG_OK;
+}
+
+enum ag_err
+acts_run(struct cli *cli, const struct act_table *table, int argc, char **argv)
+{
+    /* --json may stand before the act too. */
+    while (argc > 1 && strcmp(argv[1], "--json") == 0) {
+        cli->out.json = true;
+        argv++;
+        argc--;
+    }
+    if (argc < 2) {
+        return err_why(AG_EUSAGE, "what about it? see auth-guard %s --help",
+                       table->verb);
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        return print_acts(cli, table);
+    }
+    for (size_t i = 0; i < table->count; i++) {
+        if (strcmp(argv[1], table->acts[i].name) == 0) {
+            return table->acts[i].run(cli, argc - 1, argv + 1);
+        }
+    }
+    return err_why(AG_EUSAGE, "%s has no act '%s'; see auth-guard %s --help",
+                   table->verb, argv[1], table->verb);
+}
+
+enum ag_err
+acts_call(struct cli *cli, const struct act_call *call, int argc, char **argv)
+{
+    json_auto_t *answer = NULL;
+    AG_AUTO(buf) struct buf path;
+    AG_AUTO(buf) struct buf said;
+    struct args args;
+    enum ag_err err = args_parse(cli, call->spec, argc, argv, &args);
+
+    buf_init(&path, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
+    buf_init(&said, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
+    if (err != AG_OK || args.help) {
+        return err;
+    }
+    err = client_path(&path, call->path, args.words[0]);
+    if (err == AG_OK) {
+        err = cli_call(cli, call->method, buf_cstr(&path), NULL, &answer);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    if (cli->out.json) {
+        return out_json(&cli->out, answer);
+    }
+    out_say(&cli->out, "%s%s%s", args.count > 0 ? args.words[0] : "",
+            args.count > 0 ? ": " : "", call->sentence);
+    return AG_OK;
+}
+
+/* A member as people read it; out must hold CELL_BYTES. */
+static const char *
+cell(const json_t *row, const char *member, char *out)
+{
+    const json_t *value;
+    bool when = strncmp(member, "when:", 5) == 0;
+
+    value = json_object_get(row, when ? member + 5 : member);
+    if (when && json_is_string(value)) {
+        return out_when(json_string_value(value), out);
+    }
+    switch (json_typeof(value != NULL ? value : json_null())) {
+    case JSON_STRING:
+        snprintf(out, CELL_BYTES, "%s", json_string_value(value));
+        break;
+    case JSON_INTEGER:
+        snprintf(out, CELL_BYTES, "%lld", (long long)json_integer_value(value));
+        break;
+    case JSON_TRUE:
+        snprintf(out, CELL_BYTES, "yes");
+        break;
+    case JSON_FALSE:
+        snprintf(out, CELL_BYTES, "no");
+        break;
+    case JSON_ARRAY:
+        snprintf(out, CELL_BYTES, "%zu", json_array_size(value));
+        break;
+    case JSON_OBJECT:
+    case JSON_REAL:
+    case JSON_NULL:
+        snprintf(out, CELL_BYTES, "-");
+        break;
+    }
+    return *out == '\0' ? "-" : out;
+}
+
+static enum ag_err
+add_row(struct out_table *table, const json_t *row,
+        const struct act_column *columns, size_t count)
+{
+    char text[OUT_COLUMNS_MAX_COUNT][CELL_BYTES];
+    const char *cells[OUT_COLUMNS_MAX_COUNT] = {NULL};
+
+    for (size_t i = 0; i < count; i++) {
+        cells[i] = cell(row, columns[i].member, text[i]);
+    }
+    return out_table_add(table, cells);
+}
+
+enum ag_err
+acts_table(struct cli *cli, const char *path, const char *key,
+           const struct act_column *columns, size_t count)
+{
+    struct out_column heads[OUT_COLUMNS_MAX_COUNT] = {{0}};
+    AG_AUTO(out_table) struct out_table *table = NULL;
+    json_auto_t *answer = NULL;
+    const json_t *row;
+    const json_t *rows;
+    size_t i;
+    enum ag_err err = cli_call(cli, "GET", path, NULL, &answer);
+
+    if (err != AG_OK || cli->out.json) {
+        return err == AG_OK ? out_json(&cli->out, answer) : err;
+    }
+    for (i = 0; i < count; i++) {
+        heads[i] = (struct out_column){columns[i].title, columns[i].right};
+    }
+    err = out_table_new(heads, count, &table);
+    rows = json_object_get(answer, key);
+    json_array_foreach(rows, i, row)
+    {
+        if (err == AG_OK) {
+            err = add_row(table, row, columns, count);
+        }
+    }
+    if (err == AG_OK && json_array_size(rows) == 0) {
+        out_say(&cli->out, "There are none.");
+        return AG_OK;
+    }
+    return err == AG_OK ? out_table_print(&cli->out, table) : err;
+}
+
+enum ag_err
+acts_show(struct cli *cli, const char *path)
+{
+    json_auto_t *answer = NULL;
+    const char *name;
+    json_t *value;
+    char text[CELL_BYTES];
+    enum ag_err err = cli_call(cli, "GET", path, NULL, &answer);
+
+    if (err != AG_OK || cli->out.json) {
+        return err == AG_OK ? out_json(&cli->out, answer) : err;
+    }
+    json_object_foreach(answer, name, value)
+    {
+        if (!json_is_object(value) && !json_is_array(value)) {
+            out_line(&cli->out, OUT_PLAIN, "%-*s %s", NAME_WIDTH, name,
+                     cell(answer, name, text));
+        } else {
+            char *nested = json_dumps(value, JSON_COMPACT);
+
+            out_line(&cli->out, OUT_PLAIN, "%-*s %s", NAME_WIDTH, name,
+                     nested == NULL ? "-" : nested);
+            free(nested);
+        }
+    }
+    return AG_OK;
+}

@@ -1,0 +1,63 @@
+/*
+ * acts.h - verbs with acts of their own: `auth-guard task list`.
+ * Floor: cli. Depends on: args, cli.
+ */
+#ifndef AG_CLI_ACTS_H
+#define AG_CLI_ACTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "args.h"
+#include "base/attr.h"
+#include "base/err.h"
+
+struct cli;
+
+struct act {
+    const char *name;
+    const char *summary;
+    enum ag_err (*run)(struct cli *cli, int argc, char **argv);
+};
+
+struct act_table {
+    const char *verb;
+    const char *about;
+    const struct act *acts;
+    size_t count;
+};
+
+/* Runs the act named by argv[1], or prints the acts for --help.
+ * Errors: AG_EUSAGE, those of the act. */
+AG_CHECK AG_NONNULL enum ag_err
+acts_run(struct cli *cli, const struct act_table *table, int argc, char **argv);
+
+/*
+ * What most acts are: `path` is a client_path() text with one %s for the only
+ * word, called with `method` and no body; with people told `sentence` (one %s
+ * for the word).
+ */
+struct act_call {
+    const struct arg_spec *spec;
+    const char *method;
+    const char *path;
+    const char *sentence;
+};
+AG_CHECK AG_NONNULL enum ag_err
+acts_call(struct cli *cli, const struct act_call *call, int argc, char **argv);
+
+/* GET of a list and its table: rows are the objects under `key`. Cells come
+ * from a member each; a "when:" prefix shows a time as a distance. */
+struct act_column {
+    const char *title;
+    const char *member;
+    bool right;
+};
+AG_CHECK enum ag_err acts_table(struct cli *cli, const char *path,
+                                const char *key,
+                                const struct act_column *columns, size_t count);
+
+/* An object as lines "name: value". */
+AG_CHECK AG_NONNULL enum ag_err acts_show(struct cli *cli, const char *path);
+
+#endif
