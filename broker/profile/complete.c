@@ -63,11 +63,6 @@ check_file(struct profile_file *f, size_t index)
         f->deliver = &NO_DELIVERY;
         return AG_OK;
     }
-    if (f->deliver->by == DELIVER_LINK && f->path == NULL) {
-        return err_why(AG_EINVAL,
-                       "files[%zu].deliver: a link needs the file's path",
-                       index);
-    }
     return check_deliver(f->deliver, index);
 }
 

@@ -76,8 +76,7 @@ decide_newest(struct span current, struct span incoming,
 enum ag_err
 conflict_decide(const struct profile *p, size_t file_index,
                 const struct secret *current_value,
-                const struct secret *incoming_value,
-                enum conflict_winner *ret)
+                const struct secret *incoming_value, enum conflict_winner *ret)
 {
     struct span current = secret_view(current_value);
     struct span incoming = secret_view(incoming_value);

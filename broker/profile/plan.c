@@ -27,12 +27,14 @@ delivery_plan(const struct profile *p, size_t file_index, const char *path,
     size_t len;
 
     if (file_index >= p->files.count) {
-        return err_why(AG_EINVAL, "profile %s has no file %zu", p->name,
-                       file_index);
+        return err_why(AG_EUNSUPPORTED,
+                       "profile %s has no file; give the value by --env",
+                       p->name);
     }
     f = &p->files.items[file_index];
     own = base_of(f->path);
-    base = path == NULL || path[0] == '\0' ? own : base_of(path);
+    path = path == NULL || path[0] == '\0' ? f->path : path;
+    base = base_of(path);
     if (f->deliver->points == POINTS_DIR && own != NULL) {
         base = own; /* the tool looks for this name and no other */
     }
@@ -51,7 +53,7 @@ delivery_plan(const struct profile *p, size_t file_index, const char *path,
         .by = f->deliver->by,
         .points = f->deliver->points,
         .var = f->deliver->var,
-        .link = f->deliver->by == DELIVER_LINK ? f->path : NULL,
+        .link = f->deliver->by == DELIVER_LINK ? path : NULL,
         .rewrite = f->rewrite,
         .watch = f->rewrite != REWRITE_NEVER,
         .single_holder = p->single_holder,

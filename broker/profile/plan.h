@@ -14,12 +14,12 @@ enum {
     PLAN_BASENAME_MAX_BYTES = 255,
 };
 
-/* Strings are borrowed from the profile but for the base name. */
+/* Strings are borrowed from the profile or from `path`, but for basename. */
 struct delivery_plan {
     enum deliver_by by;
     enum deliver_points points;
     const char *var;  /* DELIVER_ENV: names file or directory */
-    const char *link; /* DELIVER_LINK: path template (profile/expand.h) */
+    const char *link; /* DELIVER_LINK: `path`, or the profile's template */
     enum file_rewrite rewrite;
     bool watch; /* the tool rewrites it unattended: follow it */
     bool single_holder;

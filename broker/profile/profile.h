@@ -58,6 +58,7 @@ enum file_rewrite {
 
 enum lock_kind {
     LOCK_KIND_FLOCK,     /* flock(2), exclusive, on a file that stays behind */
+    LOCK_KIND_FILE,      /* a file made by O_EXCL that is removed again */
     LOCK_KIND_DIRECTORY, /* mkdir(2) of a directory that is removed again */
 };
 
@@ -159,7 +160,7 @@ PROFILE_LIST(profile_withs, const struct profile_with);
 /* One place where a value may go: data for the proxy. */
 struct profile_place {
     struct strings hosts; /* exact, or `*.` and a suffix; `:port` allowed */
-    struct strings paths; /* path patterns; none = every path */
+    struct strings paths; /* `*` is any run, '/' too; none = every path */
     const char *field;    /* NULL: the whole value */
     enum place_in in;
     const char *name;
@@ -198,6 +199,8 @@ struct profile_param {
 
 PROFILE_LIST(profile_params, const struct profile_param);
 
+/* OAuth 2 refresh grant. After a refresh expiry_field (but for JWT) is set from
+ * the answer's expires_in, stamp_field to the time. */
 struct profile_refresh {
     const char *url;
     enum refresh_body body;
@@ -208,7 +211,7 @@ struct profile_refresh {
     const char *access_field;
     enum expiry_kind expiry;
     const char *expiry_field;
-    const char *stamp_field; /* set to the time of the refresh, RFC 3339 */
+    const char *stamp_field;
     struct profile_params params;
     struct profile_replaces replaces;
     struct strings permanent; /* error codes after which only a login helps */
@@ -260,7 +263,7 @@ struct profile {
     const char *secret; /* default name, e.g. codex/default */
     enum profile_grade min_grade; /* worst grade allowed by default */
     bool single_holder; /* refreshes by itself: one task holds it at a time */
-    struct profile_files files;
+    struct profile_files files;    /* none: a service without a file */
     const struct profile_run *run; /* never NULL */
     struct profile_places places;
     const struct profile_refresh *refresh;   /* NULL: it does not */

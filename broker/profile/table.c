@@ -27,7 +27,7 @@ static const char *const FORMATS[] = {"opaque", "json", "yaml",   "ini",
                                       "urls",   "pem",  "sqlite", NULL};
 static const char *const REWRITES[] = {"never", "login", "in-place", "rename",
                                        NULL};
-static const char *const LOCK_KINDS[] = {"flock", "directory", NULL};
+static const char *const LOCK_KINDS[] = {"flock", "file", "directory", NULL};
 static const char *const GRADES[] = {"proxy", "sign", "file", "env", NULL};
 static const char *const BYS[] = {"none", "env", "link", NULL};
 static const char *const POINTS[] = {"file", "dir", NULL};
@@ -227,7 +227,7 @@ static const struct msg_field PROFILE_FIELDS[] = {
     MSG_FIELD_CHOICE(struct profile, min_grade, GRADES, MSG_OPTIONAL,
                      PROFILE_GRADE_FILE),
     MSG_FIELD_BOOL(struct profile, single_holder, MSG_OPTIONAL, false),
-    MSG_FIELD_LIST(struct profile, files, 1, LIST_MAX_COUNT, MSG_REQUIRED,
+    MSG_FIELD_LIST(struct profile, files, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
                    &FILE_SPEC),
     MSG_FIELD_OBJECT(struct profile, run, MSG_OPTIONAL, &RUN),
     MSG_FIELD_LIST(struct profile, places, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
