@@ -162,16 +162,14 @@ acts_table(struct cli *cli, const char *path, const char *key,
 }
 
 enum ag_err
-acts_show(struct cli *cli, const char *path)
+acts_print(struct cli *cli, json_t *answer)
 {
-    json_auto_t *answer = NULL;
     const char *name;
     json_t *value;
     char text[CELL_BYTES];
-    enum ag_err err = cli_call(cli, "GET", path, NULL, &answer);
 
-    if (err != AG_OK || cli->out.json) {
-        return err == AG_OK ? out_json(&cli->out, answer) : err;
+    if (cli->out.json) {
+        return out_json(&cli->out, answer);
     }
     json_object_foreach(answer, name, value)
     {
@@ -187,4 +185,13 @@ acts_show(struct cli *cli, const char *path)
         }
     }
     return AG_OK;
+}
+
+enum ag_err
+acts_show(struct cli *cli, const char *path)
+{
+    json_auto_t *answer = NULL;
+    enum ag_err err = cli_call(cli, "GET", path, NULL, &answer);
+
+    return err == AG_OK ? acts_print(cli, answer) : err;
 }

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <jansson.h>
+
 #include "args.h"
 #include "base/attr.h"
 #include "base/err.h"
@@ -57,7 +59,10 @@ AG_CHECK enum ag_err acts_table(struct cli *cli, const char *path,
                                 const char *key,
                                 const struct act_column *columns, size_t count);
 
-/* An object as lines "name: value". */
+/* An answer as lines "name: value"; with --json itself. */
+AG_CHECK AG_NONNULL enum ag_err acts_print(struct cli *cli, json_t *answer);
+
+/* GET and acts_print(): an object as lines "name: value". */
 AG_CHECK AG_NONNULL enum ag_err acts_show(struct cli *cli, const char *path);
 
 #endif

@@ -150,3 +150,16 @@ cli_call_secret(struct cli *cli, const struct client_request *rq,
     }
     return err;
 }
+
+enum ag_err
+cli_call_text(struct cli *cli, const char *path, struct buf *out)
+{
+    struct client_request rq = {
+        .method = "GET", .path = path, .token = cli->token};
+    enum ag_err err = AG_OK;
+
+    if (cli->client == NULL) {
+        err = client_open(cli->paths.api_sock, &cli->client);
+    }
+    return err == AG_OK ? client_call_text(cli->client, &rq, out) : err;
+}

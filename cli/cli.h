@@ -22,6 +22,7 @@
 #include "base/paths.h"
 #include "out.h"
 
+struct buf;
 struct client;
 struct client_request;
 struct secret;
@@ -61,6 +62,10 @@ AG_NONNULL void cli_harden_bare(struct cli *cli);
 AG_CHECK enum ag_err cli_call(struct cli *cli, const char *method,
                               const char *path, const json_t *body,
                               json_t **ret);
+
+/* GET of something that is not JSON (an export), appended to `out`. */
+AG_CHECK AG_NONNULL enum ag_err cli_call_text(struct cli *cli, const char *path,
+                                              struct buf *out);
 
 /* Gives the broker a fresh proof: `passphrase`, or asked for when NULL. */
 AG_CHECK enum ag_err cli_prove(struct cli *cli,

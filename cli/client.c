@@ -341,23 +341,45 @@ parse_answer(const struct incoming *in, json_t **ret)
     return AG_OK;
 }
 
+static enum ag_err
+call_public(struct incoming *in, const struct client_request *rq)
+{
+    enum ag_err err;
+
+    buf_init(&in->plain, CLIENT_BODY_MAX_BYTES, BUF_PLAIN);
+    in->area = malloc(CLIENT_HEAD_MAX_BYTES);
+    if (in->area == NULL) {
+        return AG_ENOMEM;
+    }
+    err = run_call(in, rq);
+    free(in->area);
+    return err;
+}
+
 enum ag_err
 client_call(struct client *c, const struct client_request *rq, json_t **ret)
 {
     struct incoming in = {.c = c};
-    enum ag_err err;
+    enum ag_err err = call_public(&in, rq);
 
-    in.area = malloc(CLIENT_HEAD_MAX_BYTES);
-    if (in.area == NULL) {
-        return AG_ENOMEM;
-    }
-    buf_init(&in.plain, CLIENT_BODY_MAX_BYTES, BUF_PLAIN);
-    err = run_call(&in, rq);
     if (err == AG_OK) {
         err = parse_answer(&in, ret);
     }
     buf_done(&in.plain);
-    free(in.area);
+    return err;
+}
+
+enum ag_err
+client_call_text(struct client *c, const struct client_request *rq,
+                 struct buf *out)
+{
+    struct incoming in = {.c = c};
+    enum ag_err err = call_public(&in, rq);
+
+    if (err == AG_OK) {
+        err = buf_add(out, buf_view(&in.plain));
+    }
+    buf_done(&in.plain);
     return err;
 }
 

@@ -61,6 +61,11 @@ AG_DEFINE_CLEANUP(client, client_close)
 AG_CHECK enum ag_err client_call(struct client *c,
                                  const struct client_request *rq, json_t **ret);
 
+/* The same; the answer's body, whatever it is, is appended to `out`. */
+AG_CHECK AG_NONNULL enum ag_err
+client_call_text(struct client *c, const struct client_request *rq,
+                 struct buf *out);
+
 /* The same; the answer's text stays in locked memory from the socket on. */
 AG_CHECK enum ag_err client_call_secret(struct client *c,
                                         const struct client_request *rq,

@@ -1,0 +1,184 @@
+/*
+ * redact: hands stdin (or files) and stdout to the filter as descriptors and
+ * waits. No byte of the text passes through this process.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "args.h"
+#include "base/fdx.h"
+#include "client.h"
+#include "session.h"
+#include "verb.h"
+
+enum {
+    FILES_MAX_COUNT = 64, /* of one call; each is a stream of its own */
+};
+
+struct redaction {
+    struct cli *cli;
+    struct session *session;
+    json_t *streams; /* one report each */
+    int64_t hits;
+};
+
+static enum ag_err
+wait_end(struct redaction *r, json_t **ret)
+{
+    struct pollfd p = {.fd = session_fd(r->session), .events = POLLIN};
+    json_t *event = NULL;
+    enum ag_err err = AG_OK;
+
+    while (err == AG_OK && event == NULL) {
+        err = session_event(r->session, &event);
+        if (err == AG_OK && event == NULL && poll(&p, 1, -1) < 0 &&
+            errno != EINTR) {
+            return AG_EIO;
+        }
+    }
+    if (err == AG_ENOBROKER) {
+        return err_why(AG_EFILTER, "the broker ended; nothing after this point "
+                                   "was passed on");
+    }
+    if (err == AG_OK && strcmp(out_member(event, "event"), "stream_end") != 0) {
+        const char *reason = out_member(event, "reason");
+
+        err = err_why(strcmp(reason, "locked") == 0 ? AG_ELOCKED : AG_EFILTER,
+                      "the stream was ended: %s", reason);
+        json_decref(event);
+        return err;
+    }
+    *ret = event;
+    return err;
+}
+
+static enum ag_err
+filter_one(struct redaction *r, const char *ticket, const char *name, int src)
+{
+    int fds[] = {src, STDOUT_FILENO};
+    json_t *answer = NULL;
+    json_t *event = NULL;
+    enum ag_err err = session_send(r->session, "stream", ticket, fds, 2);
+
+    if (err == AG_OK) {
+        err = session_answer(r->session, &answer);
+        json_decref(answer);
+    }
+    if (err == AG_OK) {
+        err = wait_end(r, &event);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    r->hits += out_member_int(event, "hits");
+    (void)json_object_del(event, "event");
+    (void)json_object_del(event, "stream");
+    if (json_object_set_new(event, "file", json_string(name)) != 0 ||
+        json_array_append_new(r->streams, event) != 0) {
+        return AG_ENOMEM;
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+filter_file(struct redaction *r, const char *ticket, const char *name)
+{
+    AG_AUTO(fd) int fd = -1;
+
+    if (strcmp(name, "-") == 0) {
+        return filter_one(r, ticket, name, STDIN_FILENO);
+    }
+    fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return err_why(err_from_errno(errno), "%s: %s", name,
+                       strerrordesc_np(errno));
+    }
+    return filter_one(r, ticket, name, fd);
+}
+
+static enum ag_err
+filter_all(struct redaction *r, char *const *names, size_t count)
+{
+    json_auto_t *body = json_pack("{s:I}", "count", (json_int_t)count);
+    json_auto_t *answer = NULL;
+    const json_t *tickets;
+    enum ag_err err = cli_call(r->cli, "POST", "/v1/streams", body, &answer);
+
+    tickets = json_object_get(answer, "streams");
+    if (err == AG_OK && json_array_size(tickets) != count) {
+        err = err_why(AG_ECORRUPT,
+                      "the broker gave %zu tickets for %zu "
+                      "streams",
+                      json_array_size(tickets), count);
+    }
+    if (err == AG_OK) {
+        err = session_open(r->cli->paths.fd_sock, &r->session);
+    }
+    for (size_t i = 0; err == AG_OK && i < count; i++) {
+        err = filter_file(r, json_string_value(json_array_get(tickets, i)),
+                          names[i]);
+    }
+    return err;
+}
+
+static enum ag_err
+write_report(const struct redaction *r, const char *path)
+{
+    json_auto_t *report = json_pack("{s:I,s:O}", "hits", (json_int_t)r->hits,
+                                    "streams", r->streams);
+    AG_AUTO(fd) int fd = -1;
+    char *text = report == NULL ? NULL : json_dumps(report, JSON_INDENT(2));
+    enum ag_err err = text == NULL ? AG_ENOMEM : AG_OK;
+
+    if (err == AG_OK) {
+        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+        err = fd < 0 ? err_why(err_from_errno(errno), "%s: %s", path,
+                               strerrordesc_np(errno))
+                     : fd_write_all(fd, span_str(text));
+    }
+    if (err == AG_OK) {
+        err = fd_write_all(fd, span_str("\n"));
+    }
+    free(text);
+    return err;
+}
+
+enum ag_err
+verb_redact(struct cli *cli, int argc, char **argv)
+{
+    const char *report = NULL;
+    const struct arg_opt opts[] = {
+        {"report", ARG_TEXT, &report, "FILE",
+         "write counts by name as JSON; never values"},
+    };
+    const struct arg_spec spec = {
+        .usage = "redact [options] [FILE…]",
+        .about = "Copies stdin, or the files, to stdout and takes every known "
+                 "secret out, in every\nencoding. Refuses while the vault is "
+                 "locked, rather than pass values.",
+        .opts = opts,
+        .opt_count = AG_COUNT(opts),
+        .words_max = FILES_MAX_COUNT};
+    char dash[] = "-";
+    char *only_stdin[] = {dash};
+    struct redaction r = {.cli = cli};
+    struct args args;
+    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
+
+    if (err != AG_OK || args.help) {
+        return err;
+    }
+    r.streams = json_array();
+    err = args.count == 0 ? filter_all(&r, only_stdin, 1)
+                          : filter_all(&r, args.words, args.count);
+    if (err == AG_OK && report != NULL) {
+        err = write_report(&r, report);
+    }
+    json_decref(r.streams);
+    session_close(r.session);
+    return err;
+}

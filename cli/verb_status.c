@@ -1,0 +1,102 @@
+/* status: what is running, and what to type next. Answers without a broker. */
+#include <sys/stat.h>
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "args.h"
+#include "client.h"
+#include "verb.h"
+
+enum {
+    LABEL_WIDTH = 10,
+};
+
+static bool
+vault_exists(const struct cli *cli)
+{
+    char path[PATH_MAX];
+    struct stat st;
+
+    snprintf(path, sizeof(path), "%s/vault.db", cli->paths.home);
+    return stat(path, &st) == 0;
+}
+
+/* What to type, by what was found; the first row that fits. */
+static const char *
+advice(bool broker, const char *vault, bool operator_here)
+{
+    if (strcmp(vault, "absent") == 0) {
+        return "auth-guard init";
+    }
+    if (!broker || strcmp(vault, "locked") == 0 || !operator_here) {
+        return "auth-guard unlock";
+    }
+    return NULL;
+}
+
+static void
+print_state(const struct cli *cli, const json_t *status, const char *vault)
+{
+    bool open = strcmp(vault, "open") == 0;
+    bool here = json_is_true(json_object_get(status, "operator")) ||
+                strncmp(out_member(status, "class"), "operator", 8) == 0;
+    const char *next = advice(status != NULL, vault, here);
+
+    out_line(&cli->out, status != NULL ? OUT_GOOD : OUT_WARN, "%-*s %s",
+             LABEL_WIDTH, "broker", status != NULL ? "running" : "not running");
+    out_line(&cli->out, open ? OUT_GOOD : OUT_WARN, "%-*s %s, in %s",
+             LABEL_WIDTH, "vault", vault, cli->paths.home);
+    out_line(&cli->out, OUT_PLAIN, "%-*s %s", LABEL_WIDTH, "sockets",
+             cli->paths.run);
+    if (status != NULL && open) {
+        out_line(&cli->out, OUT_PLAIN, "%-*s %s", LABEL_WIDTH, "session",
+                 here ? "the operator's" : "not approved");
+    }
+    if (json_object_get(status, "secrets") != NULL) {
+        out_line(&cli->out, OUT_PLAIN, "%-*s %lld", LABEL_WIDTH, "secrets",
+                 (long long)out_member_int(status, "secrets"));
+    }
+    if (json_object_get(status, "tasks") != NULL) {
+        out_line(&cli->out, OUT_PLAIN, "%-*s %lld running", LABEL_WIDTH,
+                 "tasks", (long long)out_member_int(status, "tasks"));
+    }
+    if (next != NULL) {
+        out_line(&cli->out, OUT_BOLD, "%-*s %s", LABEL_WIDTH, "next", next);
+    }
+}
+
+enum ag_err
+verb_status(struct cli *cli, int argc, char **argv)
+{
+    static const struct arg_spec spec = {
+        .usage = "status",
+        .about = "Says whether the broker runs, whether the vault is open, and "
+                 "what to type next.\nStarts nothing."};
+    json_auto_t *status = NULL;
+    const char *vault;
+    struct args args;
+    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
+
+    if (err != AG_OK || args.help) {
+        return err;
+    }
+    err = cli_call(cli, "GET", "/v1/status", NULL, &status);
+    if (err != AG_OK && err != AG_ENOBROKER) {
+        return err;
+    }
+    vault = status != NULL      ? out_member(status, "vault")
+            : vault_exists(cli) ? "locked"
+                                : "absent";
+    if (!cli->out.json) {
+        print_state(cli, status, vault);
+        return AG_OK;
+    }
+    if (status == NULL) {
+        status = json_pack("{s:b,s:s}", "broker", 0, "vault", vault);
+    } else {
+        (void)json_object_set_new(status, "broker", json_true());
+    }
+    return status == NULL ? AG_ENOMEM : out_json(&cli->out, status);
+}

@@ -1,0 +1,82 @@
+/* task list, show, end. */
+#include "acts.h"
+#include "args.h"
+#include "base/buf.h"
+#include "client.h"
+#include "verb.h"
+
+static enum ag_err
+task_list(struct cli *cli, int argc, char **argv)
+{
+    static const struct act_column columns[] = {
+        {"TASK", "id", false},
+        {"NAME", "name", false},
+        {"STATE", "state", false},
+        {"STARTED", "when:started_at", false},
+        {"ENDS", "when:expires_at", false},
+        {"PURPOSE", "purpose", false}};
+    static const struct arg_spec spec = {
+        .usage = "task list", .about = "Lists the tasks, newest first."};
+    struct args args;
+    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
+
+    if (err != AG_OK || args.help) {
+        return err;
+    }
+    return acts_table(cli, "/v1/tasks", "tasks", columns, AG_COUNT(columns));
+}
+
+static enum ag_err
+task_show(struct cli *cli, int argc, char **argv)
+{
+    static const struct arg_spec spec = {
+        .usage = "task show ID",
+        .about = "Shows a task: grants, deadline, deliveries, hits.",
+        .words_min = 1,
+        .words_max = 1};
+    AG_AUTO(buf) struct buf path;
+    struct args args;
+    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
+
+    buf_init(&path, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
+    if (err != AG_OK || args.help) {
+        return err;
+    }
+    err = client_path(&path, "/v1/tasks/%s", args.words[0]);
+    return err == AG_OK ? acts_show(cli, buf_cstr(&path)) : err;
+}
+
+static enum ag_err
+task_end(struct cli *cli, int argc, char **argv)
+{
+    static const struct arg_spec spec = {
+        .usage = "task end ID",
+        .about = "Ends a task: processes killed, files gone, tokens and leases "
+                 "revoked.",
+        .words_min = 1,
+        .words_max = 1};
+
+    return acts_call(cli,
+                     &(struct act_call){.spec = &spec,
+                                        .method = "DELETE",
+                                        .path = "/v1/tasks/%s",
+                                        .sentence = "this task is ended"},
+                     argc, argv);
+}
+
+enum ag_err
+verb_task(struct cli *cli, int argc, char **argv)
+{
+    static const struct act acts[] = {
+        {"list", "running and recent tasks", task_list},
+        {"show", "one of them", task_show},
+        {"end", "end one now", task_end},
+    };
+    static const struct act_table table = {
+        "task",
+        "A task is one piece of work by one process tree; auth-guard "
+        "run starts one.",
+        acts, AG_COUNT(acts)};
+
+    return acts_run(cli, &table, argc, argv);
+}
