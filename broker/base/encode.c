@@ -77,39 +77,85 @@ encode_base64(struct span in, struct buf *out)
     return AG_OK;
 }
 
-enum ag_err
-decode_base64_secret(struct span in, struct secret **ret)
-{
-    AG_AUTO(secret) struct secret *s = NULL;
-    const char *end = NULL;
-    size_t got = 0;
-    enum ag_err err;
-
-    if (in.len % 4 != 0) {
-        return err_why(AG_EINVAL, "base64: the length is not a multiple of 4");
-    }
-    err = secret_new(in.len / 4 * 3, &s);
-    if (err != AG_OK) {
-        return err;
-    }
-    if (in.len > 0 &&
-        (sodium_base642bin(secret_bytes(s), secret_len(s), (const char *)in.ptr,
-                           in.len, NULL, &got, &end,
-                           sodium_base64_VARIANT_ORIGINAL) != 0 ||
-         end != (const char *)in.ptr + in.len)) {
-        return err_why(AG_EINVAL, "base64: a character or the padding is not "
-                                  "right");
-    }
-    secret_shrink(s, got);
-    *ret = AG_TAKE(s);
-    return AG_OK;
-}
-
 /* 0xff if a <= x <= b, else 0, for values below 256, without a branch. */
 static uint32_t
 between(uint32_t x, uint32_t a, uint32_t b)
 {
     return (((a - 1 - x) & (x - b - 1)) >> 8) & 0xff;
+}
+
+/* Ours, since libsodium 1.0.18 takes bytes from 0x80 for letters where char is
+ * signed. NOT_A_DIGIT for what is not in the alphabet. */
+static uint32_t
+base64_value(uint8_t c)
+{
+    uint32_t upper = between(c, 'A', 'Z');
+    uint32_t lower = between(c, 'a', 'z');
+    uint32_t digit = between(c, '0', '9');
+    uint32_t plus = between(c, '+', '+');
+    uint32_t slash = between(c, '/', '/');
+    uint32_t value =
+        (upper & ((uint32_t)c - 'A')) | (lower & ((uint32_t)c - 'a' + 26)) |
+        (digit & ((uint32_t)c - '0' + 52)) | (plus & 62) | (slash & 63);
+
+    return value |
+           (~(upper | lower | digit | plus | slash) & (uint32_t)NOT_A_DIGIT);
+}
+
+/* Four digits, the last `padding` of which are '='; 0 when all is well. */
+static uint32_t
+base64_group(const uint8_t in[4], size_t padding, uint8_t *out)
+{
+    uint32_t group = 0;
+    uint32_t bad = 0;
+
+    for (size_t i = 0; i < 4; i++) {
+        uint32_t value = i < 4 - padding ? base64_value(in[i]) : 0;
+
+        bad |= between(value, 64, 255);
+        group = group << 6 | (value & 63);
+    }
+    for (size_t i = 0; i < 3; i++) {
+        uint8_t byte = (uint8_t)(group >> (16 - 8 * i));
+
+        if (i < 3 - padding) {
+            out[i] = byte;
+        } else {
+            bad |= byte; /* bits left over must be zero */
+        }
+    }
+    return bad;
+}
+
+enum ag_err
+decode_base64_secret(struct span in, struct secret **ret)
+{
+    AG_AUTO(secret) struct secret *s = NULL;
+    size_t padding = 0;
+    uint32_t bad = 0;
+    enum ag_err err;
+
+    if (in.len % 4 != 0) {
+        return err_why(AG_EINVAL, "base64: the length is not a multiple of 4");
+    }
+    while (padding < 2 && padding < in.len &&
+           in.ptr[in.len - 1 - padding] == '=') {
+        padding++;
+    }
+    err = secret_new(in.len / 4 * 3 - padding, &s);
+    if (err != AG_OK) {
+        return err;
+    }
+    for (size_t i = 0; i < in.len; i += 4) {
+        bad |= base64_group(in.ptr + i, i + 4 == in.len ? padding : 0,
+                            secret_bytes(s) + i / 4 * 3);
+    }
+    if (bad != 0) {
+        return err_why(AG_EINVAL, "base64: a character or the padding is not "
+                                  "right");
+    }
+    *ret = AG_TAKE(s);
+    return AG_OK;
 }
 
 /* No table: which entry is read would show in the cache. */

@@ -16,6 +16,7 @@ enum {
     PRIVATE_FILE_MODE = 0600,
     OPEN_TO_OTHERS = 077,
     FILE_NAME_BYTES = NAME_MAX + 1,
+    PART_BYTES = 4096, /* of one read */
 };
 
 static enum ag_err
@@ -179,39 +180,58 @@ fs_replace(int dir_fd, const char *name, struct span content)
     return fs_sync_dir(dir_fd);
 }
 
+/* read() with EINTR retried, into the buffer; at its cap one byte is tried, to
+ * tell a file that just fits from a larger one. *ret_len is 0 at the end. */
+static enum ag_err
+read_part(int fd, size_t room, struct buf *out, size_t *ret_len)
+{
+    size_t left = out->max - out->len;
+    size_t want = room < left ? room : left;
+    uint8_t probe;
+    uint8_t *to = &probe;
+    ssize_t n;
+
+    if (want > 0) {
+        enum ag_err err =
+            buf_room(out, want < PART_BYTES ? want : PART_BYTES, &to);
+
+        if (err != AG_OK) {
+            return err;
+        }
+    }
+    do {
+        n = read(fd, to, want == 0 ? 1 : want < PART_BYTES ? want : PART_BYTES);
+    } while (n < 0 && errno == EINTR);
+    if (n < 0) {
+        return err_from_errno(errno);
+    }
+    if (n > 0 && want == 0) {
+        return AG_ELIMIT;
+    }
+    buf_grew(out, (size_t)n);
+    *ret_len = (size_t)n;
+    return AG_OK;
+}
+
 enum ag_err
 fs_read(int dir_fd, const char *name, size_t max_bytes, struct buf *out)
 {
     AG_AUTO(fd) int fd = -1;
     size_t before = out->len;
+    size_t n = 0;
     struct stat st;
     enum ag_err err = open_regular(dir_fd, name, 0, &fd, &st);
 
     while (err == AG_OK) {
-        size_t used = out->len - before;
-        size_t want = max_bytes - used < 4096 ? max_bytes - used + 1 : 4096;
-        uint8_t *to;
-        ssize_t n;
-
-        err = buf_room(out, want, &to);
-        if (err != AG_OK) {
-            break;
-        }
-        n = read(fd, to, want);
-        if (n == 0) {
+        err = read_part(fd, max_bytes - (out->len - before), out, &n);
+        if (err == AG_OK && n == 0) {
             return AG_OK;
-        }
-        if (n < 0 && errno != EINTR) {
-            err = err_from_errno(errno);
-        } else if (n > 0 && (size_t)n > max_bytes - used) {
-            err = err_why(AG_ELIMIT, "%s is larger than %zu bytes", name,
-                          max_bytes);
-        } else if (n > 0) {
-            buf_grew(out, (size_t)n);
         }
     }
     buf_truncate(out, before);
-    return err;
+    return err == AG_ELIMIT ? err_why(AG_ELIMIT, "%s is larger than %zu bytes",
+                                      name, max_bytes)
+                            : err;
 }
 
 enum ag_err
