@@ -196,6 +196,41 @@ give_url_password(const struct secret_walk *s, const struct leaf *leaf,
     return err == AG_OK ? s->each(s->arg, leaf->pointer, password) : err;
 }
 
+/* A secret that is JSON again (rclone's `token = {"access_token":…}`): its
+ * long strings are secrets of their own, under the outer pointer. */
+struct nested {
+    const struct secret_walk *outer;
+    const char *pointer;
+};
+
+static enum ag_err
+give_inner(void *arg, const struct leaf *leaf)
+{
+    const struct nested *n = arg;
+    AG_AUTO(secret) struct secret *value = NULL;
+    enum ag_err err = AG_OK;
+
+    if (leaf->kind == LEAF_STRING) {
+        err = leaf_value(leaf, &value);
+    }
+    if (err != AG_OK || value == NULL || is_harmless(secret_view(value))) {
+        return err;
+    }
+    return n->outer->each(n->outer->arg, n->pointer, AG_TAKE(value));
+}
+
+static enum ag_err
+give_nested(const struct secret_walk *s, const char *pointer, struct span value)
+{
+    struct nested n = {.outer = s, .pointer = pointer};
+
+    if (value.len < 2 || value.ptr[0] != '{' ||
+        fields_check(value, FORMAT_JSON) != AG_OK) {
+        return AG_OK;
+    }
+    return leaf_walk(value, FORMAT_JSON, give_inner, &n);
+}
+
 static enum ag_err
 give_leaf(void *arg, const struct leaf *leaf)
 {
@@ -230,7 +265,10 @@ give_leaf(void *arg, const struct leaf *leaf)
             return AG_OK;
         }
     }
-    return s->each(s->arg, leaf->pointer, AG_TAKE(value));
+    if (!s->whole) {
+        err = give_nested(s, leaf->pointer, view);
+    }
+    return err == AG_OK ? s->each(s->arg, leaf->pointer, AG_TAKE(value)) : err;
 }
 
 enum ag_err
