@@ -14,9 +14,9 @@ struct live_token; /* core/tokens.h: a token that was checked */
 
 struct call {
     enum caller_class who;
-    const struct peer *peer;        /* never NULL */
-    const struct live_token *token; /* NULL when none was shown */
-    int64_t task_id; /* the task whose tree or token it is, or 0 */
+    const struct peer *peer;  /* never NULL */
+    struct live_token *token; /* NULL when none was shown */
+    int64_t task_id;          /* the task whose tree or token it is, or 0 */
     int64_t now_ms;
 };
 

@@ -35,9 +35,11 @@ struct life_listener {
     void (*ended)(void *arg, const char *reason);
     void *arg;
 };
-AG_CHECK AG_NONNULL enum ag_err
-handout_attach(struct core *core, struct peer *peer, const char *ticket,
-               const struct life_listener *line, int64_t *ret_task_id);
+AG_CHECK AG_NONNULL enum ag_err handout_attach(struct core *core,
+                                               const struct handout_line *on,
+                                               const char *ticket,
+                                               const struct life_listener *line,
+                                               int64_t *ret_task_id);
 
 /* A value for `deliver`: durable on the record before it returns. */
 AG_CHECK AG_NONNULL enum ag_err handout_value(struct core *core,
@@ -52,9 +54,11 @@ struct take_result {
     bool changed; /* false: the same bytes as before (for a check: they differ
                      from the sealed ones when true) */
 };
-AG_CHECK AG_NONNULL enum ag_err
-handout_take(struct core *core, struct peer *peer, const char *ticket,
-             const struct secret *content, struct take_result *ret);
+AG_CHECK AG_NONNULL enum ag_err handout_take(struct core *core,
+                                             const struct handout_line *on,
+                                             const char *ticket,
+                                             const struct secret *content,
+                                             struct take_result *ret);
 
 /* A stream's terms: audience and the task its hits are put to (0: none). */
 struct stream_terms {

@@ -293,6 +293,30 @@ live_find_accessor(struct live_tokens *table, const char *accessor)
     return found;
 }
 
+enum ag_err
+live_spend(struct live_token *token)
+{
+    int_fast64_t left = atomic_load(&token->uses_left);
+
+    while (left != GRANT_USES_UNLIMITED) {
+        if (left <= 0) {
+            return AG_EUSEDUP;
+        }
+        if (atomic_compare_exchange_weak(&token->uses_left, &left, left - 1)) {
+            return AG_OK;
+        }
+    }
+    return AG_OK;
+}
+
+void
+live_unspend(struct live_token *token)
+{
+    if (atomic_load(&token->uses_left) != GRANT_USES_UNLIMITED) {
+        (void)atomic_fetch_add(&token->uses_left, 1);
+    }
+}
+
 static bool
 contains(const int64_t *ids, size_t count, int64_t id)
 {

@@ -68,6 +68,11 @@ AG_NONNULL struct live_token *live_find_accessor(struct live_tokens *table,
 void live_release(struct live_token *token);
 AG_DEFINE_CLEANUP(live_token, live_release)
 
+/* Takes one use; AG_EUSEDUP when none is left. live_unspend() gives it back
+ * when what it was for failed. */
+AG_CHECK AG_NONNULL enum ag_err live_spend(struct live_token *token);
+AG_NONNULL void live_unspend(struct live_token *token);
+
 /*
  * Marks the tokens `ids` of one task (0: role tokens) revoked. They stay in the table, so that showing one
  * says "revoked" and not "unknown", until live_sweep() drops those whose hard

@@ -13,6 +13,8 @@
 #include "core/core.h"
 #include "core/tasks.h"
 
+struct secret;
+
 struct token_request {
     const char
         *task; /* the operator's choice; NULL: child of the token shown */

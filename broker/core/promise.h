@@ -1,0 +1,46 @@
+/*
+ * promise.h - what a task is given, worked out from its request: grants,
+ * deliveries, and how the tool finds them.
+ * Floor: core. Depends on: policy/grant, profile/plan, store/secrets.
+ */
+#ifndef AG_CORE_PROMISE_H
+#define AG_CORE_PROMISE_H
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "core/running.h"
+#include "core/tasks.h"
+#include "policy/grant.h"
+
+struct core;
+struct db_read;
+
+struct promises {
+    struct grant grants[GRANTS_MAX_COUNT];
+    size_t grant_count;
+    struct delivery deliveries[TASK_DELIVERIES_MAX_COUNT];
+    json_t *described[TASK_DELIVERIES_MAX_COUNT]; /* for the answer */
+    size_t delivery_count;
+    json_t *args;  /* to be put behind argv[0] */
+    json_t *unset; /* variables that would win over a delivery */
+};
+
+/*
+ * Ownership: *ret is the caller's, promises_free(). Nothing is changed.
+ * Errors: AG_ENOTFOUND a secret or profile (the sentence says what to type),
+ *         AG_EGRADE, AG_EHELD, AG_EUNSUPPORTED, AG_EINVAL, AG_ELIMIT.
+ */
+AG_CHECK AG_NONNULL enum ag_err
+promises_make(struct core *core, struct db_read *r,
+              const struct task_request *request, struct promises **ret);
+void promises_free(struct promises *p);
+AG_DEFINE_CLEANUP(promises, promises_free)
+
+/* Adds spill_key: the public key (base64) under which a write-back is kept
+ * when the broker is gone. */
+AG_CHECK AG_NONNULL enum ag_err promise_spill_key(struct core *core,
+                                                  json_t *answer);
+
+#endif

@@ -1,0 +1,166 @@
+#include "core/redaction.h"
+
+#include <string.h>
+
+#include "base/secret.h"
+#include "core/state.h"
+#include "core/values.h"
+#include "privsep/filter.h"
+#include "profile/fields.h"
+#include "redact/strength.h"
+#include "store/versions.h"
+
+enum {
+    FIELD_BITS = 12, /* id in the set: version row, then the field's index */
+};
+
+_Static_assert(FIELDS_MAX_COUNT <= 1 << FIELD_BITS, "fields need more bits");
+
+/* One pass over the fields of a value; index 0 is the whole. */
+struct pass {
+    struct core *core;
+    const struct secret_row *row;
+    uint64_t id;
+    bool structured; /* its lines are syntax, its fields are the secrets */
+    json_t *warnings;
+    enum ag_err (*each)(struct pass *pass, const char *pointer,
+                        const struct secret *value);
+};
+
+static enum ag_err
+each_field(void *arg, const char *pointer, struct secret *value)
+{
+    struct pass *pass = arg;
+    enum ag_err err = AG_OK;
+
+    pass->id++;
+    err = pass->each(pass, pointer, value);
+    secret_free(value);
+    return err;
+}
+
+/* The whole value, then its fields. A value that is not of its format has no
+ * fields: then only the whole counts. */
+static enum ag_err
+walk(struct pass *pass, int64_t version_id, const struct secret *value)
+{
+    const struct profile_file *file = NULL;
+    enum file_format format = FORMAT_OPAQUE;
+    enum ag_err err = AG_OK;
+
+    (void)value_profile(pass->core, pass->row, &file);
+    format = file != NULL ? file->format : format_guess(secret_view(value));
+    pass->structured = format != FORMAT_OPAQUE && format != FORMAT_PEM;
+    pass->id = (uint64_t)version_id << FIELD_BITS;
+    err = pass->each(pass, "", value);
+    if (err != AG_OK) {
+        return err;
+    }
+    err = fields_secret(secret_view(value), file, each_field, pass);
+    return err == AG_EINVAL ? AG_OK : err;
+}
+
+static enum ag_err
+load_one(struct pass *pass, const char *pointer, const struct secret *value)
+{
+    enum filter_load_flags flags = pass->structured && pointer[0] == '\0'
+                                       ? FILTER_LOAD_NO_LINES
+                                       : FILTER_LOAD_PLAIN;
+
+    if (secret_len(value) > FILTER_VALUE_MAX_BYTES) {
+        return AG_OK;
+    }
+    return filter_load(pass->core->parts.filter, pass->id, pass->row->name,
+                       value, flags);
+}
+
+static enum ag_err
+drop_one(struct pass *pass, const char *pointer, const struct secret *value)
+{
+    (void)pointer;
+    (void)value;
+    return filter_drop(pass->core->parts.filter, pass->id);
+}
+
+static enum ag_err
+warn_one(struct pass *pass, const char *pointer, const struct secret *value)
+{
+    const char *why = strength_warning(strength_of(secret_view(value)));
+    json_t *sentence = NULL;
+
+    if (why == NULL) {
+        return AG_OK;
+    }
+    sentence = json_sprintf("%s%s%s: %s", pass->row->name,
+                            pointer[0] != '\0' ? "#" : "", pointer, why);
+    if (sentence == NULL || json_array_append_new(pass->warnings, sentence)) {
+        return AG_ENOMEM;
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+locked_walk(struct pass *pass, int64_t version_id, const struct secret *value)
+{
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&pass->core->set_lock);
+    err = walk(pass, version_id, value);
+    (void)pthread_mutex_unlock(&pass->core->set_lock);
+    return err;
+}
+
+enum ag_err
+redaction_add(struct core *core, const struct secret_row *row,
+              int64_t version_id, const struct secret *value)
+{
+    struct pass pass = {.core = core, .row = row, .each = load_one};
+
+    return locked_walk(&pass, version_id, value);
+}
+
+enum ag_err
+redaction_remove(struct core *core, const struct secret_row *row,
+                 int64_t version_id, const struct secret *value)
+{
+    struct pass pass = {.core = core, .row = row, .each = drop_one};
+
+    return locked_walk(&pass, version_id, value);
+}
+
+enum ag_err
+redaction_warn(struct core *core, const struct secret_row *row,
+               const struct secret *value, json_t *warnings)
+{
+    struct pass pass = {
+        .core = core, .row = row, .warnings = warnings, .each = warn_one};
+
+    return walk(&pass, 0, value);
+}
+
+enum ag_err
+redaction_commit(struct core *core)
+{
+    uint64_t epoch = 0;
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&core->set_lock);
+    err = filter_commit(core->parts.filter, &epoch);
+    (void)pthread_mutex_unlock(&core->set_lock);
+    return err;
+}
+
+static enum ag_err
+fill_one(const struct secret_row *row, const struct version_row *version,
+         const struct secret *value, void *arg)
+{
+    return redaction_add(arg, row, version->id, value);
+}
+
+enum ag_err
+redaction_fill(struct core *core, struct db_read *r)
+{
+    enum ag_err err = versions_live_each(r, fill_one, core);
+
+    return err == AG_OK ? redaction_commit(core) : err;
+}

@@ -1,0 +1,49 @@
+/*
+ * redaction.h - keeps the filter's set as the vault is: every live version of
+ * every secret, whole and field by field.
+ * Floor: core. Depends on: privsep/filter, profile/fields, redact/strength.
+ *
+ * Adding and removing only queue. Whoever hands a value out, or a stream over,
+ * calls redaction_commit() first, which makes the set be in force and costs
+ * next to nothing when nothing waits.
+ */
+#ifndef AG_CORE_REDACTION_H
+#define AG_CORE_REDACTION_H
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+struct core;
+struct db_read;
+struct secret;
+struct secret_row;
+
+/* `version_id` is the row of the version. Threads: any. */
+AG_CHECK AG_NONNULL enum ag_err redaction_add(struct core *core,
+                                              const struct secret_row *row,
+                                              int64_t version_id,
+                                              const struct secret *value);
+
+/* Before the version is destroyed; `value` as it was added. */
+AG_CHECK AG_NONNULL enum ag_err redaction_remove(struct core *core,
+                                                 const struct secret_row *row,
+                                                 int64_t version_id,
+                                                 const struct secret *value);
+
+/* Blocks for the filter when something waits. Never on the writer thread. */
+AG_CHECK AG_NONNULL enum ag_err redaction_commit(struct core *core);
+
+/* At unlock: all of it. */
+AG_CHECK AG_NONNULL enum ag_err redaction_fill(struct core *core,
+                                               struct db_read *r);
+
+/* Appends to an array of sentences what `put` and `adopt` must say about the
+ * fields that can't be redacted. */
+AG_CHECK AG_NONNULL enum ag_err redaction_warn(struct core *core,
+                                               const struct secret_row *row,
+                                               const struct secret *value,
+                                               json_t *warnings);
+
+#endif

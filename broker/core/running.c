@@ -1,0 +1,294 @@
+#include "core/running.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct running_table {
+    pthread_mutex_t lock;
+    struct running *tasks[TREE_TASKS_MAX_COUNT];
+};
+
+enum ag_err
+running_new(struct running_table **ret)
+{
+    struct running_table *table = calloc(1, sizeof(*table));
+
+    if (table == NULL) {
+        return AG_ENOMEM;
+    }
+    if (pthread_mutex_init(&table->lock, NULL) != 0) {
+        free(table);
+        return AG_ENOMEM;
+    }
+    *ret = table;
+    return AG_OK;
+}
+
+void
+running_free(struct running_table *table)
+{
+    if (table == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < AG_COUNT(table->tasks); i++) {
+        free(table->tasks[i]);
+    }
+    (void)pthread_mutex_destroy(&table->lock);
+    free(table);
+}
+
+/* The slot of a task, or NULL; 0 finds a free one. Under the lock. */
+static struct running **
+slot(struct running_table *table, int64_t id)
+{
+    for (size_t i = 0; i < AG_COUNT(table->tasks); i++) {
+        const struct running *task = table->tasks[i];
+
+        if ((task == NULL && id == 0) || (task != NULL && task->id == id)) {
+            return &table->tasks[i];
+        }
+    }
+    return NULL;
+}
+
+enum ag_err
+running_add(struct running_table *table, const struct running *task)
+{
+    struct running *copy = malloc(sizeof(*copy));
+    struct running **free_slot = NULL;
+
+    if (copy == NULL) {
+        return AG_ENOMEM;
+    }
+    *copy = *task;
+    (void)pthread_mutex_lock(&table->lock);
+    free_slot = slot(table, 0);
+    if (free_slot != NULL) {
+        *free_slot = copy;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    if (free_slot == NULL) {
+        free(copy);
+        return err_why(AG_ELIMIT, "%zu tasks run already; end one first",
+                       AG_COUNT(table->tasks));
+    }
+    return AG_OK;
+}
+
+void
+running_remove(struct running_table *table, int64_t id)
+{
+    struct running **at = NULL;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = slot(table, id);
+    if (id != 0 && at != NULL) {
+        free(*at);
+        *at = NULL;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+}
+
+bool
+running_has(struct running_table *table, int64_t id)
+{
+    bool there = false;
+
+    (void)pthread_mutex_lock(&table->lock);
+    there = id != 0 && slot(table, id) != NULL;
+    (void)pthread_mutex_unlock(&table->lock);
+    return there;
+}
+
+enum ag_err
+running_delivery(struct running_table *table, int64_t id, size_t index,
+                 struct delivery *ret)
+{
+    enum ag_err err = AG_ENOTFOUND;
+    struct running **at = NULL;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL && index < (*at)->delivery_count) {
+        *ret = (*at)->deliveries[index];
+        err = AG_OK;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return err;
+}
+
+void
+running_delivered(struct running_table *table, int64_t id, size_t index,
+                  int64_t lease_id, int64_t version)
+{
+    struct running **at = NULL;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL && index < (*at)->delivery_count) {
+        (*at)->deliveries[index].lease_id = lease_id;
+        (*at)->deliveries[index].version = version;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+}
+
+enum ag_err
+running_attach(struct running_table *table, int64_t id,
+               const struct life_listener *line)
+{
+    enum ag_err err = AG_ENOTFOUND;
+    struct running **at = NULL;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL && ((*at)->attached || (*at)->ending)) {
+        err = AG_ECONFLICT;
+    } else if (at != NULL) {
+        (*at)->line = *line;
+        (*at)->attached = true;
+        (*at)->attach_by_ms = 0;
+        err = AG_OK;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return err;
+}
+
+bool
+running_tell(struct running_table *table, int64_t id, const char *reason)
+{
+    struct running **at = NULL;
+    bool told = false;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL && !(*at)->ending) {
+        (*at)->ending = true;
+        told = true;
+        /* Under the lock: the line can't be taken away while it is told. */
+        if ((*at)->attached) {
+            (*at)->line.ended((*at)->line.arg, reason);
+        }
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return told;
+}
+
+void
+running_hit(struct running_table *table, int64_t id, int64_t hits)
+{
+    struct running **at = NULL;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL) {
+        (*at)->hits += hits;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+}
+
+int64_t
+running_hits(struct running_table *table, int64_t id)
+{
+    struct running **at = NULL;
+    int64_t hits = 0;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL) {
+        hits = (*at)->hits;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return hits;
+}
+
+static bool
+holds(const struct running *task, int64_t secret_id)
+{
+    for (size_t i = 0; i < task->delivery_count; i++) {
+        if (task->deliveries[i].single_holder &&
+            task->deliveries[i].secret_id == secret_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int64_t
+running_holder(struct running_table *table, int64_t secret_id)
+{
+    int64_t holder = 0;
+
+    (void)pthread_mutex_lock(&table->lock);
+    for (size_t i = 0; i < AG_COUNT(table->tasks) && holder == 0; i++) {
+        if (table->tasks[i] != NULL && holds(table->tasks[i], secret_id)) {
+            holder = table->tasks[i]->id;
+        }
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return holder;
+}
+
+static bool
+is_expired(const struct running *task, int64_t wall_ms, int64_t steady_ms)
+{
+    return task->deadline_ms <= wall_ms ||
+           (task->attach_by_ms != 0 && task->attach_by_ms <= steady_ms);
+}
+
+size_t
+running_expired(struct running_table *table, int64_t wall_ms, int64_t steady_ms,
+                int64_t *ids, size_t cap)
+{
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&table->lock);
+    for (size_t i = 0; i < AG_COUNT(table->tasks) && count < cap; i++) {
+        const struct running *task = table->tasks[i];
+
+        if (task != NULL && !task->ending &&
+            is_expired(task, wall_ms, steady_ms)) {
+            ids[count++] = task->id;
+        }
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return count;
+}
+
+size_t
+running_ids(struct running_table *table, int64_t *ids, size_t cap)
+{
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&table->lock);
+    for (size_t i = 0; i < AG_COUNT(table->tasks) && count < cap; i++) {
+        if (table->tasks[i] != NULL) {
+            ids[count++] = table->tasks[i]->id;
+        }
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return count;
+}
+
+int64_t
+running_next_ms(struct running_table *table, int64_t wall_ms, int64_t steady_ms)
+{
+    int64_t next = INT64_MAX;
+
+    (void)pthread_mutex_lock(&table->lock);
+    for (size_t i = 0; i < AG_COUNT(table->tasks); i++) {
+        const struct running *task = table->tasks[i];
+        int64_t at = 0;
+
+        if (task == NULL || task->ending) {
+            continue;
+        }
+        at = steady_ms + (task->deadline_ms - wall_ms);
+        if (task->attach_by_ms != 0 && task->attach_by_ms < at) {
+            at = task->attach_by_ms;
+        }
+        next = at < next ? at : next;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return next;
+}

@@ -1,0 +1,92 @@
+/*
+ * running.h - the tasks that run now: what was promised to each, who listens
+ * for its end, until when it may last.
+ * Floor: core. Depends on: policy/grant, base/parse.
+ */
+#ifndef AG_CORE_RUNNING_H
+#define AG_CORE_RUNNING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "caller/tree.h"
+#include "core/handout.h"
+#include "core/tasks.h"
+#include "policy/grant.h"
+
+struct profile;
+struct running_table;
+
+/* One value promised to a task: redeemed by a ticket that holds its index. */
+struct delivery {
+    int64_t secret_id;
+    char field[GRANT_FIELD_BYTES]; /* RFC 6901; empty: the whole */
+    enum verb verb;                /* VERB_ENV or VERB_FILE */
+    const struct profile *profile; /* NULL: none; lives as long as profiles */
+    size_t file_index;             /* of the profile */
+    bool watch;                    /* the tool rewrites it: write-back */
+    bool single_holder;
+    int64_t lease_id; /* 0 until delivered */
+    int64_t version;
+};
+
+struct running {
+    int64_t id;
+    int64_t deadline_ms;  /* wall clock */
+    int64_t attach_by_ms; /* steady clock; 0 once attached */
+    struct life_listener line;
+    bool attached;
+    bool ending;  /* told to end; waits for its line to close */
+    int64_t hits; /* of the filter, all streams */
+    size_t delivery_count;
+    struct delivery deliveries[TASK_DELIVERIES_MAX_COUNT];
+};
+
+AG_CHECK AG_NONNULL enum ag_err running_new(struct running_table **ret);
+void running_free(struct running_table *table);
+AG_DEFINE_CLEANUP(running_table, running_free)
+
+/* Threads: all safe. Copies `task`. Errors: AG_ELIMIT, AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err running_add(struct running_table *table,
+                                            const struct running *task);
+AG_NONNULL void running_remove(struct running_table *table, int64_t id);
+AG_NONNULL bool running_has(struct running_table *table, int64_t id);
+
+/* A copy of one delivery. Errors: AG_ENOTFOUND. */
+AG_CHECK AG_NONNULL enum ag_err running_delivery(struct running_table *table,
+                                                 int64_t id, size_t index,
+                                                 struct delivery *ret);
+AG_NONNULL void running_delivered(struct running_table *table, int64_t id,
+                                  size_t index, int64_t lease_id,
+                                  int64_t version);
+
+/* Errors: AG_ENOTFOUND; AG_ECONFLICT it has a line already. */
+AG_CHECK AG_NONNULL enum ag_err
+running_attach(struct running_table *table, int64_t id,
+               const struct life_listener *line);
+
+/* Marks it as ending and tells its line, once. False: not there, or told. */
+AG_NONNULL bool running_tell(struct running_table *table, int64_t id,
+                             const char *reason);
+AG_NONNULL void running_hit(struct running_table *table, int64_t id,
+                            int64_t hits);
+AG_NONNULL int64_t running_hits(struct running_table *table, int64_t id);
+
+/* The task that holds a login alone, or 0. */
+AG_NONNULL int64_t running_holder(struct running_table *table,
+                                  int64_t secret_id);
+
+/* Those past their deadline, or never attached in time; at most cap. */
+AG_NONNULL size_t running_expired(struct running_table *table, int64_t wall_ms,
+                                  int64_t steady_ms, int64_t *ids, size_t cap);
+AG_NONNULL size_t running_ids(struct running_table *table, int64_t *ids,
+                              size_t cap);
+
+/* The next time running_expired() may say more; INT64_MAX: never. Both clocks
+ * as given, the result on the steady one. */
+AG_NONNULL int64_t running_next_ms(struct running_table *table, int64_t wall_ms,
+                                   int64_t steady_ms);
+
+#endif

@@ -1,0 +1,82 @@
+/*
+ * state.h - what the use cases share: the struct behind `struct core`.
+ * Floor: core, and only this folder includes it.
+ */
+#ifndef AG_CORE_STATE_H
+#define AG_CORE_STATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <jansson.h>
+
+#include "caller/session.h"
+#include "caller/ticket.h"
+#include "caller/tree.h"
+#include "core/core.h"
+#include "core/live.h"
+#include "core/running.h"
+#include "crypt/keyring.h"
+#include "profile/load.h"
+#include "store/audit.h"
+#include "store/db.h"
+#include "store/secrets.h"
+#include "store/store.h"
+#include "wire/json.h"
+
+struct core {
+    struct core_parts parts;
+    pthread_mutex_t settings_lock;
+    struct core_settings settings;
+    /* Held by init, unlock, lock, rekey and the passphrase change: one at a
+     * time. Never taken on the writer thread. */
+    pthread_mutex_t vault_lock;
+    _Atomic(enum vault_state) state;
+    struct store *store; /* NULL while VAULT_ABSENT; set once by init */
+    struct keyring *keyring;
+    pthread_mutex_t set_lock; /* the redaction set has one caller at a time */
+    struct live_tokens *live;
+    struct running_table *running;
+    struct sessions *sessions;
+    struct tree *tree;
+    struct tickets *tickets;
+    uid_t own_uid;
+    int64_t started_ms;          /* wall */
+    atomic_int_fast64_t busy_ms; /* steady clock of the last use: auto-lock */
+    atomic_int_fast64_t refused_count;
+    atomic_int_fast64_t passphrase_wait_ms; /* no try before (steady clock) */
+    atomic_int passphrase_misses;           /* in a row */
+};
+
+/* A copy of the settings. */
+AG_NONNULL struct core_settings core_settings_of(struct core *core);
+
+/* AG_OK while open, AG_ELOCKED or AG_ENOVAULT. */
+AG_CHECK AG_NONNULL enum ag_err core_need_open(struct core *core);
+
+/* Adds "key": RFC 3339 text to an object; 0 becomes null. */
+AG_CHECK AG_NONNULL enum ag_err core_set_time(json_t *object, const char *key,
+                                              int64_t wall_ms);
+
+/* The JSON text of a tree, to be freed with free(). Errors: AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err core_dump(const json_t *tree, char **ret);
+
+/*
+ * Appends the audit row of a use case. `body` is stolen (dropped in every
+ * case; NULL: empty), and gets the caller: its class, pid and session.
+ */
+AG_CHECK enum ag_err core_note(struct db_tx *tx, const struct call *call,
+                               enum audit_kind kind, int64_t task_id,
+                               int64_t secret_id, json_t *body);
+
+/* An id as it stands in the API: a decimal text. Errors: AG_EINVAL. */
+AG_CHECK AG_NONNULL enum ag_err core_parse_id(const char *text, int64_t *ret);
+
+/* Ends a task for a reason of ours: rows, tokens, tickets; its line is told.
+ * Writer. Ended already: AG_OK. */
+AG_CHECK AG_NONNULL enum ag_err core_end_task(struct core *core,
+                                              struct db_tx *tx, int64_t id,
+                                              enum end_reason reason,
+                                              int64_t exit_code);
+
+#endif

@@ -1,0 +1,483 @@
+#include "core/tasks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "caller/peer.h"
+#include "core/issue.h"
+#include "core/promise.h"
+#include "core/state.h"
+#include "store/exposure.h"
+#include "store/grants.h"
+#include "store/leases.h"
+#include "store/tasks.h"
+
+/* ---- start: rows ---- */
+
+struct starting {
+    struct core *core;
+    struct db_tx *tx;
+    const struct call *call;
+    const struct task_request *request;
+    struct task_row row;
+    struct promises *promises;
+    int64_t grant_ids[GRANTS_MAX_COUNT];
+    struct grant_set *grants;
+    struct issued issued;
+    json_t *answer;
+};
+
+static void
+starting_done(struct starting *s)
+{
+    task_row_done(&s->row);
+    promises_free(s->promises);
+    grant_set_release(s->grants);
+    issued_done(&s->issued);
+    json_decref(s->answer);
+}
+
+AG_DEFINE_CLEANUP_INPLACE(starting, starting_done)
+
+static void
+copy_text(char *out, size_t cap, const char *text)
+{
+    (void)snprintf(out, cap, "%s", text != NULL ? text : "");
+}
+
+static enum ag_err
+add_row(struct starting *s)
+{
+    const struct core_settings settings = core_settings_of(s->core);
+    const struct proc_facts *facts = peer_facts(s->call->peer);
+    int64_t ttl_ms =
+        s->request->ttl_ms != 0 ? s->request->ttl_ms : settings.task_ttl_ms;
+
+    if (facts == NULL) {
+        return AG_EUNTRACED;
+    }
+    if (tree_task_rooted_at(s->core->tree, facts->self) != 0) {
+        return err_why(AG_EEXISTS, "process %d runs a task already",
+                       (int)facts->self.pid);
+    }
+    if (ttl_ms > settings.task_ttl_max_ms) {
+        return err_why(AG_EINVAL, "ttl: a task may last %lld s at most",
+                       (long long)(settings.task_ttl_max_ms / 1000));
+    }
+    copy_text(s->row.name, sizeof(s->row.name), s->request->name);
+    copy_text(s->row.purpose, sizeof(s->row.purpose), s->request->purpose);
+    copy_text(s->row.repository, sizeof(s->row.repository),
+              s->request->repository);
+    s->row.deadline_ms = db_tx_now_ms(s->tx) + ttl_ms;
+    s->row.exit_code = -1;
+    s->row.root_pid = facts->self.pid;
+    s->row.root_start = (int64_t)facts->self.start_ticks;
+    return tasks_add(s->tx, &s->row);
+}
+
+static enum ag_err
+add_grants(struct starting *s)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < s->promises->grant_count && err == AG_OK; i++) {
+        const struct grant *grant = &s->promises->grants[i];
+        AG_AUTO(grant_row)
+        struct grant_row row = {
+            .task_id = s->row.id,
+            .verb = grant->verb,
+            .uses_max = grant->uses == GRANT_USES_UNLIMITED ? 0 : grant->uses,
+        };
+
+        copy_text(row.secret, sizeof(row.secret), grant->secret);
+        copy_text(row.field, sizeof(row.field), grant->field);
+        err = grants_add(s->tx, &row);
+        s->grant_ids[i] = row.id;
+    }
+    return err == AG_OK ? grant_set_new(s->promises->grants, s->grant_ids,
+                                        s->promises->grant_count, &s->grants)
+                        : err;
+}
+
+static enum ag_err
+add_token(struct starting *s)
+{
+    const struct issue what = {.task_id = s->row.id,
+                               .expires_ms = s->row.deadline_ms,
+                               .max_ms = s->row.deadline_ms,
+                               .uses = GRANT_USES_UNLIMITED,
+                               .grants = s->grants};
+
+    return issue_row(s->core, s->tx, &what, &s->issued);
+}
+
+static enum ag_err
+note_start(struct starting *s)
+{
+    json_t *grants = json_array();
+    json_t *body = NULL;
+
+    for (size_t i = 0; i < s->promises->grant_count; i++) {
+        const struct grant *g = &s->promises->grants[i];
+
+        if (json_array_append_new(
+                grants,
+                json_sprintf("%s %s%s%s", verb_text(g->verb), g->secret,
+                             g->field[0] != '\0' ? "#" : "", g->field)) != 0) {
+            json_decref(grants);
+            return AG_ENOMEM;
+        }
+    }
+    body = json_pack("{s:s, s:s, s:s, s:o}", "name", s->row.name, "purpose",
+                     s->row.purpose, "repository", s->row.repository, "grants",
+                     grants);
+    if (body == NULL) {
+        return AG_ENOMEM;
+    }
+    return core_note(s->tx, s->call, AUDIT_TASK_STARTED, s->row.id, 0, body);
+}
+
+/* ---- start: memory and the answer ---- */
+
+static enum ag_err
+ticket(struct starting *s, struct ticket what, json_t **ret)
+{
+    char text[TICKET_TEXT_BYTES];
+    enum ag_err err = AG_OK;
+
+    what.task_id = s->row.id;
+    what.process = peer_facts(s->call->peer)->self;
+    err = tickets_issue(s->core->tickets, &what, clock_steady_ms(), text);
+    if (err == AG_OK) {
+        *ret = json_string(text);
+        err = *ret != NULL ? AG_OK : AG_ENOMEM;
+    }
+    return err;
+}
+
+static enum ag_err
+put_ticket(struct starting *s, struct ticket what, json_t *object,
+           const char *key)
+{
+    json_t *text = NULL;
+    enum ag_err err = ticket(s, what, &text);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    return json_object_set_new(object, key, text) == 0 ? AG_OK : AG_ENOMEM;
+}
+
+static enum ag_err
+answer_streams(struct starting *s)
+{
+    json_t *streams = json_object_get(s->answer, "streams");
+
+    for (size_t i = 0; i < s->request->stream_count; i++) {
+        json_t *text = NULL;
+        enum ag_err err =
+            ticket(s, (struct ticket){.kind = TICKET_STREAM}, &text);
+
+        if (err != AG_OK) {
+            return err;
+        }
+        if (json_array_append_new(streams, text) != 0) {
+            return AG_ENOMEM;
+        }
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+answer_deliveries(struct starting *s)
+{
+    json_t *list = json_object_get(s->answer, "deliveries");
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < s->promises->delivery_count && err == AG_OK; i++) {
+        json_t *item = s->promises->described[i];
+
+        err = put_ticket(
+            s,
+            (struct ticket){.kind = TICKET_DELIVER, .subject_id = (int64_t)i},
+            item, "ticket");
+        if (err == AG_OK && s->promises->deliveries[i].watch) {
+            err = put_ticket(s,
+                             (struct ticket){.kind = TICKET_TAKE,
+                                             .reusable = true,
+                                             .subject_id = (int64_t)i},
+                             item, "take");
+        }
+        if (err == AG_OK && json_array_append(list, item) != 0) {
+            err = AG_ENOMEM;
+        }
+    }
+    return err;
+}
+
+static enum ag_err
+answer(struct starting *s)
+{
+    char id[24];
+    enum ag_err err = issued_answer(&s->issued, &s->answer);
+
+    (void)snprintf(id, sizeof(id), "%lld", (long long)s->row.id);
+    if (err != AG_OK) {
+        return err;
+    }
+    if (json_object_set_new(s->answer, "id", json_string(id)) != 0 ||
+        json_object_set_new(s->answer, "streams", json_array()) != 0 ||
+        json_object_set_new(s->answer, "deliveries", json_array()) != 0 ||
+        json_object_set(s->answer, "args", s->promises->args) != 0 ||
+        json_object_set(s->answer, "unset", s->promises->unset) != 0) {
+        return AG_ENOMEM;
+    }
+    err =
+        put_ticket(s, (struct ticket){.kind = TICKET_LIFE}, s->answer, "life");
+    if (err == AG_OK) {
+        err = answer_streams(s);
+    }
+    if (err == AG_OK) {
+        err = answer_deliveries(s);
+    }
+    return err == AG_OK ? promise_spill_key(s->core, s->answer) : err;
+}
+
+static enum ag_err
+run_it(struct starting *s)
+{
+    struct running *task = calloc(1, sizeof(*task));
+    enum ag_err err = AG_OK;
+
+    if (task == NULL) {
+        return AG_ENOMEM;
+    }
+    task->id = s->row.id;
+    task->deadline_ms = s->row.deadline_ms;
+    task->attach_by_ms = clock_steady_ms() + TICKET_FIRST_USE_MS;
+    task->delivery_count = s->promises->delivery_count;
+    memcpy(task->deliveries, s->promises->deliveries, sizeof(task->deliveries));
+    err = running_add(s->core->running, task);
+    free(task);
+    if (err != AG_OK) {
+        return err;
+    }
+    err = tree_add(s->core->tree, peer_facts(s->call->peer)->self, s->row.id);
+    if (err == AG_OK) {
+        err = issue_live(s->core, &s->issued);
+    }
+    if (err == AG_OK) {
+        err = answer(s);
+    }
+    if (err != AG_OK) {
+        running_remove(s->core->running, s->row.id);
+        tree_remove(s->core->tree, s->row.id);
+        tickets_drop_task(s->core->tickets, s->row.id);
+        live_revoke_task(s->core->live, s->row.id);
+    }
+    return err;
+}
+
+enum ag_err
+core_task_start(struct core *core, struct db_tx *tx, const struct call *call,
+                const struct task_request *request, json_t **ret)
+{
+    AG_AUTO(starting)
+    struct starting s = {
+        .core = core, .tx = tx, .call = call, .request = request};
+    enum ag_err err = promises_make(core, db_tx_read(tx), request, &s.promises);
+
+    if (err == AG_OK) {
+        err = add_row(&s);
+    }
+    if (err == AG_OK) {
+        err = add_grants(&s);
+    }
+    if (err == AG_OK) {
+        err = add_token(&s);
+    }
+    if (err == AG_OK) {
+        err = note_start(&s);
+    }
+    if (err == AG_OK) {
+        err = run_it(&s);
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(s.answer);
+    }
+    return err;
+}
+
+/* ---- the end ---- */
+
+enum ag_err
+core_end_task(struct core *core, struct db_tx *tx, int64_t id,
+              enum end_reason reason, int64_t exit_code)
+{
+    enum ag_err err = tasks_end(tx, id, reason, exit_code);
+
+    if (err == AG_ECONFLICT) {
+        return AG_OK;
+    }
+    if (err == AG_OK) {
+        err = core_note(tx, NULL, AUDIT_TASK_ENDED, id, 0,
+                        json_pack("{s:s, s:I, s:I}", "reason",
+                                  end_reason_text(reason), "exit",
+                                  (json_int_t)exit_code, "hits",
+                                  (json_int_t)running_hits(core->running, id)));
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    live_revoke_task(core->live, id);
+    tickets_drop_task(core->tickets, id);
+    (void)running_tell(core->running, id, end_reason_text(reason));
+    return AG_OK;
+}
+
+enum ag_err
+core_task_end(struct core *core, struct db_tx *tx, const struct call *call,
+              const char *id)
+{
+    AG_AUTO(task_row) struct task_row row = {0};
+    int64_t number = 0;
+    enum ag_err err = core_parse_id(id, &number);
+
+    if (err == AG_OK) {
+        err = tasks_get(db_tx_read(tx), number, &row);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    if (row.ended_ms != 0) {
+        return err_why(AG_ECONFLICT, "task %s has ended already", id);
+    }
+    err = core_note(tx, call, AUDIT_TOKEN_REVOKED, number, 0, NULL);
+    return err == AG_OK ? core_end_task(core, tx, number, END_REVOKED, -1)
+                        : err;
+}
+
+/* ---- lists ---- */
+
+static enum ag_err
+describe(struct core *core, const struct task_row *row, json_t **ret)
+{
+    char id[24];
+    AG_AUTO(wjson) json_t *item = NULL;
+    enum ag_err err = AG_OK;
+
+    (void)snprintf(id, sizeof(id), "%lld", (long long)row->id);
+    item =
+        json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I}", "id", id,
+                  "name", row->name, "purpose", row->purpose, "repository",
+                  row->repository, "running", row->ended_ms == 0, "reason",
+                  end_reason_text(row->end_reason), "exit",
+                  (json_int_t)row->exit_code, "pid", (json_int_t)row->root_pid,
+                  "hits", (json_int_t)running_hits(core->running, row->id));
+    if (item == NULL) {
+        return AG_ENOMEM;
+    }
+    err = core_set_time(item, "started", row->created_ms);
+    if (err == AG_OK) {
+        err = core_set_time(item, "deadline", row->deadline_ms);
+    }
+    if (err == AG_OK) {
+        err = core_set_time(item, "ended", row->ended_ms);
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(item);
+    }
+    return err;
+}
+
+struct listing {
+    struct core *core;
+    json_t *items;
+};
+
+static enum ag_err
+list_one(const struct task_row *row, void *arg)
+{
+    struct listing *listing = arg;
+    json_t *item = NULL;
+    enum ag_err err = describe(listing->core, row, &item);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    return json_array_append_new(listing->items, item) == 0 ? AG_OK : AG_ENOMEM;
+}
+
+enum {
+    TASKS_LIST_MAX_COUNT = 200, /* newest; older ones are in the audit record */
+};
+
+enum ag_err
+core_tasks_list(struct core *core, const struct call *call, json_t **ret)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(wjson) json_t *answer = json_pack("{s:[]}", "tasks");
+    struct listing listing = {.core = core};
+    enum ag_err err = store_read(core->store, &r);
+
+    (void)call;
+    if (err != AG_OK || answer == NULL) {
+        return err != AG_OK ? err : AG_ENOMEM;
+    }
+    listing.items = json_object_get(answer, "tasks");
+    err = tasks_recent_each(r, 0, TASKS_LIST_MAX_COUNT, list_one, &listing);
+    if (err == AG_OK) {
+        *ret = AG_TAKE(answer);
+    }
+    return err;
+}
+
+static enum ag_err
+list_grant(const struct grant_row *row, void *arg)
+{
+    json_t *item = json_pack("{s:s, s:s, s:s, s:I, s:I}", "secret", row->secret,
+                             "field", row->field, "verb", verb_text(row->verb),
+                             "uses_max", (json_int_t)row->uses_max, "uses",
+                             (json_int_t)row->uses_count);
+
+    return json_array_append_new(arg, item) == 0 ? AG_OK : AG_ENOMEM;
+}
+
+enum ag_err
+core_task_show(struct core *core, const struct call *call, const char *id,
+               json_t **ret)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(task_row) struct task_row row = {0};
+    AG_AUTO(wjson) json_t *item = NULL;
+    int64_t number = 0;
+    enum ag_err err = core_parse_id(id, &number);
+
+    if (err == AG_OK && call->who == CALLER_TASK && call->task_id != number) {
+        return err_why(AG_EDENIED, "a task may look at itself only");
+    }
+    if (err == AG_OK) {
+        err = store_read(core->store, &r);
+    }
+    if (err == AG_OK) {
+        err = tasks_get(r, number, &row);
+    }
+    if (err == AG_OK) {
+        err = describe(core, &row, &item);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    if (json_object_set_new(item, "grants", json_array()) != 0) {
+        return AG_ENOMEM;
+    }
+    err = grants_of_task_each(r, number, list_grant,
+                              json_object_get(item, "grants"));
+    if (err == AG_OK) {
+        *ret = AG_TAKE(item);
+    }
+    return err;
+}

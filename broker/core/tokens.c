@@ -1,0 +1,593 @@
+#include "core/tokens.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/issue.h"
+#include "core/state.h"
+#include "store/tokens.h"
+
+enum {
+    /* Children of one token that are revoked with it; more are an abuse and
+     * the task has to be ended. */
+    FAMILY_MAX_COUNT = 4096,
+    TOKENS_LIST_MAX_COUNT = 200,
+};
+
+/* ---- create ---- */
+
+struct creating {
+    struct core *core;
+    struct db_tx *tx;
+    const struct call *call;
+    const struct token_request *request;
+    const struct live_token *parent; /* what it hangs from; borrowed */
+    struct live_token *found;        /* owned, when looked up by task */
+    struct grant_set *grants;
+    struct issued issued;
+};
+
+static void
+creating_done(struct creating *c)
+{
+    live_release(c->found);
+    grant_set_release(c->grants);
+    issued_done(&c->issued);
+}
+
+AG_DEFINE_CLEANUP_INPLACE(creating, creating_done)
+
+struct root_search {
+    int64_t task_id;
+    char accessor[TOKEN_TEXT_BYTES];
+};
+
+static void
+match_root(void *arg, const struct live_token *token)
+{
+    struct root_search *search = arg;
+
+    if (token->task_id == search->task_id && token->parent_id == 0 &&
+        !atomic_load(&token->revoked)) {
+        (void)snprintf(search->accessor, sizeof(search->accessor), "%s",
+                       token->accessor);
+    }
+}
+
+/* The operator names a task: the child hangs from that task's first token. */
+static enum ag_err
+find_parent(struct creating *c)
+{
+    struct root_search search = {0};
+    enum ag_err err = AG_OK;
+
+    if (c->request->task == NULL) {
+        c->parent = c->call->token;
+        return c->parent != NULL && c->parent->role == 0
+                   ? AG_OK
+                   : err_why(AG_EINVAL,
+                             "name a task, or show the token that the new one "
+                             "is to be a child of");
+    }
+    if (c->call->who == CALLER_TASK) {
+        return err_why(AG_EDENIED, "a task makes tokens for itself only, as "
+                                   "children of the one it shows");
+    }
+    err = core_parse_id(c->request->task, &search.task_id);
+    if (err != AG_OK) {
+        return err;
+    }
+    live_each(c->core->live, match_root, &search);
+    c->found = search.accessor[0] != '\0'
+                   ? live_find_accessor(c->core->live, search.accessor)
+                   : NULL;
+    c->parent = c->found;
+    return c->found != NULL ? AG_OK
+                            : err_why(AG_ENOTFOUND, "task %s does not run",
+                                      c->request->task);
+}
+
+static enum ag_err
+read_grants(const struct token_request *request, struct grant *grants)
+{
+    enum ag_err err = AG_OK;
+
+    if (request->grant_count > GRANTS_MAX_COUNT) {
+        return AG_ELIMIT;
+    }
+    for (size_t i = 0; i < request->grant_count && err == AG_OK; i++) {
+        const struct task_grant_request *wish = &request->grants[i];
+
+        err = parse_name_pattern(span_str(wish->secret));
+        if (err == AG_OK) {
+            err = verb_parse(span_str(wish->verb), &grants[i].verb);
+        }
+        if (err == AG_OK && wish->uses != GRANT_USES_UNLIMITED) {
+            err = err_why(AG_EINVAL, "uses of a token made from another are "
+                                     "limited as a whole: give 'uses' beside "
+                                     "'grants'");
+        }
+        (void)snprintf(grants[i].secret, sizeof(grants[i].secret), "%s",
+                       wish->secret);
+        (void)snprintf(grants[i].field, sizeof(grants[i].field), "%s",
+                       wish->field != NULL ? wish->field : "");
+        grants[i].uses = GRANT_USES_UNLIMITED;
+    }
+    return err;
+}
+
+/* Each grant of the child counts as a use of the parent's that covers it. */
+static void
+inherit(const struct grant_set *parent, struct grant *grants, int64_t *ids,
+        size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        for (size_t k = 0; k < parent->count; k++) {
+            const struct grant *p = &parent->grants[k];
+
+            if (p->verb == grants[i].verb &&
+                pattern_covers(p->secret, grants[i].secret) &&
+                field_covers(p->field, grants[i].field)) {
+                ids[i] = parent->ids[k];
+                grants[i].uses = p->uses;
+                break;
+            }
+        }
+    }
+}
+
+static enum ag_err
+narrow(struct creating *c)
+{
+    const struct grant_set *parent = c->parent->grants;
+    struct grant *grants = NULL;
+    int64_t ids[GRANTS_MAX_COUNT] = {0};
+    enum ag_err err = AG_OK;
+
+    if (c->request->grant_count == 0) {
+        c->grants = grant_set_share(c->parent->grants);
+        return AG_OK;
+    }
+    grants = calloc(GRANTS_MAX_COUNT, sizeof(*grants));
+    if (grants == NULL) {
+        return AG_ENOMEM;
+    }
+    err = read_grants(c->request, grants);
+    inherit(parent, grants, ids, c->request->grant_count);
+    if (err == AG_OK) {
+        err = grants_narrow(parent->grants, parent->count, grants,
+                            c->request->grant_count);
+    }
+    if (err == AG_OK) {
+        err = grant_set_new(grants, ids, c->request->grant_count, &c->grants);
+    }
+    free(grants);
+    return err;
+}
+
+/* Ends, uses and binding; what is asked beyond the parent's is refused. */
+static enum ag_err
+limits(const struct creating *c, struct issue *what)
+{
+    const struct token_request *request = c->request;
+    int64_t parent_left = atomic_load(&c->parent->uses_left);
+    int64_t now_ms = db_tx_now_ms(c->tx);
+    int64_t max_ms =
+        request->max_ttl_ms != 0 ? request->max_ttl_ms : request->ttl_ms;
+
+    what->expires_ms = request->ttl_ms != 0
+                           ? now_ms + request->ttl_ms
+                           : atomic_load(&c->parent->expires_ms);
+    what->max_ms = max_ms != 0 ? now_ms + max_ms : c->parent->max_ms;
+    what->uses = request->uses != 0 ? request->uses : parent_left;
+    what->unbound = request->unbound || c->parent->unbound;
+    if (what->max_ms > c->parent->max_ms || what->expires_ms > what->max_ms) {
+        return err_why(AG_EWIDER,
+                       "ttl: the child would outlive its parent's hard end");
+    }
+    if (parent_left != GRANT_USES_UNLIMITED && what->uses > parent_left) {
+        return err_why(AG_EWIDER, "uses: the parent has %lld left",
+                       (long long)parent_left);
+    }
+    if (request->unbound && c->call->who == CALLER_TASK) {
+        return err_why(AG_EWIDER, "only the operator may make a token that is "
+                                  "not bound to the task's processes");
+    }
+    return AG_OK;
+}
+
+enum ag_err
+core_token_create(struct core *core, struct db_tx *tx, const struct call *call,
+                  const struct token_request *request, json_t **ret)
+{
+    AG_AUTO(creating)
+    struct creating c = {
+        .core = core, .tx = tx, .call = call, .request = request};
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct issue what = {0};
+    enum ag_err err = find_parent(&c);
+
+    if (err == AG_OK) {
+        err = narrow(&c);
+    }
+    if (err == AG_OK) {
+        err = limits(&c, &what);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    what.task_id = c.parent->task_id;
+    what.parent = c.parent;
+    what.grants = c.grants;
+    err = issue_row(core, tx, &what, &c.issued);
+    if (err == AG_OK) {
+        err = core_note(tx, call, AUDIT_TOKEN_CREATED, what.task_id, 0,
+                        json_pack("{s:s, s:I, s:b}", "accessor",
+                                  c.issued.token.accessor, "parent",
+                                  (json_int_t)c.parent->id, "unbound",
+                                  (int)what.unbound));
+    }
+    if (err == AG_OK) {
+        err = issued_answer(&c.issued, &answer);
+    }
+    if (err == AG_OK) {
+        err = issue_live(core, &c.issued);
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(answer);
+    }
+    return err;
+}
+
+/* ---- look-up ---- */
+
+static enum ag_err
+add_grants(const struct grant_set *set, json_t *item)
+{
+    json_t *list = json_array();
+
+    for (size_t i = 0; i < set->count; i++) {
+        const struct grant *g = &set->grants[i];
+        json_t *grant = json_pack("{s:s, s:s, s:s, s:I}", "secret", g->secret,
+                                  "field", g->field, "verb", verb_text(g->verb),
+                                  "uses", (json_int_t)g->uses);
+
+        if (json_array_append_new(list, grant) != 0) {
+            json_decref(list);
+            return AG_ENOMEM;
+        }
+    }
+    return json_object_set_new(item, "grants", list) == 0 ? AG_OK : AG_ENOMEM;
+}
+
+static enum ag_err
+describe(const struct live_token *token, json_t **ret)
+{
+    AG_AUTO(wjson)
+    json_t *item = json_pack(
+        "{s:s, s:I, s:s, s:b, s:b, s:I, s:I}", "accessor", token->accessor,
+        "task", (json_int_t)token->task_id, "role",
+        token->role != 0 ? role_kind_text((enum role_kind)token->role) : "",
+        "unbound", (int)token->unbound, "revoked",
+        (int)atomic_load(&token->revoked), "uses_left",
+        (json_int_t)atomic_load(&token->uses_left), "generation",
+        (json_int_t)atomic_load(&token->generation));
+    enum ag_err err = AG_OK;
+
+    if (item == NULL) {
+        return AG_ENOMEM;
+    }
+    err = core_set_time(item, "expires_at", atomic_load(&token->expires_ms));
+    if (err == AG_OK) {
+        err = core_set_time(item, "renew_until", token->max_ms);
+    }
+    if (err == AG_OK) {
+        err = add_grants(token->grants, item);
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(item);
+    }
+    return err;
+}
+
+enum ag_err
+core_token_self(struct core *core, const struct call *call, json_t **ret)
+{
+    (void)core;
+    return call->token != NULL ? describe(call->token, ret)
+                               : err_why(AG_ENOTOKEN, "no token was shown");
+}
+
+/* A task may look up its own family only. */
+static enum ag_err
+find_by_accessor(struct core *core, const struct call *call,
+                 const char *accessor, struct live_token **ret)
+{
+    struct live_token *token = live_find_accessor(core->live, accessor);
+
+    if (token != NULL && call->who == CALLER_TASK &&
+        token->task_id != call->task_id) {
+        live_release(token);
+        token = NULL;
+    }
+    if (token == NULL) {
+        return err_why(AG_ENOTFOUND, "no live token has that accessor");
+    }
+    *ret = token;
+    return AG_OK;
+}
+
+enum ag_err
+core_token_lookup(struct core *core, const struct call *call,
+                  const char *accessor, json_t **ret)
+{
+    AG_AUTO(live_token) struct live_token *token = NULL;
+    enum ag_err err = find_by_accessor(core, call, accessor, &token);
+
+    return err == AG_OK ? describe(token, ret) : err;
+}
+
+struct listing {
+    int64_t task_id; /* 0: all */
+    json_t *items;
+    enum ag_err err;
+};
+
+static void
+list_one(void *arg, const struct live_token *token)
+{
+    struct listing *listing = arg;
+    json_t *item = NULL;
+
+    if ((listing->task_id != 0 && token->task_id != listing->task_id) ||
+        listing->err != AG_OK ||
+        json_array_size(listing->items) >= TOKENS_LIST_MAX_COUNT) {
+        return;
+    }
+    listing->err = describe(token, &item);
+    if (listing->err == AG_OK &&
+        json_array_append_new(listing->items, item) != 0) {
+        listing->err = AG_ENOMEM;
+    }
+}
+
+enum ag_err
+core_tokens_list(struct core *core, const struct call *call, const char *task,
+                 json_t **ret)
+{
+    AG_AUTO(wjson) json_t *answer = json_pack("{s:[]}", "tokens");
+    struct listing listing = {0};
+
+    (void)call;
+    if (answer == NULL) {
+        return AG_ENOMEM;
+    }
+    if (task != NULL) {
+        listing.err = core_parse_id(task, &listing.task_id);
+    }
+    listing.items = json_object_get(answer, "tokens");
+    if (listing.err == AG_OK) {
+        live_each(core->live, list_one, &listing);
+    }
+    if (listing.err == AG_OK) {
+        *ret = AG_TAKE(answer);
+    }
+    return listing.err;
+}
+
+/* ---- renew ---- */
+
+enum ag_err
+core_token_renew(struct core *core, struct db_tx *tx, const struct call *call,
+                 int64_t ttl_ms, json_t **ret)
+{
+    AG_AUTO(token_row) struct token_row row = {0};
+    int64_t expires_ms = 0;
+    enum ag_err err = AG_OK;
+
+    (void)core;
+    if (call->token == NULL) {
+        return err_why(AG_ENOTOKEN, "no token was shown");
+    }
+    err = tokens_get(db_tx_read(tx), call->token->id, &row);
+    if (err != AG_OK) {
+        return err;
+    }
+    expires_ms = ttl_ms != 0 ? db_tx_now_ms(tx) + ttl_ms : row.max_expires_ms;
+    if (expires_ms > row.max_expires_ms) {
+        expires_ms = row.max_expires_ms; /* up to the hard end, as Vault does */
+    }
+    row.expires_ms = expires_ms;
+    row.generation++;
+    err = tokens_update(tx, &row);
+    if (err == AG_OK) {
+        err = core_note(tx, call, AUDIT_TOKEN_RENEWED, row.task_id, 0,
+                        json_pack("{s:s, s:I}", "accessor", row.accessor,
+                                  "generation", (json_int_t)row.generation));
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    atomic_store(&call->token->expires_ms, expires_ms);
+    atomic_store(&call->token->generation, (unsigned)row.generation);
+    return describe(call->token, ret);
+}
+
+/* ---- revoke ---- */
+
+struct revoking {
+    struct core *core;
+    struct db_tx *tx;
+    const struct call *call;
+    uint64_t count;
+};
+
+/* A task without its first token is no task any more. */
+static enum ag_err
+revoke_whole_task(struct revoking *r, int64_t task_id)
+{
+    enum ag_err err =
+        core_note(r->tx, r->call, AUDIT_TOKEN_REVOKED, task_id, 0, NULL);
+
+    if (err == AG_OK) {
+        err = core_end_task(r->core, r->tx, task_id, END_REVOKED, -1);
+    }
+    r->count += err == AG_OK ? 1 : 0;
+    return err;
+}
+
+static enum ag_err
+revoke_family(struct revoking *r, const struct live_token *token)
+{
+    const struct revoke how = {.reason = END_REVOKED};
+    int64_t *ids = calloc(FAMILY_MAX_COUNT, sizeof(*ids));
+    uint64_t revoked = 0;
+    size_t count = 0;
+    enum ag_err err = AG_OK;
+
+    if (token->task_id != 0 && token->parent_id == 0) {
+        free(ids);
+        return revoke_whole_task(r, token->task_id);
+    }
+    if (ids == NULL) {
+        return AG_ENOMEM;
+    }
+    count = live_descendants(r->core->live, token->task_id, token->id, ids,
+                             FAMILY_MAX_COUNT);
+    err = tokens_revoke_tree(r->tx, token->id, &how, &revoked);
+    if (err == AG_OK) {
+        err = core_note(r->tx, r->call, AUDIT_TOKEN_REVOKED, token->task_id, 0,
+                        json_pack("{s:s, s:I}", "accessor", token->accessor,
+                                  "revoked", (json_int_t)revoked));
+    }
+    if (err == AG_OK) {
+        live_revoke(r->core->live, token->task_id, ids, count);
+        r->count += revoked;
+    }
+    free(ids);
+    return err;
+}
+
+/* A token given as text, by its owner who fears it leaked. */
+static enum ag_err
+revoke_text(struct revoking *r, const char *text)
+{
+    AG_AUTO(live_token) struct live_token *token = NULL;
+    uint8_t hash[TOKEN_HASH_BYTES];
+    const struct secret *key = NULL;
+    enum ag_err err = keyring_key(r->core->keyring, KDF_TOKEN, &key);
+
+    if (err == AG_OK) {
+        err = token_hash(key, TOKEN_TASK, span_str(text), hash);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    token = live_find(r->core->live, hash);
+    return token != NULL ? revoke_family(r, token)
+                         : err_why(AG_ENOTFOUND, "that token does not live");
+}
+
+static enum ag_err
+revoke_accessor(struct revoking *r, const char *accessor)
+{
+    AG_AUTO(live_token) struct live_token *token = NULL;
+    enum ag_err err = find_by_accessor(r->core, r->call, accessor, &token);
+
+    return err == AG_OK ? revoke_family(r, token) : err;
+}
+
+static enum ag_err
+revoke_task(struct revoking *r, const char *task)
+{
+    int64_t id = 0;
+    enum ag_err err = core_parse_id(task, &id);
+
+    return err == AG_OK ? revoke_whole_task(r, id) : err;
+}
+
+struct prefix_search {
+    const char *prefix;
+    int64_t tasks[TREE_TASKS_MAX_COUNT];
+    size_t count;
+};
+
+static void
+match_prefix(void *arg, const struct live_token *token)
+{
+    struct prefix_search *s = arg;
+    bool covered = false;
+
+    for (size_t i = 0; i < token->grants->count && !covered; i++) {
+        covered = pattern_covers(s->prefix, token->grants->grants[i].secret) ||
+                  pattern_covers(token->grants->grants[i].secret, s->prefix);
+    }
+    for (size_t i = 0; i < s->count && covered; i++) {
+        covered = s->tasks[i] != token->task_id;
+    }
+    if (covered && token->task_id != 0 && s->count < TREE_TASKS_MAX_COUNT) {
+        s->tasks[s->count++] = token->task_id;
+    }
+}
+
+/* Tokens of a task share its grants: all of the task's go. */
+static enum ag_err
+revoke_prefix(struct revoking *r, const char *prefix)
+{
+    struct prefix_search search = {.prefix = prefix};
+    enum ag_err err = parse_name_pattern(span_str(prefix));
+
+    if (err == AG_OK) {
+        live_each(r->core->live, match_prefix, &search);
+    }
+    for (size_t i = 0; i < search.count && err == AG_OK; i++) {
+        err = revoke_whole_task(r, search.tasks[i]);
+    }
+    return err;
+}
+
+static enum ag_err
+revoke_chosen(struct revoking *r, const struct revoke_request *request)
+{
+    if (request->self) {
+        return r->call->token != NULL
+                   ? revoke_family(r, r->call->token)
+                   : err_why(AG_ENOTOKEN, "no token was shown");
+    }
+    if (request->accessor != NULL) {
+        return revoke_accessor(r, request->accessor);
+    }
+    if (r->call->who == CALLER_TASK) {
+        return err_why(AG_EDENIED, "a task revokes by accessor only");
+    }
+    if (request->token != NULL) {
+        return revoke_text(r, request->token);
+    }
+    if (request->task != NULL) {
+        return revoke_task(r, request->task);
+    }
+    if (request->prefix != NULL) {
+        return revoke_prefix(r, request->prefix);
+    }
+    return err_why(AG_EINVAL, "give one of accessor, token, task or prefix");
+}
+
+enum ag_err
+core_token_revoke(struct core *core, struct db_tx *tx, const struct call *call,
+                  const struct revoke_request *request, json_t **ret)
+{
+    struct revoking r = {.core = core, .tx = tx, .call = call};
+    enum ag_err err = revoke_chosen(&r, request);
+    json_t *answer = NULL;
+
+    if (err != AG_OK) {
+        return err;
+    }
+    answer = json_pack("{s:I}", "revoked", (json_int_t)r.count);
+    if (answer == NULL) {
+        return AG_ENOMEM;
+    }
+    *ret = answer;
+    return AG_OK;
+}

@@ -1,0 +1,277 @@
+#include "core/values.h"
+
+#include <string.h>
+
+#include "base/secret.h"
+#include "core/secrets.h"
+#include "core/state.h"
+#include "profile/fields.h"
+#include "store/exposure.h"
+#include "store/grants.h"
+#include "store/leases.h"
+#include "store/tokens.h"
+#include "store/uses.h"
+#include "store/versions.h"
+
+/* Which of the profile's files: `adopt` notes it; others have the first. */
+static size_t
+file_index(const struct secret_row *row)
+{
+    AG_AUTO(wjson) json_t *detail = NULL;
+    json_int_t index = 0;
+
+    if (row->detail == NULL || strcmp(row->detail, "{}") == 0 ||
+        wjson_parse(span_str(row->detail), SECRET_DETAIL_MAX_BYTES, &detail) !=
+            AG_OK) {
+        return 0;
+    }
+    index = json_integer_value(json_object_get(detail, "file"));
+    return index < 0 ? 0 : (size_t)index;
+}
+
+const struct profile *
+value_profile(struct core *core, const struct secret_row *row,
+              const struct profile_file **ret_file)
+{
+    const struct profile *profile = NULL;
+    size_t index = 0;
+
+    if (ret_file != NULL) {
+        *ret_file = NULL;
+    }
+    if (row->profile[0] == '\0' ||
+        profile_find(core->parts.profiles, row->profile, &profile) != AG_OK) {
+        return NULL;
+    }
+    index = file_index(row);
+    if (ret_file != NULL && index < profile->files.count) {
+        *ret_file = &profile->files.items[index];
+    }
+    return profile;
+}
+
+static enum ag_err
+value_or_field(struct core *core, const struct secret_row *row,
+               const char *field, struct secret *whole, struct secret **ret)
+{
+    AG_AUTO(secret) struct secret *owned = whole;
+    const struct profile_file *file = NULL;
+    enum file_format format = FORMAT_OPAQUE;
+
+    if (field == NULL || field[0] == '\0') {
+        *ret = AG_TAKE(owned);
+        return AG_OK;
+    }
+    (void)value_profile(core, row, &file);
+    format = file != NULL ? file->format : format_guess(secret_view(owned));
+    return field_get(secret_view(owned), format, span_str(field), ret);
+}
+
+enum ag_err
+value_of(struct core *core, struct db_read *r, const struct secret_row *row,
+         const char *field, int64_t number, struct version_row *ret_version,
+         struct secret **ret)
+{
+    AG_AUTO(secret) struct secret *whole = NULL;
+    enum ag_err err = versions_value(r, row->id, number, ret_version, &whole);
+
+    if (err == AG_ENOTFOUND && number == 0) {
+        return err_why(AG_ENOTFOUND, "%s has no current version", row->name);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    return value_or_field(core, row, field, AG_TAKE(whole), ret);
+}
+
+/* The grant a task reads by, or AG_OK and NULL for an operator. */
+static enum ag_err
+read_right(const struct call *call, const struct secret_row *row,
+           const struct get_request *request, const struct grant **ret)
+{
+    *ret = NULL;
+    if (call->who == CALLER_PROOF && call->token == NULL) {
+        return AG_OK;
+    }
+    if (call->who != CALLER_TASK || call->token == NULL) {
+        return AG_EPROOF;
+    }
+    if (request->version != 0) {
+        return err_why(AG_ENOGRANT, "a task reads the current version only");
+    }
+    *ret = grant_find(call->token->grants->grants, call->token->grants->count,
+                      row->name, request->field, VERB_READ);
+    if (*ret == NULL) {
+        return err_why(AG_ENOGRANT, "no grant lets this task read %s",
+                       row->name);
+    }
+    if (!verb_allowed(VERB_READ, row->min_grade)) {
+        return err_why(AG_EGRADE, "%s allows %s at worst, not read", row->name,
+                       grade_text(row->min_grade));
+    }
+    return AG_OK;
+}
+
+enum ag_err
+core_secret_get_quick(struct core *core, const struct call *call,
+                      const struct get_request *request, int64_t *ret_version,
+                      struct secret **ret)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(secret_row) struct secret_row row = {0};
+    AG_AUTO(secret) struct secret *value = NULL;
+    struct version_row version = {0};
+    const struct grant *grant = NULL;
+    struct use use = {.verb = VERB_READ};
+    enum ag_err err = AG_OK;
+
+    if (call->who != CALLER_TASK || call->token == NULL ||
+        atomic_load(&call->token->delivered_version_id) == 0 ||
+        core_settings_of(core).audit_strict) {
+        return AG_EBUSY;
+    }
+    err = store_read(core->store, &r);
+    if (err == AG_OK) {
+        err = secrets_find(r, span_str(request->name), &row);
+    }
+    if (err == AG_OK) {
+        err = read_right(call, &row, request, &grant);
+    }
+    if (err == AG_OK) {
+        err = value_of(core, r, &row, request->field, 0, &version, &value);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    /* Not the version whose delivery is on record, or a counted grant: that
+     * is the writer's business. */
+    if (version.id != atomic_load(&call->token->delivered_version_id) ||
+        grant->uses != GRANT_USES_UNLIMITED) {
+        return AG_EBUSY;
+    }
+    use.token_id = call->token->id;
+    use.task_id = call->task_id;
+    use.secret_id = row.id;
+    use.version = version.number;
+    err = live_spend(call->token);
+    if (err == AG_OK) {
+        err = store_use(core->store, &use);
+    }
+    if (err == AG_OK) {
+        *ret_version = version.number;
+        *ret = AG_TAKE(value);
+    }
+    return err;
+}
+
+/* Lease, exposure and record of one delivery in an answer. */
+static enum ag_err
+record_read(struct db_tx *tx, const struct call *call,
+            const struct secret_row *row, const struct version_row *version,
+            enum verb verb)
+{
+    AG_AUTO(lease_row)
+    struct lease_row lease = {
+        .task_id = call->task_id,
+        .token_id = call->token != NULL ? call->token->id : 0,
+        .secret_id = row->id,
+        .version = version->number,
+        .verb = verb,
+        .expires_ms = call->token != NULL
+                          ? atomic_load(&call->token->expires_ms)
+                          : db_tx_now_ms(tx) + 1,
+    };
+    const struct exposure_row seen = {.secret_id = row->id,
+                                      .version = version->number,
+                                      .task_id = call->task_id,
+                                      .verb = verb};
+    enum ag_err err = AG_OK;
+
+    if (call->task_id != 0) {
+        err = leases_add(tx, &lease);
+    }
+    if (err == AG_OK) {
+        err = exposure_note(tx, &seen, NULL);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    return core_note(
+        tx, call, verb == VERB_READ ? AUDIT_SECRET_READ : AUDIT_SECRET_REVEALED,
+        call->task_id, row->id,
+        json_pack("{s:s, s:I, s:s}", "name", row->name, "version",
+                  (json_int_t)version->number, "verb", verb_text(verb)));
+}
+
+/* Counts a use of a limited grant and a limited token in their rows; the token
+ * in memory is counted last, by the caller. */
+static enum ag_err
+spend(struct db_tx *tx, const struct live_token *token,
+      const struct grant *grant)
+{
+    AG_AUTO(grant_row) struct grant_row grant_row = {0};
+    AG_AUTO(token_row) struct token_row token_row = {0};
+    size_t index = (size_t)(grant - token->grants->grants);
+    enum ag_err err = AG_OK;
+
+    if (grant->uses != GRANT_USES_UNLIMITED) {
+        err = grants_get(db_tx_read(tx), token->grants->ids[index], &grant_row);
+        if (err == AG_OK && grant_row.uses_count >= grant_row.uses_max) {
+            return err_why(AG_EUSEDUP, "the grant on %s has no uses left",
+                           grant->secret);
+        }
+        grant_row.uses_count++;
+        err = err == AG_OK ? grants_update(tx, &grant_row) : err;
+    }
+    if (err != AG_OK ||
+        atomic_load(&token->uses_left) == GRANT_USES_UNLIMITED) {
+        return err;
+    }
+    err = tokens_get(db_tx_read(tx), token->id, &token_row);
+    if (err == AG_OK) {
+        token_row.uses_count++;
+        err = tokens_update(tx, &token_row);
+    }
+    return err;
+}
+
+enum ag_err
+core_secret_get(struct core *core, struct db_tx *tx, const struct call *call,
+                const struct get_request *request, int64_t *ret_version,
+                struct secret **ret)
+{
+    AG_AUTO(secret_row) struct secret_row row = {0};
+    AG_AUTO(secret) struct secret *value = NULL;
+    struct db_read *r = db_tx_read(tx);
+    struct version_row version = {0};
+    const struct grant *grant = NULL;
+    enum ag_err err = secrets_find(r, span_str(request->name), &row);
+
+    if (err == AG_OK) {
+        err = read_right(call, &row, request, &grant);
+    }
+    if (err == AG_OK) {
+        err = value_of(core, r, &row, request->field, request->version,
+                       &version, &value);
+    }
+    if (err == AG_OK && grant != NULL) {
+        err = spend(tx, call->token, grant);
+    }
+    if (err == AG_OK) {
+        err = record_read(tx, call, &row, &version,
+                          grant != NULL ? VERB_READ : VERB_REVEAL);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    if (grant != NULL) {
+        err = live_spend(call->token);
+        atomic_store(&call->token->delivered_version_id, version.id);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    *ret_version = version.number;
+    *ret = AG_TAKE(value);
+    return AG_OK;
+}
