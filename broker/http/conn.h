@@ -11,6 +11,7 @@
 #ifndef AG_HTTP_CONN_H
 #define AG_HTTP_CONN_H
 
+#include <sys/queue.h>
 #include <sys/types.h>
 
 #include "base/attr.h"
@@ -37,6 +38,7 @@ enum conn_state {
 struct conns;
 
 struct conn {
+    LIST_ENTRY(conn) link; /* of the table */
     int fd;
     enum http_socket socket;
     enum conn_state state;

@@ -19,6 +19,7 @@
 struct MHD_Connection;
 struct core;
 struct db_tx;
+struct dispatch;
 struct route;
 struct server;
 
@@ -44,6 +45,7 @@ struct reply {
 struct request {
     struct core_job job; /* first: the writer gives it back */
     struct server *server;
+    struct dispatch *dispatch;
     struct MHD_Connection *mhd;
     struct conn *conn;
     const struct route *route; /* NULL until routed */

@@ -316,6 +316,21 @@ refuse_unknown(const struct msg_spec *spec, json_t *tree)
     return AG_OK;
 }
 
+/* Of a tree that is NULL every field is absent. */
+static enum ag_err
+decode_fields(const struct msg_spec *spec, json_t *tree, void *out)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < spec->field_count; i++) {
+        err = decode_field(&spec->fields[i], tree, out);
+    }
+    if (err != AG_OK) {
+        msg_done(spec, out);
+    }
+    return err;
+}
+
 static enum ag_err
 decode_object(const struct msg_spec *spec, json_t *tree, void *out)
 {
@@ -328,13 +343,14 @@ decode_object(const struct msg_spec *spec, json_t *tree, void *out)
     if ((spec->flags & MSG_TOLERANT) == 0) {
         err = refuse_unknown(spec, tree);
     }
-    for (size_t i = 0; err == AG_OK && i < spec->field_count; i++) {
-        err = decode_field(&spec->fields[i], tree, out);
-    }
-    if (err != AG_OK) {
-        msg_done(spec, out);
-    }
-    return err;
+    return err == AG_OK ? decode_fields(spec, tree, out) : err;
+}
+
+enum ag_err
+msg_absent(const struct msg_spec *spec, void *out)
+{
+    memset(out, 0, spec->size);
+    return decode_fields(spec, NULL, out);
 }
 
 enum ag_err

@@ -143,6 +143,11 @@ AG_CHECK AG_NONNULL enum ag_err msg_decode(const struct msg_spec *spec,
 AG_CHECK AG_NONNULL enum ag_err msg_from_tree(const struct msg_spec *spec,
                                               json_t *tree, void *out);
 
+/* The struct of a message that was left out: every field absent.
+ * Errors: AG_EINVAL a field is required. */
+AG_CHECK AG_NONNULL enum ag_err msg_absent(const struct msg_spec *spec,
+                                           void *out);
+
 /* Wipes and frees what the struct owns and zeroes it. A zeroed struct is
  * allowed. */
 AG_NONNULL void msg_done(const struct msg_spec *spec, void *out);

@@ -1,0 +1,180 @@
+#include "http/accept.h"
+
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fdx.h"
+#include "base/log.h"
+#include "caller/peer.h"
+#include "http/gate.h"
+#include "http/server.h"
+
+enum {
+    PAUSE_MS = 50, /* when descriptors or memory have run out */
+};
+
+struct acceptor {
+    struct accept_socket sockets[ACCEPT_SOCKETS_MAX_COUNT];
+    size_t count;
+    struct accept_parts parts;
+    int stop_fd;
+    pthread_t thread;
+};
+
+static enum ag_err
+establish(const struct acceptor *a, const struct accept_socket *from, int fd,
+          struct peer **ret)
+{
+    if (from->kind == ACCEPT_HTTP && from->socket == HTTP_TCP) {
+        return peer_from_tcp(fd, ret);
+    }
+    return peer_from_unix(fd, a->parts.source, ret);
+}
+
+/* Another user reaches the socket only by a wrong mode or as root of this
+ * machine; root has it all anyway, but is told the truth. */
+static bool
+is_welcome(const struct acceptor *a, const struct accept_socket *from,
+           const struct peer *peer)
+{
+    return (from->kind == ACCEPT_HTTP && from->socket == HTTP_TCP) ||
+           peer_uid(peer) == a->parts.own_uid;
+}
+
+/* Owns fd from here on. */
+static void
+take(const struct acceptor *a, const struct accept_socket *from, int fd)
+{
+    AG_AUTO(fd) int sock = fd;
+    AG_AUTO(peer) struct peer *peer = NULL;
+    enum ag_err err;
+
+    err_clear();
+    err = establish(a, from, sock, &peer);
+    if (err == AG_OK && !is_welcome(a, from, peer)) {
+        err = err_why(AG_EDENIED, "another user's vault");
+    }
+    if (err != AG_OK) {
+        log_warn("connection refused", "code", err_code(err));
+        if (from->kind == ACCEPT_HTTP) {
+            gate_refuse(sock, err, err_text(err));
+        }
+        return;
+    }
+    switch (from->kind) {
+    case ACCEPT_HTTP:
+        err = server_take(a->parts.server, FD_TAKE(sock), from->socket,
+                          from->port, AG_TAKE(peer));
+        break;
+    case ACCEPT_HANDOVER:
+        err = a->parts.handover(a->parts.ctx, FD_TAKE(sock), AG_TAKE(peer));
+        break;
+    }
+    if (err != AG_OK) {
+        log_warn("connection refused", "code", err_code(err));
+    }
+}
+
+/* Some connections of one socket; false when it is time to pause. */
+static bool
+accept_some(const struct acceptor *a, const struct accept_socket *from)
+{
+    for (int i = 0; i < ACCEPT_BURST_COUNT; i++) {
+        int fd = accept4(from->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+        if (fd >= 0) {
+            take(a, from, fd);
+        } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+                   errno == ENOMEM) {
+            log_warn("accept", "error", strerrorname_np(errno));
+            return false;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return true;
+        }
+    }
+    return true;
+}
+
+static void *
+acceptor_main(void *arg)
+{
+    const struct acceptor *a = arg;
+    struct pollfd polled[ACCEPT_SOCKETS_MAX_COUNT + 1];
+    bool pause = false;
+
+    for (size_t i = 0; i < a->count; i++) {
+        polled[i] = (struct pollfd){.fd = a->sockets[i].fd, .events = POLLIN};
+    }
+    polled[a->count] = (struct pollfd){.fd = a->stop_fd, .events = POLLIN};
+    for (;;) {
+        /* In a pause only the end is waited for. */
+        struct pollfd *first = pause ? &polled[a->count] : polled;
+        nfds_t count = pause ? 1 : (nfds_t)a->count + 1;
+        int ready = poll(first, count, pause ? PAUSE_MS : -1);
+
+        pause = false;
+        if (ready < 0 && errno != EINTR) {
+            log_error("accept loop", "error", strerrorname_np(errno));
+            return NULL;
+        }
+        if (ready > 0 && polled[a->count].revents != 0) {
+            return NULL;
+        }
+        for (size_t i = 0; ready > 0 && count > 1 && i < a->count; i++) {
+            if (polled[i].revents != 0 && !accept_some(a, &a->sockets[i])) {
+                pause = true;
+            }
+        }
+    }
+}
+
+enum ag_err
+acceptor_new(const struct accept_socket *sockets, size_t count,
+             const struct accept_parts *parts, struct acceptor **ret)
+{
+    struct acceptor *a;
+
+    if (count == 0 || count > ACCEPT_SOCKETS_MAX_COUNT) {
+        return err_why(AG_EINVAL, "%zu listening sockets", count);
+    }
+    a = calloc(1, sizeof(*a));
+    if (a == NULL) {
+        return AG_ENOMEM;
+    }
+    memcpy(a->sockets, sockets, count * sizeof(*sockets));
+    a->count = count;
+    a->parts = *parts;
+    a->stop_fd = eventfd(0, EFD_CLOEXEC);
+    if (a->stop_fd < 0) {
+        free(a);
+        return AG_EIO;
+    }
+    if (pthread_create(&a->thread, NULL, acceptor_main, a) != 0) {
+        fd_close(a->stop_fd);
+        free(a);
+        return err_why(AG_ENOMEM, "no thread could be started");
+    }
+    *ret = a;
+    return AG_OK;
+}
+
+void
+acceptor_free(struct acceptor *a)
+{
+    const uint64_t one = 1;
+
+    if (a == NULL) {
+        return;
+    }
+    (void)!write(a->stop_fd, &one, sizeof(one));
+    (void)pthread_join(a->thread, NULL);
+    fd_close(a->stop_fd);
+    free(a);
+}

@@ -1,0 +1,390 @@
+#include "http/dispatch.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "caller/class.h"
+#include "http/decode.h"
+#include "http/toll.h"
+#include "http/work.h"
+
+static const char STOPPING[] = "the broker is stopping";
+
+struct dispatch {
+    struct dispatch_parts parts;
+    _Atomic int64_t bad_tokens_per_minute;
+    atomic_bool draining;
+    struct toll *toll;
+    struct work *slow;
+    struct work *wait;
+    pthread_mutex_t lock; /* over away_count */
+    pthread_cond_t settled;
+    size_t away_count; /* suspended requests */
+};
+
+enum ag_err
+dispatch_new(const struct dispatch_parts *parts,
+             const struct http_limits *limits, struct dispatch **ret)
+{
+    struct dispatch *d = calloc(1, sizeof(*d));
+    enum ag_err err;
+
+    if (d == NULL) {
+        return AG_ENOMEM;
+    }
+    d->parts = *parts;
+    (void)pthread_mutex_init(&d->lock, NULL);
+    (void)pthread_cond_init(&d->settled, NULL);
+    dispatch_set_limits(d, limits);
+    err = toll_new(&d->toll);
+    if (err == AG_OK) {
+        err = work_new(HTTP_SLOW_MAX_COUNT, &d->slow);
+    }
+    if (err == AG_OK) {
+        err = work_new(HTTP_WAIT_MAX_COUNT, &d->wait);
+    }
+    if (err != AG_OK) {
+        dispatch_free(d);
+        return err;
+    }
+    *ret = d;
+    return AG_OK;
+}
+
+void
+dispatch_free(struct dispatch *d)
+{
+    if (d == NULL) {
+        return;
+    }
+    work_free(d->slow);
+    work_free(d->wait);
+    toll_free(d->toll);
+    (void)pthread_cond_destroy(&d->settled);
+    (void)pthread_mutex_destroy(&d->lock);
+    free(d);
+}
+
+void
+dispatch_set_limits(struct dispatch *d, const struct http_limits *limits)
+{
+    atomic_store(&d->bad_tokens_per_minute, limits->bad_tokens_per_minute);
+}
+
+void
+dispatch_drain(struct dispatch *d)
+{
+    (void)pthread_mutex_lock(&d->lock);
+    atomic_store(&d->draining, true);
+    (void)pthread_mutex_unlock(&d->lock);
+}
+
+void
+dispatch_settle(struct dispatch *d)
+{
+    (void)pthread_mutex_lock(&d->lock);
+    while (d->away_count > 0) {
+        (void)pthread_cond_wait(&d->settled, &d->lock);
+    }
+    (void)pthread_mutex_unlock(&d->lock);
+}
+
+/* ---- what the row demands ---- */
+
+static enum ag_err
+check_socket(const struct request *rq)
+{
+    if ((rq->route->sockets & rq->conn->socket) != 0) {
+        return AG_OK;
+    }
+    return err_why(AG_EDENIED, "this resource is not served on this socket");
+}
+
+static enum ag_err
+check_open(const struct route *row, enum vault_state state)
+{
+    if ((row->flags & ROUTE_OPEN) == 0) {
+        return AG_OK;
+    }
+    switch (state) {
+    case VAULT_ABSENT:
+        return AG_ENOVAULT;
+    case VAULT_LOCKED:
+        return AG_ELOCKED;
+    case VAULT_OPEN:
+        return AG_OK;
+    }
+    return AG_EINTERNAL;
+}
+
+static bool
+is_token_refusal(enum ag_err err)
+{
+    return err == AG_ETOKEN || err == AG_ENOTOKEN || err == AG_EREVOKED ||
+           err == AG_EEXPIRED || err == AG_EUSEDUP || err == AG_EPROCESS ||
+           err == AG_EUNTRACED;
+}
+
+/* Who asks. While the vault is not open no token can be known, and what needs
+ * no vault is answered without looking at one. */
+static enum ag_err
+admit(struct dispatch *d, struct request *rq, const struct dispatch_input *in,
+      enum vault_state state)
+{
+    const struct server_app *app = &d->parts.app;
+    struct span token = state == VAULT_OPEN ? in->token : (struct span){0};
+    int64_t now_ms = clock_steady_ms();
+    pid_t pid = rq->conn->pid;
+    enum ag_err err = AG_OK;
+
+    if (state == VAULT_OPEN && in->token_err != AG_OK) {
+        return in->token_err;
+    }
+    if (token.len > 0) {
+        err = toll_check(d->toll, pid, atomic_load(&d->bad_tokens_per_minute),
+                         now_ms);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    err = app->admit(app->ctx, rq->conn->peer, token, &rq->call);
+    rq->admitted = err == AG_OK;
+    if (token.len > 0 && is_token_refusal(err)) {
+        toll_add(d->toll, pid, now_ms);
+    }
+    return err;
+}
+
+/* The refusal that says what would help. */
+static enum ag_err
+check_caller(const struct request *rq)
+{
+    unsigned int may = rq->route->callers;
+    enum caller_class who = rq->call.who;
+
+    if (caller_may(who, may)) {
+        return AG_OK;
+    }
+    if (who == CALLER_OPERATOR && (may & CALLER_MAY_PROOF) != 0) {
+        return AG_EPROOF;
+    }
+    if (who == CALLER_NEIGHBOUR && (may & CALLER_MAY_OPERATOR) != 0) {
+        return AG_EOPERATOR;
+    }
+    return err_why(AG_EDENIED, "a %s may not do that", caller_class_name(who));
+}
+
+static enum ag_err
+check_token(const struct request *rq)
+{
+    if ((rq->route->flags & ROUTE_TOKEN) != 0 && rq->call.token == NULL) {
+        return err_why(AG_ENOTOKEN, "this needs a token");
+    }
+    return AG_OK;
+}
+
+/* ---- the work ---- */
+
+static void
+finish(struct request *rq, enum ag_err err, const char *why)
+{
+    if (err != AG_OK) {
+        reply_problem(rq, err, why);
+    }
+    rq->phase = REQUEST_READY;
+}
+
+/* From here the request is another thread's; not so (false) when the broker
+ * began to stop meanwhile. */
+static bool
+send_away(struct dispatch *d, struct request *rq)
+{
+    bool stopping;
+
+    (void)pthread_mutex_lock(&d->lock);
+    stopping = atomic_load(&d->draining);
+    d->away_count += stopping ? 0 : 1;
+    (void)pthread_mutex_unlock(&d->lock);
+    if (stopping) {
+        finish(rq, AG_EBUSY, STOPPING);
+        return false;
+    }
+    rq->phase = REQUEST_AT_WORK;
+    d->parts.suspend(rq);
+    return true;
+}
+
+/* The reply is there; MHD's thread will send it. */
+static void
+bring_back(struct request *rq)
+{
+    struct dispatch *d = rq->dispatch;
+
+    d->parts.resume(rq);
+    (void)pthread_mutex_lock(&d->lock);
+    d->away_count--;
+    if (d->away_count == 0) {
+        (void)pthread_cond_broadcast(&d->settled);
+    }
+    (void)pthread_mutex_unlock(&d->lock);
+}
+
+/* On a work thread. */
+static void
+step_run(struct request *rq)
+{
+    enum ag_err err;
+
+    err_clear();
+    err = rq->route->run(rq);
+    finish(rq, err, err_text(err));
+    bring_back(rq);
+}
+
+/* On the writer thread, inside its transaction. */
+static enum ag_err
+job_run(struct core *core, struct db_tx *tx, struct core_job *job)
+{
+    struct request *rq = (struct request *)job; /* its first member */
+    handler_fn run = rq->route->durable;
+    enum ag_err err;
+
+    (void)core;
+    if (run == NULL) {
+        run = rq->route->run;
+    }
+    rq->tx = tx;
+    err = run(rq);
+    rq->tx = NULL;
+    return err;
+}
+
+static void
+job_done(struct core *core, struct core_job *job)
+{
+    struct request *rq = (struct request *)job;
+
+    (void)core;
+    finish(rq, job->err, err_text(job->err));
+    bring_back(rq);
+}
+
+/* These three: whether the reply is there already. */
+static bool
+hand_to_writer(struct dispatch *d, struct request *rq)
+{
+    const struct server_app *app = &d->parts.app;
+
+    rq->job.run = job_run;
+    rq->job.done = job_done;
+    if (!send_away(d, rq)) {
+        return true;
+    }
+    app->write(app->ctx, &rq->job);
+    return false;
+}
+
+static bool
+hand_to_work(struct dispatch *d, struct work *work, struct request *rq)
+{
+    enum ag_err err;
+
+    rq->step = step_run;
+    if (!send_away(d, rq)) {
+        return true;
+    }
+    err = work_push(work, rq);
+    if (err != AG_OK) {
+        finish(rq, err, err_text(err));
+        bring_back(rq);
+    }
+    return false;
+}
+
+static bool
+run_here(struct dispatch *d, struct request *rq)
+{
+    enum ag_err err = rq->route->run(rq);
+
+    if (err == AG_EBUSY && rq->route->durable != NULL) {
+        return hand_to_writer(d, rq);
+    }
+    finish(rq, err, err_text(err));
+    return true;
+}
+
+static enum ag_err
+check_request(struct dispatch *d, struct request *rq,
+              const struct dispatch_input *in)
+{
+    const struct server_app *app = &d->parts.app;
+    enum vault_state state;
+    enum ag_err err;
+
+    if (atomic_load(&d->draining)) {
+        rq->reply.close = true;
+        return err_why(AG_EBUSY, "%s", STOPPING);
+    }
+    err = route_find(&d->parts.routes, in->method, in->path, rq);
+    if (err == AG_OK) {
+        err = check_socket(rq);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    state = app->state(app->ctx);
+    err = check_open(rq->route, state);
+    if (err == AG_OK) {
+        err = admit(d, rq, in, state);
+    }
+    if (err == AG_OK) {
+        err = check_caller(rq);
+    }
+    if (err == AG_OK) {
+        err = check_token(rq);
+    }
+    if (err == AG_OK) {
+        err = decode_query(rq, in->query, in->query_err);
+    }
+    return err == AG_OK ? decode_body(rq, in->content_type) : err;
+}
+
+bool
+dispatch_begin(struct dispatch *d, struct request *rq,
+               struct dispatch_input *in)
+{
+    enum ag_err err;
+
+    rq->dispatch = d;
+    rq->core = d->parts.app.core;
+    err = check_request(d, rq, in);
+    json_decref(AG_TAKE(in->query));
+    if (err != AG_OK) {
+        finish(rq, err, err_text(err));
+        return true;
+    }
+    switch (rq->route->work) {
+    case WORK_READ:
+        return run_here(d, rq);
+    case WORK_WRITE:
+        return hand_to_writer(d, rq);
+    case WORK_SLOW:
+        return hand_to_work(d, d->slow, rq);
+    case WORK_WAIT:
+        return hand_to_work(d, d->wait, rq);
+    }
+    return true;
+}
+
+void
+dispatch_end(struct dispatch *d, struct request *rq)
+{
+    const struct server_app *app = &d->parts.app;
+
+    if (rq->admitted) {
+        rq->admitted = false;
+        app->leave(app->ctx, &rq->call);
+    }
+}

@@ -1,0 +1,375 @@
+#include "http/intake.h"
+
+#include <string.h>
+
+#include "http/intake_header.h"
+
+/*
+ * The machine is a table of states; each takes one byte, or as many as it can
+ * of a run. Parts that are looked at (method, version, names of headers, Host,
+ * Content-Length) are gathered in `text`, all others only counted.
+ */
+
+/* Sets of ASCII bytes, a bit each: 0-63 and 64-127. */
+struct byte_set {
+    uint64_t low;
+    uint64_t high;
+};
+
+/* RFC 9110 section 5.6.2: letters, digits and !#$%&'*+-.^_`|~ */
+static const struct byte_set TOKEN = {0x03ff6cfa00000000, 0x57ffffffc7fffffe};
+
+/* RFC 3986 pchar, '/' and '?'; '%' is looked at apart. */
+static const struct byte_set TARGET = {0xaffffff200000000, 0x47fffffe87ffffff};
+
+static bool
+is_in(struct byte_set set, uint8_t c)
+{
+    return c < 128 && ((c < 64 ? set.low : set.high) >> (c & 63) & 1) != 0;
+}
+
+enum {
+    NO_BODY = 1, /* GET and HEAD: a body would mean nothing */
+};
+
+/* Visible characters, blanks and obs-text; no control byte but tab. */
+static bool
+is_value(uint8_t c)
+{
+    return c == '\t' || (c >= 0x20 && c != 0x7f);
+}
+
+static int
+hex_digit(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    c |= 0x20;
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+void
+intake_init(struct intake *in, uint16_t port)
+{
+    *in = (struct intake){.state = INTAKE_METHOD, .port = port};
+}
+
+bool
+intake_is_midway(const struct intake *in)
+{
+    return in->state != INTAKE_REFUSED &&
+           (in->state != INTAKE_METHOD || in->part_bytes > 0);
+}
+
+static void
+enter(struct intake *in, enum intake_state state)
+{
+    in->state = state;
+    in->part_bytes = 0;
+}
+
+/* Gathers a byte of a part that is looked at; false when it is too long. */
+static bool
+gather(struct intake *in, uint8_t c, size_t max)
+{
+    if (in->part_bytes >= max) {
+        return false;
+    }
+    in->text[in->part_bytes++] = (char)c;
+    return true;
+}
+
+static bool
+gathered_is(const struct intake *in, const char *word)
+{
+    return strlen(word) == in->part_bytes &&
+           memcmp(in->text, word, in->part_bytes) == 0; // public text
+}
+
+static enum ag_err
+malformed(const char *what)
+{
+    return err_why(AG_EHTTP, "malformed request: %s", what);
+}
+
+static enum ag_err
+take_method(struct intake *in, uint8_t c)
+{
+    if (c != ' ') {
+        if (!is_in(TOKEN, c)) {
+            return malformed(in->part_bytes == 0
+                                 ? "no method where a request must begin"
+                                 : "a byte in the method that none has");
+        }
+        return gather(in, c, HTTP_METHOD_MAX_BYTES)
+                   ? AG_OK
+                   : malformed("the method is too long");
+    }
+    if (in->part_bytes == 0) {
+        return malformed("no method where a request must begin");
+    }
+    if (gathered_is(in, "CONNECT")) {
+        return err_why(AG_EMETHOD, "CONNECT: this is not a proxy");
+    }
+    in->method_flags =
+        gathered_is(in, "GET") || gathered_is(in, "HEAD") ? NO_BODY : 0;
+    enter(in, INTAKE_TARGET);
+    return AG_OK;
+}
+
+/* The two digits after a '%'. %00 would cut a C string short. */
+static enum ag_err
+take_escape(struct intake *in, uint8_t c)
+{
+    int digit = hex_digit(c);
+
+    if (digit < 0) {
+        return malformed("a '%' without two hex digits in the target");
+    }
+    in->escape_value = in->escape_value << 4 | (unsigned int)digit;
+    in->escape_left--;
+    if (in->escape_left == 0 && in->escape_value == 0) {
+        return malformed("%00 in the target");
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+take_target(struct intake *in, uint8_t c)
+{
+    if (in->escape_left > 0) {
+        in->part_bytes++;
+        return take_escape(in, c);
+    }
+    if (c == ' ' && in->part_bytes > 0) {
+        enter(in, INTAKE_VERSION);
+        return AG_OK;
+    }
+    if (in->part_bytes == 0 && c != '/') {
+        return malformed("the target must be a path beginning with '/'");
+    }
+    if (!is_in(TARGET, c)) {
+        return malformed("a byte in the target that must be escaped");
+    }
+    if (++in->part_bytes > HTTP_TARGET_MAX_BYTES) {
+        return err_why(AG_EHEAD, "the target is longer than %d bytes",
+                       HTTP_TARGET_MAX_BYTES);
+    }
+    if (c == '%') {
+        in->escape_left = 2;
+        in->escape_value = 0;
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+take_version(struct intake *in, uint8_t c)
+{
+    static const char VERSION[] = "HTTP/1.1";
+
+    if (c == '\r' && gathered_is(in, VERSION)) {
+        enter(in, INTAKE_LINE_LF);
+        return AG_OK;
+    }
+    if (in->part_bytes < sizeof(VERSION) - 1 &&
+        c == (uint8_t)VERSION[in->part_bytes]) {
+        in->text[in->part_bytes++] = (char)c;
+        return AG_OK;
+    }
+    return malformed("the version must be HTTP/1.1, and lines end in CR LF");
+}
+
+static enum ag_err
+take_line_lf(struct intake *in, uint8_t c)
+{
+    if (c != '\n') {
+        return malformed("a CR without its LF");
+    }
+    enter(in, INTAKE_LINE);
+    return AG_OK;
+}
+
+static enum ag_err take_name(struct intake *in, uint8_t c);
+
+static enum ag_err
+take_line(struct intake *in, uint8_t c)
+{
+    if (c == '\r') {
+        enter(in, INTAKE_HEAD_LF);
+        return AG_OK;
+    }
+    if (c == ' ' || c == '\t') {
+        return malformed("a folded header line");
+    }
+    if (++in->header_count > HTTP_HEADERS_MAX_COUNT) {
+        return err_why(AG_EHEAD, "more than %d header lines",
+                       HTTP_HEADERS_MAX_COUNT);
+    }
+    enter(in, INTAKE_NAME);
+    return take_name(in, c);
+}
+
+static enum ag_err
+take_name(struct intake *in, uint8_t c)
+{
+    enum ag_err err;
+
+    if (c == ':' && in->part_bytes > 0) {
+        err = intake_header_named(in);
+        enter(in, INTAKE_BLANKS);
+        return err;
+    }
+    if (!is_in(TOKEN, c)) {
+        return malformed("a header's name holds a byte that none has");
+    }
+    return gather(in, c, HTTP_HEADER_NAME_MAX_BYTES)
+               ? AG_OK
+               : err_why(AG_EHEAD, "a header's name is longer than %d bytes",
+                         HTTP_HEADER_NAME_MAX_BYTES);
+}
+
+static enum ag_err
+take_value(struct intake *in, uint8_t c)
+{
+    enum ag_err err;
+
+    if (c == '\r') {
+        err = intake_header_ended(in);
+        enter(in, INTAKE_LINE_LF);
+        return err;
+    }
+    if (!is_value(c)) {
+        return malformed(c == '\n' ? "a line that ends in LF without CR"
+                                   : "a control byte in a header");
+    }
+    if (intake_header_is_kept(in) && !gather(in, c, HTTP_HOST_MAX_BYTES)) {
+        return malformed("a header's value is too long");
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+take_blanks(struct intake *in, uint8_t c)
+{
+    if (c == ' ' || c == '\t') {
+        return AG_OK;
+    }
+    enter(in, INTAKE_VALUE);
+    return take_value(in, c);
+}
+
+static enum ag_err
+take_head_lf(struct intake *in, uint8_t c)
+{
+    enum ag_err err;
+
+    if (c != '\n') {
+        return malformed("a CR without its LF");
+    }
+    err = intake_head_ended(in, (in->method_flags & NO_BODY) == 0);
+    enter(in, INTAKE_BODY);
+    return err;
+}
+
+static enum ag_err
+take_byte(struct intake *in, uint8_t c)
+{
+    switch (in->state) {
+    case INTAKE_METHOD:
+        return take_method(in, c);
+    case INTAKE_TARGET:
+        return take_target(in, c);
+    case INTAKE_VERSION:
+        return take_version(in, c);
+    case INTAKE_LINE_LF:
+        return take_line_lf(in, c);
+    case INTAKE_LINE:
+        return take_line(in, c);
+    case INTAKE_NAME:
+        return take_name(in, c);
+    case INTAKE_BLANKS:
+        return take_blanks(in, c);
+    case INTAKE_VALUE:
+        return take_value(in, c);
+    case INTAKE_HEAD_LF:
+        return take_head_lf(in, c);
+    case INTAKE_BODY:
+    case INTAKE_REFUSED:
+        break;
+    }
+    return AG_EINTERNAL;
+}
+
+/* How many bytes of a value that nobody looks at can be passed over at once. */
+static size_t
+value_run(const struct intake *in, struct span bytes)
+{
+    size_t most = HTTP_HEAD_MAX_BYTES - in->head_bytes;
+    size_t n = 0;
+
+    while (n < bytes.len && n < most && is_value(bytes.ptr[n])) {
+        n++;
+    }
+    return n;
+}
+
+/* Takes a part of the head: a run, or one byte. */
+static enum ag_err
+take_head(struct intake *in, struct span bytes, size_t *used)
+{
+    if (in->state == INTAKE_VALUE && !intake_header_is_kept(in)) {
+        *used = value_run(in, bytes);
+        in->head_bytes += *used;
+        if (*used > 0) {
+            return AG_OK;
+        }
+    }
+    *used = 1;
+    if (++in->head_bytes > HTTP_HEAD_MAX_BYTES) {
+        return err_why(AG_EHEAD, "the request head is longer than %d bytes",
+                       HTTP_HEAD_MAX_BYTES);
+    }
+    return take_byte(in, bytes.ptr[0]);
+}
+
+static void
+take_body(struct intake *in, struct span bytes, size_t *used)
+{
+    *used = in->body_left < bytes.len ? (size_t)in->body_left : bytes.len;
+    in->body_left -= *used;
+}
+
+enum ag_err
+intake_feed(struct intake *in, struct span bytes, size_t *ret_whole,
+            size_t *ret_ended)
+{
+    enum ag_err err = AG_OK;
+    size_t done = 0;
+
+    *ret_whole = 0;
+    *ret_ended = 0;
+    if (in->state == INTAKE_REFUSED) {
+        return malformed("the connection was refused before");
+    }
+    while (done < bytes.len && err == AG_OK) {
+        struct span rest = span_sub(bytes, done, bytes.len - done);
+        size_t used = 0;
+
+        if (in->state == INTAKE_BODY) {
+            take_body(in, rest, &used);
+        } else {
+            err = take_head(in, rest, &used);
+        }
+        done += used;
+        if (err == AG_OK && in->state == INTAKE_BODY && in->body_left == 0) {
+            *ret_whole = done;
+            (*ret_ended)++;
+            intake_init(in, in->port);
+        }
+    }
+    if (err != AG_OK) {
+        in->state = INTAKE_REFUSED;
+    }
+    return err;
+}

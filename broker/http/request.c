@@ -1,0 +1,109 @@
+#include "http/request.h"
+
+#include <stdlib.h>
+
+#include "http/limits.h"
+#include "http/route.h"
+#include "wire/json.h"
+#include "wire/msg.h"
+
+enum ag_err
+request_new(struct server *server, struct request **ret)
+{
+    struct request *rq = calloc(1, sizeof(*rq));
+
+    if (rq == NULL) {
+        return AG_ENOMEM;
+    }
+    rq->server = server;
+    rq->reply.status = err_http(AG_OK);
+    rq->reply.type = "application/json";
+    buf_init(&rq->raw_body, HTTP_BODY_MAX_BYTES, BUF_WIPE);
+    buf_init(&rq->reply.body, HTTP_REPLY_MAX_BYTES, BUF_WIPE);
+    request_id_next(rq->id);
+    *ret = rq;
+    return AG_OK;
+}
+
+static void
+free_message(const struct msg_spec *spec, void *message)
+{
+    if (message != NULL) {
+        msg_done(spec, message);
+        free(message);
+    }
+}
+
+void
+request_free(struct request *rq)
+{
+    if (rq == NULL) {
+        return;
+    }
+    if (rq->route != NULL) {
+        free_message(rq->route->query, rq->query);
+        free_message(rq->route->body, rq->body);
+    }
+    buf_done(&rq->raw_body);
+    buf_done(&rq->reply.body);
+    free(rq);
+}
+
+enum ag_err
+reply_json(struct request *rq, json_t *tree)
+{
+    AG_AUTO(wjson) json_t *dropped = tree;
+    size_t len;
+    uint8_t *room = NULL;
+    enum ag_err err;
+
+    if (tree == NULL) {
+        return buf_add_str(&rq->reply.body, "{}");
+    }
+    len = json_dumpb(dropped, NULL, 0, JSON_COMPACT);
+    if (len == 0) {
+        return AG_ENOMEM;
+    }
+    err = buf_room(&rq->reply.body, len, &room);
+    if (err != AG_OK) {
+        return err;
+    }
+    if (json_dumpb(dropped, (char *)room, len, JSON_COMPACT) != len) {
+        return AG_ENOMEM;
+    }
+    buf_grew(&rq->reply.body, len);
+    return AG_OK;
+}
+
+enum ag_err
+reply_with(struct request *rq, enum ag_err err, json_t *tree)
+{
+    if (err != AG_OK) {
+        json_decref(tree);
+        return err;
+    }
+    return reply_json(rq, tree);
+}
+
+enum ag_err
+reply_none(struct request *rq, enum ag_err err)
+{
+    if (err == AG_OK) {
+        rq->reply.status = 204;
+    }
+    return err;
+}
+
+void
+reply_problem(struct request *rq, enum ag_err err, const char *detail)
+{
+    struct reply *reply = &rq->reply;
+
+    buf_clear(&reply->body);
+    reply->status = err_http(err);
+    reply->type = "application/problem+json";
+    /* Without memory the status alone must do. */
+    if (problem_body(&reply->body, err, detail, rq->id) != AG_OK) {
+        buf_clear(&reply->body);
+    }
+}

@@ -1,0 +1,454 @@
+#include "http/server.h"
+
+#include <sys/socket.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "base/buf.h"
+#include "base/fdx.h"
+#include "base/secret.h"
+#include "caller/peer.h"
+#include "http/answer.h"
+#include "http/conn.h"
+#include "http/decode.h"
+#include "http/dispatch.h"
+#include "http/gate.h"
+#include "http/problem.h"
+#include "http/request.h"
+#include "wire/json.h"
+
+enum {
+    POOL_THREADS_COUNT = 2,
+    STATUS_CLASSES_COUNT = 6, /* 0, 1xx … 5xx */
+};
+
+struct server {
+    struct server_app app;
+    struct conns *conns;
+    struct dispatch *dispatch;
+    struct MHD_Daemon *mhd;
+    pthread_mutex_t lock; /* over active_count */
+    pthread_cond_t idle;
+    size_t active_count; /* requests between first call and completion */
+    _Atomic int64_t drain_s;
+    atomic_uint_fast64_t answered[STATUS_CLASSES_COUNT];
+};
+
+/* ---- counting what is under way ---- */
+
+static void
+count_begun(struct server *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    s->active_count++;
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static void
+count_ended(struct server *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    s->active_count--;
+    if (s->active_count == 0) {
+        (void)pthread_cond_broadcast(&s->idle);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static enum MHD_Result
+send_reply(struct server *s, struct request *rq)
+{
+    size_t class = (size_t)rq->reply.status / 100;
+
+    atomic_fetch_add(&s->answered[class < STATUS_CLASSES_COUNT ? class : 0], 1);
+    /* MHD_NO, for want of memory, closes the connection. */
+    return answer_queue(rq->mhd, rq) == AG_OK ? MHD_YES : MHD_NO;
+}
+
+/* ---- what MHD has read ---- */
+
+/* MHD shows its own memory as const; what held a secret is wiped in place. */
+static void
+wipe_shown(const char *text, size_t len)
+{
+    wipe((void *)(uintptr_t)text, len); // NOLINT(performance-no-int-to-ptr)
+}
+
+/* The credentials of the request; the text they stand in, or NULL. */
+static const char *
+find_token(struct MHD_Connection *mhd, struct dispatch_input *in)
+{
+    static const char SCHEME[] = "Bearer ";
+    const char *text =
+        MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "X-Vault-Token");
+
+    if (text != NULL) {
+        in->token = span_str(text);
+        return text;
+    }
+    text = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND,
+                                       MHD_HTTP_HEADER_AUTHORIZATION);
+    if (text == NULL) {
+        return NULL;
+    }
+    if (strncasecmp(text, SCHEME, sizeof(SCHEME) - 1) == 0) {
+        in->token = span_str(text + sizeof(SCHEME) - 1);
+    }
+    if (in->token.len == 0) {
+        in->token_err =
+            err_why(AG_ETOKEN, "Authorization must be: Bearer TOKEN");
+    }
+    return text;
+}
+
+static enum MHD_Result
+add_query(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size,
+          const char *value, size_t value_size)
+{
+    struct dispatch_input *in = cls;
+
+    (void)kind;
+    if (in->query == NULL) {
+        wjson_setup();
+        in->query = json_object();
+    }
+    if (in->query == NULL) {
+        in->query_err = AG_ENOMEM;
+        return MHD_NO;
+    }
+    in->query_err = decode_query_add(in->query, span_of(key, key_size),
+                                     span_of(value, value_size));
+    return in->query_err == AG_OK ? MHD_YES : MHD_NO;
+}
+
+/* ---- a request's steps, as MHD calls for them ---- */
+
+static struct conn *
+conn_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info == NULL ? NULL : info->socket_context;
+}
+
+static enum MHD_Result
+begin_request(struct server *s, struct MHD_Connection *mhd, void **con_cls)
+{
+    struct request *rq = NULL;
+    struct conn *c = conn_of(mhd);
+
+    /* A connection that isn't in the table was not checked by anybody. */
+    if (c == NULL || request_new(s, &rq) != AG_OK) {
+        return MHD_NO;
+    }
+    rq->mhd = mhd;
+    rq->conn = c;
+    *con_cls = rq;
+    count_begun(s);
+    return MHD_YES;
+}
+
+static enum MHD_Result
+take_body(struct request *rq, const char *data, size_t *size)
+{
+    enum ag_err err = buf_add(&rq->raw_body, span_of(data, *size));
+
+    wipe_shown(data, *size);
+    *size = 0;
+    return err == AG_OK ? MHD_YES : MHD_NO;
+}
+
+/* Whether the reply is there now; if not, `rq` is another thread's. */
+static bool
+dispatch_request(struct server *s, struct request *rq, const char *url,
+                 const char *method)
+{
+    struct dispatch_input in = {.method = method, .path = span_str(url)};
+    struct MHD_Connection *mhd = rq->mhd;
+    const char *secret;
+    bool ready;
+
+    err_clear();
+    secret = find_token(mhd, &in);
+    in.content_type = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND,
+                                                  MHD_HTTP_HEADER_CONTENT_TYPE);
+    (void)MHD_get_connection_values_n(mhd, MHD_GET_ARGUMENT_KIND, add_query,
+                                      &in);
+    ready = dispatch_begin(s->dispatch, rq, &in);
+    if (secret != NULL) {
+        wipe_shown(secret, strlen(secret));
+    }
+    return ready;
+}
+
+/*
+ * MHD calls once with the head, then with each part of the body, then without
+ * one: only there it may be answered, or it would close the connection.
+ */
+static enum MHD_Result
+on_access(void *cls, struct MHD_Connection *mhd, const char *url,
+          const char *method, const char *version, const char *upload_data,
+          size_t *upload_data_size, void **con_cls)
+{
+    struct server *s = cls;
+    struct request *rq = *con_cls;
+
+    (void)version;
+    if (rq == NULL) {
+        return begin_request(s, mhd, con_cls);
+    }
+    if (*upload_data_size > 0) {
+        return take_body(rq, upload_data, upload_data_size);
+    }
+    if (rq->phase == REQUEST_BODY && !dispatch_request(s, rq, url, method)) {
+        return MHD_YES; /* suspended: called again when it is resumed */
+    }
+    return send_reply(s, rq);
+}
+
+static void
+on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
+             enum MHD_RequestTerminationCode code)
+{
+    struct server *s = cls;
+    struct request *rq = *con_cls;
+
+    (void)mhd;
+    (void)code;
+    if (rq == NULL) {
+        return;
+    }
+    *con_cls = NULL;
+    dispatch_end(s->dispatch, rq);
+    gate_completed(rq->conn);
+    request_free(rq);
+    count_ended(s);
+}
+
+/* MHD has taken the socket, or is about to close it. */
+static void
+on_connection(void *cls, struct MHD_Connection *mhd, void **socket_context,
+              enum MHD_ConnectionNotificationCode code)
+{
+    const union MHD_ConnectionInfo *info;
+
+    (void)cls;
+    switch (code) {
+    case MHD_CONNECTION_NOTIFY_STARTED:
+        info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *socket_context = info == NULL ? NULL : conn_of_fd(info->connect_fd);
+        return;
+    case MHD_CONNECTION_NOTIFY_CLOSED:
+        conn_free(*socket_context);
+        *socket_context = NULL;
+        return;
+    }
+}
+
+/* Paths and queries stay encoded: route.h decodes them, strictly. */
+static size_t
+on_unescape(void *cls, struct MHD_Connection *mhd, char *text)
+{
+    (void)cls;
+    (void)mhd;
+    return strlen(text);
+}
+
+static void
+on_suspend(struct request *rq)
+{
+    MHD_suspend_connection(rq->mhd);
+}
+
+static void
+on_resume(struct request *rq)
+{
+    MHD_resume_connection(rq->mhd);
+}
+
+/* ---- the server's life ---- */
+
+static struct MHD_Daemon *
+start_mhd(struct server *s, const struct http_limits *limits)
+{
+    /* Our own cap comes first; MHD's has room for what is just closing. */
+    unsigned int connections = (unsigned int)limits->connections * 2;
+
+    return MHD_start_daemon(
+        MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
+            MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK,
+        0, NULL, NULL, on_access, s, MHD_OPTION_THREAD_POOL_SIZE,
+        (unsigned int)POOL_THREADS_COUNT, MHD_OPTION_CONNECTION_LIMIT,
+        connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned int)limits->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+        (size_t)HTTP_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
+}
+
+static enum ag_err
+server_start(struct server *s, const struct route_set *routes,
+             const struct http_limits *limits)
+{
+    struct dispatch_parts parts = {
+        .app = s->app,
+        .routes = *routes,
+        .suspend = on_suspend,
+        .resume = on_resume,
+    };
+    enum ag_err err = gate_check();
+
+    if (err == AG_OK) {
+        err = conns_new(limits, &s->conns);
+    }
+    if (err == AG_OK) {
+        err = dispatch_new(&parts, limits, &s->dispatch);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    s->mhd = start_mhd(s, limits);
+    return s->mhd != NULL
+               ? AG_OK
+               : err_why(AG_EIO, "the HTTP server could not be started");
+}
+
+enum ag_err
+server_new(const struct server_app *app, const struct route_set *routes,
+           const struct http_limits *limits, struct server **ret)
+{
+    struct server *s = calloc(1, sizeof(*s));
+    enum ag_err err;
+
+    if (s == NULL) {
+        return AG_ENOMEM;
+    }
+    s->app = *app;
+    atomic_store(&s->drain_s, limits->drain_s);
+    (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_cond_init(&s->idle, NULL);
+    err = server_start(s, routes, limits);
+    if (err != AG_OK) {
+        server_free(s);
+        return err;
+    }
+    *ret = s;
+    return AG_OK;
+}
+
+/* Waits until no request is under way; with a deadline or without. */
+static void
+wait_idle(struct server *s, const struct timespec *until)
+{
+    int result = 0;
+
+    (void)pthread_mutex_lock(&s->lock);
+    while (s->active_count > 0 && result == 0) {
+        result = until == NULL
+                     ? pthread_cond_wait(&s->idle, &s->lock)
+                     : pthread_cond_timedwait(&s->idle, &s->lock, until);
+    }
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+void
+server_drain(struct server *s)
+{
+    struct timespec until;
+
+    dispatch_drain(s->dispatch);
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += atomic_load(&s->drain_s);
+    wait_idle(s, &until);
+}
+
+void
+server_free(struct server *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    if (s->mhd != NULL) {
+        /* MHD aborts the process if a suspended connection is left. */
+        dispatch_drain(s->dispatch);
+        dispatch_settle(s->dispatch);
+        MHD_stop_daemon(s->mhd);
+    }
+    dispatch_free(s->dispatch);
+    conns_free(s->conns);
+    (void)pthread_cond_destroy(&s->idle);
+    (void)pthread_mutex_destroy(&s->lock);
+    free(s);
+}
+
+enum ag_err
+server_take(struct server *s, int fd, enum http_socket socket, uint16_t port,
+            struct peer *peer)
+{
+    /* MHD looks at the family only; who it is, is in the connection. */
+    const struct sockaddr addr = {.sa_family =
+                                      socket == HTTP_TCP ? AF_INET : AF_UNIX};
+    struct conn *c = NULL;
+    enum ag_err err = conns_add(s->conns, fd, socket, port, peer, &c);
+
+    if (err != AG_OK) {
+        gate_refuse(fd, err, err_text(err));
+        peer_free(peer);
+        fd_close(fd);
+        return err;
+    }
+    /* MHD closes the socket also when it fails, and then tells nobody. */
+    if (MHD_add_connection(s->mhd, fd, &addr, sizeof(addr)) != MHD_YES) {
+        conn_free(c);
+        return err_why(AG_ENOMEM, "a connection could not be taken");
+    }
+    return AG_OK;
+}
+
+void
+server_set_limits(struct server *s, const struct http_limits *limits)
+{
+    conns_set_limits(s->conns, limits);
+    dispatch_set_limits(s->dispatch, limits);
+    atomic_store(&s->drain_s, limits->drain_s);
+}
+
+void
+server_stop_requested(struct server *s)
+{
+    s->app.stop(s->app.ctx);
+}
+
+enum ag_err
+server_metrics(struct server *s, struct buf *out)
+{
+    enum ag_err err = buf_fmt(
+        out,
+        "# HELP auth_guard_http_connections Open HTTP connections.\n"
+        "# TYPE auth_guard_http_connections gauge\n"
+        "auth_guard_http_connections %zu\n"
+        "# HELP auth_guard_http_refused_total Malformed or unwanted requests "
+        "refused before the parser.\n"
+        "# TYPE auth_guard_http_refused_total counter\n"
+        "auth_guard_http_refused_total %llu\n"
+        "# HELP auth_guard_http_answers_total Answers by class of status.\n"
+        "# TYPE auth_guard_http_answers_total counter\n",
+        conns_count(s->conns), (unsigned long long)gate_refused_count());
+
+    for (size_t i = 2; err == AG_OK && i < STATUS_CLASSES_COUNT; i++) {
+        err = buf_fmt(out,
+                      "auth_guard_http_answers_total{class=\"%zuxx\"} %llu\n",
+                      i, (unsigned long long)atomic_load(&s->answered[i]));
+    }
+    return err;
+}

@@ -1,0 +1,101 @@
+#include "http/toll.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+    CALLERS_COUNT = 64, /* processes remembered; the oldest gives way */
+    MINUTE_MS = 60 * 1000,
+};
+
+struct caller {
+    pid_t pid;
+    int64_t since_ms;
+    int64_t count; /* 0: free */
+};
+
+struct toll {
+    pthread_mutex_t lock;
+    struct caller callers[CALLERS_COUNT];
+};
+
+enum ag_err
+toll_new(struct toll **ret)
+{
+    struct toll *t = calloc(1, sizeof(*t));
+
+    if (t == NULL) {
+        return AG_ENOMEM;
+    }
+    (void)pthread_mutex_init(&t->lock, NULL);
+    *ret = t;
+    return AG_OK;
+}
+
+void
+toll_free(struct toll *t)
+{
+    if (t != NULL) {
+        (void)pthread_mutex_destroy(&t->lock);
+        free(t);
+    }
+}
+
+static struct caller *
+find(struct toll *t, pid_t pid, int64_t now_ms)
+{
+    for (size_t i = 0; i < CALLERS_COUNT; i++) {
+        struct caller *c = &t->callers[i];
+
+        if (c->count > 0 && c->pid == pid && now_ms - c->since_ms < MINUTE_MS) {
+            return c;
+        }
+    }
+    return NULL;
+}
+
+/* A free place, or the one whose minute began first. */
+static struct caller *
+place(struct toll *t)
+{
+    struct caller *best = &t->callers[0];
+
+    for (size_t i = 1; i < CALLERS_COUNT && best->count > 0; i++) {
+        struct caller *c = &t->callers[i];
+
+        if (c->count == 0 || c->since_ms < best->since_ms) {
+            best = c;
+        }
+    }
+    return best;
+}
+
+enum ag_err
+toll_check(struct toll *t, pid_t pid, int64_t per_minute, int64_t now_ms)
+{
+    const struct caller *c;
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&t->lock);
+    c = find(t, pid, now_ms);
+    if (c != NULL && c->count >= per_minute) {
+        err = err_why(AG_ERATE, "too many refused tokens; wait a minute");
+    }
+    (void)pthread_mutex_unlock(&t->lock);
+    return err;
+}
+
+void
+toll_add(struct toll *t, pid_t pid, int64_t now_ms)
+{
+    struct caller *c;
+
+    (void)pthread_mutex_lock(&t->lock);
+    c = find(t, pid, now_ms);
+    if (c == NULL) {
+        c = place(t);
+        *c = (struct caller){.pid = pid, .since_ms = now_ms};
+    }
+    c->count++;
+    (void)pthread_mutex_unlock(&t->lock);
+}
