@@ -1,0 +1,76 @@
+# P9: when a task ends, however it ends, its processes, files, tokens and
+# leases are gone within a second.
+vault
+value=$(canary)
+printf %s "$value" | auth-guard put web/key >/dev/null 2>&1 || fail put
+mark=agmark$$
+
+# The task leaves a daemon behind: own session, re-parented, deaf to signals.
+cat >"$S/task.sh" <<SH
+#!/bin/sh
+umask 077
+printf %s "\$AUTH_GUARD_TOKEN" >"\$1/token"
+sh -c 'trap "" TERM HUP INT; (setsid sh -c "trap \"\" TERM HUP INT; exec -a $mark sleep 300" &) ' 
+(setsid sh -c 'trap "" TERM HUP INT; exec sleep 31337' >/dev/null 2>&1 &)
+echo started >"\$1/started"
+exec sleep "\${2:-300}"
+SH
+left() { pgrep -u "$(id -u)" -f 'sleep 31337' >/dev/null; }
+gone() { ! left; }
+begin() { # SECONDS OPTIONS…
+    rm -f "$S/started" "$S/token"
+    local secs=$1
+    shift
+    auth-guard run --env X=web/key --file "$HOME/key.txt=web/key" "$@" -- sh "$S/task.sh" "$S" "$secs" >"$C/task.out" 2>&1 &
+    RUN=$!
+    within 5 test -e "$S/started" || fail "the task did not start: $(cat "$C/task.out")"
+    within 2 left || fail "the daemon of the task is not there"
+    TASKID=$(auth-guard task list --json | jq -r '[.tasks[] | select(.ended_at == null)][0].id')
+}
+all_gone() { # HOW
+    within 1 gone || fail "$1: a process of the task is left after a second"
+    wait $RUN 2>/dev/null
+    [ ! -e "$HOME/key.txt" ] && [ ! -L "$HOME/key.txt" ] || fail "$1: the file is left"
+    within 1 no_task || fail "$1: the task is still alive in the broker"
+    api task GET /v1/tokens/self "" "Authorization: Bearer $(cat "$S/token")"
+    [ "${STATUS:0:1}" = 4 ] || [ "${STATUS:0:1}" = 5 ] || fail "$1: the token is still good ($STATUS)"
+    no_leak
+    say "$1: gone"
+}
+no_task() { [ "$(auth-guard task list --json | jq '[.tasks[] | select(.ended_at == null)] | length')" = 0 ]; }
+
+begin 1
+wait $RUN
+all_gone "it ended by itself"
+begin 300
+kill -TERM $RUN
+all_gone "SIGTERM"
+begin 300
+auth-guard task end "$TASKID" >/dev/null || fail "task end"
+all_gone "task end"
+begin 300 --ttl 2s
+sleep 2
+all_gone "its time was up"
+begin 300
+kill -KILL $RUN
+all_gone "supervisor killed with -9"
+begin 300
+ok auth-guard lock
+all_gone "lock"
+ok auth-guard unlock
+begin 300
+pkill -KILL -u "$(id -u)" -x auth-guardd
+within 1 gone || fail "broker killed: a process of the task is left"
+wait $RUN 2>/dev/null
+[ ! -e "$HOME/key.txt" ] && [ ! -L "$HOME/key.txt" ] || fail "broker killed: the file is left"
+ok auth-guard unlock
+no_task || fail "broker killed: the next one still knows the task"
+no_leak
+say "broker killed with -9: gone"
+run auth-guard run -- sh -c 'exit 7'
+[ $RC -eq 7 ] || fail "exit code $RC instead of 7"
+run auth-guard run -- sh -c 'kill -9 $$'
+[ $RC -eq 137 ] || fail "exit code $RC instead of 137"
+run auth-guard run -- /no/such/program
+[ $RC -eq 127 ] || [ $RC -eq 125 ] || fail "exit code $RC for a missing program"
+audit_verifies
