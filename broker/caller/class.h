@@ -88,8 +88,9 @@ struct caller_answer {
  *
  * A bound token shown from outside its tree changes nothing here: whoever
  * checks the token compares its task with `task_id` and revokes.
- * Over TCP a peer that was not traced is `other`; one that was found outside
- * every tree is at most a neighbour or a service.
+ * Over TCP a peer that was not traced is `other`, but for an unbound token,
+ * which asks for no process (a container, a port forward); one that was found
+ * outside every tree is at most a neighbour or a service.
  * Threads: safe. Blocks: no (one poll of the pidfd).
  */
 AG_NONNULL struct caller_answer caller_decide(const struct caller_question *q);

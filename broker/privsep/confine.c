@@ -51,7 +51,7 @@ static const int COMMON[] = {
     SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(sigaltstack),   SCMP_SYS(restart_syscall),
     SCMP_SYS(sched_yield),   SCMP_SYS(rseq),
-    SCMP_SYS(tgkill),
+    SCMP_SYS(tgkill),        SCMP_SYS(sysinfo), /* qsort */
 };
 
 /* Memory, but never executable. */

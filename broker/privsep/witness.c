@@ -118,11 +118,17 @@ confine(void)
     /* Files for reading only: neither O_WRONLY, O_RDWR, O_CREAT nor O_TRUNC. */
     static const uint64_t WRITES = O_WRONLY | O_RDWR | O_CREAT | O_TRUNC;
     const struct confine_call calls[] = {
-        {SCMP_SYS(openat), 2, WRITES, 0}, {SCMP_SYS(getdents64), 0, 0, 0},
-        {SCMP_SYS(readlinkat), 0, 0, 0},  {SCMP_SYS(newfstatat), 0, 0, 0},
-        {SCMP_SYS(fstat), 0, 0, 0},       {SCMP_SYS(lseek), 0, 0, 0},
-        {SCMP_SYS(sendto), 0, 0, 0},      {SCMP_SYS(recvfrom), 0, 0, 0},
-        {SCMP_SYS(geteuid), 0, 0, 0},     {SCMP_SYS(fcntl), 1, ~0ull, F_GETFL},
+        {SCMP_SYS(openat), 2, WRITES, 0},
+        {SCMP_SYS(getdents64), 0, 0, 0},
+        {SCMP_SYS(readlinkat), 0, 0, 0},
+        {SCMP_SYS(newfstatat), 0, 0, 0},
+        {SCMP_SYS(fstat), 0, 0, 0},
+        {SCMP_SYS(lseek), 0, 0, 0},
+        {SCMP_SYS(fcntl), 1, ~0ull, F_GETFL}, /* fdopendir */
+        {SCMP_SYS(fcntl), 1, ~0ull, F_SETFD},
+        {SCMP_SYS(sendto), 0, 0, 0}, /* sock_diag */
+        {SCMP_SYS(recvfrom), 0, 0, 0},
+        {SCMP_SYS(geteuid), 0, 0, 0},
     };
 
     return confine_calls(calls, AG_COUNT(calls));
