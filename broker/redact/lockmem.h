@@ -7,6 +7,8 @@
 #ifndef AG_REDACT_LOCKMEM_H
 #define AG_REDACT_LOCKMEM_H
 
+#include <stddef.h>
+
 #include "base/attr.h"
 #include "base/err.h"
 

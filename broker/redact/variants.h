@@ -2,7 +2,7 @@
  * variants.h - the forms in which a value turns up in output: one row each,
  * and a generator that writes a form piece by piece, so that no form need be
  * stored.
- * Floor: redact. Depends on: base/span.
+ * Floor: redact. Depends on: base/span, redact/escape.
  *
  * All forms here are tier P0. A base64 form is a *core*: the characters that
  * the value alone determines at one of the three alignments; those its
@@ -15,48 +15,61 @@
 
 #include "base/attr.h"
 #include "base/span.h"
+#include "redact/escape.h"
 
 /* clang-format off */
-/*    enum               name in reports   */
-#define AG_VARIANTS(X)                     \
-    X(VARIANT_RAW,        "raw")           \
-    X(VARIANT_CRLF,       "crlf")          \
-    X(VARIANT_JOINED,     "joined")        \
-    X(VARIANT_JSON,       "json")          \
-    X(VARIANT_JSON_SLASH, "json-slash")    \
-    X(VARIANT_JSON_ASCII, "json-ascii")    \
-    X(VARIANT_JSON_UPPER, "json-ascii")    \
-    X(VARIANT_JSON_HTML,  "json-html")     \
-    X(VARIANT_JSON2,       "json-in-json") \
-    X(VARIANT_JSON2_SLASH, "json-in-json") \
-    X(VARIANT_JSON2_ASCII, "json-in-json") \
-    X(VARIANT_JSON2_UPPER, "json-in-json") \
-    X(VARIANT_URL,        "percent")       \
-    X(VARIANT_URL_LOWER,  "percent")       \
-    X(VARIANT_FORM,       "percent-plus")  \
-    X(VARIANT_FORM_LOWER, "percent-plus")  \
-    X(VARIANT_URL_PATH,   "percent")       \
-    X(VARIANT_XML,        "xml")           \
-    X(VARIANT_XML_APOS,   "xml")           \
-    X(VARIANT_SH_SINGLE,  "shell-single")  \
-    X(VARIANT_SH_DOUBLE,  "shell-double")  \
-    X(VARIANT_HEX,        "hex")           \
-    X(VARIANT_HEX_UPPER,  "hex")           \
-    X(VARIANT_B64_0,      "base64")        \
-    X(VARIANT_B64_1,      "base64")        \
-    X(VARIANT_B64_2,      "base64")        \
-    X(VARIANT_URL64_0,    "base64url")     \
-    X(VARIANT_URL64_1,    "base64url")     \
-    X(VARIANT_URL64_2,    "base64url")     \
-    X(VARIANT_B64X2_00,   "base64-twice")  \
-    X(VARIANT_B64X2_01,   "base64-twice")  \
-    X(VARIANT_B64X2_02,   "base64-twice")  \
-    X(VARIANT_B64X2_10,   "base64-twice")  \
-    X(VARIANT_B64X2_11,   "base64-twice")  \
-    X(VARIANT_B64X2_12,   "base64-twice")  \
-    X(VARIANT_B64X2_20,   "base64-twice")  \
-    X(VARIANT_B64X2_21,   "base64-twice")  \
-    X(VARIANT_B64X2_22,   "base64-twice")
+/* of each: its enum and its name in reports */
+#define AG_VARIANTS(X)                             \
+    X(VARIANT_RAW,                "raw")            \
+    X(VARIANT_LF,                 "line-ends")      \
+    X(VARIANT_CRLF,               "line-ends")      \
+    X(VARIANT_JOINED,             "joined")         \
+    X(VARIANT_JSON,               "json")           \
+    X(VARIANT_JSON_SLASH,         "json-slash")     \
+    X(VARIANT_JSON_ASCII,         "json-ascii")     \
+    X(VARIANT_JSON_UPPER,         "json-ascii")     \
+    X(VARIANT_JSON_SLASH_ASCII,   "json-slash")     \
+    X(VARIANT_JSON_HTML,          "json-html")      \
+    X(VARIANT_JSON2,              "json-in-json")   \
+    X(VARIANT_JSON2_SLASH,        "json-in-json")   \
+    X(VARIANT_JSON2_ASCII,        "json-in-json")   \
+    X(VARIANT_JSON2_UPPER,        "json-in-json")   \
+    X(VARIANT_JSON2_SLASH_ASCII,  "json-in-json")   \
+    X(VARIANT_JSON2_HTML,         "json-in-json")   \
+    X(VARIANT_URL,                "percent")        \
+    X(VARIANT_URL_LOWER,          "percent")        \
+    X(VARIANT_URL_PATH,           "percent")        \
+    X(VARIANT_URL_MARKS,          "percent")        \
+    X(VARIANT_FORM,               "percent-plus")   \
+    X(VARIANT_FORM_LOWER,         "percent-plus")   \
+    X(VARIANT_FORM_WEB,           "percent-plus")   \
+    X(VARIANT_XML_TEXT,           "xml")            \
+    X(VARIANT_XML_ATTR,           "xml")            \
+    X(VARIANT_XML_ALL,            "xml")            \
+    X(VARIANT_XML_39,             "xml")            \
+    X(VARIANT_XML_X27,            "xml")            \
+    X(VARIANT_XML_34,             "xml")            \
+    X(VARIANT_SH_SINGLE,          "shell")          \
+    X(VARIANT_SH_PYTHON,          "shell")          \
+    X(VARIANT_SH_DOUBLE,          "shell")          \
+    X(VARIANT_QUOTED,             "quoted")         \
+    X(VARIANT_HEX,                "hex")            \
+    X(VARIANT_HEX_UPPER,          "hex")            \
+    X(VARIANT_B64_0,              "base64")         \
+    X(VARIANT_B64_1,              "base64")         \
+    X(VARIANT_B64_2,              "base64")         \
+    X(VARIANT_URL64_0,            "base64url")      \
+    X(VARIANT_URL64_1,            "base64url")      \
+    X(VARIANT_URL64_2,            "base64url")      \
+    X(VARIANT_B64X2_00,           "base64-twice")   \
+    X(VARIANT_B64X2_01,           "base64-twice")   \
+    X(VARIANT_B64X2_02,           "base64-twice")   \
+    X(VARIANT_B64X2_10,           "base64-twice")   \
+    X(VARIANT_B64X2_11,           "base64-twice")   \
+    X(VARIANT_B64X2_12,           "base64-twice")   \
+    X(VARIANT_B64X2_20,           "base64-twice")   \
+    X(VARIANT_B64X2_21,           "base64-twice")   \
+    X(VARIANT_B64X2_22,           "base64-twice")
 
 /* clang-format on */
 
@@ -84,7 +97,7 @@ struct variant_gen {
     enum variant form;
     uint8_t carry_len; /* an escape that did not fit the last piece */
     uint8_t carry_at;
-    uint8_t carry[VARIANT_GROWTH_MAX * 4];
+    uint8_t carry[ESCAPE_OUT_MAX_BYTES];
 };
 
 /* `raw` is borrowed as long as the generator is used. */
@@ -100,9 +113,16 @@ size_t variant_len(enum variant form, struct span raw);
 
 /*
  * False when the form of `raw` does not exist (JSON in ASCII of bytes that are
- * not UTF-8, a form for values of several lines) or is by its nature the same
- * as an earlier row (JSON of a value without anything to escape).
+ * not UTF-8, line ends where there are none) or is the same as an earlier row
+ * (JSON of a value without anything to escape). Some that are the same still
+ * pass; whoever collects forms compares them. `traits` is escape_traits(raw).
  */
-bool variant_applies(enum variant form, struct span raw);
+bool variant_applies(enum variant form, struct span raw, unsigned int traits);
+
+/* Forms of text, as opposed to those of bytes (hex, base64). */
+bool variant_is_text(enum variant form);
+
+/* Cores of base64: what stands around them belongs to the same word. */
+bool variant_is_core(enum variant form);
 
 #endif

@@ -1,0 +1,172 @@
+#include "redact/matcher_impl.h"
+
+enum {
+    /* Bits of a bitmap for each mark in it: few looks at ordinary text meet
+     * a mark by chance. */
+    BITS_PER_BLOCK = 16,
+    BITS_PER_HEAD = 32,
+    BITMAP_MIN_LOG2 = 12,
+    /* With very many values the bitmaps stay within the second-level cache
+     * and the budget of locked memory, and the stride shrinks instead. */
+    BITMAP_MAX_LOG2 = 22,
+    CROWDED_ENTRY_COUNT = 20000,
+    CROWDED_WINDOW_BYTES = 14,
+    PAIRS_BYTES = 65536 / 8,
+};
+
+/* Forms of at least min_bytes and fewer than the row above. */
+static const struct {
+    uint32_t min_bytes;
+    uint32_t block_bytes;
+} CLASSES[CLASS_COUNT] = {{20, 8}, {12, 6}, {8, 4}, {4, 4}};
+
+static size_t
+class_of(size_t len)
+{
+    size_t i = 0;
+
+    while (i + 1 < CLASS_COUNT && len < CLASSES[i].min_bytes) {
+        i++;
+    }
+    return i;
+}
+
+static size_t
+entry_len(const struct matcher *m, size_t index)
+{
+    uint32_t ref = m->entries[index].ref;
+
+    return variant_len(set_form(ref), set_raw(m, ref));
+}
+
+/* How many forms each class has, and how much of their starts may be used:
+ * as much as the shortest has. */
+static void
+measure(struct matcher *m)
+{
+    uint32_t cap = m->entry_count > CROWDED_ENTRY_COUNT ? CROWDED_WINDOW_BYTES
+                                                        : WINDOW_MAX_BYTES;
+    size_t i;
+
+    for (i = 0; i < CLASS_COUNT; i++) {
+        m->classes[i].block_bytes = CLASSES[i].block_bytes;
+        m->classes[i].window_bytes = cap;
+    }
+    for (i = 0; i < m->entry_count; i++) {
+        size_t len = entry_len(m, i);
+        struct set_class *class = &m->classes[class_of(len)];
+
+        class->entry_count++;
+        if (len < class->window_bytes) {
+            class->window_bytes = (uint32_t)len;
+        }
+    }
+    for (i = 0; i < CLASS_COUNT; i++) {
+        struct set_class *class = &m->classes[i];
+
+        class->stride = class->window_bytes - class->block_bytes + 1;
+        if (class->entry_count > 0 &&
+            class->window_bytes > m->window_max_bytes) {
+            m->window_max_bytes = class->window_bytes;
+        }
+    }
+}
+
+static uint32_t
+bits_log2(size_t marks, size_t bits_per_mark)
+{
+    uint32_t log2 = BITMAP_MIN_LOG2;
+
+    while (log2 < BITMAP_MAX_LOG2 &&
+           (size_t)1 << log2 < marks * bits_per_mark) {
+        log2++;
+    }
+    return log2;
+}
+
+static enum ag_err
+take_bitmaps(struct matcher *m)
+{
+    size_t total = PAIRS_BYTES;
+    enum ag_err err;
+    uint8_t *at;
+    size_t i;
+
+    for (i = 0; i < CLASS_COUNT; i++) {
+        struct set_class *class = &m->classes[i];
+        size_t count = class->entry_count;
+
+        class->block_shift =
+            64 - bits_log2(count * class->stride, BITS_PER_BLOCK);
+        class->head_shift = 64 - bits_log2(count, BITS_PER_HEAD);
+        if (count > 0) {
+            total += (size_t)1 << (64 - class->block_shift - 3);
+            total += (size_t)1 << (64 - class->head_shift - 3);
+        }
+    }
+    err = lockmem_init(total, &m->bitmaps);
+    if (err != AG_OK) {
+        return err;
+    }
+    at = m->bitmaps.ptr;
+    m->pairs = at;
+    at += PAIRS_BYTES;
+    for (i = 0; i < CLASS_COUNT; i++) {
+        struct set_class *class = &m->classes[i];
+
+        if (class->entry_count > 0) {
+            class->blocks = at;
+            at += (size_t)1 << (64 - class->block_shift - 3);
+            class->heads = at;
+            at += (size_t)1 << (64 - class->head_shift - 3);
+        }
+    }
+    return AG_OK;
+}
+
+static void
+set_mark(uint8_t *bitmap, uint64_t index)
+{
+    bitmap[index >> 3] |= (uint8_t)(1U << (index & 7));
+}
+
+static void
+mark_entry(struct matcher *m, size_t index)
+{
+    struct set_class *class = &m->classes[class_of(entry_len(m, index))];
+    struct set_scratch *scratch = &m->scratch[0];
+    uint32_t ref = m->entries[index].ref;
+    uint64_t hash;
+    size_t len;
+    size_t i;
+
+    variant_begin(&scratch->gen, set_form(ref), set_raw(m, ref));
+    len = variant_next(&scratch->gen, scratch->bytes, class->window_bytes);
+    AG_ASSERT(len == class->window_bytes);
+    set_mark(m->pairs, (uint64_t)scratch->bytes[0] << 8 | scratch->bytes[1]);
+    for (i = 0; i < class->stride; i++) {
+        hash = set_hash(set_load_short(scratch->bytes + i, len - i),
+                        class->block_bytes);
+        set_mark(class->blocks, hash >> class->block_shift);
+        if (i == 0) {
+            set_mark(class->heads, hash >> class->head_shift);
+        }
+    }
+}
+
+enum ag_err
+bitmaps_build(struct matcher *m)
+{
+    enum ag_err err;
+    size_t i;
+
+    measure(m);
+    err = take_bitmaps(m);
+    if (err != AG_OK) {
+        return err;
+    }
+    for (i = 0; i < m->entry_count; i++) {
+        mark_entry(m, i);
+    }
+    return AG_OK;
+}

@@ -1,0 +1,209 @@
+#include "redact/matcher_impl.h"
+
+enum {
+    STEP_BYTES = 16, /* of two forms written anew side by side */
+};
+
+static size_t
+common_prefix(const uint8_t *a, const uint8_t *b, size_t len)
+{
+    size_t i = 0;
+
+    while (i + WORD_BYTES <= len && set_load(a + i) == set_load(b + i)) {
+        i += WORD_BYTES;
+    }
+    while (i < len && a[i] == b[i]) {
+        i++;
+    }
+    return i;
+}
+
+/* One stretch of a form against the text at `at`. True: decided. */
+static bool
+compare_part(struct span part, struct span text, size_t at,
+             struct set_order *order)
+{
+    size_t left = text.len - at;
+    size_t len = part.len < left ? part.len : left;
+    size_t same = common_prefix(part.ptr, text.ptr + at, len);
+
+    order->common = at + same;
+    if (same < len) {
+        order->sign = part.ptr[same] < text.ptr[at + same] ? -1 : 1;
+        return true;
+    }
+    if (part.len > left) {
+        order->sign = 1;
+        order->is_open = true;
+        return true;
+    }
+    return false;
+}
+
+struct set_order
+set_compare(const struct matcher *m, uint32_t ref, struct span text,
+            struct set_scratch *scratch)
+{
+    struct set_order order = {.sign = -1};
+    struct span raw = set_raw(m, ref);
+    size_t at = 0;
+    size_t len;
+
+    if (set_form(ref) == VARIANT_RAW) {
+        if (!compare_part(raw, text, 0, &order)) {
+            order.is_whole = true;
+        }
+        return order;
+    }
+    variant_begin(&scratch->gen, set_form(ref), raw);
+    for (;;) {
+        len = variant_next(&scratch->gen, scratch->bytes, SCRATCH_BYTES);
+        if (len == 0) {
+            order.is_whole = true;
+            return order;
+        }
+        if (compare_part(span_of(scratch->bytes, len), text, at, &order)) {
+            return order;
+        }
+        at += len;
+    }
+}
+
+static uint32_t
+text_key(struct span text)
+{
+    uint8_t bytes[KEY_BYTES] = {0};
+    uint32_t key;
+
+    memcpy(bytes, text.ptr, text.len < KEY_BYTES ? text.len : KEY_BYTES);
+    memcpy(&key, bytes, sizeof(key));
+    return be32toh(key);
+}
+
+size_t
+entries_upto(const struct matcher *m, struct span text,
+             struct set_scratch *scratch)
+{
+    uint32_t key = text_key(text);
+    bool is_short = text.len < KEY_BYTES;
+    size_t from = 0;
+    size_t to = m->entry_count;
+
+    /* A text shorter than a key is smaller than every form it begins. */
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        const struct set_entry *e = &m->entries[mid];
+        bool is_greater = e->key != key || is_short
+                              ? e->key > key || (is_short && e->key == key)
+                              : set_compare(m, e->ref, text, scratch).sign > 0;
+
+        if (is_greater) {
+            to = mid;
+        } else {
+            from = mid + 1;
+        }
+    }
+    return from;
+}
+
+/* ---- sorting, in place: a copy would lie in memory that is not locked ---- */
+
+static int
+compare_forms(const struct matcher *m, uint32_t a, uint32_t b)
+{
+    struct set_scratch *first = &m->scratch[0];
+    struct set_scratch *second = &m->scratch[1];
+
+    variant_begin(&first->gen, set_form(a), set_raw(m, a));
+    variant_begin(&second->gen, set_form(b), set_raw(m, b));
+    for (;;) {
+        size_t len_a = variant_next(&first->gen, first->bytes, STEP_BYTES);
+        size_t len_b = variant_next(&second->gen, second->bytes, STEP_BYTES);
+        size_t len = len_a < len_b ? len_a : len_b;
+        size_t same = common_prefix(first->bytes, second->bytes, len);
+
+        if (same < len) {
+            return first->bytes[same] < second->bytes[same] ? -1 : 1;
+        }
+        if (len_a != len_b) {
+            return len_a < len_b ? -1 : 1;
+        }
+        if (len_a == 0) {
+            return 0;
+        }
+    }
+}
+
+static bool
+is_less(const struct matcher *m, struct set_entry a, struct set_entry b)
+{
+    int order;
+
+    if (a.key != b.key) {
+        return a.key < b.key;
+    }
+    if (a.ref == b.ref) {
+        return false;
+    }
+    order = compare_forms(m, a.ref, b.ref);
+    return order == 0 ? a.ref < b.ref : order < 0;
+}
+
+static void
+sift_down(struct matcher *m, size_t root, size_t count)
+{
+    struct set_entry *e = m->entries;
+    struct set_entry moved = e[root];
+
+    for (;;) {
+        size_t child = 2 * root + 1;
+
+        if (child >= count) {
+            break;
+        }
+        if (child + 1 < count && is_less(m, e[child], e[child + 1])) {
+            child++;
+        }
+        if (!is_less(m, moved, e[child])) {
+            break;
+        }
+        e[root] = e[child];
+        root = child;
+    }
+    e[root] = moved;
+}
+
+static void
+heap_sort(struct matcher *m)
+{
+    size_t i;
+
+    for (i = m->entry_count / 2; i > 0; i--) {
+        sift_down(m, i - 1, m->entry_count);
+    }
+    for (i = m->entry_count; i > 1; i--) {
+        struct set_entry top = m->entries[0];
+
+        m->entries[0] = m->entries[i - 1];
+        m->entries[i - 1] = top;
+        sift_down(m, 0, i - 1);
+    }
+}
+
+void
+entries_sort(struct matcher *m)
+{
+    size_t kept = 0;
+    size_t i;
+
+    heap_sort(m);
+    for (i = 0; i < m->entry_count; i++) {
+        if (kept > 0 && m->entries[kept - 1].key == m->entries[i].key &&
+            compare_forms(m, m->entries[kept - 1].ref, m->entries[i].ref) ==
+                0) {
+            continue;
+        }
+        m->entries[kept++] = m->entries[i];
+    }
+    m->entry_count = kept;
+}

@@ -1,0 +1,174 @@
+/*
+ * matcher_impl.h - the inside of a set, shared by its builder (matcher.c,
+ * pieces.c) and its reader (scan.c). Nobody else includes it.
+ * Floor: redact.
+ */
+#ifndef AG_REDACT_MATCHER_IMPL_H
+#define AG_REDACT_MATCHER_IMPL_H
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include <endian.h>
+
+#include "redact/lockmem.h"
+#include "redact/matcher.h"
+
+enum {
+    KEY_BYTES = 4, /* no form is shorter */
+    FORM_BITS = 6,
+    PIECES_MAX_COUNT = 1 << (32 - FORM_BITS),
+    SCRATCH_BYTES = 64, /* of a form written anew for comparison */
+    WINDOW_MAX_BYTES = 24,
+    CLASS_COUNT = 4,
+    TOKEN_CLASS = 3,
+    WORD_BYTES = 8, /* one load; the largest block */
+};
+
+_Static_assert(VARIANT_COUNT <= 1 << FORM_BITS, "a form needs more bits");
+
+struct set_value {
+    uint64_t id;
+    uint32_t name_at; /* in bytes[] */
+    uint32_t name_len;
+    uint32_t value_at;
+    uint32_t value_len;
+    uint32_t flags;
+    uint32_t is_weak; /* a token: not looked for on behalf of a task */
+};
+
+struct set_piece {
+    uint32_t value; /* index */
+    uint32_t at;    /* in bytes[] */
+    uint32_t len;
+    uint32_t is_line;
+};
+
+struct set_entry {
+    uint32_t key; /* the form's first bytes, big-endian */
+    uint32_t ref; /* piece << FORM_BITS | form */
+};
+
+/* Forms of similar length. A bitmap has 2^(64-shift) bits. */
+struct set_class {
+    uint8_t *blocks; /* every block of every window; NULL: class is empty */
+    uint8_t *heads;  /* the first block of every form */
+    uint32_t block_bytes;
+    uint32_t window_bytes; /* of each form's start; no form is shorter */
+    uint32_t stride;       /* window - block + 1 */
+    uint32_t block_shift;
+    uint32_t head_shift;
+    uint32_t entry_count;
+};
+
+/* Where comparisons write forms: in locked memory, with who compares. */
+struct set_scratch {
+    struct variant_gen gen;
+    uint8_t bytes[SCRATCH_BYTES];
+};
+
+struct matcher {
+    atomic_size_t refs;
+    struct lockmem store;   /* values, bytes, pieces, entries */
+    struct lockmem bitmaps; /* of the classes, and pairs */
+    struct set_value *values;
+    uint8_t *bytes;
+    struct set_piece *pieces;
+    struct set_entry *entries;
+    struct set_scratch *scratch; /* two, while building */
+    uint8_t *pairs;              /* first two bytes of any form: 65536 bits */
+    size_t value_count;
+    size_t piece_count;
+    size_t entry_count;
+    size_t longest_bytes;
+    size_t window_max_bytes;
+    struct set_class classes[CLASS_COUNT];
+};
+
+/* How a form and a text that begins somewhere relate. */
+struct set_order {
+    int sign;      /* of form - text; a form that is a prefix is smaller */
+    size_t common; /* equal bytes at their starts */
+    bool is_whole; /* the form ended: all of it is there */
+    bool is_open;  /* the text ended: the form may follow */
+};
+
+static inline struct span
+set_raw(const struct matcher *m, uint32_t ref)
+{
+    const struct set_piece *piece = &m->pieces[ref >> FORM_BITS];
+
+    return span_of(m->bytes + piece->at, piece->len);
+}
+
+static inline enum variant
+set_form(uint32_t ref)
+{
+    return (enum variant)(ref & ((1U << FORM_BITS) - 1));
+}
+
+/* Hash of the first `block_bytes` of a word that was loaded little-endian. */
+static inline uint64_t
+set_hash(uint64_t word, uint32_t block_bytes)
+{
+    return (word << (64 - 8 * block_bytes)) * 0x9e3779b97f4a7c15ULL;
+}
+
+static inline uint64_t
+set_load(const uint8_t *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return le64toh(word);
+}
+
+/* The same where fewer than a word's bytes are left. */
+static inline uint64_t
+set_load_short(const uint8_t *at, size_t len)
+{
+    uint64_t word = 0;
+
+    memcpy(&word, at, len < sizeof(word) ? len : sizeof(word));
+    return le64toh(word);
+}
+
+static inline bool
+set_bit(const uint8_t *bitmap, uint64_t index)
+{
+    return (bitmap[index >> 3] >> (index & 7) & 1) != 0;
+}
+
+/* ---- pieces.c: what of a value is looked for ---- */
+
+/* Called for each piece; `raw` lies within the value. False ends the walk. */
+typedef bool (*piece_fn)(void *ctx, struct span raw, bool is_line);
+
+AG_NONNULL bool pieces_walk(struct span value, enum matcher_flags flags,
+                            piece_fn visit, void *ctx);
+
+/* Is this form of this piece in the set? *ret_len is its length. */
+AG_NONNULL bool pieces_has_form(enum variant form, struct span raw,
+                                bool is_line, unsigned int traits,
+                                size_t *ret_len);
+
+/* ---- entries.c: their order ---- */
+
+/* Compares the form `ref` with `text`. */
+AG_NONNULL struct set_order set_compare(const struct matcher *m, uint32_t ref,
+                                        struct span text,
+                                        struct set_scratch *scratch);
+
+/* Sorts the entries by content; of equal forms the first piece's stands. */
+AG_NONNULL void entries_sort(struct matcher *m);
+
+/* How many entries are not greater than `text` (see struct set_order). */
+AG_NONNULL size_t entries_upto(const struct matcher *m, struct span text,
+                               struct set_scratch *scratch);
+
+/* ---- bitmaps.c ---- */
+
+/* Errors: AG_EMEMLOCK, AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err bitmaps_build(struct matcher *m);
+
+#endif

@@ -1,0 +1,121 @@
+#include "redact/matcher_impl.h"
+#include "redact/strength.h"
+
+enum {
+    /* Two cores of base64 of neighbouring pieces meet from 3 bytes on. */
+    PIECE_OVERLAP_BYTES = 8,
+};
+
+static bool
+is_blank(uint8_t c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static struct span
+trimmed(struct span s)
+{
+    while (s.len > 0 && is_blank(s.ptr[s.len - 1])) {
+        s.len--;
+    }
+    while (s.len > 0 && is_blank(s.ptr[0])) {
+        s = span_sub(s, 1, s.len - 1);
+    }
+    return s;
+}
+
+/* Not in the middle of a character, so that escapes of \u see it whole. */
+static size_t
+char_border(struct span s, size_t at)
+{
+    size_t back = at;
+
+    while (back > 0 && at - back < 3 && (s.ptr[back] & 0xc0) == 0x80) {
+        back--;
+    }
+    return (s.ptr[back] & 0xc0) == 0x80 ? at : back;
+}
+
+static bool
+walk_whole(struct span value, piece_fn visit, void *ctx)
+{
+    size_t step = MATCHER_PIECE_MAX_BYTES - PIECE_OVERLAP_BYTES;
+    size_t count = (value.len - PIECE_OVERLAP_BYTES + step - 1) / step;
+    size_t size = (value.len + count - 1) / count;
+    size_t i;
+
+    if (value.len <= MATCHER_PIECE_MAX_BYTES) {
+        return visit(ctx, value, false);
+    }
+    for (i = 0; i < count; i++) {
+        size_t from =
+            i == 0 ? 0 : char_border(value, i * size - PIECE_OVERLAP_BYTES / 2);
+        size_t to =
+            i + 1 == count
+                ? value.len
+                : char_border(value, (i + 1) * size + PIECE_OVERLAP_BYTES / 2);
+
+        if (!visit(ctx, span_sub(value, from, to - from), false)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool
+is_secret_line(struct span line)
+{
+    return line.len >= MATCHER_LINE_MIN_BYTES &&
+           line.len <= MATCHER_PIECE_MAX_BYTES &&
+           !span_starts(line, span_str("-----BEGIN ")) &&
+           !span_starts(line, span_str("-----END ")) &&
+           strength_of(line) == STRENGTH_FULL;
+}
+
+bool
+pieces_walk(struct span value, enum matcher_flags flags, piece_fn visit,
+            void *ctx)
+{
+    struct span rest = trimmed(value);
+
+    if (!walk_whole(rest, visit, ctx)) {
+        return false;
+    }
+    if ((flags & MATCHER_NO_LINES) != 0 || span_find(rest, '\n') == rest.len) {
+        return true;
+    }
+    while (rest.len > 0) {
+        size_t end = span_find(rest, '\n');
+        struct span line = trimmed(span_sub(rest, 0, end));
+
+        if (is_secret_line(line) && !visit(ctx, line, true)) {
+            return false;
+        }
+        rest = span_sub(rest, end + 1, rest.len);
+    }
+    return true;
+}
+
+static atomic_ullong enabled_forms = ~0ULL;
+
+void
+matcher_enable_forms(uint64_t mask)
+{
+    atomic_store(&enabled_forms, mask);
+}
+
+bool
+pieces_has_form(enum variant form, struct span raw, bool is_line,
+                unsigned int traits, size_t *ret_len)
+{
+    size_t least = variant_is_core(form) ? STRENGTH_FULL_MIN_BYTES
+                                         : STRENGTH_TOKEN_MIN_BYTES;
+
+    if ((atomic_load(&enabled_forms) >> form & 1) == 0 ||
+        (is_line && !variant_is_text(form)) ||
+        !variant_applies(form, raw, traits)) {
+        return false;
+    }
+    *ret_len = variant_len(form, raw);
+    return *ret_len >= least;
+}

@@ -1,0 +1,355 @@
+#include "redact/scan.h"
+
+#include "redact/strength.h"
+
+void
+scan_begin(struct scan *s, const struct scan_request *request)
+{
+    s->set = request->set;
+    s->text = request->text;
+    s->behind = request->behind;
+    s->limit = request->limit;
+    s->flags = request->flags;
+    s->tile = 0;
+    s->tile_end = 0;
+    s->next = 0;
+}
+
+/* ---- where a form may start ---- */
+
+static void
+add_start(struct scan *s, size_t start)
+{
+    s->starts[(start - s->tile) / 64] |= 1ULL << ((start - s->tile) % 64);
+}
+
+static uint64_t
+word_at(const struct scan *s, size_t at)
+{
+    size_t left = s->text.len - at;
+
+    return left >= WORD_BYTES ? set_load(s->text.ptr + at)
+                              : set_load_short(s->text.ptr + at, left);
+}
+
+/* A block in the middle of some form stands at `block`: which starts fit? */
+static void
+add_starts_before(struct scan *s, const struct set_class *class, size_t block)
+{
+    size_t from = block + 1 - class->stride;
+    size_t to = block < s->tile_end ? block + 1 : s->tile_end;
+
+    for (; from < to; from++) {
+        uint64_t hash = set_hash(word_at(s, from), class->block_bytes);
+
+        if (set_bit(class->heads, hash >> class->head_shift)) {
+            add_start(s, from);
+        }
+    }
+}
+
+static inline bool
+is_marked(const struct set_class *class, const uint8_t *at)
+{
+    uint64_t hash = set_hash(set_load(at), class->block_bytes);
+
+    return set_bit(class->blocks, hash >> class->block_shift);
+}
+
+/*
+ * Looks at one block in every stride. Each form that starts in the tile has
+ * exactly one of these blocks within its window. Four looks are under way at
+ * once, as none depends on another.
+ */
+static void
+find_starts(struct scan *s, const struct set_class *class)
+{
+    const uint8_t *text = s->text.ptr;
+    size_t stride = class->stride;
+    size_t at = s->tile + stride - 1;
+    size_t end = s->tile_end + stride - 1;
+    size_t words_end =
+        s->text.len < WORD_BYTES ? 0 : s->text.len - WORD_BYTES + 1;
+    size_t fast_end = end < words_end ? end : words_end;
+    size_t i;
+
+    for (; at + 3 * stride < fast_end; at += 4 * stride) {
+        if (!(is_marked(class, text + at) |
+              is_marked(class, text + at + stride) |
+              is_marked(class, text + at + 2 * stride) |
+              is_marked(class, text + at + 3 * stride))) {
+            continue;
+        }
+        for (i = 0; i < 4; i++) {
+            if (is_marked(class, text + at + i * stride)) {
+                add_starts_before(s, class, at + i * stride);
+            }
+        }
+    }
+    for (; at < end && at + class->block_bytes <= s->text.len; at += stride) {
+        uint64_t hash = set_hash(word_at(s, at), class->block_bytes);
+
+        if (set_bit(class->blocks, hash >> class->block_shift)) {
+            add_starts_before(s, class, at);
+        }
+    }
+}
+
+/* Near the end of the text a form may have begun whose window is not there. */
+static void
+find_open_starts(struct scan *s)
+{
+    size_t window = s->set->window_max_bytes;
+    size_t from = s->text.len < window ? 0 : s->text.len - window;
+
+    if (from < s->tile) {
+        from = s->tile;
+    }
+    for (; from < s->tile_end; from++) {
+        uint64_t pair = (uint64_t)s->text.ptr[from] << 8;
+
+        if (from + 1 == s->text.len) {
+            add_start(s, from); /* one byte: the search will tell */
+        } else if (set_bit(s->set->pairs, pair | s->text.ptr[from + 1])) {
+            add_start(s, from);
+        }
+    }
+}
+
+static bool
+next_tile(struct scan *s)
+{
+    size_t i;
+
+    if (s->tile_end >= s->limit) {
+        return false;
+    }
+    s->tile = s->tile_end;
+    s->next = s->tile;
+    s->tile_end = s->limit - s->tile < SCAN_TILE_BYTES
+                      ? s->limit
+                      : s->tile + SCAN_TILE_BYTES;
+    memset(s->starts, 0, sizeof(s->starts));
+    for (i = 0; i < CLASS_COUNT; i++) {
+        const struct set_class *class = &s->set->classes[i];
+
+        if (class->blocks != NULL &&
+            (i != TOKEN_CLASS || (s->flags & SCAN_NO_WEAK) == 0)) {
+            find_starts(s, class);
+        }
+    }
+    if ((s->flags & SCAN_AT_END) == 0) {
+        find_open_starts(s);
+    }
+    return true;
+}
+
+static bool
+next_start(struct scan *s, size_t *ret)
+{
+    for (;;) {
+        size_t at = s->next - s->tile;
+        size_t word = at / 64;
+
+        while (s->next < s->tile_end) {
+            uint64_t bits = s->starts[word] >> (at % 64);
+
+            if (bits != 0) {
+                *ret = s->next + (size_t)__builtin_ctzll(bits);
+                s->next = *ret + 1;
+                return true;
+            }
+            word++;
+            at = word * 64;
+            s->next = s->tile + at;
+        }
+        if (!next_tile(s)) {
+            return false;
+        }
+    }
+}
+
+/* ---- whole tokens ---- */
+
+static bool
+is_word(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           (c >= '0' && c <= '9') || c == '_' || c >= 0x80;
+}
+
+static bool
+is_hex(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+           (c >= 'A' && c <= 'F');
+}
+
+/* The byte `back` before `start`; 0, a border, before the stream began. */
+static uint8_t
+byte_before(const struct scan *s, size_t start, size_t back)
+{
+    if (back <= start) {
+        return s->text.ptr[start - back];
+    }
+    back -= start;
+    return back <= s->behind.len ? s->behind.ptr[s->behind.len - back] : 0;
+}
+
+/* Does what stands before `start` end an escape, and so belong to nobody's
+ * word? \n, %20, \u0022 and the end of a colour sequence. */
+static bool
+ends_escape(const struct scan *s, size_t start)
+{
+    uint8_t last = byte_before(s, start, 1);
+    size_t back;
+
+    if (byte_before(s, start, 2) == '\\' && last < 0x80) {
+        return strchr("nrtbfv0", last) != NULL;
+    }
+    if (is_hex(last) && is_hex(byte_before(s, start, 2))) {
+        if (byte_before(s, start, 3) == '%') {
+            return true;
+        }
+        if (is_hex(byte_before(s, start, 3)) &&
+            is_hex(byte_before(s, start, 4)) &&
+            byte_before(s, start, 5) == 'u' &&
+            byte_before(s, start, 6) == '\\') {
+            return true;
+        }
+    }
+    for (back = 2; back < MATCHER_BEHIND_BYTES; back++) {
+        uint8_t c = byte_before(s, start, back);
+
+        if (c == '[') {
+            return byte_before(s, start, back + 1) == 0x1b;
+        }
+        if (!(c >= '0' && c <= '9') && c != ';' && c != '?') {
+            return false;
+        }
+    }
+    return false;
+}
+
+enum border {
+    BORDER_YES,
+    BORDER_NO,
+    BORDER_UNKNOWN, /* the next byte is not there yet */
+};
+
+static enum border
+token_border(const struct scan *s, size_t start, size_t len)
+{
+    const uint8_t *form = s->text.ptr + start;
+
+    if (is_word(form[0]) && is_word(byte_before(s, start, 1)) &&
+        !ends_escape(s, start)) {
+        return BORDER_NO;
+    }
+    if (!is_word(form[len - 1])) {
+        return BORDER_YES;
+    }
+    if (start + len < s->text.len) {
+        return is_word(form[len]) ? BORDER_NO : BORDER_YES;
+    }
+    return (s->flags & SCAN_AT_END) != 0 ? BORDER_YES : BORDER_UNKNOWN;
+}
+
+/* ---- what stands at a start ---- */
+
+static bool
+is_wanted(const struct scan *s, uint32_t ref)
+{
+    const struct set_piece *piece = &s->set->pieces[ref >> FORM_BITS];
+
+    return (s->flags & SCAN_NO_WEAK) == 0 ||
+           s->set->values[piece->value].is_weak == 0;
+}
+
+/*
+ * The longest form that is a beginning of `text`. The greatest form not
+ * greater than the text either is it or shares `common` bytes with the text,
+ * and then a shorter one can only be found within these.
+ */
+static void
+find_longest(struct scan *s, struct span text, size_t upto,
+             struct scan_hit *hit)
+{
+    while (upto > 0) {
+        uint32_t ref = s->set->entries[upto - 1].ref;
+        struct set_order order = set_compare(s->set, ref, text, &s->scratch);
+        enum border border = BORDER_YES;
+
+        if (order.is_whole && is_wanted(s, ref)) {
+            if (order.common < STRENGTH_FULL_MIN_BYTES) {
+                border = token_border(s, hit->start, order.common);
+            }
+            if (border == BORDER_UNKNOWN) {
+                hit->is_open = true;
+            }
+            if (border != BORDER_NO) {
+                hit->len = order.common;
+                hit->ref = ref;
+                return;
+            }
+        }
+        text.len = order.is_whole ? order.common - 1 : order.common;
+        if (text.len < KEY_BYTES) {
+            return;
+        }
+        upto = entries_upto(s->set, text, &s->scratch);
+    }
+}
+
+static bool
+look_at(struct scan *s, size_t start, struct scan_hit *hit)
+{
+    struct span text = span_sub(s->text, start, s->text.len - start);
+    size_t upto = entries_upto(s->set, text, &s->scratch);
+
+    *hit = (struct scan_hit){.start = start};
+    if ((s->flags & SCAN_AT_END) == 0 && upto < s->set->entry_count) {
+        hit->is_open =
+            set_compare(s->set, s->set->entries[upto].ref, text, &s->scratch)
+                .is_open;
+    }
+    if (text.len >= KEY_BYTES) {
+        find_longest(s, text, upto, hit);
+    }
+    return hit->is_open || hit->len > 0;
+}
+
+bool
+scan_next(struct scan *s, struct scan_hit *ret)
+{
+    size_t start;
+
+    while (next_start(s, &start)) {
+        if (look_at(s, start, ret)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t
+scan_shortest_open(struct scan *s, size_t start)
+{
+    struct span text = span_sub(s->text, start, s->text.len - start);
+    size_t i = entries_upto(s->set, text, &s->scratch);
+    size_t shortest = SIZE_MAX;
+
+    for (; i < s->set->entry_count; i++) {
+        uint32_t ref = s->set->entries[i].ref;
+        size_t len;
+
+        if (!set_compare(s->set, ref, text, &s->scratch).is_open) {
+            break;
+        }
+        len = variant_len(set_form(ref), set_raw(s->set, ref));
+        if (len < shortest) {
+            shortest = len;
+        }
+    }
+    return shortest;
+}
