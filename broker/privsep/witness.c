@@ -197,7 +197,7 @@ ask_facts(void *ctx, pid_t pid, struct proc_facts *ret)
 {
     AG_AUTO(buf) struct buf body = {0};
     AG_AUTO(buf) struct buf answer = {0};
-    struct proc_facts facts;
+    struct proc_facts facts = {.sid = 0};
     enum ag_err err;
 
     buf_init(&body, CHANNEL_BODY_MAX_BYTES, BUF_PLAIN);
@@ -225,7 +225,7 @@ ask_tcp_owner(void *ctx, const struct proc_tcp *tcp,
 {
     AG_AUTO(buf) struct buf body = {0};
     AG_AUTO(buf) struct buf answer = {0};
-    struct proc_tcp_owner owner;
+    struct proc_tcp_owner owner = {.place = PROC_TCP_UNKNOWN};
     enum ag_err err;
 
     buf_init(&body, CHANNEL_BODY_MAX_BYTES, BUF_PLAIN);

@@ -81,7 +81,7 @@ send_request(int diag_fd, const struct proc_tcp *tcp, uint32_t seq)
 }
 
 static enum ag_err
-read_answer(const struct nlmsghdr *head, struct wdiag_socket *ret)
+read_answer(struct nlmsghdr *head, struct wdiag_socket *ret)
 {
     if (head->nlmsg_type == NLMSG_ERROR) {
         const struct nlmsgerr *failed = NLMSG_DATA(head);
