@@ -5,8 +5,8 @@
  *        [-p PATH] [-b BODY] [-H HEADER]… [-s STATUS] [-x]
  *
  * Each connection sends, waits for the whole answer, sends again; with -x it
- * is closed and opened anew for every request. `%d` in PATH becomes the number
- * of the request. An answer with another status than STATUS (200) fails the
+ * is closed and opened anew for every request. `%d` in PATH and in BODY becomes
+ * the number of the request. An answer with another status than STATUS (200) fails the
  * run and the first one is shown. Prints one line of KEY=VALUE: rps, p50_us,
  * p99_us, requests.
  */
@@ -123,18 +123,19 @@ open_connection(struct bench *b, struct connection *c)
     }
 }
 
-/* PATH with `%d` replaced; no other directive is looked at. */
+/* `text` with its first `%d` replaced; no other directive is looked at. */
 static void
-put_path(const struct settings *set, size_t number, char *out, size_t cap)
+put_number(const char *text, size_t number, char *out, size_t cap)
 {
-    const char *mark = strstr(set->path, "%d");
+    const char *mark = strstr(text, "%d");
+    int len = mark == NULL ? snprintf(out, cap, "%s", text)
+                           : snprintf(out, cap, "%.*s%zu%s", (int)(mark - text),
+                                      text, number, mark + 2);
 
-    if (mark == NULL) {
-        (void)snprintf(out, cap, "%s", set->path);
-        return;
+    if (len < 0 || (size_t)len >= cap) {
+        errno = EMSGSIZE;
+        die("path or body");
     }
-    (void)snprintf(out, cap, "%.*s%zu%s", (int)(mark - set->path), set->path,
-                   number, mark + 2);
 }
 
 static void
@@ -143,21 +144,22 @@ send_request(struct bench *b, struct connection *c)
     const struct settings *set = &b->set;
     char text[REQUEST_MAX_BYTES];
     char path[1024];
+    char body[2048] = "";
     char length[128] = "";
     size_t off = 0;
     int len;
 
-    put_path(set, b->started, path, sizeof(path));
+    put_number(set->path, b->started, path, sizeof(path));
     if (set->body != NULL) {
+        put_number(set->body, b->started, body, sizeof(body));
         (void)snprintf(length, sizeof(length),
                        "Content-Type: application/json\r\n"
                        "Content-Length: %zu\r\n",
-                       strlen(set->body));
+                       strlen(body));
     }
     len = snprintf(text, sizeof(text),
                    "%s %s HTTP/1.1\r\nHost: localhost\r\n%s%s\r\n%s",
-                   set->method, path, set->headers, length,
-                   set->body != NULL ? set->body : "");
+                   set->method, path, set->headers, length, body);
     if (len < 0 || (size_t)len >= sizeof(text)) {
         die("the request is too long");
     }
