@@ -1,19 +1,11 @@
 #include "base/arena.h"
 
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
-
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
-#include "base/fdx.h"
-#include "base/parse.h"
+#include "base/arena_map.h"
 
 enum {
     PAGE_BYTES = 4096, /* of the allocator; the kernel's divides the arena */
@@ -22,8 +14,6 @@ enum {
     SLOTS_MAX_COUNT = PAGE_BYTES / 32,
     MASK_WORDS = SLOTS_MAX_COUNT / 64,
     ARENA_MAX_BYTES = 64 * 1024 * 1024, /* far past any sane memlock limit */
-    STATUS_MAX_BYTES =
-        4096, /* VmLck stands in the first of /proc/self/status */
 };
 
 /* Slot sizes; a value and its canary take the first that holds them. Steps are
@@ -60,7 +50,6 @@ static struct {
     enum secret_backing backing;
     uint8_t *base;
     size_t page_count;
-    size_t kernel_page_bytes;
     struct page *pages;
     size_t used_bytes;
     size_t low_hint; /* no page below it is free */
@@ -82,118 +71,6 @@ after_fork(void)
     (void)pthread_mutex_init(&arena.lock, NULL);
 }
 
-/* VmLck of this process in KiB, or -1 where /proc doesn't say. */
-static int64_t
-locked_kib(void)
-{
-    static const char FIELD[] = "\nVmLck:";
-    char status[STATUS_MAX_BYTES];
-    AG_AUTO(fd) int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
-    ssize_t got = fd < 0 ? -1 : read(fd, status, sizeof(status) - 1);
-    const char *at;
-    struct span number;
-    uint64_t kib;
-
-    if (got <= 0) {
-        return -1;
-    }
-    status[got] = '\0';
-    at = strstr(status, FIELD);
-    if (at == NULL) {
-        return -1;
-    }
-    at += sizeof(FIELD) - 1;
-    at += strspn(at, " \t");
-    number = span_of(at, strspn(at, "0123456789"));
-    if (parse_u64(number, INT64_MAX, &kib) != AG_OK) {
-        return -1;
-    }
-    return (int64_t)kib;
-}
-
-static enum ag_err
-lock_refused(size_t bytes)
-{
-    struct rlimit limit = {0};
-    int64_t held_kib = locked_kib();
-    size_t need_kib = bytes / 1024 + (held_kib > 0 ? (size_t)held_kib : 0);
-
-    (void)getrlimit(RLIMIT_MEMLOCK, &limit);
-    return err_why(AG_EMEMLOCK,
-                   "secrets need %zu KiB of locked memory, but the limit "
-                   "(RLIMIT_MEMLOCK) is %llu KiB; raise it with: ulimit -l "
-                   "%zu, or LimitMEMLOCK= in the service",
-                   need_kib, (unsigned long long)limit.rlim_cur / 1024,
-                   need_kib);
-}
-
-/* memfd_secret pages are locked, not dumped and not in the kernel's map. */
-static bool
-map_memfd(uint8_t *at, size_t bytes)
-{
-#ifdef SYS_memfd_secret
-    AG_AUTO(fd) int fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
-
-    return fd >= 0 && ftruncate(fd, (off_t)bytes) == 0 &&
-           mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd,
-                0) != MAP_FAILED;
-#else
-    (void)at;
-    (void)bytes;
-    return false;
-#endif
-}
-
-/* ONFAULT: a page is locked when first used, so an idle broker stays small. */
-static bool
-map_mlock(uint8_t *at, size_t bytes)
-{
-    if (mmap(at, bytes, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED) {
-        return false;
-    }
-    if (mlock2(at, bytes, MLOCK_ONFAULT) != 0 &&
-        (errno != ENOSYS || mlock(at, bytes) != 0)) {
-        return false;
-    }
-    return madvise(at, bytes, MADV_DONTDUMP) == 0;
-}
-
-static enum ag_err
-map_block(size_t bytes, uint8_t **ret, enum secret_backing *ret_backing)
-{
-    size_t guard = arena.kernel_page_bytes;
-    int64_t before_kib = locked_kib();
-    uint8_t *whole = mmap(NULL, bytes + 2 * guard, PROT_NONE,
-                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    enum secret_backing backing = SECRET_BACKING_MEMFD;
-    int64_t after_kib;
-
-    if (whole == MAP_FAILED) {
-        return AG_ENOMEM;
-    }
-    if (!map_memfd(whole + guard, bytes)) {
-        backing = SECRET_BACKING_MLOCK;
-        if (!map_mlock(whole + guard, bytes)) {
-            (void)munmap(whole, bytes + 2 * guard);
-            return lock_refused(bytes);
-        }
-    }
-    after_kib = locked_kib();
-    if (madvise(whole + guard, bytes, MADV_DONTFORK) != 0 ||
-        (before_kib >= 0 && after_kib >= 0 &&
-         after_kib - before_kib < (int64_t)(bytes / 1024))) {
-        (void)munmap(whole, bytes + 2 * guard);
-        return err_why(AG_EMEMLOCK,
-                       "the kernel took the lock on %zu KiB of "
-                       "memory but did not keep it",
-                       bytes / 1024);
-    }
-    *ret = whole + guard;
-    *ret_backing = backing;
-    return AG_OK;
-}
-
 enum ag_err
 arena_open(size_t bytes)
 {
@@ -208,12 +85,11 @@ arena_open(size_t bytes)
         return err_why(AG_EINVAL, "the locked arena can't be of %zu bytes",
                        bytes);
     }
-    arena.kernel_page_bytes = kernel_page;
     pages = calloc(bytes / PAGE_BYTES, sizeof(*pages));
     if (pages == NULL) {
         return AG_ENOMEM;
     }
-    err = map_block(bytes, &arena.base, &arena.backing);
+    err = arena_map(bytes, &arena.base, &arena.backing);
     if (err != AG_OK) {
         free(pages);
         return err;
@@ -238,14 +114,11 @@ arena_open(size_t bytes)
 void
 arena_close(void)
 {
-    size_t bytes = arena.page_count * PAGE_BYTES;
-    size_t guard = arena.kernel_page_bytes;
-
     if (arena.base == NULL) {
         return;
     }
     AG_ASSERT(arena.used_bytes == 0); /* and so all of it is zero */
-    (void)munmap(arena.base - guard, bytes + 2 * guard);
+    arena_unmap(arena.base, arena_size_bytes());
     after_fork();
 }
 
