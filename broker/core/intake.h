@@ -9,9 +9,8 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "caller/ticket.h"
 #include "core/handout.h"
-
-struct ticket;
 
 /* Redeems a ticket for its own process on its own line. */
 AG_CHECK AG_NONNULL enum ag_err

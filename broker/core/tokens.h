@@ -74,15 +74,22 @@ AG_CHECK AG_NONNULL enum ag_err core_lease_revoke(struct core *core,
                                                   const struct call *call,
                                                   const char *id);
 
-/* Wraps: single use; a second unwrap is an alarm on the record. Writer.
- * wrap: `ref` or `value` is set. *ret: {token, expires_at}. */
+/* Wraps: single use. `ref` or `value` is set. *ret: {token, expires_at}.
+ * Writer. */
 AG_CHECK enum ag_err core_wrap_make(struct core *core, struct db_tx *tx,
                                     const struct call *call, const char *ref,
                                     const struct secret *value, int64_t ttl_ms,
                                     json_t **ret);
+
+/*
+ * A second opening is an alarm that must stay on the record, so the job
+ * succeeds and *ret_outcome (AG_OK, AG_EUNWRAPPED, AG_EEXPIRED) is the answer;
+ * *ret is NULL unless that is AG_OK. Errors: AG_ETOKEN, AG_ENOTOKEN. Writer.
+ */
 AG_CHECK AG_NONNULL enum ag_err
 core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
-               const char *token, struct secret **ret);
+               const char *token, struct secret **ret,
+               enum ag_err *ret_outcome);
 
 /* Role tokens of services: kind rotator, runner, auditor or backup. Writer. */
 AG_CHECK AG_NONNULL enum ag_err

@@ -1,0 +1,367 @@
+/* Leases, wraps and roles: the smaller rights beside tokens (tokens.h). */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/secret.h"
+#include "core/issue.h"
+#include "core/state.h"
+#include "core/tokens.h"
+#include "core/values.h"
+#include "store/exposure.h"
+#include "store/leases.h"
+#include "store/roles.h"
+#include "store/tokens.h"
+#include "store/versions.h"
+#include "store/wraps.h"
+
+/* ---- leases ---- */
+
+struct lease_listing {
+    struct db_read *read;
+    json_t *items;
+};
+
+static enum ag_err
+list_lease(const struct lease_row *row, void *arg)
+{
+    struct lease_listing *listing = arg;
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    AG_AUTO(wjson) json_t *item = NULL;
+    char id[24];
+    char task[24];
+    enum ag_err err = secrets_get(listing->read, row->secret_id, &secret);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    (void)snprintf(id, sizeof(id), "%lld", (long long)row->id);
+    (void)snprintf(task, sizeof(task), "%lld", (long long)row->task_id);
+    item = json_pack("{s:s, s:s, s:s, s:I, s:s, s:s}", "id", id, "task", task,
+                     "secret", secret.name, "version", (json_int_t)row->version,
+                     "verb", verb_text(row->verb), "reason",
+                     end_reason_text(row->end_reason));
+    if (item == NULL) {
+        return AG_ENOMEM;
+    }
+    err = core_set_time(item, "created", row->created_ms);
+    if (err == AG_OK) {
+        err = core_set_time(item, "expires_at", row->expires_ms);
+    }
+    if (err == AG_OK) {
+        err = core_set_time(item, "ended", row->ended_ms);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    return json_array_append(listing->items, item) == 0 ? AG_OK : AG_ENOMEM;
+}
+
+enum {
+    LEASES_LIST_MAX_COUNT = 200, /* of one task, newest first */
+};
+
+enum ag_err
+core_leases_list(struct core *core, const struct call *call, const char *task,
+                 json_t **ret)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(wjson) json_t *answer = json_pack("{s:[]}", "leases");
+    struct lease_listing listing = {0};
+    int64_t id = call->who == CALLER_TASK ? call->task_id : 0;
+    enum ag_err err = AG_OK;
+
+    if (task != NULL && call->who != CALLER_TASK) {
+        err = core_parse_id(task, &id);
+    }
+    if (err == AG_OK) {
+        err = store_read(core->store, &r);
+    }
+    if (err != AG_OK || answer == NULL) {
+        return err != AG_OK ? err : AG_ENOMEM;
+    }
+    listing.read = r;
+    listing.items = json_object_get(answer, "leases");
+    err = id != 0 ? leases_of_task_each(r, id, LEASES_LIST_MAX_COUNT,
+                                        list_lease, &listing)
+                  : leases_live_each(r, 0, list_lease, &listing);
+    if (err == AG_OK) {
+        *ret = AG_TAKE(answer);
+    }
+    return err;
+}
+
+enum ag_err
+core_lease_revoke(struct core *core, struct db_tx *tx, const struct call *call,
+                  const char *id)
+{
+    AG_AUTO(lease_row) struct lease_row row = {0};
+    int64_t number = 0;
+    enum ag_err err = core_parse_id(id, &number);
+
+    (void)core;
+    if (err == AG_OK) {
+        err = leases_get(db_tx_read(tx), number, &row);
+    }
+    if (err == AG_OK && call->who == CALLER_TASK &&
+        row.task_id != call->task_id) {
+        err = AG_ENOTFOUND;
+    }
+    if (err == AG_OK) {
+        err = leases_end(tx, number, END_REVOKED);
+    }
+    return err == AG_OK ? core_note(tx, call, AUDIT_LEASE_ENDED, row.task_id,
+                                    row.secret_id, NULL)
+                        : err;
+}
+
+/* ---- wraps ---- */
+
+/* The value to be wrapped: a text of the caller's, or what a reference names. */
+static enum ag_err
+wrapped_value(struct core *core, struct db_tx *tx, const struct call *call,
+              const char *ref_text, struct wrap_row *row, struct secret **ret)
+{
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    struct version_row version = {0};
+    struct reference ref = {0};
+    char field[GRANT_FIELD_BYTES];
+    enum ag_err err = parse_reference(span_str(ref_text), &ref);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    (void)snprintf(field, sizeof(field), "%.*s", (int)ref.pointer.len,
+                   (const char *)ref.pointer.ptr);
+    err = secrets_find(db_tx_read(tx), ref.name, &secret);
+    if (err != AG_OK) {
+        return err;
+    }
+    if (call->who == CALLER_TASK &&
+        (call->token == NULL ||
+         grant_find(call->token->grants->grants, call->token->grants->count,
+                    secret.name, field, VERB_READ) == NULL)) {
+        return err_why(AG_ENOGRANT, "no grant lets this task read %s",
+                       secret.name);
+    }
+    if (call->who != CALLER_TASK && call->who != CALLER_PROOF) {
+        return AG_EPROOF;
+    }
+    row->secret_id = secret.id;
+    err = value_of(core, db_tx_read(tx), &secret, field, 0, &version, ret);
+    row->version = version.number;
+    return err;
+}
+
+static enum ag_err
+note_wrap(struct db_tx *tx, const struct call *call, const struct wrap_row *row)
+{
+    const struct exposure_row seen = {.secret_id = row->secret_id,
+                                      .version = row->version,
+                                      .task_id = call->task_id,
+                                      .verb = VERB_READ};
+    enum ag_err err =
+        row->secret_id != 0 ? exposure_note(tx, &seen, NULL) : AG_OK;
+
+    return err == AG_OK
+               ? core_note(tx, call, AUDIT_WRAPPED, call->task_id,
+                           row->secret_id,
+                           json_pack("{s:I}", "wrap", (json_int_t)row->id))
+               : err;
+}
+
+enum ag_err
+core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
+               const char *ref, const struct secret *value, int64_t ttl_ms,
+               json_t **ret)
+{
+    AG_AUTO(secret) struct secret *found = NULL;
+    AG_AUTO(secret) struct secret *text = NULL;
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct wrap_row row = {.task_id = call->task_id};
+    const struct secret *key = NULL;
+    int64_t max_ms = core_settings_of(core).wrap_ttl_max_ms;
+    enum ag_err err = AG_OK;
+
+    if ((ref == NULL) == (value == NULL)) {
+        return err_why(AG_EINVAL, "give either ref or text");
+    }
+    row.expires_ms =
+        db_tx_now_ms(tx) + (ttl_ms != 0 && ttl_ms < max_ms ? ttl_ms : max_ms);
+    if (ref != NULL) {
+        err = wrapped_value(core, tx, call, ref, &row, &found);
+    }
+    if (err == AG_OK) {
+        err = token_new(TOKEN_PASS, &text);
+    }
+    if (err == AG_OK) {
+        err = keyring_key(core->keyring, KDF_TOKEN, &key);
+    }
+    if (err == AG_OK) {
+        err = token_hash(key, TOKEN_PASS, secret_view(text), row.hash);
+    }
+    if (err == AG_OK) {
+        err = wraps_add(tx, &row, found != NULL ? found : value);
+    }
+    if (err == AG_OK) {
+        err = note_wrap(tx, call, &row);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    answer = json_pack("{s:s%}", "token", (const char *)secret_view(text).ptr,
+                       secret_len(text));
+    if (answer == NULL) {
+        return AG_ENOMEM;
+    }
+    err = core_set_time(answer, "expires_at", row.expires_ms);
+    if (err == AG_OK) {
+        *ret = AG_TAKE(answer);
+    }
+    return err;
+}
+
+/*
+ * A second opening is an alarm: the row that says so must be kept, so the job
+ * succeeds and *ret_outcome carries the refusal.
+ */
+enum ag_err
+core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
+               const char *token, struct secret **ret, enum ag_err *ret_outcome)
+{
+    AG_AUTO(secret) struct secret *value = NULL;
+    uint8_t hash[TOKEN_HASH_BYTES];
+    struct wrap_row row = {0};
+    const struct secret *key = NULL;
+    enum ag_err err = keyring_key(core->keyring, KDF_TOKEN, &key);
+    enum ag_err outcome = AG_OK;
+
+    if (err == AG_OK) {
+        err = token_hash(key, TOKEN_PASS, span_str(token), hash);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    outcome = wraps_open(tx, hash, &row, &value);
+    if (outcome != AG_OK && outcome != AG_EUNWRAPPED &&
+        outcome != AG_EEXPIRED) {
+        return outcome;
+    }
+    err = core_note(tx, call,
+                    outcome == AG_EUNWRAPPED ? AUDIT_UNWRAP_ALARM
+                                             : AUDIT_UNWRAPPED,
+                    row.task_id, row.secret_id,
+                    json_pack("{s:I, s:s, s:I}", "wrap", (json_int_t)row.id,
+                              "outcome", err_code(outcome), "attempts",
+                              (json_int_t)row.attempts_count));
+    if (err != AG_OK) {
+        return err;
+    }
+    *ret_outcome = outcome;
+    *ret = AG_TAKE(value);
+    return AG_OK;
+}
+
+/* ---- roles ---- */
+
+enum ag_err
+core_role_create(struct core *core, struct db_tx *tx, const struct call *call,
+                 const char *name, const char *kind, int64_t ttl_ms,
+                 json_t **ret)
+{
+    AG_AUTO(issued) struct issued issued = {0};
+    AG_AUTO(grant_set) struct grant_set *none = NULL;
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct role_row row = {0};
+    struct issue what = {.unbound = true, .uses = GRANT_USES_UNLIMITED};
+    enum ag_err err = role_kind_parse(span_str(kind), &row.kind);
+
+    if (err == AG_OK) {
+        err = parse_name(span_str(name));
+    }
+    if (err == AG_OK) {
+        err = grant_set_new(NULL, NULL, 0, &none);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    (void)snprintf(row.name, sizeof(row.name), "%s", name);
+    err = roles_add(tx, &row);
+    if (err == AG_OK) {
+        what.role = (int)row.kind;
+        what.role_id = row.id;
+        what.grants = none;
+        what.expires_ms = db_tx_now_ms(tx) + ttl_ms;
+        what.max_ms = what.expires_ms;
+        err = issue_row(core, tx, &what, &issued);
+    }
+    if (err == AG_OK) {
+        err = roles_bind(tx, row.id, issued.token.id);
+    }
+    if (err == AG_OK) {
+        err = core_note(tx, call, AUDIT_ROLE_CREATED, 0, 0,
+                        json_pack("{s:s, s:s}", "name", name, "kind", kind));
+    }
+    if (err == AG_OK) {
+        err = issued_answer(&issued, &answer);
+    }
+    if (err == AG_OK) {
+        err = issue_live(core, &issued);
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(answer);
+    }
+    return err;
+}
+
+enum ag_err
+core_role_remove(struct core *core, struct db_tx *tx, const struct call *call,
+                 const char *name)
+{
+    struct role_row row = {0};
+    enum ag_err err = roles_find(db_tx_read(tx), span_str(name), &row);
+
+    if (err == AG_OK) {
+        err = roles_end(tx, row.id, END_REVOKED);
+    }
+    if (err == AG_OK) {
+        err = core_note(tx, call, AUDIT_ROLE_ENDED, 0, 0,
+                        json_pack("{s:s}", "name", name));
+    }
+    if (err == AG_OK) {
+        live_revoke(core->live, 0, &row.token_id, 1);
+    }
+    return err;
+}
+
+static enum ag_err
+list_role(const struct role_row *row, void *arg)
+{
+    json_t *item = json_pack("{s:s, s:s}", "name", row->name, "kind",
+                             role_kind_text(row->kind));
+    enum ag_err err = item != NULL
+                          ? core_set_time(item, "created", row->created_ms)
+                          : AG_ENOMEM;
+
+    if (err != AG_OK) {
+        json_decref(item);
+        return err;
+    }
+    return json_array_append_new(arg, item) == 0 ? AG_OK : AG_ENOMEM;
+}
+
+enum ag_err
+core_roles_list(struct core *core, json_t **ret)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(wjson) json_t *answer = json_pack("{s:[]}", "roles");
+    enum ag_err err = store_read(core->store, &r);
+
+    if (err != AG_OK || answer == NULL) {
+        return err != AG_OK ? err : AG_ENOMEM;
+    }
+    err = roles_live_each(r, list_role, json_object_get(answer, "roles"));
+    if (err == AG_OK) {
+        *ret = AG_TAKE(answer);
+    }
+    return err;
+}
