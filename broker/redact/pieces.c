@@ -40,13 +40,15 @@ static bool
 walk_whole(struct span value, piece_fn visit, void *ctx)
 {
     size_t step = MATCHER_PIECE_MAX_BYTES - PIECE_OVERLAP_BYTES;
-    size_t count = (value.len - PIECE_OVERLAP_BYTES + step - 1) / step;
-    size_t size = (value.len + count - 1) / count;
+    size_t count;
+    size_t size;
     size_t i;
 
     if (value.len <= MATCHER_PIECE_MAX_BYTES) {
         return visit(ctx, value, false);
     }
+    count = (value.len - PIECE_OVERLAP_BYTES + step - 1) / step;
+    size = (value.len + count - 1) / count;
     for (i = 0; i < count; i++) {
         size_t from =
             i == 0 ? 0 : char_border(value, i * size - PIECE_OVERLAP_BYTES / 2);

@@ -1,0 +1,267 @@
+/*
+ * Random sets, random texts with forms, halves of forms and near misses in
+ * them; the redactor in random chunks against the oracle.
+ * PROP_SEED, PROP_RUNS: see STYLE.
+ */
+#include "common/prop.h"
+#include "prop/redact/oracle.h"
+#include "redact/redactor.h"
+
+enum {
+    VALUES_MAX = 6,
+    RUNS_DEFAULT = 400,
+    CHUNKINGS_DEFAULT = 25, /* per run: 10,000 in all */
+};
+
+static size_t hole_total;
+
+static size_t
+rnd(size_t bound)
+{
+    return prop_below(bound);
+}
+
+static const char *const ALPHABETS[] = {
+    "acegikmoq",
+    "ac",
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+    "0123456789abcdef",
+    "aZ9/+=-_ .,\"'\\<>&$`%!()*~\t",
+    "xyz\xc3\xa4\xc3\xb6\xe2\x82\xac\xf0\x9f\x98\x80/\"",
+};
+
+static struct bytes
+random_value(void)
+{
+    const char *alphabet = ALPHABETS[rnd(6)];
+    size_t letters = strlen(alphabet);
+    size_t len = rnd(3) == 0 ? 4 + rnd(6) : 8 + rnd(50);
+    struct bytes v = {NULL, 0, 0};
+    size_t i;
+
+    if (alphabet == ALPHABETS[5]) {
+        static const char *const CHARS[] = {
+            "x", "y", "7", "\xc3\xa4", "\xe2\x82\xac", "\xf0\x9f\x98\x80",
+            "/", "\""};
+        for (i = 0; i < len; i++) {
+            bytes_str(&v, CHARS[rnd(8)]);
+        }
+        return v;
+    }
+    for (i = 0; i < len; i++) {
+        bytes_add(&v, &alphabet[rnd(letters)], 1);
+    }
+    if (rnd(4) == 0) { /* a value that repeats itself */
+        size_t half = v.len / 2;
+
+        for (i = half; i < v.len; i++) {
+            v.ptr[i] = v.ptr[i - half];
+        }
+    }
+    if (rnd(5) == 0) { /* of several lines */
+        for (i = 0; i < 4; i++) {
+            size_t k;
+
+            bytes_str(&v, i % 2 == 0 ? "\n" : "\r\n");
+            for (k = 0; k < 10U + 10U * i; k++) {
+                bytes_add(&v, &alphabet[rnd(letters)], 1);
+            }
+        }
+    }
+    return v;
+}
+
+static struct bytes
+random_text(const struct oracle *o)
+{
+    struct bytes t = {NULL, 0, 0};
+    size_t parts = 1 + rnd(14);
+
+    while (parts-- > 0) {
+        const char *alphabet = ALPHABETS[rnd(5)];
+        size_t filler = rnd(30);
+        const struct oracle_form *f;
+        size_t from;
+
+        while (filler-- > 0) {
+            bytes_add(&t, &alphabet[rnd(strlen(alphabet))], 1);
+        }
+        if (o->count == 0) {
+            continue;
+        }
+        f = &o->forms[rnd(o->count)];
+        switch (rnd(6)) {
+        case 0: /* the beginning only */
+            bytes_add(&t, f->text.ptr, rnd(f->text.len));
+            break;
+        case 1: /* the end only */
+            from = rnd(f->text.len);
+            bytes_add(&t, f->text.ptr + from, f->text.len - from);
+            break;
+        case 2: /* one byte wrong */
+            bytes_add(&t, f->text.ptr, f->text.len);
+            t.ptr[t.len - 1 - rnd(f->text.len)] ^= 1;
+            break;
+        case 3: /* begun, then whole */
+            bytes_add(&t, f->text.ptr, rnd(f->text.len));
+            bytes_add(&t, f->text.ptr, f->text.len);
+            break;
+        default:
+            if (rnd(3) == 0) {
+                bytes_str(&t, rnd(2) == 0 ? "\x1b[1;32m" : "\\n");
+            }
+            bytes_add(&t, f->text.ptr, f->text.len);
+            break;
+        }
+    }
+    return t;
+}
+
+static enum ag_err
+take(void *ctx, struct span part)
+{
+    bytes_add(ctx, part.ptr, part.len);
+    return AG_OK;
+}
+
+static size_t hits;
+
+static void
+on_hit(void *ctx, const struct redactor_hit *hit)
+{
+    (void)ctx;
+    (void)hit;
+    hits++;
+}
+
+static void
+explain(struct bytes text, struct bytes want, struct bytes got)
+{
+    fprintf(stderr, "text (%zu): ", text.len);
+    fwrite(text.ptr, 1, text.len, stderr);
+    fprintf(stderr, "\nwant (%zu): ", want.len);
+    fwrite(want.ptr, 1, want.len, stderr);
+    fprintf(stderr, "\ngot  (%zu): ", got.len);
+    fwrite(got.ptr, 1, got.len, stderr);
+    fprintf(stderr, "\n");
+}
+
+/* how: 0 random parts, 1 byte by byte, 2 one cut at `cut`. */
+static void
+check(const struct matcher *set, struct bytes text, struct bytes want,
+      size_t holes, bool task, int how, size_t cut)
+{
+    struct bytes got = {NULL, 0, 0};
+    struct sink sink = {.ctx = &got, .feed = take};
+    struct redactor_options options = {
+        .audience = task ? REDACTOR_TASK : REDACTOR_OPERATOR, .on_hit = on_hit};
+    struct redactor *r = NULL;
+    size_t at = 0;
+
+    hits = 0;
+    bytes_add(&got, "", 0);
+    assert_int_equal(redactor_new(&options, &sink, &r), AG_OK);
+    assert_int_equal(redactor_use(r, set), AG_OK);
+    while (at < text.len) {
+        size_t left = text.len - at;
+        size_t len = how == 1   ? 1
+                     : how == 2 ? (at == 0 ? cut : left)
+                                : 1 + rnd(left);
+
+        if (how == 0 && rnd(2) == 0) {
+            len = 1 + rnd(8);
+        }
+        len = len > left ? left : len;
+        assert_int_equal(redactor_feed(r, span_of(text.ptr + at, len)), AG_OK);
+        at += len;
+        assert_true(redactor_held_bytes(r) <=
+                    matcher_longest_bytes(set) + (task ? text.len : 0));
+        if (len == 0) {
+            cut = left;
+        }
+    }
+    assert_int_equal(redactor_finish(r), AG_OK);
+    redactor_free(r);
+    if (got.len != want.len ||
+        (want.len > 0 && memcmp(got.ptr, want.ptr, want.len) != 0)) {
+        explain(text, want, got);
+        fail();
+    }
+    assert_int_equal(hits, holes);
+    bytes_done(&got);
+}
+
+static void
+one_run(size_t chunkings)
+{
+    static const char *const NAMES[VALUES_MAX] = {"a/one", "b",   "c-three",
+                                                  "d",     "e/e", "f"};
+    struct matcher_value values[VALUES_MAX];
+    struct bytes raw[VALUES_MAX];
+    struct oracle o = {NULL, 0};
+    struct matcher *set = NULL;
+    size_t count = 1 + rnd(VALUES_MAX);
+    struct bytes text;
+    struct bytes want;
+    bool task = rnd(4) == 0;
+    size_t holes;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        raw[i] = random_value();
+        if (i > 0 && rnd(4) == 0) { /* one that begins like another */
+            bytes_add(&raw[i], raw[i - 1].ptr, raw[i - 1].len);
+            raw[i].len = 0;
+            bytes_add(&raw[i], raw[i - 1].ptr, raw[i - 1].len);
+            bytes_str(&raw[i], "-more");
+        }
+        oracle_add(&o, raw[i].ptr, raw[i].len, NAMES[i]);
+        values[i] =
+            (struct matcher_value){.id = i,
+                                   .name = span_str(NAMES[i]),
+                                   .value = span_of(raw[i].ptr, raw[i].len)};
+    }
+    assert_int_equal(matcher_build(values, count, &set), AG_OK);
+    text = random_text(&o);
+    want = oracle_redact(&o, text.ptr, text.len, task, &holes);
+    hole_total += holes;
+    check(set, text, want, holes, task, 1, 0);
+    for (i = 1; i < text.len; i++) {
+        check(set, text, want, holes, task, 2, i);
+    }
+    for (i = 0; i < chunkings; i++) {
+        check(set, text, want, holes, task, 0, 0);
+    }
+    matcher_unref(set);
+    oracle_done(&o);
+    bytes_done(&text);
+    bytes_done(&want);
+    for (i = 0; i < count; i++) {
+        bytes_done(&raw[i]);
+    }
+}
+
+static void
+test_equals_the_oracle_at_any_chunking(void **state)
+{
+    size_t runs = prop_begin(RUNS_DEFAULT);
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < runs; i++) {
+        one_run(CHUNKINGS_DEFAULT);
+    }
+    print_message("%zu sets, %zu holes, %d random chunkings, every split and "
+                  "byte by byte\n",
+                  runs, hole_total, CHUNKINGS_DEFAULT * (int)runs);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_equals_the_oracle_at_any_chunking),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
