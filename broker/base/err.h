@@ -111,4 +111,10 @@ void err_clear(void);
  * AG_ENOTFOUND, AG_EEXISTS, AG_EDENIED, else AG_EIO. */
 enum ag_err err_from_errno(int errno_value);
 
+#ifdef __clang_analyzer__
+/* Which the analyzer can't see from outside err.c: neither gives AG_OK. */
+#define err_why(error, ...)    ((void)(err_why)((error), __VA_ARGS__), (error))
+#define err_from_errno(number) ((void)(number), AG_EIO)
+#endif
+
 #endif
