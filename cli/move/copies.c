@@ -1,0 +1,264 @@
+#include "move/copies.h"
+
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fdx.h"
+#include "base/secret.h"
+#include "move/erase.h"
+#include "move/source.h"
+#include "profile/expand.h"
+#include "profile/fields.h"
+
+enum {
+    COPY_MAX_BYTES = 128 * 1024, /* vim's swap file of the largest file */
+    FIELDS_KEPT_MAX_COUNT = 256,
+};
+
+/* What stands before and behind the original's name. */
+static const struct {
+    const char *before;
+    const char *behind;
+} SHAPES[] = {
+    {"", "~"},     {"", ".bak"},    {"", ".orig"}, {"", ".save"},
+    {"", ".old"},  {"", ".backup"}, {".", ".swp"}, {".", ".swo"},
+    {".", ".swn"}, {"", ".swp"},    {"#", "#"},    {"", ".tmp"},
+    {".", ".un~"}, {"", ".rej"},    {"", ".1"},    {"", ".copy"},
+};
+
+static bool
+is_shape(struct span other, struct span name, struct span before,
+         struct span behind)
+{
+    return other.len == before.len + name.len + behind.len &&
+           span_starts(other, before) &&
+           span_equal(span_sub(other, before.len, name.len), name) &&
+           span_equal(span_sub(other, before.len + name.len, behind.len),
+                      behind);
+}
+
+bool
+copies_is_copy(const char *name, const char *other, const struct strings *extra)
+{
+    struct span n = span_str(name);
+    struct span o = span_str(other);
+
+    if (span_equal(n, o)) {
+        return false;
+    }
+    for (size_t i = 0; i < AG_COUNT(SHAPES); i++) {
+        if (is_shape(o, n, span_str(SHAPES[i].before),
+                     span_str(SHAPES[i].behind))) {
+            return true;
+        }
+    }
+    if (o.len > n.len + 5 && span_starts(o, n) &&
+        (span_starts(span_sub(o, n.len, o.len), span_str(".bak")) ||
+         span_starts(span_sub(o, n.len, o.len), span_str(".~")))) {
+        return true; /* auth.json.bak2, auth.json.~1~ */
+    }
+    for (size_t i = 0; extra != NULL && i < extra->count; i++) {
+        if (glob_match(extra->items[i], other)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The secrets of the original, kept while its copies are looked through. */
+struct known {
+    struct secret *values[FIELDS_KEPT_MAX_COUNT];
+    char *pointers[FIELDS_KEPT_MAX_COUNT];
+    size_t count;
+};
+
+static void
+known_done(struct known *k)
+{
+    for (size_t i = 0; i < k->count; i++) {
+        secret_free(k->values[i]);
+        free(k->pointers[i]);
+    }
+    k->count = 0;
+}
+
+AG_DEFINE_CLEANUP_INPLACE(known, known_done)
+
+static enum ag_err
+keep(void *arg, const char *pointer, struct secret *value)
+{
+    struct known *k = arg;
+
+    char *copy = NULL;
+
+    if (k->count == FIELDS_KEPT_MAX_COUNT || secret_len(value) < 4) {
+        secret_free(value); /* a short word would be found anywhere */
+        return AG_OK;
+    }
+    copy = strdup(pointer);
+    if (copy == NULL) {
+        secret_free(value);
+        return AG_ENOMEM;
+    }
+    k->pointers[k->count] = copy;
+    k->values[k->count++] = value;
+    return AG_OK;
+}
+
+static bool
+holds(struct span text, const struct secret *value)
+{
+    struct span v = secret_view(value);
+
+    return text.len >= v.len &&
+           memmem(text.ptr, text.len, v.ptr, v.len) != NULL;
+}
+
+struct comparison {
+    const struct known *known;
+    bool named; /* pointers are names, not numbers of lines */
+    bool foreign;
+};
+
+static enum ag_err
+compare(void *arg, const char *pointer, struct secret *value)
+{
+    struct comparison *c = arg;
+    bool ours = secret_len(value) < 4;
+
+    for (size_t i = 0; !ours && i < c->known->count; i++) {
+        ours = secret_equal(value, c->known->values[i]) ||
+               (c->named && strcmp(pointer, c->known->pointers[i]) == 0);
+    }
+    c->foreign = c->foreign || !ours;
+    secret_free(value);
+    return AG_OK;
+}
+
+/* Would erasing this copy lose a secret that is not in the original? An older
+ * value of a field that the original has is no loss. Only a copy in the file's
+ * own format can tell; an editor's state holds no more than it was given. */
+static enum ag_err
+has_foreign(struct span copy, const struct profile_file *file,
+            const struct known *known, bool *ret)
+{
+    struct comparison c = {.known = known};
+    enum file_format format = file == NULL ? format_guess(copy) : file->format;
+    enum ag_err err;
+
+    *ret = false;
+    if (format == FORMAT_OPAQUE || fields_check(copy, format) != AG_OK) {
+        return AG_OK;
+    }
+    c.named = format != FORMAT_PGPASS && format != FORMAT_URLS &&
+              format != FORMAT_PEM;
+    err = fields_secret(copy, file, compare, &c);
+    *ret = c.foreign;
+    return err;
+}
+
+struct search {
+    int dir_fd;
+    const struct profile_file *file;
+    struct known known;
+    const struct secret *content;
+    copies_told_fn told;
+    void *arg;
+};
+
+/* Opens a copy that is ours to erase; fd -1 when it is none. */
+static int
+open_copy(int dir_fd, const char *name, struct stat *ret_st)
+{
+    AG_AUTO(fd) int fd = -1;
+
+    if (fstatat(dir_fd, name, ret_st, AT_SYMLINK_NOFOLLOW) != 0 ||
+        !S_ISREG(ret_st->st_mode) || ret_st->st_uid != geteuid() ||
+        ret_st->st_nlink != 1 || ret_st->st_size == 0 ||
+        ret_st->st_size > COPY_MAX_BYTES) {
+        return -1;
+    }
+    fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, ret_st) != 0 || !S_ISREG(ret_st->st_mode)) {
+        return -1;
+    }
+    return FD_TAKE(fd);
+}
+
+static enum ag_err
+look_at(struct search *s, const char *name)
+{
+    AG_AUTO(secret) struct secret *copy = NULL;
+    struct stat st;
+    AG_AUTO(fd) int fd = open_copy(s->dir_fd, name, &st);
+    bool ours = false;
+    bool foreign = false;
+    bool wiped = false;
+    enum ag_err err;
+
+    if (fd < 0) {
+        return AG_OK;
+    }
+    err = fd_read_secret(fd, COPY_MAX_BYTES, &copy);
+    if (err != AG_OK) {
+        return err == AG_EMEMLOCK || err == AG_ENOMEM ? err : AG_OK;
+    }
+    ours = secret_equal(copy, s->content);
+    for (size_t i = 0; !ours && i < s->known.count; i++) {
+        ours = holds(secret_view(copy), s->known.values[i]);
+    }
+    err = has_foreign(secret_view(copy), s->file, &s->known, &foreign);
+    if (err != AG_OK) {
+        return err;
+    }
+    if (!ours && !foreign) {
+        return AG_OK; /* nothing secret in it */
+    }
+    if (!ours || foreign) {
+        s->told(s->arg, name, COPY_OTHER);
+        return AG_OK;
+    }
+    err = erase_file(s->dir_fd, name, &st, &wiped);
+    s->told(s->arg, name, err == AG_OK ? COPY_ERASED : COPY_FAILED);
+    return AG_OK;
+}
+
+enum ag_err
+copies_erase(int dir_fd, const char *name, const struct profile_file *file,
+             const struct secret *content, copies_told_fn told, void *arg)
+{
+    struct search s = {.dir_fd = dir_fd,
+                       .file = file,
+                       .content = content,
+                       .told = told,
+                       .arg = arg};
+    AG_AUTO(known) struct known known = {.count = 0};
+    struct dirent **entries = NULL;
+    int count;
+    enum ag_err err = fields_secret(secret_view(content), file, keep, &known);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    s.known = known; /* borrowed: `known` frees them */
+    count = scandirat(dir_fd, ".", &entries, NULL, NULL);
+    if (count < 0) {
+        return errno == ENOMEM ? AG_ENOMEM : AG_EIO;
+    }
+    for (int i = 0; i < count; i++) {
+        if (err == AG_OK &&
+            copies_is_copy(name, entries[i]->d_name,
+                           file == NULL ? NULL : &file->copies)) {
+            err = look_at(&s, entries[i]->d_name);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return err;
+}
