@@ -193,7 +193,7 @@ finish(struct request *rq, enum ag_err err, const char *why)
     if (err != AG_OK) {
         reply_problem(rq, err, why);
     }
-    rq->phase = REQUEST_READY;
+    atomic_store_explicit(&rq->phase, REQUEST_READY, memory_order_release);
 }
 
 /* From here the request is another thread's; not so (false) when the broker
@@ -211,7 +211,7 @@ send_away(struct dispatch *d, struct request *rq)
         finish(rq, AG_EBUSY, STOPPING);
         return false;
     }
-    rq->phase = REQUEST_AT_WORK;
+    atomic_store_explicit(&rq->phase, REQUEST_AT_WORK, memory_order_relaxed);
     d->parts.suspend(rq);
     return true;
 }

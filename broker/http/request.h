@@ -6,6 +6,8 @@
 #ifndef AG_HTTP_REQUEST_H
 #define AG_HTTP_REQUEST_H
 
+#include <stdatomic.h>
+
 #include <jansson.h>
 
 #include "base/attr.h"
@@ -53,7 +55,8 @@ struct request {
     struct db_tx *tx; /* on the writer thread only */
     struct call call;
     bool admitted; /* `call` is to be given back */
-    enum request_phase phase;
+    /* Atomic: READY is published by one thread and seen by another. */
+    _Atomic(enum request_phase) phase;
     struct request *next;             /* of a work queue */
     void (*step)(struct request *rq); /* what a work thread is to do */
     char id[REQUEST_ID_BYTES];

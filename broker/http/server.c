@@ -209,7 +209,9 @@ on_access(void *cls, struct MHD_Connection *mhd, const char *url,
     if (*upload_data_size > 0) {
         return take_body(rq, upload_data, upload_data_size);
     }
-    if (rq->phase == REQUEST_BODY && !dispatch_request(s, rq, url, method)) {
+    if (atomic_load_explicit(&rq->phase, memory_order_acquire) ==
+            REQUEST_BODY &&
+        !dispatch_request(s, rq, url, method)) {
         return MHD_YES; /* suspended: called again when it is resumed */
     }
     return send_reply(s, rq);
