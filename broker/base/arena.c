@@ -341,7 +341,7 @@ give_slot(size_t index, size_t offset)
 }
 
 void
-arena_give(uint8_t *ptr)
+arena_give(const uint8_t *ptr)
 {
     size_t offset = (size_t)(ptr - arena.base);
     size_t index = offset / PAGE_BYTES;

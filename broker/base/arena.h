@@ -31,6 +31,6 @@ size_t arena_used_bytes(void);
 AG_CHECK AG_NONNULL enum ag_err arena_take(size_t len, uint8_t **ret);
 
 /* Gives back what arena_take() gave; it must be zero again. Threads: safe. */
-AG_NONNULL void arena_give(uint8_t *ptr);
+AG_NONNULL void arena_give(const uint8_t *ptr);
 
 #endif

@@ -17,7 +17,8 @@ struct secret;
 /* close() that keeps errno; negative is allowed. AG_AUTO(fd) int fd = -1; */
 void fd_close(int fd);
 
-static inline void
+/* The signature is the attribute's. */
+static inline void // NOLINTNEXTLINE(readability-non-const-parameter)
 fd_cleanup(int *slot)
 {
     fd_close(*slot);

@@ -60,7 +60,7 @@ add_value(struct line *line, const char *text)
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;
 
-        one[0] = c < 0x20 || c == 0x7f ? '?' : *text;
+        one[0] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
         if (c == '"' || c == '\\') {
             add(line, "\\");
         }

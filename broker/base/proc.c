@@ -69,7 +69,7 @@ copy_name(struct span name, char out[PROC_NAME_BYTES])
     for (size_t i = 0; i < len; i++) {
         uint8_t c = name.ptr[i];
 
-        out[i] = c >= 0x20 && c < 0x7f ? (char)c : '?';
+        out[i] = (char)(c >= 0x20 && c < 0x7f ? c : '?');
     }
 }
 
