@@ -419,6 +419,15 @@ run_release(struct core *core, struct db_tx *tx, struct core_job *job)
     if (err != AG_OK) {
         return err;
     }
+    /* By its digest the file is known again after a crash. */
+    err = moves_digest(db_tx_read(tx), rel->value, move.digest);
+    move.has_digest = true;
+    if (err == AG_OK) {
+        err = moves_step(tx, &move, MOVE_TAKEN);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
     seen.secret_id = row.id;
     seen.version = move.version;
     err = exposure_note(tx, &seen, NULL);
