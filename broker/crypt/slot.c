@@ -231,7 +231,7 @@ slot_open(const struct slot_at *at, struct span blob,
     AG_AUTO(secret) struct secret *key = NULL;
     AG_AUTO(secret) struct secret *root = NULL;
     uint8_t context[CONTEXT_BYTES];
-    const uint8_t *nonce = blob.ptr + PARAMETER_BYTES;
+    const uint8_t *nonce;
     enum ag_err err = check_blob(at->factor, blob);
 
     err = err != AG_OK ? err : wrapping_key(at->factor, blob.ptr, factor, &key);
@@ -239,6 +239,7 @@ slot_open(const struct slot_at *at, struct span blob,
     if (err != AG_OK) {
         return err;
     }
+    nonce = blob.ptr + PARAMETER_BYTES;
     context_of(at, blob.ptr, context);
     if (crypto_aead_xchacha20poly1305_ietf_decrypt(
             secret_bytes(root), NULL, NULL, nonce + NONCE_BYTES,
