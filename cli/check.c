@@ -123,7 +123,8 @@ check_disk(struct cli *cli, struct check_result *ret)
             return;
         }
     }
-    check_says(ret, CHECK_NOTE, "type %lx below %s", (long)fs.f_type, path);
+    check_says(ret, CHECK_NOTE, "type %llx below %s",
+               (unsigned long long)fs.f_type, path);
 }
 
 static void

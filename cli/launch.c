@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,24 +34,25 @@ enum {
 
 /* `dir`/…/auth-guardd beside our own program, if it can be run. */
 static bool
-beside(const char *own_dir, const char *below, char out[PATH_MAX])
+beside(const char *own_dir, const char *below, char out[PATH_BYTES])
 {
-    int n = snprintf(out, PATH_MAX, "%s/%s%s", own_dir, below, PROGRAM);
+    int n = snprintf(out, PATH_BYTES, "%s/%s%s", own_dir, below, PROGRAM);
 
-    return n > 0 && n < PATH_MAX && access(out, X_OK) == 0;
+    return n > 0 && n < PATH_BYTES && access(out, X_OK) == 0;
 }
 
 static bool
-in_path(char out[PATH_MAX])
+in_path(char out[PATH_BYTES])
 {
     const char *dir = getenv("PATH");
 
     while (dir != NULL && *dir != '\0') {
         size_t len = strcspn(dir, ":");
-        int n = snprintf(out, PATH_MAX, "%.*s/%s", (int)len, dir, PROGRAM);
+        int n = snprintf(out, PATH_BYTES, "%.*s/%s", (int)len, dir, PROGRAM);
 
         /* Never from the directory we happen to stand in. */
-        if (dir[0] == '/' && n > 0 && n < PATH_MAX && access(out, X_OK) == 0) {
+        if (dir[0] == '/' && n > 0 && n < PATH_BYTES &&
+            access(out, X_OK) == 0) {
             return true;
         }
         dir += len + (dir[len] == ':' ? 1 : 0);
@@ -61,9 +61,9 @@ in_path(char out[PATH_MAX])
 }
 
 static enum ag_err
-find_program(char out[PATH_MAX])
+find_program(char out[PATH_BYTES])
 {
-    char own[PATH_MAX];
+    char own[PATH_BYTES];
     ssize_t n = readlink("/proc/self/exe", own, sizeof(own) - 1);
     char *slash;
 
@@ -217,7 +217,7 @@ wait_ready(struct cli *cli, pid_t pid, int run_fd)
 enum ag_err
 launch_broker(struct cli *cli)
 {
-    char program[PATH_MAX];
+    char program[PATH_BYTES];
     AG_AUTO(fd) int run_fd = -1;
     AG_AUTO(fd) int log_fd = -1;
     pid_t pid = 0;

@@ -191,12 +191,13 @@ put_utf8(uint32_t v, uint8_t *to)
     return 4;
 }
 
-/* The character after "\u"; *p is left behind it. */
+/* The character of "uXXXX" at *p, which is left behind it. */
 static bool
 unicode(const uint8_t **p, const uint8_t *end, uint32_t *ret)
 {
     uint32_t low = 0;
 
+    (*p)++;
     if (!hex4(*p, end, ret)) {
         return false;
     }
@@ -240,7 +241,7 @@ scan_string(struct span raw, uint8_t *to, size_t *ret_len)
         if (i < sizeof(names) - 1) {
             to[n++] = (uint8_t)means[i];
             p++;
-        } else if (*p == 'u' && (p++, unicode(&p, end, &v))) {
+        } else if (*p == 'u' && unicode(&p, end, &v)) {
             n += put_utf8(v, to + n);
         } else {
             return AG_ECORRUPT;

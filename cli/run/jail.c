@@ -1,0 +1,184 @@
+#include "run/jail.h"
+
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fdx.h"
+
+enum {
+    CHILDREN_BYTES = 4096, /* of the list read at once; it is read again */
+    MAP_BYTES = 64,
+};
+
+static unsigned long
+flags_of(enum jail_kind kind)
+{
+    unsigned long user = geteuid() == 0 ? 0 : (unsigned long)CLONE_NEWUSER;
+
+    switch (kind) {
+    case JAIL_FULL:
+        return user | (unsigned long)CLONE_NEWNS | (unsigned long)CLONE_NEWPID;
+    case JAIL_MOUNTS:
+        return user | (unsigned long)CLONE_NEWNS;
+    case JAIL_NONE:
+        return 0;
+    }
+    return 0;
+}
+
+/* Who we are, taken before the clone: behind it, not mapped yet, we would look
+ * like 65534 to ourselves. */
+static uid_t own_uid;
+static gid_t own_gid;
+
+pid_t
+jail_clone(enum jail_kind kind)
+{
+    own_uid = geteuid();
+    own_gid = getegid();
+    /* One clone makes process and namespaces; glibc has no such fork(). */
+    return (pid_t)syscall(SYS_clone, flags_of(kind) | (unsigned long)SIGCHLD,
+                          NULL, NULL, NULL, NULL);
+}
+
+static enum ag_err
+put_file(const char *path, const char *text)
+{
+    AG_AUTO(fd) int fd = open(path, O_WRONLY | O_CLOEXEC);
+    size_t len = strlen(text);
+
+    if (fd < 0 || write(fd, text, len) != (ssize_t)len) {
+        return err_why(AG_EUNSUPPORTED, "%s: %s", path, strerrordesc_np(errno));
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+map_user(uid_t uid, gid_t gid)
+{
+    char map[MAP_BYTES];
+    enum ag_err err = put_file("/proc/self/setgroups", "deny");
+
+    if (err == AG_OK) {
+        (void)snprintf(map, sizeof(map), "%u %u 1\n", uid, uid);
+        err = put_file("/proc/self/uid_map", map);
+    }
+    if (err == AG_OK) {
+        (void)snprintf(map, sizeof(map), "%u %u 1\n", gid, gid);
+        err = put_file("/proc/self/gid_map", map);
+    }
+    return err;
+}
+
+static enum ag_err
+mount_or(const char *what, const char *where, const char *type,
+         unsigned long flags, const char *data)
+{
+    if (mount(what, where, type, flags, data) != 0) {
+        return err_why(AG_EUNSUPPORTED, "mounting %s: %s", where,
+                       strerrordesc_np(errno));
+    }
+    return AG_OK;
+}
+
+/* `uid` as it was outside: inside it is unknown until it is mapped. */
+static enum ag_err
+enter_user(uid_t uid, gid_t gid)
+{
+    enum ag_err err;
+
+#ifndef AG_SANITIZED
+    /* Files below /proc/self of a non-dumpable process are root's. Nothing
+     * secret has been in this process, and it is closed again at once. */
+    (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
+#endif
+    err = map_user(uid, gid);
+#ifndef AG_SANITIZED
+    (void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+    return err;
+}
+
+enum ag_err
+jail_enter(enum jail_kind kind, const char *tmpfs_dir)
+{
+    static const unsigned long strict = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+    char options[MAP_BYTES];
+    enum ag_err err = AG_OK;
+
+    if (kind == JAIL_NONE) {
+        return AG_OK;
+    }
+    if (own_uid != 0) {
+        err = enter_user(own_uid, own_gid);
+    }
+    if (err == AG_OK) {
+        err = mount_or(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    }
+    if (err == AG_OK && kind == JAIL_FULL) {
+        err = mount_or("proc", "/proc", "proc", strict, NULL);
+    }
+    if (err == AG_OK && tmpfs_dir != NULL) {
+        (void)snprintf(options, sizeof(options),
+                       "mode=0700,size=%dk,nr_inodes=1k", JAIL_TMPFS_KIB);
+        err = mount_or("auth-guard", tmpfs_dir, "tmpfs", strict, options);
+    }
+    return err;
+}
+
+/* Kills the children listed now; false when there is none. */
+static bool
+kill_children(void)
+{
+    char text[CHILDREN_BYTES + 1];
+    AG_AUTO(fd)
+    int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, text, CHILDREN_BYTES);
+    char *at = text;
+
+    if (n <= 0) {
+        return false;
+    }
+    text[n] = '\0';
+    while (*at != '\0') {
+        char *end;
+        long pid = strtol(at, &end, 10); // NOLINT(cert-err34-c)
+
+        /* A number cut off at the end of the block is read again later. */
+        if (end == at || *end != ' ') {
+            break;
+        }
+        if (pid > 1) {
+            (void)kill((pid_t)pid, SIGKILL);
+        }
+        at = end + 1;
+    }
+    return true;
+}
+
+void
+jail_kill_descendants(void)
+{
+    int status;
+
+    /* What a killed process leaves behind comes to us, so each round reaches
+     * one generation further. */
+    while (kill_children()) {
+        if (waitpid(-1, &status, 0) < 0 && errno == ECHILD) {
+            return;
+        }
+    }
+    while (waitpid(-1, &status, WNOHANG) > 0) {
+    }
+}

@@ -1,0 +1,52 @@
+/*
+ * jail.h - the namespaces a task runs in: its own mounts, so that its files are
+ * seen by its tree only, and its own processes, so that all of them end with
+ * the first.
+ * Floor: cli/run. Depends on: base/err.
+ *
+ * An ordinary user gets a user namespace that maps the same uid and gid and
+ * nothing else; root needs none. Nested namespaces stay possible, since the
+ * tools inside have sandboxes of their own.
+ */
+#ifndef AG_CLI_RUN_JAIL_H
+#define AG_CLI_RUN_JAIL_H
+
+#include <sys/types.h>
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+/* From best to least; what a kernel refuses, the next one tries. */
+enum jail_kind {
+    JAIL_FULL,   /* mounts and processes */
+    JAIL_MOUNTS, /* mounts: where a fresh /proc can't be had */
+    JAIL_NONE,   /* neither: user namespaces are forbidden */
+};
+
+/* A private directory in memory; size and count of files are capped. */
+enum {
+    JAIL_TMPFS_KIB = 4096, /* credential files and what tools put beside them */
+};
+
+/*
+ * Like fork(): the child, in new namespaces of `kind`, returns 0. The process
+ * must have one thread. -1 with errno when the kernel refuses.
+ */
+pid_t jail_clone(enum jail_kind kind);
+
+/*
+ * In the child: maps the user, cuts mount propagation, mounts a fresh /proc and,
+ * unless NULL, a tmpfs (mode 0700, nosuid, nodev, noexec) on `tmpfs_dir`.
+ * Errors: AG_EUNSUPPORTED with the step, errno kept.
+ */
+AG_CHECK enum ag_err jail_enter(enum jail_kind kind, const char *tmpfs_dir);
+
+/*
+ * Kills every descendant of this process, which must be a child subreaper, and
+ * reaps them; returns when there is none. For where no PID namespace does it.
+ */
+void jail_kill_descendants(void);
+
+#endif

@@ -1,0 +1,332 @@
+#include "run/keeper.h"
+
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fdx.h"
+
+struct keeper {
+    const struct keeper_spec *spec;
+    int line;
+    int signals;
+    pid_t child;
+};
+
+static enum ag_err
+say(int line, const struct keeper_message *message, const int *fds,
+    size_t fd_count)
+{
+    return fd_send(line, span_of(message, sizeof(*message)), fds, fd_count);
+}
+
+__attribute__((noreturn)) static void
+fail(int line, int step, int errno_value, const char *text)
+{
+    struct keeper_message message = {
+        .what = KEEPER_FAILED, .value = errno_value, .step = step};
+
+    (void)snprintf(message.text, sizeof(message.text), "%s", text);
+    (void)!say(line, &message, NULL, 0);
+    _exit(125);
+}
+
+/* ---- files ---- */
+
+static enum ag_err
+open_file(int jail_fd, const struct keeper_file *file, int ret_fds[2])
+{
+    int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    AG_AUTO(fd) int dir_fd = -1;
+    int fd;
+
+    if (mkdirat(jail_fd, file->dir, 0700) != 0 && errno != EEXIST) {
+        return AG_EIO;
+    }
+    dir_fd = openat(jail_fd, file->dir,
+                    O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    fd = dir_fd < 0 ? -1 : openat(dir_fd, file->name, flags, 0600);
+    if (fd < 0) {
+        return AG_EIO;
+    }
+    if (file->mode != 0600 && fchmod(fd, file->mode) != 0) {
+        close(fd);
+        return AG_EIO;
+    }
+    ret_fds[0] = fd;
+    ret_fds[1] = FD_TAKE(dir_fd);
+    return AG_OK;
+}
+
+static void
+open_files(const struct keeper *k)
+{
+    const struct keeper_spec *spec = k->spec;
+    int jail_fd = spec->file_count == 0
+                      ? -1
+                      : open(spec->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    for (size_t i = 0; i < spec->file_count; i++) {
+        struct keeper_message message = {.what = KEEPER_FILE,
+                                         .value = (int32_t)i};
+        int fds[2] = {-1, -1};
+
+        if (open_file(jail_fd, &spec->files[i], fds) != AG_OK) {
+            fail(k->line, 0, errno, "making the private file");
+        }
+        if (say(k->line, &message, fds, 2) != AG_OK) {
+            _exit(125);
+        }
+        close(fds[0]);
+        close(fds[1]);
+    }
+    fd_close(jail_fd);
+}
+
+/* Without a tmpfs of its own the directory goes with the task. */
+static void
+remove_files(const struct keeper_spec *spec)
+{
+    int jail_fd = open(spec->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    for (size_t i = 0; jail_fd >= 0 && i < spec->file_count; i++) {
+        int dir_fd = openat(jail_fd, spec->files[i].dir,
+                            O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+        if (dir_fd >= 0) {
+            (void)unlinkat(dir_fd, spec->files[i].name, 0);
+            close(dir_fd);
+        }
+        (void)unlinkat(jail_fd, spec->files[i].dir, AT_REMOVEDIR);
+    }
+    fd_close(jail_fd);
+    if (spec->file_count > 0) {
+        (void)rmdir(spec->dir);
+    }
+}
+
+/* ---- the end ---- */
+
+/* As process 1 our exit is enough: the kernel kills the rest and waits. */
+__attribute__((noreturn)) static void
+finish(const struct keeper *k)
+{
+    if (k->spec->kind != JAIL_FULL) {
+        jail_kill_descendants();
+    }
+    if (k->spec->kind == JAIL_NONE) {
+        remove_files(k->spec);
+    }
+    _exit(0);
+}
+
+/* ---- the command ---- */
+
+static void
+start_child(struct keeper *k)
+{
+    k->child = fork();
+    if (k->child < 0) {
+        fail(k->line, CHILD_STEP_SETUP, errno, "fork");
+    }
+    if (k->child == 0) {
+        enum child_step step = CHILD_STEP_SETUP;
+        int failed = child_exec(&k->spec->child, &step);
+
+        fail(k->line, (int)step, failed, k->spec->child.argv[0]);
+    }
+}
+
+/* Nothing is kept open here that the streams' ends depend on. */
+static void
+close_all_but_own(struct keeper *k)
+{
+    int line = fcntl(k->line, F_DUPFD_CLOEXEC, 3);
+    int signals = fcntl(k->signals, F_DUPFD_CLOEXEC, 3);
+
+    if (dup3(line, 0, O_CLOEXEC) == 0 && dup3(signals, 1, O_CLOEXEC) == 1) {
+        k->line = 0;
+        k->signals = 1;
+        (void)close_range(2, ~0U, 0);
+    }
+}
+
+static void
+on_children(struct keeper *k)
+{
+    struct signalfd_siginfo info;
+    struct keeper_message message = {0};
+    int status = 0;
+    pid_t pid;
+
+    (void)!read(k->signals, &info, sizeof(info));
+    while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+        if (pid != k->child) {
+            continue;
+        }
+        message.what = WIFSTOPPED(status) ? KEEPER_STOPPED : KEEPER_ENDED;
+        message.value = WIFSTOPPED(status) ? WSTOPSIG(status) : status;
+        (void)!say(k->line, &message, NULL, 0);
+        if (!WIFSTOPPED(status)) {
+            finish(k);
+        }
+    }
+}
+
+static void
+on_line(struct keeper *k)
+{
+    struct keeper_message message = {0};
+    int fds[2] = {-1, -1};
+
+    if (keeper_hear(k->line, &message, fds) != AG_OK) {
+        finish(k); /* the supervisor is gone */
+    }
+    if (message.what == KEEPER_SIGNAL && k->child > 0) {
+        (void)kill(-k->child, message.value);
+    }
+}
+
+__attribute__((noreturn)) static void
+watch(struct keeper *k)
+{
+    for (;;) {
+        struct pollfd fds[] = {{.fd = k->line, .events = POLLIN},
+                               {.fd = k->signals, .events = POLLIN}};
+
+        if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+            finish(k);
+        }
+        if ((fds[1].revents & POLLIN) != 0) {
+            on_children(k);
+        }
+        if (fds[0].revents != 0) {
+            on_line(k);
+        }
+    }
+}
+
+static void
+wait_for_go(const struct keeper *k)
+{
+    struct keeper_message message = {.what = KEEPER_READY};
+    int fds[2] = {-1, -1};
+
+    if (say(k->line, &message, NULL, 0) != AG_OK ||
+        keeper_hear(k->line, &message, fds) != AG_OK ||
+        message.what != KEEPER_GO) {
+        finish(k);
+    }
+}
+
+/* A session of its own; the command's group is not orphaned in it, so that ^Z
+ * stops it. The keeper leads and is never in the foreground. */
+static void
+make_session(const struct keeper *k)
+{
+    int tty = k->spec->child.tty_fd;
+
+    if (setsid() < 0) {
+        fail(k->line, CHILD_STEP_SETUP, errno, "setsid");
+    }
+    if (tty >= 0 && ioctl(tty, TIOCSCTTY, 0) != 0) {
+        fail(k->line, CHILD_STEP_SETUP, errno, "taking the terminal");
+    }
+}
+
+__attribute__((noreturn)) static void
+keeper_main(const struct keeper_spec *spec, int line)
+{
+    struct keeper k = {.spec = spec, .line = line, .signals = -1};
+    sigset_t children;
+    bool whole = spec->kind == JAIL_FULL;
+
+    if (jail_enter(spec->kind, spec->file_count > 0 && spec->kind != JAIL_NONE
+                                   ? spec->dir
+                                   : NULL) != AG_OK) {
+        fail(line, 0, errno, err_text(AG_EUNSUPPORTED));
+    }
+    /* Without a PID namespace the end of the line tells, and there is work to
+     * do then; with one the kernel does it all. */
+    (void)prctl(PR_SET_PDEATHSIG, whole ? SIGKILL : 0, 0, 0, 0);
+    (void)prctl(PR_SET_CHILD_SUBREAPER, whole ? 0 : 1, 0, 0, 0);
+    if (geteuid() != 0) {
+        (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    }
+    open_files(&k);
+    (void)sigemptyset(&children);
+    (void)sigaddset(&children, SIGCHLD);
+    k.signals = signalfd(-1, &children, SFD_CLOEXEC);
+    if (k.signals < 0) {
+        fail(line, 0, errno, "signalfd");
+    }
+    make_session(&k);
+    wait_for_go(&k);
+    start_child(&k);
+    close_all_but_own(&k);
+    watch(&k);
+}
+
+enum ag_err
+keeper_start(const struct keeper_spec *spec, pid_t *ret_pid, int *ret_line)
+{
+    int pair[2];
+    pid_t pid;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+        return err_from_errno(errno);
+    }
+    pid = jail_clone(spec->kind);
+    if (pid == 0) {
+        close(pair[0]);
+        keeper_main(spec, pair[1]);
+    }
+    close(pair[1]);
+    if (pid < 0) {
+        close(pair[0]);
+        return err_why(AG_EUNSUPPORTED, "the kernel refuses namespaces: %s",
+                       strerrordesc_np(errno));
+    }
+    *ret_pid = pid;
+    *ret_line = pair[0];
+    return AG_OK;
+}
+
+enum ag_err
+keeper_tell(int line, enum keeper_hears what, int value)
+{
+    struct keeper_message message = {.what = (int32_t)what, .value = value};
+
+    return say(line, &message, NULL, 0) == AG_OK ? AG_OK : AG_EIO;
+}
+
+enum ag_err
+keeper_hear(int line, struct keeper_message *ret, int ret_fds[2])
+{
+    int fds[FD_PASS_MAX_COUNT];
+    size_t fd_count = 0;
+    size_t len = 0;
+    enum ag_err err = fd_recv(line, ret, sizeof(*ret), &len, fds, &fd_count);
+
+    ret_fds[0] = -1;
+    ret_fds[1] = -1;
+    for (size_t i = 0; err == AG_OK && i < fd_count; i++) {
+        if (i < 2) {
+            ret_fds[i] = fds[i];
+        } else {
+            fd_close(fds[i]);
+        }
+    }
+    return err == AG_OK && len == sizeof(*ret) ? AG_OK : AG_EIO;
+}

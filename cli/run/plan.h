@@ -1,0 +1,66 @@
+/*
+ * plan.h - what `auth-guard run` was asked for: options checked, .env files
+ * read, and the request for a task made of them.
+ * Floor: cli/run. Depends on: args, run/dotenv, jansson.
+ */
+#ifndef AG_CLI_RUN_PLAN_H
+#define AG_CLI_RUN_PLAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "args.h"
+#include "base/attr.h"
+#include "base/err.h"
+
+enum {
+    PLAN_PLAIN_MAX_COUNT = 1024, /* plain variables of .env files */
+    PLAN_DEPTH_MAX = 64,         /* directories upwards for a repository */
+};
+
+/* As the person wrote it. */
+struct run_options {
+    const char *name;
+    const char *purpose;
+    int64_t ttl_ms;
+    bool pty;
+    bool no_pty;
+    struct arg_list profiles;
+    struct arg_list env;
+    struct arg_list env_files;
+    struct arg_list files;
+    struct arg_list grants;
+    char **command; /* NULL-ended, at least one */
+};
+
+struct run_plan {
+    const struct run_options *options;
+    json_t *env;                       /* [{var, ref}…] for the broker */
+    json_t *files;                     /* [{path, ref}…], paths absolute */
+    char *plain[PLAN_PLAIN_MAX_COUNT]; /* "NAME=value" that need no vault */
+    size_t plain_count;
+};
+
+/*
+ * Checks the options and reads the .env files.
+ * Ownership: `options` is borrowed; plan_free() releases the rest.
+ * Errors: AG_EUSAGE, AG_EINVAL (a .env file, with its line), AG_ENOTFOUND.
+ */
+AG_CHECK AG_NONNULL enum ag_err plan_make(const struct run_options *options,
+                                          struct run_plan **ret);
+void plan_free(struct run_plan *plan);
+
+static inline void
+run_plan_cleanup(struct run_plan **slot)
+{
+    plan_free(*slot);
+}
+
+/* The body of POST /v1/tasks. Errors: AG_ENOMEM, AG_EUSAGE. */
+AG_CHECK AG_NONNULL enum ag_err plan_body(const struct run_plan *plan,
+                                          size_t stream_count, json_t **ret);
+
+#endif

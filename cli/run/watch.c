@@ -1,0 +1,200 @@
+#include "run/watch.h"
+
+#include <sys/inotify.h>
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fdx.h"
+#include "run/spill.h"
+#include "session.h"
+
+enum {
+    EVENTS_BYTES = 4096,
+    TROUBLE_BYTES = 512,
+};
+
+struct followed {
+    struct watch_file file;
+    int wd;
+    struct stat taken; /* as it was when the vault had the same */
+};
+
+struct watch {
+    int inotify_fd;
+    struct watch_spill spill;
+    struct followed items[WATCH_MAX_COUNT];
+    size_t count;
+    char trouble[TROUBLE_BYTES];
+};
+
+enum ag_err
+watch_new(const struct watch_spill *spill, struct watch **ret)
+{
+    struct watch *w = calloc(1, sizeof(*w));
+
+    if (w == NULL) {
+        return AG_ENOMEM;
+    }
+    w->inotify_fd = -1;
+    w->spill = *spill;
+    *ret = w;
+    return AG_OK;
+}
+
+void
+watch_free(struct watch *w)
+{
+    if (w == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < w->count; i++) {
+        fd_close(w->items[i].file.dir_fd);
+    }
+    fd_close(w->inotify_fd);
+    free(w);
+}
+
+enum ag_err
+watch_add(struct watch *w, const struct watch_file *file)
+{
+    struct followed *f = &w->items[w->count];
+    char path[64];
+
+    if (w->count == WATCH_MAX_COUNT) {
+        fd_close(file->dir_fd);
+        return AG_ELIMIT;
+    }
+    f->file = *file;
+    w->count++;
+    if (w->inotify_fd < 0) {
+        w->inotify_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    }
+    /* The directory is in another mount namespace: only this path leads there. */
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", file->dir_fd);
+    f->wd = w->inotify_fd < 0 ? -1
+                              : inotify_add_watch(w->inotify_fd, path,
+                                                  IN_MOVED_TO | IN_CLOSE_WRITE);
+    if (f->wd < 0) {
+        return err_why(AG_EIO, "%s can't be followed: %s", file->name,
+                       strerrordesc_np(errno));
+    }
+    (void)fstatat(file->dir_fd, file->name, &f->taken, AT_SYMLINK_NOFOLLOW);
+    return AG_OK;
+}
+
+int
+watch_fd(const struct watch *w)
+{
+    return w->inotify_fd;
+}
+
+const char *
+watch_trouble(const struct watch *w)
+{
+    return w->trouble[0] == '\0' ? NULL : w->trouble;
+}
+
+static void
+complain(struct watch *w, const struct followed *f, enum ag_err err)
+{
+    (void)snprintf(w->trouble, sizeof(w->trouble),
+                   "%s was rewritten, and the vault did not take it: %s",
+                   f->file.name, err_text(err));
+}
+
+static bool
+same(const struct stat *a, const struct stat *b)
+{
+    return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
+           a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
+           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static enum ag_err
+ask_take(struct session *session, const struct followed *f, int fd)
+{
+    json_t *answer = NULL;
+    enum ag_err err;
+
+    if (session == NULL) {
+        return AG_ENOBROKER;
+    }
+    err = session_send(session, "take", f->file.ticket, &fd, 1);
+    if (err == AG_OK) {
+        err = session_answer(session, &answer);
+    }
+    json_decref(answer);
+    return err;
+}
+
+/* The new content to the vault; if nobody is there to take it, sealed to disk,
+ * since the tool's old login is spent by now. */
+static void
+take(struct watch *w, struct followed *f, struct session *session)
+{
+    AG_AUTO(fd)
+    int fd = openat(f->file.dir_fd, f->file.name,
+                    O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    struct stat now;
+    enum ag_err err;
+
+    if (fd < 0 || fstat(fd, &now) != 0 || !S_ISREG(now.st_mode) ||
+        same(&now, &f->taken)) {
+        return;
+    }
+    err = ask_take(session, f, fd);
+    if (err == AG_ENOBROKER || err == AG_ETIMEOUT || err == AG_ELOCKED) {
+        err = spill_file(fd, w->spill.home, w->spill.key, f->file.spill_as);
+    }
+    if (err != AG_OK) {
+        complain(w, f, err);
+        return;
+    }
+    f->taken = now;
+}
+
+static void
+on_event(struct watch *w, const struct inotify_event *event,
+         struct session *session)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        struct followed *f = &w->items[i];
+        bool lost = (event->mask & IN_Q_OVERFLOW) != 0;
+
+        if (lost || (f->wd == event->wd && event->len > 0 &&
+                     strcmp(event->name, f->file.name) == 0)) {
+            take(w, f, session);
+        }
+    }
+}
+
+void
+watch_pump(struct watch *w, struct session *session)
+{
+    _Alignas(struct inotify_event) char bytes[EVENTS_BYTES];
+    ssize_t n =
+        w->inotify_fd < 0 ? -1 : read(w->inotify_fd, bytes, sizeof(bytes));
+    size_t at = 0;
+
+    while (n > 0 && at + sizeof(struct inotify_event) <= (size_t)n) {
+        const struct inotify_event *event =
+            (const void *)(bytes + at); /* aligned: the kernel pads names */
+
+        on_event(w, event, session);
+        at += sizeof(*event) + event->len;
+    }
+}
+
+void
+watch_finish(struct watch *w, struct session *session)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        take(w, &w->items[i], session);
+    }
+}
