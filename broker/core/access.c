@@ -77,13 +77,9 @@ static enum ag_err
 find_token(struct core *core, struct span text, struct live_token **ret)
 {
     uint8_t hash[TOKEN_HASH_BYTES];
-    const struct secret *key = NULL;
     struct live_token *token = NULL;
-    enum ag_err err = keyring_key(core->keyring, KDF_TOKEN, &key);
+    enum ag_err err = core_token_hash(core, TOKEN_TASK, text, hash);
 
-    if (err == AG_OK) {
-        err = token_hash(key, TOKEN_TASK, text, hash);
-    }
     if (err != AG_OK) {
         return err;
     }

@@ -72,7 +72,7 @@ AG_NONNULL void core_set_settings(struct core *core,
 
 /*
  * Housekeeping: folds uses, ends what has expired, locks when idle. Call it
- * when *ret_next_ms (steady clock) has come, and after core_wake().
+ * when *ret_next_ms (steady clock) has come, and after any change.
  */
 AG_NONNULL void core_tick(struct core *core, int64_t *ret_next_ms);
 

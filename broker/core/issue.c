@@ -42,15 +42,11 @@ scope_text(const struct grant_set *set, char **ret)
 static enum ag_err
 make_text(struct core *core, struct issued *out)
 {
-    const struct secret *key = NULL;
     enum ag_err err = token_new(TOKEN_TASK, &out->text);
 
     if (err == AG_OK) {
-        err = keyring_key(core->keyring, KDF_TOKEN, &key);
-    }
-    if (err == AG_OK) {
-        err = token_hash(key, TOKEN_TASK, secret_view(out->text),
-                         out->token.hash);
+        err = core_token_hash(core, TOKEN_TASK, secret_view(out->text),
+                              out->token.hash);
     }
     token_new_text(TOKEN_ACCESSOR, out->token.accessor);
     return err;

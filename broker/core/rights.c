@@ -178,7 +178,6 @@ core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
     AG_AUTO(secret) struct secret *text = NULL;
     AG_AUTO(wjson) json_t *answer = NULL;
     struct wrap_row row = {.task_id = call->task_id};
-    const struct secret *key = NULL;
     int64_t max_ms = core_settings_of(core).wrap_ttl_max_ms;
     enum ag_err err = AG_OK;
 
@@ -194,10 +193,7 @@ core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
         err = token_new(TOKEN_PASS, &text);
     }
     if (err == AG_OK) {
-        err = keyring_key(core->keyring, KDF_TOKEN, &key);
-    }
-    if (err == AG_OK) {
-        err = token_hash(key, TOKEN_PASS, secret_view(text), row.hash);
+        err = core_token_hash(core, TOKEN_PASS, secret_view(text), row.hash);
     }
     if (err == AG_OK) {
         err = wraps_add(tx, &row, found != NULL ? found : value);
@@ -231,13 +227,9 @@ core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
     AG_AUTO(secret) struct secret *value = NULL;
     uint8_t hash[TOKEN_HASH_BYTES];
     struct wrap_row row = {0};
-    const struct secret *key = NULL;
-    enum ag_err err = keyring_key(core->keyring, KDF_TOKEN, &key);
+    enum ag_err err = core_token_hash(core, TOKEN_PASS, span_str(token), hash);
     enum ag_err outcome = AG_OK;
 
-    if (err == AG_OK) {
-        err = token_hash(key, TOKEN_PASS, span_str(token), hash);
-    }
     if (err != AG_OK) {
         return err;
     }

@@ -101,6 +101,19 @@ running_has(struct running_table *table, int64_t id)
     return there;
 }
 
+bool
+running_is_attached(struct running_table *table, int64_t id)
+{
+    struct running **at = NULL;
+    bool attached = false;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    attached = at != NULL && (*at)->attached;
+    (void)pthread_mutex_unlock(&table->lock);
+    return attached;
+}
+
 enum ag_err
 running_delivery(struct running_table *table, int64_t id, size_t index,
                  struct delivery *ret)

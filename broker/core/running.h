@@ -54,6 +54,8 @@ AG_CHECK AG_NONNULL enum ag_err running_add(struct running_table *table,
 AG_NONNULL void running_remove(struct running_table *table, int64_t id);
 AG_NONNULL bool running_has(struct running_table *table, int64_t id);
 
+AG_NONNULL bool running_is_attached(struct running_table *table, int64_t id);
+
 /* A copy of one delivery. Errors: AG_ENOTFOUND. */
 AG_CHECK AG_NONNULL enum ag_err running_delivery(struct running_table *table,
                                                  int64_t id, size_t index,

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/parse.h"
+#include "base/secret.h"
 #include "base/wipealloc.h"
 #include "caller/peer.h"
 
@@ -46,6 +47,36 @@ core_set_time(json_t *object, const char *key, int64_t wall_ms)
         value = json_string(text);
     }
     return json_object_set_new(object, key, value) == 0 ? AG_OK : AG_ENOMEM;
+}
+
+void
+core_set_keyring(struct core *core, struct keyring *fresh)
+{
+    struct keyring *before = atomic_exchange(&core->keyring, fresh);
+
+    if (before != NULL) {
+        keyring_lock(before);
+    }
+    keyring_free(core->retired);
+    core->retired = before;
+}
+
+enum ag_err
+core_token_hash(struct core *core, enum token_kind kind, struct span text,
+                uint8_t out[TOKEN_HASH_BYTES])
+{
+    uint8_t bytes[TOKEN_PREFIX_CHARS + TOKEN_RAW_BYTES];
+    struct keyring *keyring = atomic_load(&core->keyring);
+    enum ag_err err = token_parse(kind, text, bytes + TOKEN_PREFIX_CHARS);
+
+    if (err == AG_OK) {
+        memcpy(bytes, text.ptr, TOKEN_PREFIX_CHARS);
+        err = keyring != NULL ? keyring_hash(keyring, KDF_TOKEN,
+                                             span_of(bytes, sizeof(bytes)), out)
+                              : AG_ELOCKED;
+    }
+    wipe(bytes, sizeof(bytes));
+    return err;
 }
 
 enum ag_err

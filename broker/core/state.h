@@ -33,7 +33,11 @@ struct core {
     pthread_mutex_t vault_lock;
     _Atomic(enum vault_state) state;
     struct store *store; /* NULL while VAULT_ABSENT; set once by init */
-    struct keyring *keyring;
+    /* Replaced at each unlock and rekey; the one before is wiped at once but
+     * freed a generation later, so that who just read the pointer may use it
+     * (and is told AG_ELOCKED). */
+    struct keyring *_Atomic keyring;
+    struct keyring *retired;
     pthread_mutex_t set_lock; /* the redaction set has one caller at a time */
     struct live_tokens *live;
     struct running_table *running;
@@ -57,6 +61,19 @@ AG_CHECK AG_NONNULL enum ag_err core_need_open(struct core *core);
 /* Adds "key": RFC 3339 text to an object; 0 becomes null. */
 AG_CHECK AG_NONNULL enum ag_err core_set_time(json_t *object, const char *key,
                                               int64_t wall_ms);
+
+/* Puts a keyring in the place of the current one (see `retired`). */
+void core_set_keyring(struct core *core, struct keyring *fresh);
+
+/* The table of live tokens anew from the rows. */
+AG_NONNULL void core_reload(struct core *core);
+
+/* The hash a token, or a wrap, is stored under. Errors: AG_ETOKEN, AG_ELOCKED.
+ */
+AG_CHECK AG_NONNULL enum ag_err core_token_hash(struct core *core,
+                                                enum token_kind kind,
+                                                struct span text,
+                                                uint8_t out[TOKEN_HASH_BYTES]);
 
 /* The JSON text of a tree, to be freed with free(). Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err core_dump(const json_t *tree, char **ret);

@@ -475,12 +475,9 @@ revoke_text(struct revoking *r, const char *text)
 {
     AG_AUTO(live_token) struct live_token *token = NULL;
     uint8_t hash[TOKEN_HASH_BYTES];
-    const struct secret *key = NULL;
-    enum ag_err err = keyring_key(r->core->keyring, KDF_TOKEN, &key);
+    enum ag_err err =
+        core_token_hash(r->core, TOKEN_TASK, span_str(text), hash);
 
-    if (err == AG_OK) {
-        err = token_hash(key, TOKEN_TASK, span_str(text), hash);
-    }
     if (err != AG_OK) {
         return err;
     }

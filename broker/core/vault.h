@@ -58,14 +58,18 @@ AG_CHECK AG_NONNULL enum ag_err vault_prove(struct core *core,
 AG_CHECK AG_NONNULL enum ag_err vault_lock(struct core *core,
                                            const struct call *call);
 
+/* The same when it has been quiet for long. Slow. */
+AG_NONNULL void vault_lock_idle(struct core *core);
+
 /* POST /v1/passphrase: replaces the passphrase slot in one transaction. Slow */
 AG_CHECK AG_NONNULL enum ag_err
 vault_change_passphrase(struct core *core, const struct call *call,
                         const struct secret *old_passphrase,
                         const struct secret *new_passphrase);
 
-/* POST /v1/rekey: new subkeys, every data key wrapped anew, in one
- * transaction. *ret: {rewrapped: n}. Slow. */
+/* POST /v1/rekey: a new root key, every data key wrapped anew, in one
+ * transaction. Tasks end; the other slots go, since what opens them is not
+ * known. *ret: {recovery_code}, a new one. Slow. */
 AG_CHECK AG_NONNULL enum ag_err vault_rekey(struct core *core,
                                             const struct call *call,
                                             const struct secret *passphrase,

@@ -1,0 +1,297 @@
+#include "core/core.h"
+
+#include <semaphore.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/paths.h"
+#include "core/issue.h"
+#include "core/state.h"
+#include "core/vault.h"
+#include "store/wraps.h"
+
+enum {
+    TICK_MAX_MS = 60 * 1000, /* housekeeping at least this often */
+    SWEEP_WRAPS_COUNT = 256, /* wiped in one job */
+};
+
+/* ---- life ---- */
+
+static void
+rebuild(void *arg)
+{
+    core_reload(arg);
+}
+
+static enum ag_err
+open_store(struct core *core)
+{
+    enum ag_err err = store_exists(core->parts.paths->home);
+
+    if (err == AG_ENOVAULT) {
+        atomic_init(&core->state, VAULT_ABSENT);
+        return AG_OK;
+    }
+    if (err == AG_OK) {
+        err = store_open(core->parts.paths->home, &core->store);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    store_on_rebuild(core->store, rebuild, core);
+    atomic_init(&core->state, VAULT_LOCKED);
+    return AG_OK;
+}
+
+static enum ag_err
+make_tables(struct core *core)
+{
+    enum ag_err err = live_new(&core->live);
+
+    if (err == AG_OK) {
+        err = running_new(&core->running);
+    }
+    if (err == AG_OK) {
+        err = sessions_new(&core->sessions);
+    }
+    if (err == AG_OK) {
+        err = tree_new(&core->tree);
+    }
+    return err == AG_OK ? tickets_new(&core->tickets) : err;
+}
+
+enum ag_err
+core_new(const struct core_parts *parts, const struct core_settings *settings,
+         struct core **ret)
+{
+    struct core *core = calloc(1, sizeof(*core));
+    enum ag_err err = AG_OK;
+
+    if (core == NULL) {
+        return AG_ENOMEM;
+    }
+    wjson_setup();
+    core->parts = *parts;
+    core->settings = *settings;
+    core->own_uid = geteuid();
+    core->started_ms = clock_wall_ms();
+    if (pthread_mutex_init(&core->settings_lock, NULL) != 0 ||
+        pthread_mutex_init(&core->vault_lock, NULL) != 0 ||
+        pthread_mutex_init(&core->set_lock, NULL) != 0) {
+        free(core);
+        return AG_ENOMEM;
+    }
+    err = make_tables(core);
+    if (err == AG_OK) {
+        err = open_store(core);
+    }
+    if (err != AG_OK) {
+        core_free(core);
+        return err;
+    }
+    *ret = core;
+    return AG_OK;
+}
+
+void
+core_free(struct core *core)
+{
+    if (core == NULL) {
+        return;
+    }
+    if (core->store != NULL) {
+        vault_lock_idle(core);
+        store_close(core->store);
+    }
+    core_set_keyring(core, NULL);
+    keyring_free(core->retired);
+    tickets_free(core->tickets);
+    tree_free(core->tree);
+    sessions_free(core->sessions);
+    running_free(core->running);
+    live_free(core->live);
+    (void)pthread_mutex_destroy(&core->set_lock);
+    (void)pthread_mutex_destroy(&core->vault_lock);
+    (void)pthread_mutex_destroy(&core->settings_lock);
+    free(core);
+}
+
+enum vault_state
+core_state(struct core *core)
+{
+    return atomic_load(&core->state);
+}
+
+void
+core_set_settings(struct core *core, const struct core_settings *settings)
+{
+    (void)pthread_mutex_lock(&core->settings_lock);
+    core->settings = *settings;
+    (void)pthread_mutex_unlock(&core->settings_lock);
+}
+
+void
+core_reload(struct core *core)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+
+    /* A table that can't be read again refuses everything, which is right. */
+    if (store_read(core->store, &r) != AG_OK || issue_load(core, r) != AG_OK) {
+        live_clear(core->live);
+    }
+}
+
+/* ---- jobs ---- */
+
+static enum ag_err
+run_job(struct db_tx *tx, void *arg)
+{
+    struct core_job *job = arg;
+
+    return job->run(job->core, tx, job);
+}
+
+static void
+job_done(void *arg, enum ag_err err)
+{
+    struct core_job *job = arg;
+
+    job->err = err;
+    job->done(job->core, job);
+}
+
+void
+core_write(struct core *core, struct core_job *job)
+{
+    enum ag_err err = AG_ENOVAULT;
+
+    job->core = core;
+    job->store_job =
+        (struct store_job){.run = run_job, .done = job_done, .arg = job};
+    if (core->store != NULL) {
+        err = store_submit(core->store, &job->store_job);
+    }
+    if (err != AG_OK) {
+        job_done(job, err);
+    }
+}
+
+enum ag_err
+core_write_wait(struct core *core, struct core_job *job)
+{
+    job->core = core;
+    job->err =
+        core->store != NULL ? store_do(core->store, run_job, job) : AG_ENOVAULT;
+    return job->err;
+}
+
+/* ---- housekeeping ---- */
+
+struct sweep {
+    struct core_job job;
+    size_t count;
+    int64_t ids[TREE_TASKS_MAX_COUNT];
+};
+
+static enum ag_err
+run_sweep(struct core *core, struct db_tx *tx, struct core_job *job)
+{
+    const struct sweep *s = (const struct sweep *)job;
+    enum ag_err err = AG_OK;
+
+    uint64_t wiped = 0;
+
+    for (size_t i = 0; i < s->count && err == AG_OK; i++) {
+        err = core_end_task(core, tx, s->ids[i], END_EXPIRED, -1);
+    }
+    if (err == AG_OK) {
+        err = wraps_expire(tx, db_tx_now_ms(tx), SWEEP_WRAPS_COUNT, &wiped);
+    }
+    return err == AG_OK && wiped > 0
+               ? core_note(tx, NULL, AUDIT_UNWRAPPED, 0, 0,
+                           json_pack("{s:s, s:I}", "outcome", "expired",
+                                     "wiped", (json_int_t)wiped))
+               : err;
+}
+
+/* Those that never had a line have nobody to tell: they are forgotten here. */
+static void
+sweep_done(struct core *core, struct core_job *job)
+{
+    struct sweep *s = (struct sweep *)job;
+
+    for (size_t i = 0; i < s->count; i++) {
+        if (!running_is_attached(core->running, s->ids[i])) {
+            running_remove(core->running, s->ids[i]);
+            tree_remove(core->tree, s->ids[i]);
+        }
+    }
+    free(s);
+}
+
+static void
+expire_tasks(struct core *core)
+{
+    struct sweep *s = calloc(1, sizeof(*s));
+
+    if (s == NULL) {
+        return; /* the next tick tries again */
+    }
+    s->job.run = run_sweep;
+    s->job.done = sweep_done;
+    s->count = running_expired(core->running, clock_wall_ms(),
+                               clock_steady_ms(), s->ids, AG_COUNT(s->ids));
+    core_write(core, &s->job);
+}
+
+static bool
+is_idle(struct core *core, const struct core_settings *settings)
+{
+    int64_t id = 0;
+
+    return settings->idle_lock_ms > 0 &&
+           running_ids(core->running, &id, 1) == 0 &&
+           clock_steady_ms() - atomic_load(&core->busy_ms) >=
+               settings->idle_lock_ms;
+}
+
+void
+core_tick(struct core *core, int64_t *ret_next_ms)
+{
+    const struct core_settings settings = core_settings_of(core);
+    int64_t now_ms = clock_steady_ms();
+    int64_t next_ms = now_ms + TICK_MAX_MS;
+    int64_t task_ms = 0;
+
+    *ret_next_ms = next_ms;
+    if (core_need_open(core) != AG_OK) {
+        return;
+    }
+    if (is_idle(core, &settings)) {
+        vault_lock_idle(core);
+        return;
+    }
+    expire_tasks(core);
+    live_sweep(core->live, clock_wall_ms());
+    task_ms = running_next_ms(core->running, clock_wall_ms(), now_ms);
+    if (settings.idle_lock_ms > 0 &&
+        atomic_load(&core->busy_ms) + settings.idle_lock_ms < next_ms) {
+        next_ms = atomic_load(&core->busy_ms) + settings.idle_lock_ms;
+    }
+    next_ms = task_ms < next_ms ? task_ms : next_ms;
+    *ret_next_ms = next_ms > now_ms ? next_ms : now_ms + 1;
+}
+
+void
+core_filter_died(struct core *core)
+{
+    int64_t ids[TREE_TASKS_MAX_COUNT];
+    size_t count = running_ids(core->running, ids, AG_COUNT(ids));
+
+    for (size_t i = 0; i < count; i++) {
+        (void)running_tell(core->running, ids[i], "filter");
+        live_revoke_task(core->live, ids[i]);
+    }
+}
