@@ -13,8 +13,8 @@
  *
  * Unasked: {"event":"stream_end", …}, {"event":"end","reason":…}. A refused
  * message: {"ok":false,"code":…,"detail":…}; the connection stays, unless the
- * message was no message. The end of a connection that holds a life is the end
- * of the task. Each connection has a thread of its own, since reading a file,
+ * message was no message or there were too many. The end of a connection that
+ * holds a life is the end of the task; what holds nothing after 30 s is closed. Each connection has a thread of its own, since reading a file,
  * writing a value and waiting for the writer all block.
  */
 #ifndef AG_HANDOVER_HANDOVER_H
@@ -31,9 +31,7 @@ struct handover;
 struct peer;
 
 enum {
-    HANDOVER_MESSAGE_MAX_BYTES = 8 * 1024,
     HANDOVER_CONNECTIONS_MAX_COUNT = 512, /* two for each running task */
-    HANDOVER_STREAMS_MAX_COUNT = 16,      /* of one connection */
     HANDOVER_KILL_MS = 500, /* a supervisor's time to end its task itself */
     HANDOVER_STACK_BYTES = 256 * 1024,
 };
@@ -42,8 +40,12 @@ enum {
 AG_CHECK AG_NONNULL enum ag_err
 handover_new(struct core *core, struct filter *filter, struct handover **ret);
 
-/* Ends every connection and joins its thread; tasks end with reason "broker".
- * NULL is allowed. */
+/*
+ * Tells every supervisor that its task ends ("broker"), gives it
+ * HANDOVER_KILL_MS, then ends every connection and waits for its thread. Before
+ * core_free(). NULL is allowed. A thread that hangs in a file system is left
+ * behind after 3 s, so the program should end soon.
+ */
 void handover_free(struct handover *h);
 AG_DEFINE_CLEANUP(handover, handover_free)
 

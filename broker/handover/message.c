@@ -1,0 +1,109 @@
+#include "handover/message.h"
+
+#include "base/buf.h"
+#include "wire/emit.h"
+#include "wire/msg.h"
+
+enum {
+    EXIT_MAX = 255,
+};
+
+static const char *const OPS[] = {
+    [MESSAGE_LIFE] = "life",       [MESSAGE_STREAM] = "stream",
+    [MESSAGE_DELIVER] = "deliver", [MESSAGE_TAKE] = "take",
+    [MESSAGE_END] = "end",         [MESSAGE_OP_COUNT] = NULL,
+};
+
+static const struct msg_field FIELDS[] = {
+    MSG_FIELD_CHOICE(struct message, op, OPS, MSG_REQUIRED, 0),
+    MSG_FIELD_STRING(struct message, ticket, 1, MESSAGE_TICKET_MAX_BYTES,
+                     MSG_OPTIONAL, NULL),
+    {.name = "exit",
+     .type = MSG_INT,
+     .offset = offsetof(struct message, exit_code),
+     .min = 0,
+     .max = EXIT_MAX,
+     .absent = -1},
+};
+
+static const struct msg_spec SPEC = MSG_SPEC(struct message, FIELDS);
+
+/* What each must come with. */
+static const struct {
+    size_t fd_count;
+    bool ticket;
+    bool exit_code;
+} NEEDS[MESSAGE_OP_COUNT] = {
+    [MESSAGE_LIFE] = {0, true, false},    [MESSAGE_STREAM] = {2, true, false},
+    [MESSAGE_DELIVER] = {1, true, false}, [MESSAGE_TAKE] = {1, true, false},
+    [MESSAGE_END] = {0, false, true},
+};
+
+static enum ag_err
+check(const struct message *m, size_t fd_count)
+{
+    if (NEEDS[m->op].ticket != (m->ticket != NULL)) {
+        return err_why(AG_EINVAL, "ticket: %s with this op",
+                       m->ticket == NULL ? "needed" : "not allowed");
+    }
+    if (NEEDS[m->op].exit_code != (m->exit_code >= 0)) {
+        return err_why(AG_EINVAL, "exit: %s with this op",
+                       m->exit_code < 0 ? "needed" : "not allowed");
+    }
+    if (NEEDS[m->op].fd_count != fd_count) {
+        return err_why(AG_EINVAL, "%s comes with %zu descriptors, not %zu",
+                       OPS[m->op], NEEDS[m->op].fd_count, fd_count);
+    }
+    return AG_OK;
+}
+
+enum ag_err
+message_decode(struct span text, size_t fd_count, struct message *ret)
+{
+    struct message m;
+    enum ag_err err = msg_decode(&SPEC, text, MESSAGE_MAX_BYTES, &m);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    err = check(&m, fd_count);
+    if (err != AG_OK) {
+        message_done(&m);
+        return err;
+    }
+    *ret = m;
+    return AG_OK;
+}
+
+void
+message_done(struct message *m)
+{
+    msg_done(&SPEC, m);
+}
+
+enum ag_err
+message_put_refusal(struct buf *out, enum ag_err err)
+{
+    struct emit e;
+
+    emit_start(&e, out);
+    emit_open(&e, NULL, '{');
+    emit_bool(&e, "ok", false);
+    emit_str(&e, "code", err_code(err));
+    emit_str(&e, "detail", err_text(err));
+    emit_close(&e, '}');
+    return emit_end(&e);
+}
+
+enum ag_err
+message_put_end(struct buf *out, const char *reason)
+{
+    struct emit e;
+
+    emit_start(&e, out);
+    emit_open(&e, NULL, '{');
+    emit_str(&e, "event", "end");
+    emit_str(&e, "reason", reason);
+    emit_close(&e, '}');
+    return emit_end(&e);
+}

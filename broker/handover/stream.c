@@ -1,0 +1,307 @@
+#include "handover/stream.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "handover/conn.h"
+#include "handover/message.h"
+#include "privsep/filter.h"
+#include "wire/emit.h"
+#include "wire/json.h"
+
+enum {
+    PART_MAX_BYTES = 3 * 1024, /* counts, and rows: both and a head in 8 KiB */
+    END_WAIT_MS = 1000,
+};
+
+struct stream {
+    struct stream *next;       /* of the connection's live ones */
+    struct stream *next_ended; /* of those that wait to be settled */
+    struct conn *conn;
+    uint64_t number;    /* the connection's */
+    uint64_t filter_id; /* the filter's */
+    int64_t task_id;    /* its hits are put to */
+    struct buf report;  /* filled by the filter's thread */
+    json_t *counts;     /* the same */
+};
+
+static void
+stream_free(struct stream *s)
+{
+    struct conn *c = s->conn;
+
+    buf_done(&s->report);
+    json_decref(s->counts);
+    free(s);
+    conn_drop(c);
+}
+
+/* ---- the report ---- */
+
+/* Has an earlier row of the report this name too? */
+static bool
+seen_before(const struct filter_report *report, size_t at)
+{
+    for (size_t i = 0; i < at; i++) {
+        if (strcmp(report->counts[i].name, report->counts[at].name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static uint64_t
+sum_of_name(const struct filter_report *report, size_t at)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = at; i < report->count_count; i++) {
+        if (strcmp(report->counts[i].name, report->counts[at].name) == 0) {
+            sum += report->counts[i].count;
+        }
+    }
+    return sum;
+}
+
+/* {NAME: n, …} with as many as fit. */
+static enum ag_err
+put_counts(struct buf *out, const struct filter_report *report,
+           bool *ret_truncated)
+{
+    struct emit e;
+
+    emit_start(&e, out);
+    emit_open(&e, NULL, '{');
+    for (size_t i = 0; i < report->count_count; i++) {
+        if (out->len > PART_MAX_BYTES) {
+            *ret_truncated = true;
+            break;
+        }
+        if (!seen_before(report, i)) {
+            emit_int(&e, report->counts[i].name,
+                     (int64_t)sum_of_name(report, i));
+        }
+    }
+    emit_close(&e, '}');
+    return emit_end(&e);
+}
+
+static enum ag_err
+put_rows(struct buf *out, const struct filter_report *report,
+         bool *ret_truncated)
+{
+    struct emit e;
+
+    emit_start(&e, out);
+    emit_open(&e, NULL, '[');
+    for (size_t i = 0; i < report->count_count; i++) {
+        const struct filter_count *row = &report->counts[i];
+
+        if (out->len > PART_MAX_BYTES) {
+            *ret_truncated = true;
+            break;
+        }
+        emit_open(&e, NULL, '{');
+        emit_str(&e, "name", row->name);
+        emit_str(&e, "form", row->form);
+        emit_int(&e, "count", (int64_t)row->count);
+        emit_int(&e, "offset", (int64_t)row->first_offset);
+        emit_close(&e, '}');
+    }
+    emit_close(&e, ']');
+    return emit_end(&e);
+}
+
+enum ag_err
+stream_put_report(struct buf *out, uint64_t number,
+                  const struct filter_report *report)
+{
+    AG_AUTO(buf) struct buf counts = {0};
+    AG_AUTO(buf) struct buf rows = {0};
+    bool truncated = false;
+    struct emit e;
+    enum ag_err err;
+
+    buf_init(&counts, MESSAGE_MAX_BYTES, BUF_PLAIN);
+    buf_init(&rows, MESSAGE_MAX_BYTES, BUF_PLAIN);
+    err = put_counts(&counts, report, &truncated);
+    if (err == AG_OK) {
+        err = put_rows(&rows, report, &truncated);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    emit_start(&e, out);
+    emit_open(&e, NULL, '{');
+    emit_str(&e, "event", "stream_end");
+    emit_int(&e, "stream", (int64_t)number);
+    emit_str(&e, "code",
+             report->result == AG_OK ? NULL : err_code(report->result));
+    emit_int(&e, "hits", (int64_t)report->hits);
+    emit_int(&e, "bytes_in", (int64_t)report->bytes_in);
+    emit_int(&e, "bytes_out", (int64_t)report->bytes_out);
+    emit_raw(&e, "counts", buf_view(&counts));
+    emit_raw(&e, "found", buf_view(&rows));
+    if (truncated) {
+        emit_bool(&e, "truncated", true);
+    }
+    emit_close(&e, '}');
+    return emit_end(&e);
+}
+
+/* Every name with its hits, for the record. NULL when there is no memory. */
+static json_t *
+counts_of(const struct filter_report *report)
+{
+    json_t *counts = json_object();
+
+    for (size_t i = 0; counts != NULL && i < report->count_count; i++) {
+        if (!seen_before(report, i) &&
+            json_object_set_new(
+                counts, report->counts[i].name,
+                json_integer((json_int_t)sum_of_name(report, i))) != 0) {
+            json_decref(counts);
+            counts = NULL;
+        }
+    }
+    return counts;
+}
+
+/* ---- life ---- */
+
+/* On the filter's thread: keeps what is said and wakes the connection's. */
+static void
+on_end(void *arg, const struct filter_report *report)
+{
+    struct stream *s = arg;
+    struct conn *c = s->conn;
+    const uint64_t one = 1;
+    bool closed;
+
+    if (stream_put_report(&s->report, s->number, report) != AG_OK) {
+        buf_clear(&s->report);
+    }
+    s->counts = counts_of(report);
+    (void)pthread_mutex_lock(&c->lock);
+    closed = c->closed;
+    if (!closed) {
+        s->next_ended = c->ended;
+        c->ended = s;
+        /* Under the lock: once the list is read, `c` may go. */
+        (void)!write(c->wake_fd, &one, sizeof(one));
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    if (closed) {
+        stream_free(s);
+    }
+}
+
+enum ag_err
+stream_start(struct conn *c, const struct stream_terms *terms, const int fds[2],
+             uint64_t *ret_number)
+{
+    struct filter_route route = {.src_fd = fds[0], .dst_fd = fds[1]};
+    struct stream *s;
+    enum ag_err err;
+
+    if (c->stream_count == CONN_STREAMS_MAX_COUNT) {
+        return err_why(AG_ELIMIT, "more than %d streams on one connection",
+                       CONN_STREAMS_MAX_COUNT);
+    }
+    s = calloc(1, sizeof(*s));
+    if (s == NULL) {
+        return AG_ENOMEM;
+    }
+    conn_hold(c);
+    s->conn = c;
+    s->number = ++c->last_stream;
+    s->task_id = terms->task_id;
+    buf_init(&s->report, MESSAGE_MAX_BYTES, BUF_PLAIN);
+    route.options.audience = terms->audience;
+    route.options.marker = terms->marker[0] != '\0' ? terms->marker : NULL;
+    route.ended = on_end;
+    route.arg = s;
+    err = filter_stream(c->parts.filter, &route, &s->filter_id);
+    if (err != AG_OK) {
+        stream_free(s);
+        return err;
+    }
+    s->next = c->streams;
+    c->streams = s;
+    c->stream_count++;
+    *ret_number = s->number;
+    return AG_OK;
+}
+
+static void
+unlist(struct conn *c, const struct stream *s)
+{
+    struct stream **at = &c->streams;
+
+    while (*at != s) {
+        at = &(*at)->next;
+    }
+    *at = s->next;
+    c->stream_count--;
+}
+
+static struct stream *
+take_ended(struct conn *c)
+{
+    struct stream *ended;
+    uint64_t count = 0;
+
+    (void)pthread_mutex_lock(&c->lock);
+    ended = c->ended;
+    c->ended = NULL;
+    (void)!read(c->wake_fd, &count, sizeof(count));
+    (void)pthread_mutex_unlock(&c->lock);
+    return ended;
+}
+
+void
+streams_settle(struct conn *c)
+{
+    struct stream *s = take_ended(c);
+
+    while (s != NULL) {
+        struct stream *next = s->next_ended;
+
+        unlist(c, s);
+        /* The record first: the peer may end its task when it hears. */
+        if (s->counts != NULL) {
+            handout_stream_ended(c->parts.core, s->task_id, s->counts);
+        }
+        conn_send(c, &s->report);
+        stream_free(s);
+        s = next;
+    }
+}
+
+void
+streams_end(struct conn *c)
+{
+    struct pollfd pfd = {.fd = c->wake_fd, .events = POLLIN};
+    int64_t end_ms = clock_steady_ms() + END_WAIT_MS;
+    int64_t left_ms = END_WAIT_MS;
+
+    for (const struct stream *s = c->streams; s != NULL; s = s->next) {
+        /* One that can't be cancelled now ends with the filter. */
+        (void)!filter_cancel(c->parts.filter, s->filter_id);
+    }
+    while (c->streams != NULL && left_ms > 0) {
+        (void)poll(&pfd, 1, (int)left_ms);
+        streams_settle(c);
+        left_ms = end_ms - clock_steady_ms();
+    }
+    (void)pthread_mutex_lock(&c->lock);
+    c->closed = true;
+    (void)pthread_mutex_unlock(&c->lock);
+    streams_settle(c); /* what came in between */
+}

@@ -1,0 +1,43 @@
+/*
+ * stream.h - the streams of one connection: handed to the filter process,
+ * watched to their end, reported.
+ * Floor: handover. Depends on: handover/conn, privsep/filter.
+ *
+ * {"event":"stream_end","stream":N,"hits":n,"bytes_in":…,"bytes_out":…,
+ *  "counts":{NAME:n,…},"found":[{"name","form","count","offset"},…]}; with
+ * "code" when it did not end with its source, "truncated":true when not every
+ * row fits.
+ */
+#ifndef AG_HANDOVER_STREAM_H
+#define AG_HANDOVER_STREAM_H
+
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+struct buf;
+struct conn;
+struct filter_report;
+struct stream;
+struct stream_terms;
+
+/* Starts one; *ret_number is this connection's name for it. Errors: those of
+ * filter_stream(); AG_ELIMIT. */
+AG_CHECK AG_NONNULL enum ag_err stream_start(struct conn *c,
+                                             const struct stream_terms *terms,
+                                             const int fds[2],
+                                             uint64_t *ret_number);
+
+/* Tells the record and the peer of the streams that have ended. */
+AG_NONNULL void streams_settle(struct conn *c);
+
+/* Ends all that live, and waits for their last word, a second at most. */
+AG_NONNULL void streams_end(struct conn *c);
+
+/* The event of an ended stream, at most 8 KiB. For tests too. */
+AG_CHECK AG_NONNULL enum ag_err
+stream_put_report(struct buf *out, uint64_t number,
+                  const struct filter_report *report);
+
+#endif
