@@ -7,7 +7,7 @@
 #include "caller/peer.h"
 
 /* recv() has only a descriptor to go by. */
-static _Atomic(struct conn *) by_fd[HTTP_FDS_MAX_COUNT];
+static struct conn *_Atomic by_fd[HTTP_FDS_MAX_COUNT];
 
 struct conns {
     pthread_mutex_t lock; /* over all below */
