@@ -134,6 +134,13 @@ days_in_month(int64_t year, int64_t month)
     return DAYS[month - 1] + (month == 2 && leap ? 1 : 0);
 }
 
+static bool
+is_date(int64_t year, int64_t month, int64_t day)
+{
+    return year >= 1970 && month >= 1 && month <= 12 && day >= 1 &&
+           day <= days_in_month(year, month);
+}
+
 /* YYYY-MM-DDThh:mm:ss, the first 19 characters. */
 static bool
 parse_date_time(struct span text, int64_t *ret_s)
@@ -150,9 +157,8 @@ parse_date_time(struct span text, int64_t *ret_s)
         !char_at(text, 16, ":")) {
         return false;
     }
-    if (year < 1970 || month < 1 || month > 12 || day < 1 || hour < 0 ||
-        hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60 ||
-        day > days_in_month(year, month)) {
+    if (!is_date(year, month, day) || hour < 0 || hour > 23 || minute < 0 ||
+        minute > 59 || second < 0 || second > 60) {
         return false;
     }
     *ret_s = days_from_civil(year, month, day) * 86400 + hour * 3600 +

@@ -103,8 +103,11 @@ slot_recovery_parse(struct span typed, struct secret **ret)
     uint8_t want[SLOT_RECOVERY_CHECK_BYTES];
     enum ag_err err = squeeze(typed, &chars);
 
-    err = err != AG_OK ? err : decode_base32_secret(secret_view(chars), &code);
-    if (err == AG_EINVAL && chars != NULL) {
+    if (err != AG_OK) {
+        return err;
+    }
+    err = decode_base32_secret(secret_view(chars), &code);
+    if (err == AG_EINVAL) {
         return err_why(AG_EINVAL, "a recovery code has no letter U and no "
                                   "punctuation but '-'");
     }

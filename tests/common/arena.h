@@ -11,7 +11,7 @@ static inline int
 arena_set_up(void **state)
 {
     (void)state;
-    check_ok(secret_arena_open(1024 * 1024));
+    check_ok(secret_arena_open((size_t)1024 * 1024));
     return 0;
 }
 

@@ -20,29 +20,39 @@
 
 /* The call must end with this result; prints the sentence if it did not. */
 #define check_err(call, want)                                                  \
-    do {                                                                       \
-        enum ag_err check_got_ = (call);                                       \
-        if (check_got_ != (want)) {                                            \
-            fail_msg("%s: %s (%s), not %s", #call, err_code(check_got_),       \
-                     err_text(check_got_), err_code(want));                    \
-        }                                                                      \
-    } while (0)
+    check_result((call), (want), #call, __FILE__, __LINE__)
 
 #define check_ok(call) check_err(call, AG_OK)
 
 #define check_span(got, text)                                                  \
-    do {                                                                       \
-        struct span check_span_ = (got);                                       \
-        if (!span_is(check_span_, text)) {                                     \
-            fail_msg("%s: \"%.*s\", not \"%s\"", #got, (int)check_span_.len,   \
-                     (const char *)check_span_.ptr, text);                     \
-        }                                                                      \
-    } while (0)
+    check_text((got), (text), #got, __FILE__, __LINE__)
+
+static inline void
+check_result(enum ag_err got, enum ag_err want, const char *call,
+             const char *file, int line)
+{
+    if (got != want) {
+        print_error("%s: %s (%s), not %s\n", call, err_code(got), err_text(got),
+                    err_code(want));
+        _fail(file, line);
+    }
+}
+
+static inline void
+check_text(struct span got, const char *want, const char *call,
+           const char *file, int line)
+{
+    if (!span_is(got, want)) {
+        print_error("%s: \"%.*s\", not \"%s\"\n", call, (int)got.len,
+                    (const char *)got.ptr, want);
+        _fail(file, line);
+    }
+}
 
 static inline uint64_t
 check_env(const char *name, uint64_t fallback)
 {
-    const char *text = getenv(name);
+    const char *text = getenv(name); // NOLINT(concurrency-mt-unsafe)
 
     return text == NULL ? fallback : strtoull(text, NULL, 10);
 }

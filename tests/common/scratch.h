@@ -46,6 +46,7 @@ scratch_close(void **state)
     (void)state;
     (void)close(scratch.fd);
     scratch.fd = -1;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe)
     return nftw(scratch.path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 

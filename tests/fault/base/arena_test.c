@@ -8,6 +8,7 @@
 
 #include "base/secret.h"
 #include "common/fault.h"
+#include "common/smaps.h"
 
 enum {
     ARENA_BYTES = 64 * 1024
@@ -51,41 +52,14 @@ FAULT_WRAPPER(int, ftruncate, (int fd, off_t len), (fd, len), -1)
 FAULT_WRAPPER(ssize_t, read, (int fd, void *out, size_t len), (fd, out, len),
               -1)
 
-/* The flags of the mapping that holds `at`, from /proc/self/smaps. */
-static void
-flags_of(const void *at, char *out, size_t cap)
-{
-    FILE *f = fopen("/proc/self/smaps", "re");
-    bool inside = false;
-    char line[512];
-
-    out[0] = '\0';
-    assert_non_null(f);
-    while (fgets(line, sizeof(line), f) != NULL) {
-        unsigned long from;
-        unsigned long to;
-
-        if (sscanf(line, "%lx-%lx ", &from, &to) == 2) {
-            inside = (uintptr_t)at >= from && (uintptr_t)at < to;
-        } else if (inside && strncmp(line, "VmFlags:", 8) == 0) {
-            (void)snprintf(out, cap, "%s", line);
-        }
-    }
-    (void)fclose(f);
-}
-
 static void
 check_locked(void)
 {
     struct secret *s = NULL;
-    char flags[512];
 
     check_ok(secret_new(100, &s));
     memset(secret_bytes(s), 'x', 100);
-    flags_of(secret_bytes(s), flags, sizeof(flags));
-    assert_non_null(strstr(flags, " lo"));
-    assert_non_null(strstr(flags, " dd"));
-    assert_non_null(strstr(flags, " dc"));
+    smaps_check_private(secret_bytes(s));
     secret_free(s);
 }
 

@@ -244,7 +244,7 @@ test_a_lock_somebody_else_has(void **state)
 static int
 set_up(void **state)
 {
-    check_ok(secret_arena_open(64 * 1024));
+    check_ok(secret_arena_open((size_t)64 * 1024));
     return scratch_open(state);
 }
 

@@ -213,7 +213,7 @@ set_up(void **state)
     AG_AUTO(secret) struct secret *key = NULL;
 
     (void)state;
-    check_ok(secret_arena_open(256 * 1024));
+    check_ok(secret_arena_open((size_t)256 * 1024));
     check_ok(kdf_root_new(&t.root));
     check_ok(secret_from(span_str("passphrase"), &t.pass));
     check_ok(slot_recovery_new(&t.code));

@@ -5,15 +5,15 @@
 #include "base/encode.h"
 #include "base/secret.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(const int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
-LLVMFuzzerInitialize(int *argc, char ***argv)
+LLVMFuzzerInitialize(const int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    AG_ASSERT(secret_arena_open(1024 * 1024) == AG_OK);
+    AG_ASSERT(secret_arena_open((size_t)1024 * 1024) == AG_OK);
     return 0;
 }
 
@@ -23,7 +23,7 @@ check_base64(struct span text)
     AG_AUTO(secret) struct secret *plain = NULL;
     AG_AUTO(buf) struct buf again;
 
-    buf_init(&again, 1024 * 1024, BUF_WIPE);
+    buf_init(&again, (size_t)1024 * 1024, BUF_WIPE);
     if (decode_base64_secret(text, &plain) == AG_OK) {
         AG_ASSERT(encode_base64(secret_view(plain), &again) == AG_OK);
         AG_ASSERT(span_equal(buf_view(&again), text));
@@ -65,8 +65,8 @@ check_hex(struct span text)
     AG_AUTO(buf) struct buf plain;
     AG_AUTO(buf) struct buf again;
 
-    buf_init(&plain, 1024 * 1024, BUF_PLAIN);
-    buf_init(&again, 1024 * 1024, BUF_PLAIN);
+    buf_init(&plain, (size_t)1024 * 1024, BUF_PLAIN);
+    buf_init(&again, (size_t)1024 * 1024, BUF_PLAIN);
     if (decode_hex(text, &plain) == AG_OK) {
         AG_ASSERT(encode_hex(buf_view(&plain), &again) == AG_OK);
         AG_ASSERT(again.len == text.len);

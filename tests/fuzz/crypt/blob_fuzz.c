@@ -6,7 +6,7 @@
 #include "crypt/keyring.h"
 #include "crypt/slot.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(const int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const uint8_t VAULT[16] = "vault of a test";
@@ -14,11 +14,11 @@ static struct secret *root;
 static struct keyring *ring;
 
 int
-LLVMFuzzerInitialize(int *argc, char ***argv)
+LLVMFuzzerInitialize(const int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    AG_ASSERT(secret_arena_open(1024 * 1024) == AG_OK);
+    AG_ASSERT(secret_arena_open((size_t)1024 * 1024) == AG_OK);
     AG_ASSERT(secret_new(KDF_KEY_BYTES, &root) == AG_OK);
     AG_ASSERT(keyring_new(VAULT, &ring) == AG_OK);
     AG_ASSERT(keyring_open(ring, root) == AG_OK);
@@ -49,7 +49,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct chain_head head;
     unsigned slot;
 
-    buf_init(&out, 1024 * 1024, BUF_WIPE);
+    buf_init(&out, (size_t)1024 * 1024, BUF_WIPE);
     AG_ASSERT(seal_open(root, &at, blob, &s) != AG_OK);
     AG_ASSERT(seal_open_buf(root, &at, blob, &out) != AG_OK);
     AG_ASSERT(keyring_data_open(ring, &at, blob, &s) != AG_OK);

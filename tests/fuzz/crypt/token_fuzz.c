@@ -6,15 +6,15 @@
 #include "crypt/slot.h"
 #include "crypt/token.h"
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerInitialize(const int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int
-LLVMFuzzerInitialize(int *argc, char ***argv)
+LLVMFuzzerInitialize(const int *argc, char ***argv)
 {
     (void)argc;
     (void)argv;
-    AG_ASSERT(secret_arena_open(1024 * 1024) == AG_OK);
+    AG_ASSERT(secret_arena_open((size_t)1024 * 1024) == AG_OK);
     return 0;
 }
 

@@ -75,14 +75,14 @@ model_name(const char *text)
 static void
 check_name(void)
 {
-    char text[300];
-    size_t len = prop_below(10) == 0 ? prop_below(sizeof(text)) : prop_below(8);
+    char text[300] = {0};
+    size_t len =
+        prop_below(10) == 0 ? prop_below(sizeof(text) - 1) : prop_below(8);
     struct reference ref;
 
     for (size_t i = 0; i < len; i++) {
         text[i] = "abz09._-/./.A*#"[prop_below(prop_below(20) == 0 ? 15 : 12)];
     }
-    text[len == sizeof(text) ? len - 1 : len] = '\0';
     assert_int_equal(parse_name(span_str(text)) == AG_OK, model_name(text));
     if (model_name(text)) {
         check_ok(parse_reference(span_str(text), &ref));

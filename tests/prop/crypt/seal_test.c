@@ -61,7 +61,7 @@ test_blobs(void **state)
         for (size_t k = 0; k < BLOB_COUNT; k++) {
             make(key, &all[k]);
         }
-        for (size_t k = 0; k < BLOB_COUNT * BLOB_COUNT; k++) {
+        for (size_t k = 0; k < (size_t)BLOB_COUNT * BLOB_COUNT; k++) {
             const struct sealed *from = &all[k / BLOB_COUNT];
             const struct sealed *to = &all[k % BLOB_COUNT];
             AG_AUTO(secret) struct secret *plain = NULL;

@@ -7,7 +7,7 @@ static int
 open_arena(void **state)
 {
     (void)state;
-    return secret_arena_open(64 * 1024) == AG_OK ? 0 : -1;
+    return secret_arena_open((size_t)64 * 1024) == AG_OK ? 0 : -1;
 }
 
 static int

@@ -14,7 +14,7 @@
 static int
 set_up(void **state)
 {
-    check_ok(secret_arena_open(1024 * 1024));
+    check_ok(secret_arena_open((size_t)1024 * 1024));
     return scratch_open(state);
 }
 
@@ -164,20 +164,19 @@ static void
 test_nonblocking(void **state)
 {
     AG_AUTO(fd) int in = -1;
-    AG_AUTO(fd) int out = -1;
     int ends[2];
     char c;
 
     (void)state;
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     in = ends[0];
-    out = ends[1];
     check_ok(fd_set_nonblock(in, true));
     check_ok(fd_set_nonblock(in, true));
     check_err(fd_read_exact(in, &c, 1), AG_EBUSY);
     check_ok(fd_set_nonblock(in, false));
     assert_int_equal(fcntl(in, F_GETFL) & O_NONBLOCK, 0);
     check_err(fd_set_nonblock(-1, true), AG_EIO);
+    fd_close(ends[1]);
 }
 
 static void

@@ -220,7 +220,8 @@ test_references(void **state)
         }
     }
     memset(longest, 'a', sizeof(longest));
-    memcpy(longest, "a#/", 3);
+    longest[1] = '#';
+    longest[2] = '/';
     check_ok(parse_reference(span_of(longest, REFERENCE_MAX_BYTES), &ref));
     check_err(parse_reference(span_of(longest, REFERENCE_MAX_BYTES + 1), &ref),
               AG_EINVAL);
@@ -244,8 +245,7 @@ test_utf8(void **state)
                                       "\xc0\x80",
                                       "\xc1\xbf",
                                       "\xc2",
-                                      "\xc2"
-                                      "a",
+                                      "\xc2\x61",
                                       "\xe0\x9f\xbf",
                                       "\xed\xa0\x80",
                                       "\xe1\x80",
@@ -254,8 +254,7 @@ test_utf8(void **state)
                                       "\xf5\x80\x80\x80",
                                       "\xff",
                                       "\xf1\x80\x80",
-                                      "\xe1\x80"
-                                      "a"};
+                                      "\xe1\x80\x61"};
 
     (void)state;
     for (size_t i = 0; i < AG_COUNT(GOOD); i++) {

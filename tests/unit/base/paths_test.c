@@ -6,6 +6,14 @@
 #include "common/check.h"
 #include "common/scratch.h"
 
+/* An empty variable counts as none. */
+static void
+set(const char *name, const char *value)
+{
+    // NOLINTNEXTLINE(concurrency-mt-unsafe)
+    assert_int_equal(setenv(name, value, 1), 0);
+}
+
 static int
 clean(void **state)
 {
@@ -15,9 +23,9 @@ clean(void **state)
 
     (void)state;
     for (size_t i = 0; i < AG_COUNT(NAMES); i++) {
-        (void)unsetenv(NAMES[i]);
+        set(NAMES[i], "");
     }
-    (void)setenv("HOME", "/home/a", 1);
+    set("HOME", "/home/a");
     return 0;
 }
 
@@ -45,9 +53,9 @@ test_xdg(void **state)
     struct paths p;
 
     (void)state;
-    (void)setenv("XDG_DATA_HOME", "/d", 1);
-    (void)setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
-    (void)setenv("XDG_CONFIG_HOME", "relative", 1); /* to be ignored */
+    set("XDG_DATA_HOME", "/d");
+    set("XDG_RUNTIME_DIR", "/run/user/1");
+    set("XDG_CONFIG_HOME", "relative"); /* to be ignored */
     check_ok(paths_find(&p));
     assert_string_equal(p.home, "/d/auth-guard");
     assert_string_equal(p.run, "/run/user/1/auth-guard");
@@ -61,9 +69,9 @@ test_a_home_by_hand_keeps_its_sockets(void **state)
     struct paths p;
 
     (void)state;
-    (void)setenv("XDG_RUNTIME_DIR", "/run/user/1", 1);
-    (void)setenv("AUTH_GUARD_HOME", "/v", 1);
-    (void)setenv("AUTH_GUARD_ADDR", "127.0.0.1:4", 1);
+    set("XDG_RUNTIME_DIR", "/run/user/1");
+    set("AUTH_GUARD_HOME", "/v");
+    set("AUTH_GUARD_ADDR", "127.0.0.1:4");
     check_ok(paths_find(&p));
     assert_string_equal(p.home, "/v");
     assert_string_equal(p.fd_sock, "/v/run/fd.sock");
@@ -76,7 +84,7 @@ test_a_socket_by_hand_brings_its_neighbours(void **state)
     struct paths p;
 
     (void)state;
-    (void)setenv("AUTH_GUARD_SOCKET", "/s/task.sock", 1);
+    set("AUTH_GUARD_SOCKET", "/s/task.sock");
     check_ok(paths_find(&p));
     assert_string_equal(p.api_sock, "/s/task.sock");
     assert_string_equal(p.run, "/s");
@@ -103,19 +111,19 @@ test_bad_environments(void **state)
 
     for (size_t i = 0; i < AG_COUNT(ROWS); i++) {
         (void)clean(state);
-        (void)setenv(ROWS[i].name, ROWS[i].value, 1);
+        set(ROWS[i].name, ROWS[i].value);
         check_err(paths_find(&p), AG_EINVAL);
     }
     (void)clean(state);
     memset(too_long, 'p', sizeof(too_long));
     too_long[0] = '/';
     too_long[120] = '\0'; /* good for a file, not for a socket */
-    (void)setenv("AUTH_GUARD_HOME", too_long, 1);
+    set("AUTH_GUARD_HOME", too_long);
     check_err(paths_find(&p), AG_EINVAL);
     assert_non_null(strstr(err_text(AG_EINVAL), "too long for a socket"));
     too_long[120] = 'p';
     too_long[1999] = '\0';
-    (void)setenv("AUTH_GUARD_HOME", too_long, 1);
+    set("AUTH_GUARD_HOME", too_long);
     check_err(paths_find(&p), AG_EINVAL);
 }
 

@@ -11,6 +11,7 @@
 #include "base/arena.h"
 #include "base/secret.h"
 #include "common/check.h"
+#include "common/smaps.h"
 
 enum {
     SMALL_ARENA_BYTES = 64 * 1024
@@ -358,38 +359,14 @@ test_a_child_inherits_nothing(void **state)
     secret_free(shared);
 }
 
-/* The block's lines in /proc/self/smaps: locked, not dumped, not copied. */
 static void
 test_the_kernel_locks_and_does_not_dump_it(void **state)
 {
     struct secret *s = NULL;
-    char line[512];
-    bool inside = false;
-    bool seen = false;
-    FILE *f;
 
     (void)state;
     check_ok(secret_new(8, &s));
-    f = fopen("/proc/self/smaps", "re");
-    assert_non_null(f);
-    while (fgets(line, sizeof(line), f) != NULL) {
-        unsigned long from;
-        unsigned long to;
-
-        if (sscanf(line, "%lx-%lx ", &from, &to) == 2) {
-            uintptr_t at = (uintptr_t)secret_bytes(s);
-
-            inside = at >= from && at < to;
-        }
-        if (inside && strncmp(line, "VmFlags:", 8) == 0) {
-            assert_non_null(strstr(line, " lo"));
-            assert_non_null(strstr(line, " dd"));
-            assert_non_null(strstr(line, " dc"));
-            seen = true;
-        }
-    }
-    (void)fclose(f);
-    assert_true(seen);
+    smaps_check_private(secret_bytes(s));
     secret_free(s);
 }
 

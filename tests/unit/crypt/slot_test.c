@@ -1,4 +1,6 @@
 /* Unlock slots of the three factors, and the recovery code people type. */
+#include <ctype.h>
+
 #include "base/buf.h"
 #include "common/arena.h"
 #include "crypt/kdf.h"
@@ -244,6 +246,21 @@ test_memory_that_is_not_there(void **state)
     assert_non_null(strstr(err_text(AG_ENOMEM), "MiB"));
 }
 
+/* Small letters, blanks for dashes, o for 0, l and I for 1. */
+static char
+as_typed(uint8_t c, size_t i)
+{
+    static const char *const ONES = "lI";
+
+    if (c == '-') {
+        return ' ';
+    }
+    if (c == '0') {
+        return 'o';
+    }
+    return c == '1' ? ONES[i % 2] : (char)tolower(c);
+}
+
 static void
 test_the_code_as_people_type_it(void **state)
 {
@@ -263,11 +280,7 @@ test_the_code_as_people_type_it(void **state)
         uint8_t c = secret_bytes(code)[i];
 
         assert_int_equal(c == '-', i % 5 == 4);
-        typed[len++] = c == '-'   ? ' '
-                       : c == '0' ? 'o'
-                       : c == '1' ? (i % 2 == 0 ? 'l' : 'I')
-                       : c >= 'A' ? (char)(c - 'A' + 'a')
-                                  : (char)c;
+        typed[len++] = as_typed(c, i);
     }
     typed[len++] = '\r';
     check_ok(slot_recovery_parse(span_of(typed, len), &again));
