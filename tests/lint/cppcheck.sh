@@ -12,5 +12,5 @@ cppcheck --std=c11 --enable=warning,performance,portability --quiet \
     --suppress=normalCheckLevelMaxBranches \
     --suppress=memleak --suppress=resourceLeak \
     --cppcheck-build-dir=build/cppcheck -D_GNU_SOURCE -D__linux__ \
-    -DAG_VERSION='"0"' '-DLIST_HEAD(name,type)=struct name { struct type *first; }' \
+    -DAG_VERSION='"0"' --include=tests/lint/cppcheck.h \
     -I broker -I cli broker cli
