@@ -1,4 +1,4 @@
-// WRAP: openat open fstat read write fsync renameat mkdir flock malloc realloc
+// WRAP: openat __openat_2 open fstat read write fsync renameat mkdir flock malloc realloc
 /* Files with every call failing in turn, and reads and writes cut short: a
  * replaced file is the old one or the new one, never a mix, and no descriptor
  * or temporary file stays behind. */
@@ -32,6 +32,16 @@ int
 __wrap_openat(int dir, const char *name, int flags, mode_t mode)
 {
     return fault_now() ? -1 : __real_openat(dir, name, flags, mode);
+}
+
+/* What _FORTIFY_SOURCE makes of openat() where the flags are not constant. */
+int __real___openat_2(int dir, const char *name, int flags);
+int __wrap___openat_2(int dir, const char *name, int flags);
+
+int
+__wrap___openat_2(int dir, const char *name, int flags)
+{
+    return fault_now() ? -1 : __real___openat_2(dir, name, flags);
 }
 
 int __real_open(const char *name, int flags, mode_t mode);

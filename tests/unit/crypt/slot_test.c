@@ -258,7 +258,10 @@ as_typed(uint8_t c, size_t i)
     if (c == '0') {
         return 'o';
     }
-    return c == '1' ? ONES[i % 2] : (char)tolower(c);
+    if (c == '1') {
+        return ONES[i % 2];
+    }
+    return (char)tolower(c);
 }
 
 static void
