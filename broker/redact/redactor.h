@@ -35,7 +35,7 @@ struct redactor;
 enum {
     REDACTOR_IDLE_MS = 20,
     REDACTOR_MARKER_MAX_BYTES = 64,            /* the text around the name */
-    REDACTOR_TASK_LINE_MAX_BYTES = 256 * 1024, /* a longer one is let out */
+    REDACTOR_TASK_LINE_MAX_BYTES = 64 * 1024, /* a longer one is let out */
 };
 
 #define REDACTOR_MARKER_DEFAULT "[redacted:%s]"

@@ -1,0 +1,264 @@
+#include "privsep/filter_copy.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "privsep/filter_out.h"
+#include "redact/lockmem.h"
+#include "redact/redactor.h"
+
+enum {
+    IOV_COUNT = 64, /* stretches per write */
+};
+
+struct fcopy {
+    struct fset *set;
+    atomic_int *stop;
+    struct redactor *redactor;
+    struct lockmem input;
+    struct fout out;
+    int src_fd;
+    int dst_fd;
+    bool is_terminal;
+    struct fmsg_end end;
+};
+
+/* ---- counting ---- */
+
+static bool
+is_row_of(const struct fmsg_row *row, const struct redactor_hit *hit)
+{
+    return row->id == hit->id &&
+           strcmp(variant_name(row->form), variant_name(hit->form)) == 0;
+}
+
+static void
+count_hit(void *ctx, const struct redactor_hit *hit)
+{
+    struct fcopy *c = ctx;
+    struct fmsg_row *row = NULL;
+    size_t i;
+
+    c->end.hits++;
+    for (i = 0; i < c->end.row_count; i++) {
+        if (is_row_of(&c->end.rows[i], hit)) {
+            c->end.rows[i].count++;
+            return;
+        }
+    }
+    if (c->end.row_count == FILTER_COUNTS_MAX_COUNT) {
+        return;
+    }
+    row = &c->end.rows[c->end.row_count++];
+    row->id = hit->id;
+    row->form = hit->form;
+    row->count = 1;
+    row->first_offset = hit->offset;
+    row->name_len = (uint8_t)hit->name.len;
+    memcpy(row->name, hit->name.ptr, hit->name.len);
+    row->name[hit->name.len] = '\0';
+}
+
+/* ---- one stream ---- */
+
+enum ag_err
+fcopy_new(const struct fmsg_stream *stream, struct fset *set, atomic_int *stop,
+          struct fcopy **ret)
+{
+    AG_AUTO(fcopy) struct fcopy *c = calloc(1, sizeof(*c));
+    struct redactor_options options = {
+        .audience =
+            stream->audience == FILTER_TASK ? REDACTOR_TASK : REDACTOR_OPERATOR,
+        .marker = stream->has_marker ? stream->marker : NULL,
+        .hit_ctx = c,
+        .on_hit = count_hit,
+    };
+    struct sink sink;
+    enum ag_err err;
+
+    if (c == NULL) {
+        return AG_ENOMEM;
+    }
+    c->set = set;
+    c->stop = stop;
+    c->end.id = stream->id;
+    sink = fout_sink(&c->out);
+    err = lockmem_init(FCOPY_READ_BYTES, &c->input);
+    if (err == AG_OK) {
+        err = redactor_new(&options, &sink, &c->redactor);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    *ret = AG_TAKE(c);
+    return AG_OK;
+}
+
+void
+fcopy_free(struct fcopy *c)
+{
+    if (c == NULL) {
+        return;
+    }
+    redactor_free(c->redactor);
+    lockmem_done(&c->input);
+    fout_done(&c->out);
+    free(c);
+}
+
+static enum ag_err
+stopped(const struct fcopy *c)
+{
+    return (enum ag_err)atomic_load(c->stop);
+}
+
+/* Waits for `events` on fd; a signal or AG_OK leaves it to the caller's next
+ * look at `stop`. *ret: something happened. */
+static enum ag_err
+wait_for(int fd, short events, int wait_ms, bool *ret)
+{
+    struct pollfd pfd = {.fd = fd, .events = events};
+    int n = poll(&pfd, 1, wait_ms);
+
+    *ret = n > 0;
+    if (n < 0 && errno != EINTR) {
+        return AG_EIO;
+    }
+    return n > 0 && (pfd.revents & POLLNVAL) != 0 ? AG_EIO : AG_OK;
+}
+
+static enum ag_err
+write_out(struct fcopy *c)
+{
+    struct iovec iov[IOV_COUNT];
+    int count = fout_next(&c->out, iov, IOV_COUNT);
+
+    while (count > 0) {
+        ssize_t n = writev(c->dst_fd, iov, count);
+        enum ag_err err = AG_OK;
+        bool ready;
+
+        if (n >= 0) {
+            fout_wrote(&c->out, (size_t)n);
+            c->end.bytes_out += (uint64_t)n;
+        } else if (errno == EAGAIN) { /* somebody else's O_NONBLOCK */
+            err = wait_for(c->dst_fd, POLLOUT, -1, &ready);
+        } else if (errno != EINTR) {
+            err = AG_EIO;
+        }
+        if (err == AG_OK) {
+            err = stopped(c);
+        }
+        if (err != AG_OK) {
+            return err;
+        }
+        count = fout_next(&c->out, iov, IOV_COUNT);
+    }
+    return AG_OK;
+}
+
+enum step {
+    STEP_FEED,
+    STEP_IDLE,
+    STEP_FINISH,
+};
+
+/* Searches under the set, then writes without it. */
+static enum ag_err
+search(struct fcopy *c, enum step step, size_t len)
+{
+    struct span part = span_of(c->input.ptr, len);
+    const struct matcher *set = fset_enter(c->set);
+    enum ag_err err;
+
+    if (set == NULL) {
+        return AG_ELOCKED;
+    }
+    fout_clear(&c->out, part);
+    err = redactor_use(c->redactor, set);
+    if (err == AG_OK) {
+        switch (step) {
+        case STEP_FEED:
+            err = redactor_feed(c->redactor, part);
+            break;
+        case STEP_IDLE:
+            err = redactor_idle(c->redactor);
+            break;
+        case STEP_FINISH:
+            err = redactor_finish(c->redactor);
+            break;
+        }
+    }
+    fset_leave(c->set);
+    return err != AG_OK ? err : write_out(c);
+}
+
+/* Reads once. *ret_len 0 with *ret_ended: the source has ended. */
+static enum ag_err
+read_some(struct fcopy *c, size_t *ret_len, bool *ret_ended)
+{
+    ssize_t n = read(c->src_fd, c->input.ptr, FCOPY_READ_BYTES);
+
+    *ret_len = 0;
+    *ret_ended = n == 0;
+    if (n > 0) {
+        *ret_len = (size_t)n;
+        c->end.bytes_in += (uint64_t)n;
+        return AG_OK;
+    }
+    if (n == 0 || errno == EINTR || errno == EAGAIN) {
+        return AG_OK;
+    }
+    if (errno == EIO && c->is_terminal) {
+        *ret_ended = true; /* nobody has the terminal's other side any more */
+        return AG_OK;
+    }
+    return AG_EIO;
+}
+
+static enum ag_err
+copy_some(struct fcopy *c, bool *ret_ended)
+{
+    bool is_holding = redactor_is_holding(c->redactor);
+    bool ready = false;
+    size_t len = 0;
+    enum ag_err err =
+        wait_for(c->src_fd, POLLIN, is_holding ? REDACTOR_IDLE_MS : -1, &ready);
+
+    if (err != AG_OK || stopped(c) != AG_OK) {
+        return err;
+    }
+    if (!ready) {
+        return is_holding ? search(c, STEP_IDLE, 0) : AG_OK;
+    }
+    err = read_some(c, &len, ret_ended);
+    if (err != AG_OK || len == 0) {
+        return err;
+    }
+    return search(c, STEP_FEED, len);
+}
+
+const struct fmsg_end *
+fcopy_run(struct fcopy *c, int src_fd, int dst_fd)
+{
+    enum ag_err err = stopped(c);
+    bool ended = false;
+
+    c->src_fd = src_fd;
+    c->dst_fd = dst_fd;
+    c->is_terminal = isatty(src_fd) != 0;
+    while (err == AG_OK && !ended) {
+        err = copy_some(c, &ended);
+        if (err == AG_OK) {
+            err = stopped(c);
+        }
+    }
+    if (err == AG_OK) {
+        err = search(c, STEP_FINISH, 0);
+    }
+    c->end.result = err;
+    return &c->end;
+}

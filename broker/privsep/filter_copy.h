@@ -1,0 +1,39 @@
+/*
+ * filter_copy.h - in the filter process: one stream, from its first byte to
+ * its end, on one thread.
+ * Floor: privsep. Depends on: privsep/filter_set, privsep/filter_out,
+ * redact/redactor.
+ */
+#ifndef AG_PRIVSEP_FILTER_COPY_H
+#define AG_PRIVSEP_FILTER_COPY_H
+
+#include <stdatomic.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "privsep/filter_msg.h"
+#include "privsep/filter_set.h"
+
+struct fcopy;
+
+enum {
+    FCOPY_READ_BYTES = 64 * 1024, /* what a pipe holds */
+};
+
+/*
+ * Prepares a stream; nothing is read yet. `stop` becomes an enum ag_err other
+ * than AG_OK when the stream shall end; both borrowed.
+ * Errors: AG_EINVAL marker; AG_EMEMLOCK; AG_ENOMEM.
+ */
+AG_CHECK AG_NONNULL enum ag_err fcopy_new(const struct fmsg_stream *stream,
+                                          struct fset *set, atomic_int *stop,
+                                          struct fcopy **ret);
+void fcopy_free(struct fcopy *c);
+AG_DEFINE_CLEANUP(fcopy, fcopy_free)
+
+/* Copies until the source ends or something else does; the report is valid
+ * until fcopy_free(). Blocks. */
+AG_NONNULL const struct fmsg_end *fcopy_run(struct fcopy *c, int src_fd,
+                                            int dst_fd);
+
+#endif

@@ -1,0 +1,359 @@
+#include "privsep/filter_set.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "redact/lockmem.h"
+
+enum {
+    ROOM_FIRST_BYTES = 64 * 1024,
+    CHANGES_MAX_COUNT = 2 * MATCHER_VALUES_MAX_COUNT,
+};
+
+/* A load or a drop that waits. Its bytes lie in the room of the set. */
+struct change {
+    uint64_t id;
+    bool is_drop;
+    enum matcher_flags flags;
+    size_t at; /* name, then value */
+    size_t name_len;
+    size_t value_len;
+    size_t value_got;
+};
+
+struct fset {
+    pthread_rwlock_t lock; /* over `set`: written by commit and wipe only */
+    struct matcher *set;   /* NULL: none in force */
+    uint64_t epoch;
+    struct change *changes;
+    size_t change_count;
+    size_t change_cap;
+    struct lockmem room;
+    size_t room_len;
+};
+
+enum ag_err
+fset_new(struct fset **ret)
+{
+    struct fset *s = calloc(1, sizeof(*s));
+    pthread_rwlockattr_t attr;
+
+    if (s == NULL) {
+        return AG_ENOMEM;
+    }
+    /* Else a stream at full speed could keep a commit waiting for ever. */
+    (void)pthread_rwlockattr_init(&attr);
+    (void)pthread_rwlockattr_setkind_np(
+        &attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
+    (void)pthread_rwlock_init(&s->lock, &attr);
+    (void)pthread_rwlockattr_destroy(&attr);
+    *ret = s;
+    return AG_OK;
+}
+
+static void
+forget_changes(struct fset *s)
+{
+    lockmem_done(&s->room);
+    s->room_len = 0;
+    s->change_count = 0;
+}
+
+void
+fset_free(struct fset *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    forget_changes(s);
+    matcher_unref(s->set);
+    (void)pthread_rwlock_destroy(&s->lock);
+    free(s->changes);
+    free(s);
+}
+
+/* ---- changes ---- */
+
+static enum ag_err
+need_room(struct fset *s, size_t len)
+{
+    AG_AUTO(lockmem) struct lockmem larger = {.ptr = NULL};
+    size_t wanted = s->room.len == 0 ? ROOM_FIRST_BYTES : s->room.len;
+    struct lockmem old = s->room;
+    enum ag_err err;
+
+    while (wanted < s->room_len + len) {
+        wanted *= 2;
+    }
+    if (wanted == s->room.len) {
+        return AG_OK;
+    }
+    err = lockmem_init(wanted, &larger);
+    if (err != AG_OK) {
+        return err;
+    }
+    if (s->room_len > 0) {
+        memcpy(larger.ptr, s->room.ptr, s->room_len);
+    }
+    s->room = larger;
+    larger = old; /* wiped on the way out */
+    return AG_OK;
+}
+
+static enum ag_err
+need_change(struct fset *s)
+{
+    size_t cap = s->change_cap == 0 ? 64 : s->change_cap * 2;
+    struct change *more;
+
+    if (s->change_count < s->change_cap) {
+        return AG_OK;
+    }
+    if (s->change_count >= CHANGES_MAX_COUNT) {
+        return err_why(AG_ELIMIT, "too many changes of the redaction set");
+    }
+    more = reallocarray(s->changes, cap, sizeof(*more)); /* ids, no values */
+    if (more == NULL) {
+        return AG_ENOMEM;
+    }
+    s->changes = more;
+    s->change_cap = cap;
+    return AG_OK;
+}
+
+static void
+add_bytes(struct fset *s, struct span bytes)
+{
+    if (bytes.len > 0) {
+        memcpy((uint8_t *)s->room.ptr + s->room_len, bytes.ptr, bytes.len);
+    }
+    s->room_len += bytes.len;
+}
+
+static bool
+is_incomplete(const struct fset *s)
+{
+    const struct change *last;
+
+    if (s->change_count == 0) {
+        return false;
+    }
+    last = &s->changes[s->change_count - 1];
+    return !last->is_drop && last->value_got < last->value_len;
+}
+
+static enum ag_err
+add_more(struct fset *s, struct span part)
+{
+    struct change *last;
+    enum ag_err err;
+
+    if (!is_incomplete(s)) {
+        return AG_EINVAL;
+    }
+    last = &s->changes[s->change_count - 1];
+    if (part.len > last->value_len - last->value_got) {
+        return AG_EINVAL;
+    }
+    err = need_room(s, part.len);
+    if (err == AG_OK) {
+        add_bytes(s, part);
+        last->value_got += part.len;
+    }
+    return err;
+}
+
+enum ag_err
+fset_change(struct fset *s, const struct fmsg_record *record)
+{
+    enum ag_err err;
+
+    if (record->kind == FMSG_MORE) {
+        return add_more(s, record->part);
+    }
+    if (is_incomplete(s)) {
+        s->change_count--; /* its rest never came: the broker sends it anew */
+    }
+    err = need_change(s);
+    if (err == AG_OK) {
+        err = need_room(s, record->name.len + record->value_len);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    s->changes[s->change_count++] = (struct change){
+        .id = record->id,
+        .is_drop = record->kind == FMSG_DROP,
+        .flags = record->flags,
+        .at = s->room_len,
+        .name_len = record->name.len,
+        .value_len = record->value_len,
+        .value_got = record->part.len,
+    };
+    add_bytes(s, record->name);
+    add_bytes(s, record->part);
+    return AG_OK;
+}
+
+/* ---- commit ---- */
+
+/* The last change of each id: a table of 1 + index, by id, open addressing. */
+struct latest {
+    size_t *slots;
+    size_t mask;
+};
+
+static size_t *
+find_slot(const struct fset *s, const struct latest *l, uint64_t id)
+{
+    size_t at = (size_t)(id * 0x9e3779b97f4a7c15ULL >> 20) & l->mask;
+
+    while (l->slots[at] != 0 && s->changes[l->slots[at] - 1].id != id) {
+        at = (at + 1) & l->mask;
+    }
+    return &l->slots[at];
+}
+
+static enum ag_err
+index_changes(const struct fset *s, struct latest *ret)
+{
+    size_t size = 16;
+    size_t i;
+
+    while (size < s->change_count * 2) {
+        size *= 2;
+    }
+    ret->slots = calloc(size, sizeof(*ret->slots));
+    ret->mask = size - 1;
+    if (ret->slots == NULL) {
+        return AG_ENOMEM;
+    }
+    for (i = 0; i < s->change_count; i++) {
+        *find_slot(s, ret, s->changes[i].id) = i + 1;
+    }
+    return AG_OK;
+}
+
+/* The values of the next set: the old ones that nothing changes, then loads
+ * that nothing later changes. Views only. */
+static size_t
+collect(const struct fset *s, const struct latest *l,
+        struct matcher_value *values)
+{
+    const uint8_t *room = s->room.ptr;
+    size_t old_count = s->set == NULL ? 0 : matcher_count(s->set);
+    size_t count = 0;
+    size_t i;
+
+    for (i = 0; i < old_count; i++) {
+        struct matcher_value old = matcher_value_at(s->set, i);
+
+        if (*find_slot(s, l, old.id) == 0) {
+            values[count++] = old;
+        }
+    }
+    for (i = 0; i < s->change_count; i++) {
+        const struct change *c = &s->changes[i];
+
+        if (!c->is_drop && *find_slot(s, l, c->id) == i + 1) {
+            values[count++] = (struct matcher_value){
+                .id = c->id,
+                .name = span_of(room + c->at, c->name_len),
+                .value = span_of(room + c->at + c->name_len, c->value_len),
+                .flags = c->flags,
+            };
+        }
+    }
+    return count;
+}
+
+static enum ag_err
+build_next(const struct fset *s, struct matcher **ret)
+{
+    struct latest latest = {.slots = NULL};
+    size_t old_count = s->set == NULL ? 0 : matcher_count(s->set);
+    struct matcher_value *values =
+        calloc(old_count + s->change_count + 1, sizeof(*values));
+    enum ag_err err = values == NULL ? AG_ENOMEM : index_changes(s, &latest);
+
+    if (err == AG_OK) {
+        err = matcher_build(values, collect(s, &latest, values), ret);
+    }
+    free(latest.slots);
+    free(values);
+    return err;
+}
+
+static void
+put_in_force(struct fset *s, struct matcher *next)
+{
+    struct matcher *old;
+
+    (void)pthread_rwlock_wrlock(&s->lock);
+    old = s->set;
+    s->set = next;
+    s->epoch += next != NULL ? 1 : 0;
+    (void)pthread_rwlock_unlock(&s->lock);
+    matcher_unref(old);
+}
+
+enum ag_err
+fset_commit(struct fset *s, uint64_t *ret_epoch)
+{
+    struct matcher *next = NULL;
+    enum ag_err err;
+
+    if (is_incomplete(s)) {
+        return err_why(AG_EINVAL, "a value of the redaction set is cut");
+    }
+    if (s->set == NULL || s->change_count > 0) {
+        err = build_next(s, &next);
+        if (err != AG_OK) {
+            return err;
+        }
+        put_in_force(s, next);
+        forget_changes(s);
+    }
+    *ret_epoch = s->epoch;
+    return AG_OK;
+}
+
+void
+fset_wipe(struct fset *s)
+{
+    forget_changes(s);
+    put_in_force(s, NULL);
+}
+
+const struct matcher *
+fset_enter(struct fset *s)
+{
+    (void)pthread_rwlock_rdlock(&s->lock);
+    if (s->set == NULL) {
+        (void)pthread_rwlock_unlock(&s->lock);
+        return NULL;
+    }
+    return s->set;
+}
+
+void
+fset_leave(struct fset *s)
+{
+    (void)pthread_rwlock_unlock(&s->lock);
+}
+
+struct fset_stats
+fset_stats(struct fset *s)
+{
+    struct fset_stats stats = {.epoch = 0};
+    const struct matcher *set = fset_enter(s);
+
+    if (set != NULL) {
+        stats.epoch = s->epoch;
+        stats.value_count = matcher_count(set);
+        stats.entry_count = matcher_entry_count(set);
+        fset_leave(s);
+    }
+    return stats;
+}
