@@ -1,0 +1,720 @@
+/*
+ * The use cases on a real store and a real filter process: a vault's life, a
+ * secret's, a task's with its tokens, adopt and release, what is refused.
+ */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/paths.h"
+#include "base/secret.h"
+#include "caller/peer.h"
+#include "common/check.h"
+#include "common/scratch.h"
+#include "core/access.h"
+#include "core/handout.h"
+#include "core/moves.h"
+#include "core/record.h"
+#include "core/secrets.h"
+#include "core/tasks.h"
+#include "core/tokens.h"
+#include "core/vault.h"
+#include "privsep/filter.h"
+#include "privsep/spawn.h"
+#include "profile/load.h"
+#include "wire/json.h"
+
+static const char PASSPHRASE[] = "correct horse battery staple";
+static const char VALUE[] = "sk-flow-0123456789abcdefghij";
+
+static struct {
+    struct paths paths;
+    struct filter *filter;
+    struct profiles *profiles;
+    struct core *core;
+    struct peer *operator_peer;
+    struct peer *task_peer;
+    struct peer *stranger_peer;
+} flow;
+
+/* ---- people and processes ---- */
+
+enum {
+    OPERATOR_PID = 1001,
+    TASK_PID = 1002,
+    STRANGER_PID = 1003,
+};
+
+static struct peer *
+make_peer(pid_t pid, pid_t sid, pid_t parent)
+{
+    struct proc_facts facts = {
+        .self = {.pid = pid, .start_ticks = 77},
+        .uid = geteuid(),
+        .sid = sid,
+        .leader_start_ticks = 5,
+        .parent_sid = sid,
+        .name = "test",
+        .chain_count = 1,
+        .chain = {{.pid = parent, .start_ticks = 77}},
+    };
+    struct peer *peer = NULL;
+
+    check_ok(peer_from_facts(&facts, &peer));
+    return peer;
+}
+
+static struct call
+call_of(struct peer *peer)
+{
+    struct call call = {0};
+
+    check_ok(access_check(flow.core, peer, span_of(NULL, 0), &call));
+    return call;
+}
+
+/* ---- jobs: the writer's use cases as plain calls ---- */
+
+typedef enum ag_err (*act_fn)(struct core *core, struct db_tx *tx,
+                              const struct call *call, const void *request,
+                              json_t **ret);
+
+struct act {
+    struct core_job job;
+    act_fn fn;
+    const struct call *call;
+    const void *request;
+    json_t *answer;
+};
+
+static enum ag_err
+run_act(struct core *core, struct db_tx *tx, struct core_job *job)
+{
+    struct act *act = (struct act *)job;
+
+    return act->fn(core, tx, act->call, act->request, &act->answer);
+}
+
+static enum ag_err
+act(act_fn fn, const struct call *call, const void *request, json_t **ret)
+{
+    struct act a = {
+        .job.run = run_act, .fn = fn, .call = call, .request = request};
+    enum ag_err err = core_write_wait(flow.core, &a.job);
+
+    if (err != AG_OK || ret == NULL) {
+        json_decref(a.answer);
+    } else {
+        *ret = a.answer;
+    }
+    return err;
+}
+
+static enum ag_err
+do_put(struct core *core, struct db_tx *tx, const struct call *call,
+       const void *request, json_t **ret)
+{
+    return core_secret_put(core, tx, call, request, ret);
+}
+
+static enum ag_err
+do_start(struct core *core, struct db_tx *tx, const struct call *call,
+         const void *request, json_t **ret)
+{
+    return core_task_start(core, tx, call, request, ret);
+}
+
+static enum ag_err
+do_token(struct core *core, struct db_tx *tx, const struct call *call,
+         const void *request, json_t **ret)
+{
+    return core_token_create(core, tx, call, request, ret);
+}
+
+static enum ag_err
+do_revoke(struct core *core, struct db_tx *tx, const struct call *call,
+          const void *request, json_t **ret)
+{
+    return core_token_revoke(core, tx, call, request, ret);
+}
+
+static enum ag_err
+do_begin(struct core *core, struct db_tx *tx, const struct call *call,
+         const void *request, json_t **ret)
+{
+    return core_move_begin(core, tx, call, request, ret);
+}
+
+static enum ag_err
+do_commit(struct core *core, struct db_tx *tx, const struct call *call,
+          const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_move_commit(core, tx, call, request);
+}
+
+static enum ag_err
+do_erased(struct core *core, struct db_tx *tx, const struct call *call,
+          const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_move_done(core, tx, call, request, "erased");
+}
+
+static enum ag_err
+do_undo(struct core *core, struct db_tx *tx, const struct call *call,
+        const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_move_undo(core, tx, call, request);
+}
+
+struct got {
+    struct get_request request;
+    struct secret *value;
+    int64_t version;
+};
+
+static enum ag_err
+do_get(struct core *core, struct db_tx *tx, const struct call *call,
+       const void *request, json_t **ret)
+{
+    struct got *got = *(struct got *const *)request;
+
+    (void)ret;
+    return core_secret_get(core, tx, call, &got->request, &got->version,
+                           &got->value);
+}
+
+/* ---- set-up: one broker for all, in order ---- */
+
+static int
+flow_open(void **state)
+{
+    const struct core_settings settings = {.session_ms = 60000,
+                                           .proof_ms = 60000,
+                                           .task_ttl_ms = 60000,
+                                           .task_ttl_max_ms = 600000,
+                                           .wrap_ttl_max_ms = 60000,
+                                           .marker = "[redacted:%s]"};
+    struct core_parts parts = {.paths = &flow.paths};
+
+    check_ok(secret_arena_open(SECRET_ARENA_DAEMON_BYTES));
+    if (scratch_open(state) != 0) {
+        return -1;
+    }
+    (void)snprintf(flow.paths.home, sizeof(flow.paths.home), "%s",
+                   scratch.path);
+    check_ok(filter_start(NULL, NULL, &flow.filter));
+    check_ok(
+        profiles_load(AG_SOURCE_DIR "/schema/profiles", NULL, &flow.profiles));
+    parts.filter = flow.filter;
+    parts.profiles = flow.profiles;
+    check_ok(core_new(&parts, &settings, &flow.core));
+    flow.operator_peer = make_peer(OPERATOR_PID, 900, 900);
+    flow.task_peer = make_peer(TASK_PID, 901, OPERATOR_PID);
+    flow.stranger_peer = make_peer(STRANGER_PID, 902, 1);
+    return 0;
+}
+
+static int
+flow_close(void **state)
+{
+    core_free(flow.core);
+    profiles_free(flow.profiles);
+    filter_stop(flow.filter);
+    peer_free(flow.operator_peer);
+    peer_free(flow.task_peer);
+    peer_free(flow.stranger_peer);
+    assert_int_equal(secret_arena_used_bytes(), 0);
+    secret_arena_close();
+    return scratch_close(state);
+}
+
+static struct secret *
+secret_of(const char *text)
+{
+    struct secret *s = NULL;
+
+    check_ok(secret_from(span_str(text), &s));
+    return s;
+}
+
+static const char *
+text_at(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    assert_non_null(text);
+    return text;
+}
+
+/* ---- the vault ---- */
+
+static void
+test_init_makes_an_open_vault_and_an_operator(void **state)
+{
+    AG_AUTO(secret) struct secret *passphrase = secret_of(PASSPHRASE);
+    AG_AUTO(secret) struct secret *brief = secret_of("short");
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = call_of(flow.operator_peer);
+
+    (void)state;
+    assert_int_equal(core_state(flow.core), VAULT_ABSENT);
+    assert_int_equal(call.who, CALLER_NEIGHBOUR);
+    check_err(vault_init(flow.core, &call, brief, &answer), AG_EINVAL);
+    check_ok(vault_init(flow.core, &call, passphrase, &answer));
+    assert_int_equal(strlen(text_at(answer, "recovery_code")), 39);
+    assert_int_equal(core_state(flow.core), VAULT_OPEN);
+    assert_int_equal(call_of(flow.operator_peer).who, CALLER_PROOF);
+    assert_int_equal(call_of(flow.stranger_peer).who, CALLER_NEIGHBOUR);
+    check_err(vault_init(flow.core, &call, passphrase, &answer), AG_EEXISTS);
+}
+
+static void
+put(const char *name, const char *text, const char *grade)
+{
+    AG_AUTO(secret) struct secret *value = secret_of(text);
+    struct call call = call_of(flow.operator_peer);
+    const struct put_request request = {
+        .name = name, .value = value, .min_grade = grade, .if_version = -1};
+
+    check_ok(act(do_put, &call, &request, NULL));
+}
+
+static void
+test_a_value_comes_back_with_proof_only(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    struct got got = {.request = {.name = "github/bot"}};
+    struct got *request = &got;
+
+    (void)state;
+    put("github/bot", VALUE, NULL);
+    check_ok(act(do_get, &call, &request, NULL));
+    check_span(secret_view(got.value), VALUE);
+    assert_int_equal(got.version, 1);
+    secret_free(AG_TAKE(got.value));
+    call.who = CALLER_OPERATOR;
+    check_err(act(do_get, &call, &request, NULL), AG_EPROOF);
+    call.who = CALLER_NEIGHBOUR;
+    check_err(act(do_get, &call, &request, NULL), AG_EPROOF);
+    assert_null(got.value);
+}
+
+static void
+test_put_checks_the_version_it_was_told(void **state)
+{
+    AG_AUTO(secret) struct secret *value = secret_of(VALUE);
+    struct call call = call_of(flow.operator_peer);
+    struct put_request request = {
+        .name = "github/bot", .value = value, .if_version = 0};
+
+    (void)state;
+    check_err(act(do_put, &call, &request, NULL), AG_EEXISTS);
+    request.if_version = 7;
+    check_err(act(do_put, &call, &request, NULL), AG_ECONFLICT);
+    request.if_version = 1;
+    check_ok(act(do_put, &call, &request, NULL));
+    request.name = "../etc";
+    check_err(act(do_put, &call, &request, NULL), AG_EINVAL);
+}
+
+static void
+test_lock_forgets_and_a_wrong_passphrase_opens_nothing(void **state)
+{
+    AG_AUTO(secret) struct secret *wrong = secret_of("wrong horse battery");
+    AG_AUTO(secret) struct secret *passphrase = secret_of(PASSPHRASE);
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = call_of(flow.operator_peer);
+    const struct unlock_request bad = {.passphrase = wrong};
+    const struct unlock_request good = {.passphrase = passphrase};
+
+    (void)state;
+    check_ok(vault_lock(flow.core, &call));
+    assert_int_equal(core_state(flow.core), VAULT_LOCKED);
+    assert_int_equal(call_of(flow.operator_peer).who, CALLER_NEIGHBOUR);
+    check_err(core_secret_list(flow.core, &call, NULL, &answer), AG_ELOCKED);
+    call = call_of(flow.operator_peer);
+    check_err(vault_unlock(flow.core, &call, &bad, &answer), AG_EPASSPHRASE);
+    check_ok(vault_unlock(flow.core, &call, &good, &answer));
+    assert_true(json_is_true(json_object_get(answer, "operator")));
+    assert_int_equal(call_of(flow.operator_peer).who, CALLER_PROOF);
+}
+
+/* ---- tasks and tokens ---- */
+
+static struct {
+    char id[32];
+    char token[64];
+    char life[64];
+    char env_ticket[64];
+    char child[64];
+} task;
+
+static struct handout_line line = {.connection_id = 1};
+
+static const char *ended_reason;
+
+static void
+on_ended(void *arg, const char *reason)
+{
+    (void)arg;
+    ended_reason = reason;
+}
+
+static const struct life_listener LISTENER = {.ended = on_ended};
+
+static void
+start_task(void)
+{
+    struct call call = call_of(flow.operator_peer);
+    const struct task_grant_request grants[] = {
+        {.secret = "github/*", .verb = "read", .uses = -1}};
+    const struct task_env_request env[] = {
+        {.var = "GH_TOKEN", .ref = "ag://github/bot"}};
+    const struct task_request request = {.name = "build",
+                                         .grants = grants,
+                                         .grant_count = 1,
+                                         .env = env,
+                                         .env_count = 1,
+                                         .stream_count = 1};
+    AG_AUTO(wjson) json_t *answer = NULL;
+    json_t *delivery = NULL;
+    int64_t id = 0;
+
+    check_ok(act(do_start, &call, &request, &answer));
+    delivery = json_array_get(json_object_get(answer, "deliveries"), 0);
+    (void)snprintf(task.id, sizeof(task.id), "%s", text_at(answer, "id"));
+    (void)snprintf(task.token, sizeof(task.token), "%s",
+                   text_at(answer, "token"));
+    (void)snprintf(task.life, sizeof(task.life), "%s", text_at(answer, "life"));
+    (void)snprintf(task.env_ticket, sizeof(task.env_ticket), "%s",
+                   text_at(delivery, "ticket"));
+    line.peer = flow.operator_peer;
+    line.connection_id++;
+    ended_reason = NULL;
+    check_ok(handout_attach(flow.core, &line, task.life, &LISTENER, &id));
+}
+
+static enum ag_err
+show_token(struct peer *peer, const char *token)
+{
+    struct call call = {0};
+    enum ag_err err = access_check(flow.core, peer, span_str(token), &call);
+
+    if (err == AG_OK) {
+        access_done(flow.core, &call);
+    }
+    return err;
+}
+
+static enum ag_err
+read_as_task(const char *token, const char *name)
+{
+    struct call call = {0};
+    struct got got = {.request = {.name = name}};
+    struct got *request = &got;
+    enum ag_err err =
+        access_check(flow.core, flow.task_peer, span_str(token), &call);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    err = core_secret_get_quick(flow.core, &call, &got.request, &got.version,
+                                &got.value);
+    if (err == AG_EBUSY) {
+        err = act(do_get, &call, &request, NULL);
+    }
+    if (err == AG_OK) {
+        check_span(secret_view(got.value), VALUE);
+    }
+    secret_free(got.value);
+    access_done(flow.core, &call);
+    return err;
+}
+
+static void
+test_a_task_reads_what_it_was_granted(void **state)
+{
+    AG_AUTO(secret) struct secret *value = NULL;
+
+    (void)state;
+    put("gitlab/bot", VALUE, NULL);
+    start_task();
+    check_ok(read_as_task(task.token, "github/bot"));
+    check_ok(read_as_task(task.token, "github/bot"));
+    check_err(read_as_task(task.token, "gitlab/bot"), AG_ENOGRANT);
+    check_ok(handout_value(flow.core, &line, task.env_ticket, &value));
+    check_span(secret_view(value), VALUE);
+    secret_free(AG_TAKE(value));
+    check_err(handout_value(flow.core, &line, task.env_ticket, &value),
+              AG_ETICKET);
+}
+
+static void
+test_a_task_is_never_the_operator(void **state)
+{
+    AG_AUTO(secret) struct secret *passphrase = secret_of(PASSPHRASE);
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = call_of(flow.task_peer);
+    const struct unlock_request good = {.passphrase = passphrase};
+
+    (void)state;
+    assert_int_equal(call.who, CALLER_TASK);
+    check_err(vault_unlock(flow.core, &call, &good, &answer), AG_EDENIED);
+    assert_int_equal(call_of(flow.task_peer).who, CALLER_TASK);
+}
+
+static void
+test_bad_tokens_each_have_their_code(void **state)
+{
+    char bent[64];
+
+    (void)state;
+    check_err(show_token(flow.task_peer, "nonsense"), AG_ETOKEN);
+    (void)snprintf(bent, sizeof(bent), "%.52s", task.token);
+    check_err(show_token(flow.task_peer, bent), AG_ETOKEN);
+    (void)snprintf(bent, sizeof(bent), "%s", task.token);
+    bent[10] = bent[10] == 'a' ? 'b' : 'a';
+    check_err(show_token(flow.task_peer, bent), AG_ETOKEN);
+}
+
+static void
+make_child(struct token_request request, enum ag_err want)
+{
+    struct call call = {0};
+    AG_AUTO(wjson) json_t *answer = NULL;
+
+    check_ok(
+        access_check(flow.core, flow.task_peer, span_str(task.token), &call));
+    check_err(act(do_token, &call, &request, &answer), want);
+    if (want == AG_OK) {
+        (void)snprintf(task.child, sizeof(task.child), "%s",
+                       text_at(answer, "token"));
+    }
+    access_done(flow.core, &call);
+}
+
+static void
+test_a_child_is_narrower_and_runs_out(void **state)
+{
+    const struct task_grant_request wide[] = {
+        {.secret = "*", .verb = "read", .uses = -1}};
+    const struct task_grant_request narrow[] = {
+        {.secret = "github/bot", .verb = "read", .uses = -1}};
+
+    (void)state;
+    make_child((struct token_request){.grants = wide, .grant_count = 1},
+               AG_EWIDER);
+    make_child((struct token_request){.ttl_ms = 3600 * 1000}, AG_EWIDER);
+    make_child((struct token_request){.unbound = true}, AG_EWIDER);
+    make_child(
+        (struct token_request){.grants = narrow, .grant_count = 1, .uses = 2},
+        AG_OK);
+    check_ok(read_as_task(task.child, "github/bot"));
+    check_ok(read_as_task(task.child, "github/bot"));
+    check_err(read_as_task(task.child, "github/bot"), AG_EUSEDUP);
+}
+
+static void
+test_an_expired_token_says_so(void **state)
+{
+    int64_t now_ms = clock_wall_ms();
+
+    (void)state;
+    make_child((struct token_request){.ttl_ms = 10000}, AG_OK);
+    check_ok(show_token(flow.task_peer, task.child));
+    clock_fix_ms(now_ms + 10001);
+    check_err(show_token(flow.task_peer, task.child), AG_EEXPIRED);
+    clock_fix_ms(-1);
+}
+
+static void
+test_another_process_ends_the_task(void **state)
+{
+    (void)state;
+    check_err(show_token(flow.stranger_peer, task.token), AG_EPROCESS);
+    check_err(show_token(flow.task_peer, task.token), AG_EREVOKED);
+    assert_non_null(ended_reason);
+    /* The line has not closed: whoever is in the tree is still a task. */
+    assert_int_equal(call_of(flow.task_peer).who, CALLER_TASK);
+    handout_lost(flow.core, 1);
+    check_err(show_token(flow.task_peer, task.token), AG_EREVOKED);
+}
+
+static void
+test_revoking_the_first_token_ends_the_task(void **state)
+{
+    struct call call = {0};
+    const struct revoke_request request = {.self = true};
+
+    (void)state;
+    start_task();
+    check_ok(
+        access_check(flow.core, flow.task_peer, span_str(task.token), &call));
+    check_ok(act(do_revoke, &call, &request, NULL));
+    access_done(flow.core, &call);
+    check_err(show_token(flow.task_peer, task.token), AG_EREVOKED);
+    assert_string_equal(ended_reason, "revoked");
+    handout_lost(flow.core, strtoll(task.id, NULL, 10));
+}
+
+static void
+test_a_grade_is_a_limit(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    const struct task_env_request env[] = {{.var = "X", .ref = "proxy/only"}};
+    const struct task_request request = {.env = env, .env_count = 1};
+
+    (void)state;
+    put("proxy/only", VALUE, "proxy");
+    check_err(act(do_start, &call, &request, NULL), AG_EGRADE);
+}
+
+/* ---- adopt and release ---- */
+
+static void
+begin(const char *kind, char id[32], char ticket[64], enum ag_err want)
+{
+    struct call call = call_of(flow.operator_peer);
+    const struct move_request request = {.kind = kind,
+                                         .name = "netrc/default",
+                                         .path = "/home/p/.netrc",
+                                         .size_bytes = 28,
+                                         .mode = 0600};
+    AG_AUTO(wjson) json_t *answer = NULL;
+
+    check_err(act(do_begin, &call, &request, &answer), want);
+    if (want == AG_OK) {
+        (void)snprintf(id, 32, "%s", text_at(answer, "id"));
+        (void)snprintf(ticket, 64, "%s", text_at(answer, "ticket"));
+    }
+}
+
+static void
+test_a_move_before_its_commit_is_undone(void **state)
+{
+    AG_AUTO(secret) struct secret *content = secret_of(VALUE);
+    AG_AUTO(wjson) json_t *open = NULL;
+    struct call call = call_of(flow.operator_peer);
+    struct take_result result = {0};
+    char id[32];
+    char ticket[64];
+
+    (void)state;
+    line.connection_id++;
+    begin("adopt", id, ticket, AG_OK);
+    check_err(act(do_commit, &call, id, NULL), AG_ECONFLICT);
+    check_ok(handout_take(flow.core, &line, ticket, content, &result));
+    assert_int_equal(result.version, 1);
+    begin("adopt", id, ticket, AG_EBUSY);
+    check_ok(core_moves_open(flow.core, &call, &open));
+    assert_int_equal(json_array_size(json_object_get(open, "moves")), 1);
+    check_ok(act(do_undo, &call, id, NULL));
+    check_err(act(do_commit, &call, id, NULL), AG_ECONFLICT);
+}
+
+static void
+test_adopt_and_release_come_round(void **state)
+{
+    AG_AUTO(secret) struct secret *content = secret_of(VALUE);
+    AG_AUTO(secret) struct secret *back = NULL;
+    struct call call = call_of(flow.operator_peer);
+    struct take_result result = {0};
+    char id[32];
+    char ticket[64];
+
+    (void)state;
+    line.connection_id++;
+    begin("adopt", id, ticket, AG_OK);
+    check_ok(handout_take(flow.core, &line, ticket, content, &result));
+    check_ok(act(do_commit, &call, id, NULL));
+    check_ok(act(do_erased, &call, id, NULL));
+    begin("release", id, ticket, AG_OK);
+    check_ok(handout_value(flow.core, &line, ticket, &back));
+    assert_true(secret_equal(back, content));
+    check_ok(act(do_commit, &call, id, NULL));
+    check_ok(act(do_erased, &call, id, NULL));
+    begin("release", id, ticket, AG_ENOTFOUND);
+}
+
+/* ---- the record ---- */
+
+static void
+test_the_record_verifies_and_names_the_exposed(void **state)
+{
+    AG_AUTO(wjson) json_t *verified = NULL;
+    AG_AUTO(wjson) json_t *exposure = NULL;
+    AG_AUTO(wjson) json_t *tail = NULL;
+
+    (void)state;
+    check_ok(record_verify(flow.core, &verified));
+    check_ok(record_exposure(flow.core, "github/bot", NULL, &exposure));
+    assert_true(json_array_size(json_object_get(exposure, "exposure")) >= 2);
+    check_err(record_exposure(flow.core, NULL, NULL, &exposure), AG_EINVAL);
+    check_ok(record_audit(flow.core, -1, 500, &tail));
+    assert_true(json_array_size(json_object_get(tail, "rows")) > 20);
+}
+
+static void
+test_redact_takes_out_what_the_vault_holds(void **state)
+{
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = call_of(flow.operator_peer);
+    char text[128];
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), "token %s here", VALUE);
+    check_ok(record_redact(flow.core, &call, span_str(text), &answer));
+    assert_null(strstr(text_at(answer, "text"), VALUE));
+    assert_int_equal(json_integer_value(json_object_get(answer, "hits")), 1);
+}
+
+static void
+test_rekey_keeps_every_value(void **state)
+{
+    AG_AUTO(secret) struct secret *passphrase = secret_of(PASSPHRASE);
+    AG_AUTO(wjson) json_t *answer = NULL;
+    AG_AUTO(wjson) json_t *verified = NULL;
+    struct call call = call_of(flow.operator_peer);
+    struct got got = {.request = {.name = "github/bot"}};
+    struct got *request = &got;
+
+    (void)state;
+    check_ok(vault_rekey(flow.core, &call, passphrase, &answer));
+    check_ok(act(do_get, &call, &request, NULL));
+    check_span(secret_view(got.value), VALUE);
+    secret_free(AG_TAKE(got.value));
+    check_ok(record_verify(flow.core, &verified));
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_init_makes_an_open_vault_and_an_operator),
+        cmocka_unit_test(test_a_value_comes_back_with_proof_only),
+        cmocka_unit_test(test_put_checks_the_version_it_was_told),
+        cmocka_unit_test(
+            test_lock_forgets_and_a_wrong_passphrase_opens_nothing),
+        cmocka_unit_test(test_a_task_reads_what_it_was_granted),
+        cmocka_unit_test(test_a_task_is_never_the_operator),
+        cmocka_unit_test(test_bad_tokens_each_have_their_code),
+        cmocka_unit_test(test_a_child_is_narrower_and_runs_out),
+        cmocka_unit_test(test_an_expired_token_says_so),
+        cmocka_unit_test(test_another_process_ends_the_task),
+        cmocka_unit_test(test_revoking_the_first_token_ends_the_task),
+        cmocka_unit_test(test_a_grade_is_a_limit),
+        cmocka_unit_test(test_a_move_before_its_commit_is_undone),
+        cmocka_unit_test(test_adopt_and_release_come_round),
+        cmocka_unit_test(test_the_record_verifies_and_names_the_exposed),
+        cmocka_unit_test(test_redact_takes_out_what_the_vault_holds),
+        cmocka_unit_test(test_rekey_keeps_every_value),
+    };
+
+    /* The filter is this program executed anew (privsep/spawn.h). */
+    if (argc == 2 && strcmp(argv[1], "--filter") == 0) {
+        return filter_main(SPAWN_CHANNEL_FD);
+    }
+    return cmocka_run_group_tests(tests, flow_open, flow_close);
+}
