@@ -1,6 +1,6 @@
 /*
  * adopt.h - one file into the vault, from the checks to the last fsync.
- * Floor: cli. Depends on: move/*, profile, redact/strength.
+ * Floor: cli. Depends on: the rest of move, profile, redact/strength.
  */
 #ifndef AG_CLI_MOVE_ADOPT_H
 #define AG_CLI_MOVE_ADOPT_H

@@ -95,8 +95,8 @@ open_files(const struct keeper *k)
 }
 
 /* Without a tmpfs of its own the directory goes with the task. */
-static void
-remove_files(const struct keeper_spec *spec)
+void
+keeper_remove_files(const struct keeper_spec *spec)
 {
     int jail_fd = open(spec->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -126,7 +126,7 @@ finish(const struct keeper *k)
         jail_kill_descendants();
     }
     if (k->spec->kind == JAIL_NONE) {
-        remove_files(k->spec);
+        keeper_remove_files(k->spec);
     }
     _exit(0);
 }

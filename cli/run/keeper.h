@@ -80,4 +80,7 @@ AG_CHECK AG_NONNULL enum ag_err keeper_hear(int line,
                                             struct keeper_message *ret,
                                             int ret_fds[2]);
 
+/* With JAIL_NONE: takes the files and the directory away; may be done twice. */
+AG_NONNULL void keeper_remove_files(const struct keeper_spec *spec);
+
 #endif

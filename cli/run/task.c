@@ -83,7 +83,7 @@ decode_file(const json_t *item, size_t index, struct delivery *d)
     }
     /* A number keeps two files of one profile, or of one name, apart. */
     if (is_segment(profile)) {
-        (void)snprintf(d->dir, sizeof(d->dir), "%.60s-%zu", profile, index);
+        (void)snprintf(d->dir, sizeof(d->dir), "%.50s-%zu", profile, index);
     } else {
         (void)snprintf(d->dir, sizeof(d->dir), "%zu", index);
     }
@@ -99,6 +99,7 @@ decode_delivery(const json_t *item, size_t index, struct delivery *d)
 {
     const char *kind = text(item, "kind");
 
+    d->secret = text(item, "secret");
     d->ticket = text(item, "ticket");
     d->take = text(item, "take");
     if (kind == NULL || d->ticket == NULL) {

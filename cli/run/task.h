@@ -29,6 +29,7 @@ enum delivery_kind {
 /* Texts are borrowed from the answer, but for `link` and `dir`. */
 struct delivery {
     enum delivery_kind kind;
+    const char *secret; /* its name, or NULL */
     const char *ticket;
     const char *take; /* ticket of write-backs, or NULL: not followed */
     const char *var;  /* or NULL */

@@ -1,0 +1,99 @@
+/*
+ * run.h - one `auth-guard run`, from the request to the receipt: the parts that
+ * start.c joins and supervise.c watches.
+ * Floor: cli/run. Depends on: everything in this folder.
+ */
+#ifndef AG_CLI_RUN_RUN_H
+#define AG_CLI_RUN_RUN_H
+
+#include <signal.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/paths.h"
+
+#include "run/child.h"
+#include "run/environ.h"
+#include "run/keeper.h"
+#include "run/place.h"
+#include "run/plan.h"
+#include "run/streams.h"
+#include "run/task.h"
+#include "run/watch.h"
+#include "session.h"
+
+struct cli;
+
+enum {
+    RUN_DIR_BYTES = PATH_BYTES + 32,
+    RUN_LEASE_BYTES = 24,
+    RUN_EXIT_FAILED = 125,  /* auth-guard itself, before or instead */
+    RUN_EXIT_NOT_EXEC = 126,
+    RUN_EXIT_NOT_FOUND = 127,
+    RUN_EXIT_SIGNAL = 128, /* plus the signal */
+};
+
+/* What a delivery of a file has become. */
+struct run_file {
+    const struct delivery *delivery;
+    int dir_fd; /* of the directory it lies in, while it is to be followed */
+    char lease[RUN_LEASE_BYTES];
+    struct place *place;
+};
+
+struct run {
+    struct cli *cli;
+    const struct run_plan *plan;
+    struct task *task;
+    struct env_list *env;
+    char **argv; /* the command's, with the profile's arguments */
+    struct session *session;
+    struct streams streams;
+    struct input input;
+    struct watch *watch;
+    struct child_value values[CHILD_VALUES_MAX_COUNT];
+    size_t value_count;
+    struct run_file files[TASK_DELIVERIES_MAX];
+    struct keeper_file keeper_files[TASK_DELIVERIES_MAX];
+    size_t file_count;
+    size_t answers_due; /* sent over the session and not answered yet */
+    struct keeper_spec spec;
+    char dir[RUN_DIR_BYTES]; /* where the task's files are */
+    pid_t keeper;            /* 0: not running */
+    int line;                /* to it */
+    int signal_fd;
+    sigset_t mask_before;
+    bool raw;          /* the person's terminal is ours */
+    bool broker_gone;  /* the session broke */
+    bool killed;       /* by us, for `reason` */
+    bool ended;        /* by itself, with `status` */
+    int status;        /* as waitpid() gave it */
+    enum ag_err why;   /* what to tell the person */
+    size_t streams_left;
+};
+
+/* Blocks the signals that are handled by signal_fd. Errors: AG_EIO. */
+AG_CHECK AG_NONNULL enum ag_err run_signals(struct run *r);
+
+/*
+ * From the request to the moment before the command: task, streams, files,
+ * values, jail. On error everything that was begun is undone by run_done().
+ */
+AG_CHECK AG_NONNULL enum ag_err run_start(struct run *r);
+
+/* Lets the command go and stays until its tree is gone, its files are taken,
+ * its streams have ended. *ret_exit is the exit code for our caller. */
+AG_CHECK AG_NONNULL enum ag_err run_supervise(struct run *r, int *ret_exit);
+
+/* Kills the tree and waits until it is gone. */
+AG_NONNULL void run_kill(struct run *r);
+
+/* Releases everything; links go, the terminal is given back. */
+AG_NONNULL void run_done(struct run *r);
+
+/* The whole: start, supervise, done. */
+AG_CHECK AG_NONNULL enum ag_err run_command(struct cli *cli,
+                                            const struct run_plan *plan,
+                                            int *ret_exit);
+
+#endif

@@ -1,0 +1,534 @@
+/* From the request to the moment before the command (run.h). */
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <linux/magic.h>
+
+#include "base/buf.h"
+#include "base/fdx.h"
+#include "cli.h"
+#include "client.h"
+#include "run/run.h"
+
+enum {
+    ARGS_MAX_COUNT = 65536, /* words of a command, the profile's included */
+};
+
+static enum streams_wish
+wish_of(const struct run_options *o)
+{
+    if (o->pty) {
+        return STREAMS_PTY;
+    }
+    return o->no_pty ? STREAMS_PIPES : STREAMS_AUTO;
+}
+
+static enum ag_err
+ask_task(struct run *r)
+{
+    json_auto_t *body = NULL;
+    json_t *answer = NULL;
+    enum ag_err err =
+        plan_body(r->plan, streams_count(wish_of(r->plan->options)), &body);
+
+    if (err == AG_OK) {
+        err = cli_call(r->cli, "POST", "/v1/tasks", body, &answer);
+    }
+    return err == AG_OK ? task_decode(answer, &r->task) : err;
+}
+
+/* ---- the command's arguments ---- */
+
+static bool
+is_command(const json_t *commands, const char *argv0)
+{
+    const char *slash = strrchr(argv0, '/');
+    const char *base = slash == NULL ? argv0 : slash + 1;
+    const json_t *name;
+    size_t i;
+
+    json_array_foreach(commands, i, name)
+    {
+        if (json_is_string(name) &&
+            strcmp(json_string_value(name), base) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum ag_err
+make_argv(struct run *r)
+{
+    char **command = r->plan->options->command;
+    const json_t *entry;
+    const json_t *word;
+    size_t i;
+    size_t k;
+    size_t count = 0;
+    size_t n = 1;
+
+    while (command[count] != NULL) {
+        count++;
+    }
+    json_array_foreach(json_object_get(r->task->answer, "args"), i, entry)
+    {
+        count += json_array_size(json_object_get(entry, "args"));
+    }
+    if (count > ARGS_MAX_COUNT) {
+        return AG_ELIMIT;
+    }
+    r->argv = calloc(count + 1, sizeof(*r->argv));
+    if (r->argv == NULL) {
+        return AG_ENOMEM;
+    }
+    r->argv[0] = command[0];
+    json_array_foreach(json_object_get(r->task->answer, "args"), i, entry)
+    {
+        if (!is_command(json_object_get(entry, "commands"), command[0])) {
+            continue;
+        }
+        json_array_foreach(json_object_get(entry, "args"), k, word)
+        {
+            /* execv's prototype is older than const; nobody writes to it. */
+            const char *text = json_string_value(word);
+
+            if (text != NULL) {
+                memcpy(&r->argv[n++], &text, sizeof(text));
+            }
+        }
+    }
+    for (i = 1; command[i] != NULL; i++) {
+        r->argv[n++] = command[i];
+    }
+    return AG_OK;
+}
+
+/* ---- environment ---- */
+
+static enum ag_err
+send_with_fd(struct run *r, const char *op, const char *ticket, int fd)
+{
+    enum ag_err err = session_send(r->session, op, ticket, &fd, 1);
+
+    r->answers_due += err == AG_OK ? 1 : 0;
+    return err;
+}
+
+/* The broker writes into the pipe; the command's process reads it. */
+static enum ag_err
+promise_value(struct run *r, const struct delivery *d)
+{
+    struct child_value *value = &r->values[r->value_count];
+    int ends[2];
+    enum ag_err err = env_reserve(r->env, d->var, &value->slot);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    if (r->value_count == CHILD_VALUES_MAX_COUNT ||
+        pipe2(ends, O_CLOEXEC) != 0) {
+        return AG_ELIMIT;
+    }
+    value->name = d->var;
+    value->pipe_fd = ends[0];
+    r->value_count++;
+    err = send_with_fd(r, "deliver", d->ticket, ends[1]);
+    fd_close(ends[1]);
+    return err;
+}
+
+static enum ag_err
+make_env(struct run *r)
+{
+    const json_t *name;
+    size_t i;
+    enum ag_err err = env_list_new(environ, &r->env);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    json_array_foreach(json_object_get(r->task->answer, "unset"), i, name)
+    {
+        if (json_is_string(name)) {
+            env_unset(r->env, json_string_value(name));
+        }
+    }
+    for (i = 0; err == AG_OK && i < r->plan->plain_count; i++) {
+        err = env_put(r->env, r->plan->plain[i]);
+    }
+    if (err == AG_OK) {
+        err = env_set(r->env, "AUTH_GUARD_TOKEN", r->task->token);
+    }
+    if (err == AG_OK) {
+        err = env_set(r->env, "AUTH_GUARD_SOCKET", r->cli->paths.task_sock);
+    }
+    for (i = 0; err == AG_OK && i < r->task->delivery_count; i++) {
+        if (r->task->deliveries[i].kind == DELIVERY_ENV) {
+            err = promise_value(r, &r->task->deliveries[i]);
+        }
+    }
+    return err;
+}
+
+/* ---- the line to the broker ---- */
+
+static enum ag_err
+open_session(struct run *r)
+{
+    enum ag_err err = session_open(r->cli->paths.fd_sock, &r->session);
+
+    if (err == AG_OK) {
+        err = session_send(r->session, "life", r->task->life, NULL, 0);
+    }
+    r->answers_due = err == AG_OK ? 1 : 0;
+    return err;
+}
+
+static enum ag_err
+send_streams(struct run *r)
+{
+    enum ag_err err = streams_open(wish_of(r->plan->options), &r->streams);
+
+    if (err == AG_OK && r->streams.out_count != r->task->stream_count) {
+        err = AG_ECORRUPT;
+    }
+    for (size_t i = 0; err == AG_OK && i < r->streams.out_count; i++) {
+        int fds[] = {r->streams.out[i].src_fd, r->streams.out[i].dst_fd};
+
+        err = session_send(r->session, "stream", r->task->streams[i], fds, 2);
+        r->answers_due += err == AG_OK ? 1 : 0;
+        r->streams_left += err == AG_OK ? 1 : 0;
+    }
+    streams_close_out(&r->streams);
+    return err;
+}
+
+/* ---- files ---- */
+
+static void
+list_files(struct run *r)
+{
+    for (size_t i = 0; i < r->task->delivery_count; i++) {
+        const struct delivery *d = &r->task->deliveries[i];
+
+        if (d->kind == DELIVERY_FILE) {
+            r->files[r->file_count] =
+                (struct run_file){.delivery = d, .dir_fd = -1};
+            r->keeper_files[r->file_count] = (struct keeper_file){
+                .dir = d->dir, .name = d->name, .mode = d->mode};
+            r->file_count++;
+        }
+    }
+}
+
+/* Without namespaces the files lie in a directory of this task's own, in
+ * memory; a link would show them to everybody at a well-known place. */
+static enum ag_err
+make_open_dir(struct run *r)
+{
+    struct statfs fs;
+
+    for (size_t i = 0; i < r->file_count; i++) {
+        if (r->files[i].delivery->link[0] != '\0') {
+            return err_why(AG_EUNSUPPORTED,
+                           "%s can only be given in a private mount namespace, "
+                           "which is forbidden here; see: auth-guard doctor",
+                           r->files[i].delivery->link);
+        }
+    }
+    if (statfs(r->cli->paths.run, &fs) != 0 || (long)fs.f_type != TMPFS_MAGIC) {
+        return err_why(AG_EUNSUPPORTED,
+                       "without namespaces, files need a run directory in "
+                       "memory, and %s is on a disk; set XDG_RUNTIME_DIR",
+                       r->cli->paths.run);
+    }
+    (void)snprintf(r->dir, sizeof(r->dir), "%s/task-%s", r->cli->paths.run,
+                   r->task->id);
+    if (mkdir(r->dir, 0700) != 0) {
+        return err_why(AG_EIO, "%s: %s", r->dir, strerrordesc_np(errno));
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+make_dir(struct run *r, enum jail_kind kind)
+{
+    if (r->file_count == 0) {
+        return AG_OK;
+    }
+    if (kind == JAIL_NONE) {
+        return make_open_dir(r);
+    }
+    /* Empty and not writable, so that nobody outside finds a place below it. */
+    (void)snprintf(r->dir, sizeof(r->dir), "%s/jail", r->cli->paths.run);
+    if (mkdir(r->dir, 0500) != 0 && errno != EEXIST) {
+        return err_why(AG_EIO, "%s: %s", r->dir, strerrordesc_np(errno));
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+name_files(struct run *r)
+{
+    char path[RUN_DIR_BYTES + TASK_DIR_BYTES + 256];
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < r->file_count; i++) {
+        const struct delivery *d = r->files[i].delivery;
+
+        if (d->var != NULL) {
+            (void)snprintf(path, sizeof(path), "%s/%s%s%s", r->dir, d->dir,
+                           d->var_names_dir ? "" : "/",
+                           d->var_names_dir ? "" : d->name);
+            err = env_set(r->env, d->var, path);
+        }
+    }
+    return err;
+}
+
+static enum ag_err
+put_links(struct run *r)
+{
+    char target[RUN_DIR_BYTES + TASK_DIR_BYTES + 256];
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < r->file_count; i++) {
+        const struct delivery *d = r->files[i].delivery;
+
+        if (d->link[0] != '\0') {
+            (void)snprintf(target, sizeof(target), "%s/%s/%s", r->dir, d->dir,
+                           d->name);
+            err = place_link(r->cli->paths.run, d->link, target,
+                             &r->files[i].place);
+        }
+    }
+    return err;
+}
+
+/* ---- the keeper ---- */
+
+static enum ag_err
+on_file(struct run *r, const struct keeper_message *m, int fds[2])
+{
+    enum ag_err err = AG_EINTERNAL;
+
+    if (m->value >= 0 && (size_t)m->value < r->file_count) {
+        struct run_file *f = &r->files[m->value];
+
+        err = send_with_fd(r, "deliver", f->delivery->ticket, fds[0]);
+        if (f->delivery->take != NULL) {
+            f->dir_fd = FD_TAKE(fds[1]);
+        }
+    }
+    fd_close(fds[0]);
+    fd_close(fds[1]);
+    return err;
+}
+
+/* Listens until the jail stands. *ret_refused: the kernel did not let it. */
+static enum ag_err
+await_jail(struct run *r, bool *ret_refused)
+{
+    struct keeper_message m = {0};
+    int fds[2] = {-1, -1};
+    enum ag_err err = AG_OK;
+
+    while (err == AG_OK && m.what != KEEPER_READY) {
+        err = keeper_hear(r->line, &m, fds);
+        if (err == AG_OK && m.what == KEEPER_FILE) {
+            err = on_file(r, &m, fds);
+        }
+        if (err == AG_OK && m.what == KEEPER_FAILED) {
+            *ret_refused = m.step == 0;
+            err = err_why(AG_EUNSUPPORTED, "%.*s: %s", KEEPER_TEXT_BYTES - 1,
+                          m.text, strerrordesc_np(m.value));
+        }
+    }
+    return err;
+}
+
+static enum ag_err
+start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
+{
+    enum ag_err err = make_dir(r, kind);
+
+    *ret_refused = false;
+    if (err == AG_OK) {
+        err = name_files(r);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    r->spec = (struct keeper_spec){
+        .kind = kind,
+        .dir = r->dir,
+        .files = r->keeper_files,
+        .file_count = r->file_count,
+        .child = {.argv = r->argv,
+                  .env = env_vector(r->env),
+                  .values = r->values,
+                  .value_count = r->value_count,
+                  .stdio = {r->streams.child_fd[0], r->streams.child_fd[1],
+                            r->streams.child_fd[2]},
+                  .tty_fd = r->streams.pty ? r->streams.child_fd[1] : -1,
+                  .mask = &r->mask_before}};
+    err = keeper_start(&r->spec, &r->keeper, &r->line);
+    if (err != AG_OK) {
+        *ret_refused = err == AG_EUNSUPPORTED;
+        return err;
+    }
+    return await_jail(r, ret_refused);
+}
+
+/* The best jail this kernel allows. */
+static enum ag_err
+start_some_keeper(struct run *r)
+{
+    static const enum jail_kind kinds[] = {JAIL_FULL, JAIL_MOUNTS, JAIL_NONE};
+
+    bool refused = true;
+    enum ag_err err = AG_EUNSUPPORTED;
+
+    for (size_t i = 0; refused && i < AG_COUNT(kinds); i++) {
+        err = start_keeper(r, kinds[i], &refused);
+        if (refused) {
+            run_kill(r);
+        }
+    }
+    return err;
+}
+
+/* ---- answers, and what follows from them ---- */
+
+static enum ag_err
+collect_answers(struct run *r)
+{
+    enum ag_err err = AG_OK;
+
+    while (err == AG_OK && r->answers_due > 0) {
+        json_t *answer = NULL;
+
+        err = session_answer(r->session, &answer);
+        json_decref(answer);
+        r->answers_due--;
+    }
+    return err;
+}
+
+static bool
+follows_any(const struct run *r)
+{
+    for (size_t i = 0; i < r->file_count; i++) {
+        if (r->files[i].delivery->take != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The lease of each followed file: what a write-back is kept under when the
+ * broker is gone. */
+static enum ag_err
+find_leases(struct run *r)
+{
+    AG_AUTO(buf) struct buf path;
+    json_auto_t *answer = NULL;
+    const json_t *lease;
+    size_t k;
+    enum ag_err err;
+
+    buf_init(&path, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
+    err = client_path(&path, "/v1/leases?task=%s", r->task->id);
+    if (err == AG_OK) {
+        err = cli_call(r->cli, "GET", buf_cstr(&path), NULL, &answer);
+    }
+    for (size_t i = 0; err == AG_OK && i < r->file_count; i++) {
+        const char *secret = r->files[i].delivery->secret;
+
+        json_array_foreach(json_object_get(answer, "leases"), k, lease)
+        {
+            if (secret != NULL &&
+                strcmp(out_member(lease, "verb"), "file") == 0 &&
+                strcmp(out_member(lease, "secret"), secret) == 0) {
+                (void)snprintf(r->files[i].lease, RUN_LEASE_BYTES, "%s",
+                               out_member(lease, "id"));
+            }
+        }
+    }
+    return err;
+}
+
+static enum ag_err
+follow_files(struct run *r)
+{
+    struct watch_spill spill = {.home = r->cli->paths.home,
+                                .key = r->task->spill_key};
+    enum ag_err err = watch_new(&spill, &r->watch);
+
+    if (err != AG_OK || !follows_any(r)) {
+        return err;
+    }
+    err = find_leases(r);
+    for (size_t i = 0; err == AG_OK && i < r->file_count; i++) {
+        struct run_file *f = &r->files[i];
+
+        if (f->delivery->take != NULL) {
+            err = watch_add(r->watch,
+                            &(struct watch_file){.dir_fd = FD_TAKE(f->dir_fd),
+                                                 .name = f->delivery->name,
+                                                 .ticket = f->delivery->take,
+                                                 .spill_as = f->lease});
+        }
+    }
+    return err;
+}
+
+static void
+close_handed_on(struct run *r)
+{
+    for (size_t i = 0; i < r->value_count; i++) {
+        fd_close(r->values[i].pipe_fd);
+        r->values[i].pipe_fd = -1;
+    }
+    streams_close_child(&r->streams);
+}
+
+enum ag_err
+run_start(struct run *r)
+{
+    enum ag_err err = ask_task(r);
+
+    if (err == AG_OK) {
+        err = make_argv(r);
+    }
+    if (err == AG_OK) {
+        err = open_session(r);
+    }
+    if (err == AG_OK) {
+        err = send_streams(r);
+    }
+    if (err == AG_OK) {
+        err = make_env(r);
+    }
+    if (err == AG_OK) {
+        list_files(r);
+        err = start_some_keeper(r);
+    }
+    close_handed_on(r);
+    if (err == AG_OK) {
+        err = collect_answers(r);
+    }
+    if (err == AG_OK) {
+        err = follow_files(r);
+    }
+    return err == AG_OK ? put_links(r) : err;
+}
