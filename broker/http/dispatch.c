@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "caller/class.h"
+#include "core/live.h"
 #include "http/decode.h"
 #include "http/toll.h"
 #include "http/work.h"
@@ -157,6 +158,18 @@ admit(struct dispatch *d, struct request *rq, const struct dispatch_input *in,
     return err;
 }
 
+static enum ag_err
+check_role(const struct request *rq)
+{
+    unsigned int role =
+        rq->call.token != NULL ? (unsigned int)rq->call.token->role : 0;
+
+    if (role != 0 && (rq->route->roles >> role & 1U) != 0) {
+        return AG_OK;
+    }
+    return err_why(AG_EDENIED, "a role token of this kind may not do that");
+}
+
 /* The refusal that says what would help. */
 static enum ag_err
 check_caller(const struct request *rq)
@@ -165,7 +178,7 @@ check_caller(const struct request *rq)
     enum caller_class who = rq->call.who;
 
     if (caller_may(who, may)) {
-        return AG_OK;
+        return who == CALLER_SERVICE ? check_role(rq) : AG_OK;
     }
     if (who == CALLER_OPERATOR && (may & CALLER_MAY_PROOF) != 0) {
         return AG_EPROOF;

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "http/request.h"
+#include "store/words.h"
 
 struct msg_spec;
 
@@ -26,10 +27,20 @@ enum route_work {
     WORK_WAIT,  /* reads long or waits for the filter: on the waiting thread */
 };
 
+/* Which roles a service's token may have: for rows with CALLER_MAY_SERVICE. */
+enum route_roles {
+    ROLES_NONE = 0,
+    ROLES_RUNNER = 1 << ROLE_RUNNER,
+    ROLES_AUDITOR = 1 << ROLE_AUDITOR,
+    ROLES_ALL = 1 << ROLE_ROTATOR | 1 << ROLE_RUNNER | 1 << ROLE_AUDITOR |
+                1 << ROLE_BACKUP,
+};
+
 struct route {
     const char *method;
     const char *pattern;  /* /v1/secrets/{name}/value */
     unsigned int callers; /* enum caller_mask */
+    unsigned int roles;   /* enum route_roles */
     unsigned int sockets; /* enum http_socket */
     enum route_flags flags;
     enum route_work work;

@@ -1,0 +1,197 @@
+/*
+ * messages.h - what requests carry, as structs, and the tables that decode
+ * them. Queries are decoded the same way.
+ * Floor: http. Depends on: wire/msg, core/tasks.
+ */
+#ifndef AG_HTTP_MESSAGES_H
+#define AG_HTTP_MESSAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "wire/msg.h"
+
+struct secret;
+
+/* Bodies. Secrets may be NULL where the field is optional. */
+
+struct msg_passphrase { /* init, proof, rekey */
+    struct secret *passphrase;
+};
+
+struct msg_unlock { /* one of the three */
+    struct secret *passphrase;
+    struct secret *recovery_code;
+    struct secret *key; /* base64 */
+};
+
+struct msg_new_passphrase {
+    struct secret *old_one;
+    struct secret *new_one;
+};
+
+struct msg_slot {
+    char *kind;
+    struct secret *key; /* base64, with kind "key" */
+};
+
+enum msg_encoding {
+    ENCODING_TEXT,
+    ENCODING_BASE64,
+};
+
+struct msg_put {
+    struct secret *value;
+    int encoding; /* enum msg_encoding */
+    char *kind;
+    char *profile;
+    char *min_grade;
+    char *description;
+    int64_t if_version; /* -1: not given */
+};
+
+struct msg_patch {
+    char *min_grade;
+    char *description;
+};
+
+struct msg_version { /* one of the two; 0: not given */
+    int64_t rollback;
+    int64_t destroy;
+};
+
+struct msg_task {
+    char *name;
+    char *purpose;
+    char *repository;
+    int64_t ttl_s;
+    struct msg_list profiles; /* char * */
+    struct msg_list grants;   /* struct task_grant_request */
+    struct msg_list env;      /* struct task_env_request */
+    struct msg_list files;    /* struct task_file_request */
+    int64_t streams;
+};
+
+struct msg_token {
+    char *task;
+    struct msg_list grants; /* struct task_grant_request */
+    int64_t ttl_s;
+    int64_t max_ttl_s;
+    int64_t uses;
+    bool unbound;
+};
+
+struct msg_ttl {
+    int64_t ttl_s;
+};
+
+struct msg_accessor {
+    char *accessor;
+};
+
+struct msg_revoke { /* one of the four */
+    char *accessor;
+    char *token;
+    char *task;
+    char *prefix;
+};
+
+struct msg_wrap { /* ref or text */
+    char *ref;
+    struct secret *text;
+    int64_t ttl_s;
+};
+
+struct msg_unwrap {
+    char *token;
+};
+
+struct msg_redact {
+    struct secret *text;
+};
+
+struct msg_streams {
+    int64_t count;
+};
+
+struct msg_role {
+    char *name;
+    char *kind;
+    int64_t ttl_s;
+};
+
+struct msg_move {
+    char *kind;
+    char *name;
+    char *profile;
+    char *path;
+    int64_t dev;
+    int64_t ino;
+    int64_t mode;
+    int64_t uid;
+    int64_t gid;
+    int64_t mtime_ns;
+    int64_t atime_ns;
+    int64_t size_bytes;
+};
+
+struct msg_outcome {
+    char *outcome;
+};
+
+/* Queries. */
+
+struct query_prefix {
+    char *prefix;
+};
+
+struct query_value {
+    char *field;
+    int64_t version;
+};
+
+struct query_task {
+    char *task;
+};
+
+struct query_exposure { /* one of the two */
+    char *secret;
+    char *task;
+};
+
+struct query_audit {
+    int64_t after; /* -1: not given */
+    int64_t limit;
+};
+
+struct query_after {
+    int64_t after;
+};
+
+extern const struct msg_spec MSG_PASSPHRASE;
+extern const struct msg_spec MSG_UNLOCK;
+extern const struct msg_spec MSG_NEW_PASSPHRASE;
+extern const struct msg_spec MSG_SLOT;
+extern const struct msg_spec MSG_PUT;
+extern const struct msg_spec MSG_PATCH;
+extern const struct msg_spec MSG_VERSION;
+extern const struct msg_spec MSG_TASK;
+extern const struct msg_spec MSG_TOKEN;
+extern const struct msg_spec MSG_TTL;
+extern const struct msg_spec MSG_ACCESSOR;
+extern const struct msg_spec MSG_REVOKE;
+extern const struct msg_spec MSG_WRAP;
+extern const struct msg_spec MSG_UNWRAP;
+extern const struct msg_spec MSG_REDACT;
+extern const struct msg_spec MSG_STREAMS;
+extern const struct msg_spec MSG_ROLE;
+extern const struct msg_spec MSG_MOVE;
+extern const struct msg_spec MSG_OUTCOME;
+extern const struct msg_spec QUERY_PREFIX;
+extern const struct msg_spec QUERY_VALUE;
+extern const struct msg_spec QUERY_TASK;
+extern const struct msg_spec QUERY_EXPOSURE;
+extern const struct msg_spec QUERY_AUDIT;
+extern const struct msg_spec QUERY_AFTER;
+
+#endif
