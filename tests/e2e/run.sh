@@ -62,9 +62,8 @@ chmod 711 "$run_base"
 as_user mkdir -p "$base"
 
 # The scenarios' user must reach the programs, wherever they were built.
+cmake --install "$bin" --prefix "$run_base" >/dev/null || exit 70
 programs=$run_base/bin
-mkdir -p "$programs"
-cp "$bin/auth-guard" "$bin/auth-guardd" "$programs/"
 for helper in "$bin"/e2e_*; do
     [ ! -x "$helper" ] || cp "$helper" "$programs/"
 done
@@ -104,8 +103,8 @@ for file in "${selected[@]}"; do
     [ -z "$made_user" ] || chown "$user:" "$runtime"
     begun=$(date +%s%N)
     as_user env -i BIN="$programs" SRC="$run_base/src" S="$scratch" RUNDIR="$runtime" \
-        CODEX="$codex" USER="$user" LANG=C.UTF-8 TERM=dumb CRASH_STEP="${CRASH_STEP-}" \
-        AUTH_GUARD_DATA="$run_base/src/schema" \
+        CODEX="$codex" USER="$user" LANG=C.UTF-8 TERM=dumb \
+        CRASH_STEP="${CRASH_STEP-}" CRASH_BROKER_STEP="${CRASH_BROKER_STEP-}" \
         timeout -k 10 "$(sed -n 's/^# timeout: //p' "$file" | grep . || echo 180)" \
         setsid -w bash -c '. "$SRC/tests/e2e/lib.sh"; . "$1"' bash "$file" \
         >"$run_base/log" 2>&1 </dev/null
