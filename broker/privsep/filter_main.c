@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <string.h>
 
+#include <malloc.h>
 #include <seccomp.h>
 
 #include "base/fdx.h"
@@ -228,6 +229,9 @@ begin(struct server *s)
         return err;
     }
     raise_memlock();
+    /* One arena for all threads: to decide on another, malloc would ask for
+     * the processors, a call that is not on the list. */
+    (void)mallopt(M_ARENA_MAX, 1);
     err = lockmem_init(sizeof(*s->packet), &s->packet_mem);
     if (err != AG_OK) {
         return err;
