@@ -49,6 +49,7 @@ static struct {
     pthread_mutex_t lock;
     enum secret_backing backing;
     uint8_t *base;
+    const uint8_t *mark; /* 1, and 0 in a child; may be NULL */
     size_t page_count;
     struct page *pages;
     size_t used_bytes;
@@ -62,13 +63,26 @@ static struct {
 static void
 after_fork(void)
 {
+    fork_mark_unmap(arena.mark);
     free(arena.pages);
+    arena.mark = NULL;
     arena.pages = NULL;
     arena.base = NULL;
     arena.page_count = 0;
     arena.used_bytes = 0;
     arena.backing = SECRET_BACKING_NONE;
     (void)pthread_mutex_init(&arena.lock, NULL);
+}
+
+/* fork() runs after_fork() by itself; a bare clone(2) is noticed by the mark,
+ * here, when the child first asks for something. */
+static bool
+is_open(void)
+{
+    if (arena.base != NULL && arena.mark != NULL && *arena.mark == 0) {
+        after_fork();
+    }
+    return arena.base != NULL;
 }
 
 enum ag_err
@@ -78,7 +92,7 @@ arena_open(size_t bytes)
     struct page *pages;
     enum ag_err err;
 
-    if (arena.base != NULL) {
+    if (is_open()) {
         return err_why(AG_EINVAL, "the locked arena is open already");
     }
     if (bytes == 0 || bytes > ARENA_MAX_BYTES || bytes % kernel_page != 0) {
@@ -104,6 +118,7 @@ arena_open(size_t bytes)
         c += i * SLOT_ALIGN_BYTES > CLASS_BYTES[c] ? 1 : 0;
         arena.class_of[i] = (uint8_t)c;
     }
+    arena.mark = fork_mark_map();
     arena.pages = pages;
     arena.page_count = bytes / PAGE_BYTES;
     arena.used_bytes = 0;
@@ -114,7 +129,7 @@ arena_open(size_t bytes)
 void
 arena_close(void)
 {
-    if (arena.base == NULL) {
+    if (!is_open()) {
         return;
     }
     AG_ASSERT(arena.used_bytes == 0); /* and so all of it is zero */
@@ -125,7 +140,7 @@ arena_close(void)
 enum secret_backing
 arena_backing(void)
 {
-    return arena.backing;
+    return is_open() ? arena.backing : SECRET_BACKING_NONE;
 }
 
 size_t
@@ -301,7 +316,7 @@ arena_take(size_t len, uint8_t **ret)
     uint8_t *got = NULL;
 
     AG_ASSERT(len > 0 && len <= ARENA_MAX_BYTES);
-    if (arena.base == NULL) {
+    if (!is_open()) {
         return err_why(AG_EMEMLOCK, "the locked arena for secrets is not open");
     }
     (void)pthread_mutex_lock(&arena.lock);

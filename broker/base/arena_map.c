@@ -142,3 +142,28 @@ arena_unmap(uint8_t *block, size_t bytes)
 
     (void)munmap(block - guard, bytes + 2 * guard);
 }
+
+const uint8_t *
+fork_mark_map(void)
+{
+    uint8_t *mark = mmap(NULL, guard_bytes(), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (mark == MAP_FAILED) {
+        return NULL;
+    }
+    if (madvise(mark, guard_bytes(), MADV_WIPEONFORK) != 0) {
+        (void)munmap(mark, guard_bytes());
+        return NULL;
+    }
+    *mark = 1;
+    return mark;
+}
+
+void
+fork_mark_unmap(const uint8_t *mark)
+{
+    if (mark != NULL) {
+        (void)munmap((void *)(uintptr_t)mark, guard_bytes());
+    }
+}

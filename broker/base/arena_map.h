@@ -25,4 +25,9 @@ AG_CHECK AG_NONNULL enum ag_err arena_map(size_t bytes, uint8_t **ret,
                                           enum secret_backing *ret_backing);
 AG_NONNULL void arena_unmap(uint8_t *block, size_t bytes);
 
+/* A byte that is 1 in this process and 0 in every child, however it was made;
+ * NULL where the kernel can't (before 4.14). NULL may be unmapped. */
+const uint8_t *fork_mark_map(void);
+void fork_mark_unmap(const uint8_t *mark);
+
 #endif

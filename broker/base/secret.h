@@ -30,9 +30,9 @@ enum secret_backing {
 
 /*
  * Opens the process's arena of `bytes` (a multiple of the page size). Call
- * once, before any other thread; a second call is AG_EINVAL. A forked child
- * starts without an arena (the block is not mapped there) and may open its own;
- * secrets of the parent must not be touched in it.
+ * once, before any other thread; a second call is AG_EINVAL. A child, by fork()
+ * or clone(), starts without an arena (the block is not mapped there) and may
+ * open its own; secrets of the parent must not be touched in it.
  * Errors: AG_EMEMLOCK with a sentence that names the limit and the fix.
  */
 AG_CHECK enum ag_err secret_arena_open(size_t bytes);

@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <pthread.h>
@@ -337,6 +338,21 @@ child_starts_without(void)
     secret_arena_close();
 }
 
+/* clone(2) without glibc's knowledge, as a jail makes its first process. */
+static int
+in_bare_clone(void (*body)(void))
+{
+    int status = 0;
+    pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+
+    if (child == 0) {
+        body();
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    return status;
+}
+
 static void
 child_reads_the_parents(void)
 {
@@ -353,6 +369,7 @@ test_a_child_inherits_nothing(void **state)
     (void)state;
     check_ok(secret_from(span_str("the parent's"), &shared));
     assert_int_equal(in_child(child_starts_without), 0);
+    assert_int_equal(in_bare_clone(child_starts_without), 0);
     status = in_child(child_reads_the_parents);
     assert_false(WIFEXITED(status) && WEXITSTATUS(status) >= 3);
     assert_memory_equal(secret_bytes(shared), "the parent's", 12);
