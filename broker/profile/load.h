@@ -73,6 +73,17 @@ AG_CHECK AG_NONNULL enum ag_err profile_for_path(const struct profiles *ps,
                                                  const char *path,
                                                  struct profile_match *ret);
 
+/* Is it the file's own place, rather than one found by its base name? */
+AG_NONNULL bool profile_is_own_path(const struct profile_file *f,
+                                    const struct expand_env *env,
+                                    const char *path);
+
+/* By base name alone, for files found anywhere. Errors: AG_ENOTFOUND, without
+ * a sentence: it is asked for every file of a tree. */
+AG_CHECK AG_NONNULL enum ag_err profile_for_name(const struct profiles *ps,
+                                                 const char *name,
+                                                 struct profile_match *ret);
+
 /* The entry of `p` that `path` belongs to; else AG_ENOTFOUND. */
 AG_CHECK AG_NONNULL enum ag_err
 profile_file_for_path(const struct profile *p, const struct expand_env *env,

@@ -29,6 +29,15 @@ matches_template(const char *tmpl, const struct expand_env *env,
            glob_match_path(buf_cstr(&pattern), path);
 }
 
+bool
+profile_is_own_path(const struct profile_file *f, const struct expand_env *env,
+                    const char *path)
+{
+    return f->path != NULL &&
+           (matches_template(f->path, env, EXPAND_USUAL, path) ||
+            matches_template(f->path, env, EXPAND_DEFAULTS, path));
+}
+
 enum match_how {
     MATCH_PATH,
     MATCH_NAME,
@@ -46,9 +55,7 @@ matches(const struct profile_file *f, const struct expand_env *env,
     }
     switch (how) {
     case MATCH_PATH:
-        return f->path != NULL &&
-               (matches_template(f->path, env, EXPAND_USUAL, path) ||
-                matches_template(f->path, env, EXPAND_DEFAULTS, path));
+        return profile_is_own_path(f, env, path);
     case MATCH_NAME:
         return any_glob(&f->names, base);
     }
@@ -78,6 +85,26 @@ profile_file_for_path(const struct profile *p, const struct expand_env *env,
     }
     return err_why(AG_ENOTFOUND, "profile %s has no file like %s", p->name,
                    path);
+}
+
+enum ag_err
+profile_for_name(const struct profiles *ps, const char *name,
+                 struct profile_match *ret)
+{
+    for (size_t i = 0; i < profiles_count(ps); i++) {
+        const struct profile *p = profiles_at(ps, i);
+
+        for (size_t k = 0; k < p->files.count; k++) {
+            const struct profile_file *f = &p->files.items[k];
+
+            if (f->names.count > 0 && any_glob(&f->names, name) &&
+                !any_glob(&f->except, name)) {
+                *ret = (struct profile_match){p, k};
+                return AG_OK;
+            }
+        }
+    }
+    return AG_ENOTFOUND;
 }
 
 enum ag_err

@@ -166,7 +166,7 @@ has_foreign(struct span copy, const struct profile_file *file,
 struct search {
     int dir_fd;
     const struct profile_file *file;
-    struct known known;
+    const struct known *known;
     const struct secret *content;
     copies_told_fn told;
     void *arg;
@@ -210,10 +210,10 @@ look_at(struct search *s, const char *name)
         return err == AG_EMEMLOCK || err == AG_ENOMEM ? err : AG_OK;
     }
     ours = secret_equal(copy, s->content);
-    for (size_t i = 0; !ours && i < s->known.count; i++) {
-        ours = holds(secret_view(copy), s->known.values[i]);
+    for (size_t i = 0; !ours && i < s->known->count; i++) {
+        ours = holds(secret_view(copy), s->known->values[i]);
     }
-    err = has_foreign(secret_view(copy), s->file, &s->known, &foreign);
+    err = has_foreign(secret_view(copy), s->file, s->known, &foreign);
     if (err != AG_OK) {
         return err;
     }
@@ -233,12 +233,13 @@ enum ag_err
 copies_erase(int dir_fd, const char *name, const struct profile_file *file,
              const struct secret *content, copies_told_fn told, void *arg)
 {
-    struct search s = {.dir_fd = dir_fd,
+    AG_AUTO(known) struct known known = {.count = 0};
+    struct search s = {.known = &known,
+                       .dir_fd = dir_fd,
                        .file = file,
                        .content = content,
                        .told = told,
                        .arg = arg};
-    AG_AUTO(known) struct known known = {.count = 0};
     struct dirent **entries = NULL;
     int count;
     enum ag_err err = fields_secret(secret_view(content), file, keep, &known);
@@ -246,7 +247,6 @@ copies_erase(int dir_fd, const char *name, const struct profile_file *file,
     if (err != AG_OK) {
         return err;
     }
-    s.known = known; /* borrowed: `known` frees them */
     count = scandirat(dir_fd, ".", &entries, NULL, NULL);
     if (count < 0) {
         return errno == ENOMEM ? AG_ENOMEM : AG_EIO;

@@ -20,10 +20,10 @@ enum {
 
 /* Names of directories that hold caches, dependencies or objects. */
 static const char *const PASSED_OVER[] = {
-    ".git",   "node_modules", ".hg",         ".svn",  "__pycache__",
-    ".cache", ".npm",         ".pnpm-store", ".yarn", ".rustup",
-    ".tox",   ".mypy_cache",  ".gradle",     ".m2",   "site-packages",
-    ".Trash", ".ag-jail",
+    ".git",        "node_modules", ".hg",           ".svn",
+    "__pycache__", ".cache",       ".npm",          ".pnpm-store",
+    ".yarn",       ".rustup",      ".tox",          ".mypy_cache",
+    ".gradle",     ".m2",          "site-packages", ".Trash",
 };
 
 struct seen {
