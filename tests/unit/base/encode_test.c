@@ -47,6 +47,17 @@ test_hex(void **state)
 }
 
 static void
+test_base64_too_large(void)
+{
+    static const char LARGE[SECRET_MAX_BYTES / 3 * 4 + 8] = {'A'};
+    struct secret *s = NULL;
+
+    check_err(decode_base64_secret(span_of(LARGE, sizeof(LARGE) / 4 * 4), &s),
+              AG_ELIMIT);
+    assert_null(s);
+}
+
+static void
 test_base64(void **state)
 {
     /* RFC 4648 section 10 */
@@ -87,6 +98,7 @@ test_base64(void **state)
         assert_null(s);
     }
     check_err(encode_base64(span_of("x", SIZE_MAX), &b), AG_ELIMIT);
+    test_base64_too_large();
     b.max = b.len + 3;
     check_err(encode_base64(span_of("x", 1), &b), AG_ELIMIT);
 }

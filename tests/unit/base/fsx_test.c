@@ -117,6 +117,8 @@ test_replace_is_whole_and_private(void **state)
     check_err(fs_replace(scratch.fd, longest, span_str("x")), AG_EINVAL);
     longest[252] = '\0'; /* with .tmp one too many for the file system */
     check_err(fs_replace(scratch.fd, longest, span_str("x")), AG_EINVAL);
+    assert_int_equal(mkdirat(scratch.fd, "x.tmp", 0700), 0);
+    check_err(fs_replace(scratch.fd, "x", span_str("x")), AG_EIO);
     assert_int_equal(mkdirat(scratch.fd, "dir", 0700), 0);
     check_err(fs_replace(scratch.fd, "dir", span_str("x")), AG_EIO);
     assert_int_equal(faccessat(scratch.fd, "dir.tmp", F_OK, 0), -1);

@@ -88,6 +88,8 @@ static void
 test_subkeys_are_those_of_the_root(void **state)
 {
     AG_AUTO(secret) struct secret *want = NULL;
+    AG_AUTO(secret) struct secret *token_key = NULL;
+    char token[TOKEN_TEXT_BYTES];
     const struct secret *lent = NULL;
     uint8_t a[KDF_HASH_BYTES];
     uint8_t b[KDF_HASH_BYTES];
@@ -98,6 +100,11 @@ test_subkeys_are_those_of_the_root(void **state)
     assert_true(secret_equal(want, lent));
     kdf_hash(want, span_str("x"), a);
     check_ok(keyring_hash(t.kr, KDF_AUDIT, span_str("x"), b));
+    assert_true(kdf_hash_equal(a, b));
+    token_new_text(TOKEN_TASK, token);
+    check_ok(kdf_subkey(t.root, KDF_TOKEN, &token_key));
+    check_ok(token_hash(token_key, TOKEN_TASK, span_str(token), a));
+    check_ok(keyring_token_hash(t.kr, TOKEN_TASK, span_str(token), b));
     assert_true(kdf_hash_equal(a, b));
     check_ok(keyring_root(t.kr, &lent));
     assert_true(secret_equal(t.root, lent));

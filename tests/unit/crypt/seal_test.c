@@ -170,6 +170,9 @@ test_wrong_arguments(void **state)
     at.table = word + 1;
     at.column = word + 1;
     check_ok(seal_make(t.key, &at, span_str("x"), &t.blob));
+    at.column = word;
+    check_err(seal_make(t.key, &at, span_str("x"), &t.blob), AG_EINVAL);
+    at.column = "c";
     at.vault_id = NULL;
     check_err(seal_make(t.key, &at, span_str("x"), &t.blob), AG_EINVAL);
     t.blob.max = t.blob.len;
