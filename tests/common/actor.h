@@ -286,4 +286,60 @@ actors_end(void)
     }
 }
 
+/* A listening socket on the loopback address. */
+static inline int
+actor_listen_tcp(int family, uint16_t *ret_port)
+{
+    struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
+    socklen_t len = sizeof(address);
+    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (family == AF_INET) {
+        struct sockaddr_in v4 = {.sin_family = AF_INET};
+
+        v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        memcpy(&address, &v4, sizeof(v4));
+        len = sizeof(v4);
+    } else {
+        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+                                  .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+
+        memcpy(&address, &v6, sizeof(v6));
+        len = sizeof(v6);
+    }
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, len) != 0 ||
+        listen(fd, 4) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    len = sizeof(address);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    if (family == AF_INET) {
+        struct sockaddr_in v4;
+
+        memcpy(&v4, &address, sizeof(v4));
+        *ret_port = ntohs(v4.sin_port);
+    } else {
+        struct sockaddr_in6 v6;
+
+        memcpy(&v6, &address, sizeof(v6));
+        *ret_port = ntohs(v6.sin6_port);
+    }
+    return fd;
+}
+
+/* A listening Unix socket for ACT_CONNECT_UNIX. */
+static inline int
+actor_listen_unix(int number)
+{
+    struct sockaddr_un address;
+    socklen_t len = actor_unix_address(number, &address);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (const struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(fd, 8), 0);
+    return fd;
+}
+
 #endif

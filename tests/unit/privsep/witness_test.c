@@ -205,48 +205,6 @@ test_a_root_that_is_gone_or_another_has_no_tree(void **state)
 
 /* ---- TCP ---- */
 
-/* A listening socket on the loopback address. */
-static int
-listen_on(int family, uint16_t *ret_port)
-{
-    struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
-    socklen_t len = sizeof(address);
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (family == AF_INET) {
-        struct sockaddr_in v4 = {.sin_family = AF_INET};
-
-        v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        memcpy(&address, &v4, sizeof(v4));
-        len = sizeof(v4);
-    } else {
-        struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
-                                  .sin6_addr = IN6ADDR_LOOPBACK_INIT};
-
-        memcpy(&address, &v6, sizeof(v6));
-        len = sizeof(v6);
-    }
-    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, len) != 0 ||
-        listen(fd, 4) != 0) {
-        (void)close(fd);
-        return -1;
-    }
-    len = sizeof(address);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-    if (family == AF_INET) {
-        struct sockaddr_in v4;
-
-        memcpy(&v4, &address, sizeof(v4));
-        *ret_port = ntohs(v4.sin_port);
-    } else {
-        struct sockaddr_in6 v6;
-
-        memcpy(&v6, &address, sizeof(v6));
-        *ret_port = ntohs(v6.sin6_port);
-    }
-    return fd;
-}
-
 /* The connection waiting at `listener`, as its caller sees it. */
 static int
 accept_one(int listener, int family, uint16_t port, struct proc_tcp *ret)
@@ -292,7 +250,7 @@ static void
 check_connection(struct fixture *f, int family, enum actor_op how)
 {
     uint16_t port = 0;
-    int listener = listen_on(family, &port);
+    int listener = actor_listen_tcp(family, &port);
     struct proc_tcp_owner owner;
     struct proc_ref roots[3];
     struct proc_tcp tcp;
@@ -359,7 +317,7 @@ test_a_connection_from_a_pid_namespace(void **state)
 {
     struct fixture *f = *state;
     uint16_t port = 0;
-    int listener = listen_on(AF_INET, &port);
+    int listener = actor_listen_tcp(AF_INET, &port);
     struct proc_tcp_owner owner;
     struct proc_ref root;
     struct proc_tcp tcp;
@@ -386,7 +344,7 @@ test_what_cannot_be_read_is_not_called_outside(void **state)
 {
     struct fixture *f = *state;
     uint16_t port = 0;
-    int listener = listen_on(AF_INET, &port);
+    int listener = actor_listen_tcp(AF_INET, &port);
     struct proc_ref root;
     struct proc_tcp tcp;
     int fd;
