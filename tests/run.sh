@@ -8,7 +8,8 @@
 #                                   release (tests and scenarios), fuzz (every
 #                                   target for FUZZ_SECONDS, 60 by default)
 #   tests/run.sh --only PATTERN     only lint steps, tests and scenarios whose
-#                                   name matches the extended regex
+#                                   name (lint/floors, unit/base/buf_test,
+#                                   e2e:05_p4_tokens) matches the regex
 #
 # The last line is the count: N passed, N failed. Exit 0 only without failures.
 set -uo pipefail
@@ -32,6 +33,11 @@ if [ ${#presets[@]} -eq 0 ]; then
     lint=yes
     presets=(dev)
     [ "$quick" = yes ] || presets=(dev asan tsan release)
+    # A pattern that can only be one kind needs no other builds.
+    case $only in
+    lint*) presets=() ;;
+    e2e*) lint=no presets=(release) ;;
+    esac
 fi
 
 jobs=$(nproc)
