@@ -68,7 +68,8 @@ struct db_tx;
     X(AUDIT_PROFILE_TRUSTED,   44, "profile.trusted")                          \
     X(AUDIT_BROKER_STARTED,    45, "broker.started")                           \
     X(AUDIT_BROKER_STOPPED,    46, "broker.stopped")                           \
-    X(AUDIT_AUDIT_EXPORTED,    47, "audit.exported")
+    X(AUDIT_AUDIT_EXPORTED,    47, "audit.exported")                           \
+    X(AUDIT_ROWS,               48, "rows") /* more rows of the next event */
 
 /* clang-format on */
 

@@ -46,6 +46,13 @@ AG_CHECK AG_NONNULL enum ag_err audit_verify(struct store *s,
  * the redaction set. AG_ECORRUPT with a sentence. */
 AG_CHECK AG_NONNULL enum ag_err audit_verify_small(struct store *s);
 
+struct db_read;
+
+/* Compares every row of the tables with that digest number (tables.h) against
+ * `want`, after each row's own tag. For this room only. */
+AG_CHECK AG_NONNULL enum ag_err digest_check(struct db_read *r, unsigned number,
+                                             const uint8_t *want);
+
 /*
  * Appends one JSON line per row after `after` to `out`, at most limit:
  * {"seq":…,"time":"…","kind":"…","task":…,"token":…,"secret":…,"body":{…},

@@ -41,6 +41,7 @@ conn_err(int rc, const char *what)
         {SQLITE_READONLY, AG_EIO},     {SQLITE_PERM, AG_EIO},
         {SQLITE_PROTOCOL, AG_EBUSY},
     };
+
     size_t i;
 
     if (rc == SQLITE_IOERR_NOMEM) {
@@ -135,11 +136,11 @@ conn_open(const char *path, enum conn_mode mode, struct conn *ret)
 {
     sqlite3 *handle = NULL;
     enum ag_err err = AG_OK;
-    int rc = sqlite3_open_v2(path, &handle,
-                             SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
-                                 SQLITE_OPEN_PRIVATECACHE |
-                                 SQLITE_OPEN_EXRESCODE,
-                             NULL);
+    int rc =
+        sqlite3_open_v2(path, &handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX |
+                            SQLITE_OPEN_PRIVATECACHE | SQLITE_OPEN_EXRESCODE,
+                        NULL);
 
     if (rc != SQLITE_OK) {
         err = conn_err(rc, "vault.db");
@@ -151,7 +152,8 @@ conn_open(const char *path, enum conn_mode mode, struct conn *ret)
         (void)sqlite3_close(handle);
         return err;
     }
-    *ret = (struct conn){.handle = handle};
+    memset(ret, 0, sizeof(*ret));
+    ret->handle = handle;
     return AG_OK;
 }
 
@@ -164,7 +166,7 @@ conn_close(struct conn *c)
         (void)sqlite3_finalize(c->slots[i].st);
     }
     AG_ASSERT(sqlite3_close(c->handle) == SQLITE_OK);
-    *c = (struct conn){0};
+    memset(c, 0, sizeof(*c));
 }
 
 /* Open addressing by the text's address; the room's texts fill half of it. */
@@ -252,9 +254,10 @@ void
 query_blob(struct query *q, struct span bytes)
 {
     /* An empty blob needs a pointer, or it would be NULL. */
-    keep_rc(q, sqlite3_bind_blob64(q->slot->st, ++q->bound,
-                                   bytes.len == 0 ? "" : (const void *)bytes.ptr,
-                                   bytes.len, SQLITE_STATIC));
+    keep_rc(q,
+            sqlite3_bind_blob64(q->slot->st, ++q->bound,
+                                bytes.len == 0 ? "" : (const void *)bytes.ptr,
+                                bytes.len, SQLITE_STATIC));
 }
 
 static int
@@ -312,8 +315,9 @@ query_want(struct query *q, int column, int type)
 {
     return sqlite3_column_type(q->slot->st, column) == type
                ? AG_OK
-               : err_why(AG_ECORRUPT, "vault.db: column %d of a row has "
-                                      "another type",
+               : err_why(AG_ECORRUPT,
+                         "vault.db: column %d of a row has "
+                         "another type",
                          column);
 }
 

@@ -24,7 +24,8 @@
 #include "base/span.h"
 
 enum {
-    CONN_STATEMENTS_MAX_COUNT = 256, /* slots; the room has half as many texts */
+    CONN_STATEMENTS_MAX_COUNT =
+        256, /* slots; the room has half as many texts */
 };
 
 struct conn_slot {

@@ -61,7 +61,7 @@ add(struct keys *k, const struct key_row *row, struct secret **key)
         return err_why(AG_ELIMIT, "the vault was rekeyed too often");
     }
     if (row->id < 1 || row->id > UINT32_MAX || row->purpose < KEY_META ||
-        row->purpose > KEY_ROW) {
+        row->purpose > KEY_USES) {
         return err_why(AG_ECORRUPT, "table data_key, row %lld: not a key",
                        (long long)row->id);
     }
@@ -95,8 +95,8 @@ keys_make(struct keys *k, struct keyring *ring, const struct key_row *row,
 }
 
 enum ag_err
-keys_wrap(const struct keys *k, struct keyring *ring,
-          const struct key_row *row, struct buf *wrapped)
+keys_wrap(const struct keys *k, struct keyring *ring, const struct key_row *row,
+          struct buf *wrapped)
 {
     struct seal_at at = place_of(row);
     const struct secret *key = NULL;
@@ -183,4 +183,15 @@ keys_newest(const struct keys *k, enum key_purpose purpose, size_t nth)
         }
     }
     return NULL;
+}
+
+bool
+keys_at(const struct keys *k, size_t nth, struct key_row *ret)
+{
+    if (nth >= k->count) {
+        return false;
+    }
+    *ret = (struct key_row){.id = k->slots[nth].id,
+                            .purpose = k->slots[nth].purpose};
+    return true;
 }

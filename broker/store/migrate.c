@@ -32,8 +32,8 @@ migrate_check(sqlite3 *handle, int *ret_version)
         err = pragma_int(handle, "PRAGMA user_version", &version);
     }
     if (err == AG_OK) {
-        err = pragma_int(handle, "SELECT count(*) FROM sqlite_schema",
-                         &objects);
+        err =
+            pragma_int(handle, "SELECT count(*) FROM sqlite_schema", &objects);
     }
     if (err != AG_OK) {
         return err;

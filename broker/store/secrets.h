@@ -27,13 +27,13 @@ enum {
     SECRET_RETAIN_DEFAULT_COUNT = 2, /* old versions kept beside the current */
     SECRET_RETAIN_MAX_COUNT = 100,   /* each is in the redaction set */
     SECRET_DETAIL_MAX_BYTES = 16 * 1024, /* hosts, places, file facts */
-    PROFILE_NAME_MAX_BYTES = 64,
+    SECRET_PROFILE_MAX_BYTES = 64,
 };
 
 struct secret_row {
     int64_t id;
     char name[NAME_MAX_BYTES + 1];
-    char profile[PROFILE_NAME_MAX_BYTES + 1]; /* empty: none */
+    char profile[SECRET_PROFILE_MAX_BYTES + 1]; /* empty: none */
     enum secret_kind kind;
     enum grade min_grade; /* the worst grade it allows */
     uint32_t retain_count;

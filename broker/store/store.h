@@ -136,8 +136,7 @@ AG_NONNULL int store_dir_fd(const struct store *s);
 
 /* Called on the writer thread when a group's commit failed, before the done()
  * callbacks of that group. Set once, before the first job. */
-AG_NONNULL void store_on_rebuild(struct store *s, void (*rebuild)(void *arg),
-                                 void *arg);
+void store_on_rebuild(struct store *s, void (*rebuild)(void *arg), void *arg);
 
 /* Queues a job. Errors: AG_EBUSY queue full, AG_ELOCKED; run() and done() are
  * then not called. Threads: any, also from done(). Never blocks. */
@@ -146,14 +145,14 @@ AG_CHECK AG_NONNULL enum ag_err store_submit(struct store *s,
 
 /* The same, waits for the commit, and gives its result with the sentence.
  * Never from the writer thread. */
-AG_CHECK AG_NONNULL enum ag_err store_do(struct store *s, store_run_fn run,
-                                         void *arg);
+AG_CHECK enum ag_err store_do(struct store *s, store_run_fn run, void *arg);
 
 /*
  * A read connection with a snapshot of this moment. Cheap (microseconds): take
  * one per request, or one for several reads that must agree. Release it before
  * anything that waits.
- * Errors: AG_ELOCKED, AG_EBUSY (more readers than DB_READERS_MAX_COUNT).
+ * Errors: AG_ELOCKED, AG_EBUSY (more readers than DB_READERS_MAX_COUNT, or a
+ *         rekey or lock is under way).
  */
 AG_CHECK AG_NONNULL enum ag_err store_read(struct store *s,
                                            struct db_read **ret);

@@ -86,6 +86,11 @@ AG_CHECK AG_NONNULL enum ag_err tokens_add(struct db_tx *tx,
 AG_CHECK AG_NONNULL enum ag_err tokens_update(struct db_tx *tx,
                                               struct token_row *row);
 
+/* Adds to uses_count of a token that has a limit; others are left alone (the
+ * use journal's fold). Errors: AG_ENOTFOUND. */
+AG_CHECK AG_NONNULL enum ag_err tokens_count_uses(struct db_tx *tx, int64_t id,
+                                                  int64_t count);
+
 /*
  * Revokes the token and everything below it that is not revoked yet.
  * `each` (may be NULL) is called with each id that was, the token itself

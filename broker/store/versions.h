@@ -7,8 +7,9 @@
  * current (at most one per secret) -> retained (an older one, still in the
  * redaction set) -> destroyed. released: the value went back to its file.
  * Destroying wipes the wrapped data key and the sealed value; the row stays.
- * Associated data: vault id, table, row id, column, and secret id with version
- * number, so a value moved to another row, secret or version does not open.
+ * Associated data: vault id, table, row id, column and version number; the
+ * row's tag ties them to the secret. So a value moved to another row, secret or
+ * version does not open.
  */
 #ifndef AG_STORE_VERSIONS_H
 #define AG_STORE_VERSIONS_H

@@ -69,8 +69,8 @@ number_of(const struct words *w, struct span text, int *ret)
 #define AG_WORD_LIST(name, number, text) " " text
 
 #define AG_WORDS(words_name, type, rows, list, label)                          \
-    static const struct words words_name = {                                   \
-        rows, AG_COUNT(rows), label, "" list(AG_WORD_LIST)};                   \
+    static const struct words words_name = {rows, AG_COUNT(rows), label,       \
+                                            "" list(AG_WORD_LIST)};            \
     const char *type##_text(enum type value)                                   \
     {                                                                          \
         return text_of(&words_name, (int64_t)value);                           \

@@ -18,7 +18,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
             "static const char SQL_${number}[] = {\n    ${hex}0x00};\n")
         string(APPEND rows "    {${number}, SQL_${number}},\n")
     endforeach()
-    file(WRITE "${OUT}.new" "/* Made from schema/*.sql by the build. */\n"
+    file(WRITE "${OUT}.new" "/* Made from the files in schema/ by the build. */\n"
         "#include \"store/migrate.h\"\n\n${arrays}\n"
         "const struct migration MIGRATIONS[] = {\n${rows}};\n"
         "const size_t MIGRATION_COUNT = ${number};\n")

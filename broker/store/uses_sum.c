@@ -1,0 +1,216 @@
+#include "store/uses_sum.h"
+
+#include <stdlib.h>
+
+#include "base/buf.h"
+#include "store/audit.h"
+#include "store/meta_row.h"
+#include "store/tokens.h"
+#include "store/tx.h"
+#include "wire/emit.h"
+
+struct sum_row {
+    struct use use;
+    int64_t count;
+    int64_t first_ms;
+    int64_t last_ms;
+};
+
+struct uses_sum {
+    struct db_tx *tx;
+    uint64_t seen;
+    size_t count;
+    struct sum_row rows[USES_FOLD_MAX_COUNT]; /* in order of arrival */
+    uint16_t places[2 * USES_FOLD_MAX_COUNT]; /* place in rows + 1, hashed */
+};
+
+_Static_assert(USES_FOLD_MAX_COUNT < UINT16_MAX, "places hold an index");
+
+enum ag_err
+uses_sum_new(struct db_tx *tx, struct uses_sum **ret)
+{
+    struct uses_sum *sum = calloc(1, sizeof(*sum));
+
+    if (sum == NULL) {
+        return AG_ENOMEM;
+    }
+    sum->tx = tx;
+    *ret = sum;
+    return AG_OK;
+}
+
+void
+uses_sum_free(struct uses_sum *sum)
+{
+    free(sum);
+}
+
+enum ag_err
+uses_sum_start(struct uses_sum *sum, uint64_t *ret_number)
+{
+    struct vault_row row;
+    enum ag_err err = vault_row_get(&sum->tx->self, &row);
+
+    if (err == AG_OK) {
+        *ret_number = row.uses_folded;
+    }
+    return err;
+}
+
+static bool
+same_use(const struct use *a, const struct use *b)
+{
+    return a->token_id == b->token_id && a->task_id == b->task_id &&
+           a->secret_id == b->secret_id && a->version == b->version &&
+           a->verb == b->verb;
+}
+
+static size_t
+hash_use(const struct use *use)
+{
+    uint64_t h = (uint64_t)use->token_id * 0x9e3779b97f4a7c15U;
+
+    h = (h ^ (uint64_t)use->secret_id) * 0x9e3779b97f4a7c15U;
+    h = (h ^ (uint64_t)use->task_id) * 0x9e3779b97f4a7c15U;
+    h = (h ^ (uint64_t)use->version << 3 ^ (uint64_t)use->verb) *
+        0x9e3779b97f4a7c15U;
+    return (size_t)(h >> 32);
+}
+
+static void
+emit_rows(struct emit *e, const struct sum_row *rows, size_t count)
+{
+    size_t i;
+
+    emit_open(e, NULL, '{');
+    emit_open(e, "uses", '[');
+    for (i = 0; i < count; i++) {
+        emit_open(e, NULL, '{');
+        emit_int(e, "token", rows[i].use.token_id);
+        emit_int(e, "task", rows[i].use.task_id);
+        emit_int(e, "secret", rows[i].use.secret_id);
+        emit_int(e, "version", rows[i].use.version);
+        emit_str(e, "verb", verb_text(rows[i].use.verb));
+        emit_int(e, "count", rows[i].count);
+        emit_time(e, "first", rows[i].first_ms);
+        emit_time(e, "last", rows[i].last_ms);
+        emit_close(e, '}');
+    }
+    emit_close(e, ']');
+    emit_close(e, '}');
+}
+
+/* Uses of tokens that have a limit are counted in the token's row too. */
+static enum ag_err
+count_tokens(struct uses_sum *sum, const struct sum_row *rows, size_t count)
+{
+    enum ag_err err = AG_OK;
+    size_t i;
+
+    for (i = 0; i < count && err == AG_OK; i++) {
+        if (rows[i].use.token_id != 0) {
+            err =
+                tokens_count_uses(sum->tx, rows[i].use.token_id, rows[i].count);
+        }
+        if (err == AG_ENOTFOUND) {
+            err = AG_OK; /* the journal names a token that never was durable */
+        }
+    }
+    return err;
+}
+
+static enum ag_err
+put_rows(struct uses_sum *sum, const struct sum_row *rows, size_t count)
+{
+    AG_AUTO(buf) struct buf json;
+    struct audit_event event = {.kind = AUDIT_USES};
+    struct emit e;
+    enum ag_err err;
+
+    buf_init(&json, AUDIT_JSON_MAX_BYTES, BUF_PLAIN);
+    emit_start(&e, &json);
+    emit_rows(&e, rows, count);
+    err = emit_end(&e);
+    if (err == AG_OK) {
+        err = count_tokens(sum, rows, count);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    if (count == 1) {
+        event.task_id = rows[0].use.task_id;
+        event.token_id = rows[0].use.token_id;
+        event.secret_id = rows[0].use.secret_id;
+    }
+    event.json = buf_view(&json);
+    return audit_append(sum->tx, &event, NULL);
+}
+
+static enum ag_err
+flush(struct uses_sum *sum)
+{
+    enum ag_err err = AG_OK;
+    size_t i;
+
+    for (i = 0; i < sum->count && err == AG_OK; i += USES_ROW_MAX_COUNT) {
+        size_t count = sum->count - i;
+
+        err = put_rows(sum, sum->rows + i,
+                       count < USES_ROW_MAX_COUNT ? count : USES_ROW_MAX_COUNT);
+    }
+    sum->count = 0;
+    for (i = 0; i < AG_COUNT(sum->places); i++) {
+        sum->places[i] = 0;
+    }
+    return err;
+}
+
+enum ag_err
+uses_sum_add(struct uses_sum *sum, const struct use_seen *seen)
+{
+    size_t at = hash_use(&seen->use) % AG_COUNT(sum->places);
+    struct sum_row *row = NULL;
+
+    while (sum->places[at] != 0) {
+        row = &sum->rows[sum->places[at] - 1];
+        if (same_use(&row->use, &seen->use)) {
+            break;
+        }
+        row = NULL;
+        at = (at + 1) % AG_COUNT(sum->places);
+    }
+    sum->seen++;
+    if (row != NULL) {
+        row->count++;
+        row->last_ms = seen->wall_ms;
+        return AG_OK;
+    }
+    sum->rows[sum->count] = (struct sum_row){.use = seen->use,
+                                             .count = 1,
+                                             .first_ms = seen->wall_ms,
+                                             .last_ms = seen->wall_ms};
+    sum->count++;
+    sum->places[at] = (uint16_t)sum->count;
+    return sum->count == USES_FOLD_MAX_COUNT ? flush(sum) : AG_OK;
+}
+
+enum ag_err
+uses_sum_end(struct uses_sum *sum, uint64_t number)
+{
+    struct vault_row row;
+    enum ag_err err;
+
+    if (sum->seen == 0) {
+        return AG_OK;
+    }
+    err = vault_row_get(&sum->tx->self, &row);
+    if (err == AG_OK) {
+        row.uses_folded = number;
+        err = vault_row_put(sum->tx, &row);
+    }
+    if (err == AG_OK && sum->count == 0) {
+        /* The table was emptied by the very last use: number needs a row. */
+        return audit_note(sum->tx, AUDIT_USES, 0, 0, "{\"uses\":[]}");
+    }
+    return err != AG_OK ? err : flush(sum);
+}

@@ -1,0 +1,524 @@
+#include "store/versions.h"
+
+#include <string.h>
+
+#include "base/secret.h"
+#include "store/ends.h"
+#include "store/row.h"
+#include "store/secrets_row.h"
+#include "store/value.h"
+
+enum {
+    I_SECRET,
+    I_NUMBER,
+    I_STATE,
+    I_CREATED,
+    I_CHANGED,
+    I_BYTES,
+    B_WRAPPED = 0,
+    B_VALUE,
+};
+
+enum {
+    /* Of one secret: kept ones are few, a secret rotated hourly for years is
+     * not; the walks that change rows take them in pieces. */
+    PIECE_COUNT = 64,
+};
+
+static const char SQL_NUMBER[] =
+    "SELECT " COLS(VERSION_COLS) " FROM version"
+                                 " WHERE secret_id = ? AND number = ?";
+static const char SQL_CURRENT[] =
+    "SELECT " COLS(VERSION_COLS) " FROM version"
+                                 " WHERE secret_id = ? AND state = 2";
+static const char SQL_OF_SECRET[] =
+    "SELECT " COLS(VERSION_COLS) " FROM version"
+                                 " WHERE secret_id = ? ORDER BY number DESC";
+/* Ids first, so that no walk is open while rows change. */
+static const char SQL_RETAINED[] =
+    "SELECT number FROM version WHERE secret_id = ? AND state = 3"
+    " ORDER BY number DESC LIMIT -1 OFFSET ?";
+static const char SQL_LIVE[] =
+    "SELECT number FROM version WHERE secret_id = ? AND state <= 3"
+    " ORDER BY number";
+
+static struct seal_at
+place_of(const struct row *row, const char *column)
+{
+    return (struct seal_at){.table = "version",
+                            .column = column,
+                            .row = row->id,
+                            .version = row->ints[I_NUMBER]};
+}
+
+static enum ag_err
+decode(const struct row *row, struct version_row *ret)
+{
+    if (!version_state_known(row->ints[I_STATE])) {
+        return err_why(AG_ECORRUPT, "table version, row %lld: unknown state",
+                       (long long)row->id);
+    }
+    *ret = (struct version_row){
+        .id = row->id,
+        .secret_id = row->ints[I_SECRET],
+        .number = row->ints[I_NUMBER],
+        .state = (enum version_state)row->ints[I_STATE],
+        .created_ms = row->ints[I_CREATED],
+        .changed_ms = row->ints[I_CHANGED],
+        .value_bytes = row->ints[I_BYTES],
+    };
+    return AG_OK;
+}
+
+/* The row with its query, which holds the blobs. */
+static enum ag_err
+find(struct db_read *r, int64_t secret_id, int64_t number, struct query *q,
+     struct row *ret)
+{
+    enum ag_err err =
+        query_start(db_conn(r), number == 0 ? SQL_CURRENT : SQL_NUMBER, q);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    query_int(q, secret_id);
+    if (number != 0) {
+        query_int(q, number);
+    }
+    err = query_row(q);
+    return err != AG_OK ? err : row_read(r, table_of(TABLE_VERSION), q, ret);
+}
+
+enum ag_err
+versions_get(struct db_read *r, int64_t secret_id, int64_t number,
+             struct version_row *ret)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    enum ag_err err;
+
+    row_init(&row);
+    err = find(r, secret_id, number, &q, &row);
+    return err != AG_OK ? err : decode(&row, ret);
+}
+
+enum ag_err
+versions_value(struct db_read *r, int64_t secret_id, int64_t number,
+               struct version_row *ret_row, struct secret **ret)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    struct version_row version;
+    enum ag_err err;
+
+    row_init(&row);
+    err = find(r, secret_id, number, &q, &row);
+    if (err == AG_OK) {
+        err = decode(&row, &version);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    if (version.state == VERSION_DESTROYED ||
+        version.state == VERSION_RELEASED) {
+        return err_why(AG_ENOTFOUND, "version %lld is %s",
+                       (long long)version.number,
+                       version_state_text(version.state));
+    }
+    err = value_open(r, place_of(&row, ""), row.blobs[B_WRAPPED],
+                     row.blobs[B_VALUE], ret);
+    if (err == AG_OK && ret_row != NULL) {
+        *ret_row = version;
+    }
+    return err;
+}
+
+enum ag_err
+versions_each(struct db_read *r, int64_t secret_id, versions_each_fn each,
+              void *arg)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    struct version_row version;
+    enum ag_err err;
+
+    row_init(&row);
+    err = query_start(db_conn(r), SQL_OF_SECRET, &q);
+    if (err == AG_OK) {
+        query_int(&q, secret_id);
+    }
+    while (err == AG_OK) {
+        err = query_row(&q);
+        if (err == AG_ENOTFOUND) {
+            return AG_OK;
+        }
+        if (err == AG_OK) {
+            err = row_read(r, table_of(TABLE_VERSION), &q, &row);
+        }
+        if (err == AG_OK) {
+            err = decode(&row, &version);
+        }
+        if (err == AG_OK) {
+            err = each(&version, arg);
+        }
+    }
+    return err;
+}
+
+struct live_walk {
+    struct db_read *r;
+    versions_live_fn each;
+    void *arg;
+};
+
+static enum ag_err
+live_of_secret(const struct secret_row *secret, void *arg)
+{
+    const struct live_walk *walk = arg;
+    AG_AUTO(query) struct query q = {0};
+    enum ag_err err = query_start(db_conn(walk->r), SQL_LIVE, &q);
+
+    if (err == AG_OK) {
+        query_int(&q, secret->id);
+    }
+    while (err == AG_OK) {
+        AG_AUTO(secret) struct secret *value = NULL;
+        struct version_row version;
+
+        err = query_row(&q);
+        if (err == AG_ENOTFOUND) {
+            return AG_OK;
+        }
+        if (err == AG_OK) {
+            err = versions_value(walk->r, secret->id, query_col_int(&q, 0),
+                                 &version, &value);
+        }
+        if (err == AG_OK) {
+            err = walk->each(secret, &version, value, walk->arg);
+        }
+    }
+    return err;
+}
+
+enum ag_err
+versions_live_each(struct db_read *r, versions_live_fn each, void *arg)
+{
+    struct live_walk walk = {.r = r, .each = each, .arg = arg};
+
+    return secrets_each(r, span_of(NULL, 0), live_of_secret, &walk);
+}
+
+/* ---- changes ------------------------------------------------------------- */
+
+/* Writes a state; destroyed and released ones lose key and value. */
+static enum ag_err
+set_state(struct db_tx *tx, int64_t secret_id, int64_t number,
+          enum version_state state)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    enum ag_err err;
+
+    row_init(&row);
+    err = find(db_tx_read(tx), secret_id, number, &q, &row);
+    if (err != AG_OK) {
+        return err;
+    }
+    row.ints[I_STATE] = (int64_t)state;
+    row.ints[I_CHANGED] = tx->now_ms;
+    if (state == VERSION_DESTROYED || state == VERSION_RELEASED) {
+        row.ints[I_BYTES] = 0;
+        row.blobs[B_WRAPPED] = span_of(NULL, 0);
+        row.blobs[B_VALUE] = span_of(NULL, 0);
+        tx->wiped = true;
+    }
+    return row_write(tx, table_of(TABLE_VERSION), &row);
+}
+
+/* Up to PIECE_COUNT numbers of a query bound by the caller. */
+static enum ag_err
+take_numbers(struct query *q, int64_t numbers[PIECE_COUNT], size_t *ret_count)
+{
+    size_t count = 0;
+    enum ag_err err = AG_OK;
+
+    while (err == AG_OK && count < PIECE_COUNT) {
+        err = query_row(q);
+        if (err == AG_OK) {
+            numbers[count++] = query_col_int(q, 0);
+        }
+    }
+    *ret_count = count;
+    return err == AG_ENOTFOUND ? AG_OK : err;
+}
+
+/* Destroys what `sql` finds, piece by piece, until it finds nothing. */
+static enum ag_err
+destroy_found(struct db_tx *tx, const char *sql, int64_t secret_id,
+              int64_t keep_count)
+{
+    int64_t numbers[PIECE_COUNT];
+    size_t count = PIECE_COUNT;
+    enum ag_err err = AG_OK;
+    size_t i;
+
+    while (err == AG_OK && count == PIECE_COUNT) {
+        AG_AUTO(query) struct query q = {0};
+
+        err = query_start(&tx->self.conn, sql, &q);
+        if (err != AG_OK) {
+            return err;
+        }
+        query_int(&q, secret_id);
+        if (keep_count >= 0) {
+            query_int(&q, keep_count);
+        }
+        err = take_numbers(&q, numbers, &count);
+        for (i = 0; i < count && err == AG_OK; i++) {
+            err = set_state(tx, secret_id, numbers[i], VERSION_DESTROYED);
+        }
+    }
+    return err;
+}
+
+enum ag_err
+versions_destroy_all(struct db_tx *tx, int64_t secret_id)
+{
+    return destroy_found(tx, SQL_LIVE, secret_id, -1);
+}
+
+static enum ag_err
+get_alive(struct db_tx *tx, int64_t secret_id, struct secret_row *ret)
+{
+    enum ag_err err = secrets_get(db_tx_read(tx), secret_id, ret);
+
+    return err == AG_OK && ret->removed_ms != 0 ? AG_ENOTFOUND : err;
+}
+
+/* Makes `number` the current version of the secret: the former one and those
+ * beyond the retention step back first (one current at a time is a constraint
+ * of the schema). */
+static enum ag_err
+make_current(struct db_tx *tx, struct secret_row *secret, int64_t number)
+{
+    enum ag_err err = AG_OK;
+
+    if (secret->current_version != 0) {
+        err = set_state(tx, secret->id, secret->current_version,
+                        VERSION_RETAINED);
+    }
+    if (err == AG_OK && number != 0) {
+        err = set_state(tx, secret->id, number, VERSION_CURRENT);
+    }
+    if (err == AG_OK) {
+        err = destroy_found(tx, SQL_RETAINED, secret->id, secret->retain_count);
+    }
+    return err;
+}
+
+static enum ag_err
+insert(struct db_tx *tx, const struct version_new *add,
+       struct version_row *version)
+{
+    AG_AUTO(row) struct row row;
+    AG_AUTO(buf) struct buf wrapped;
+    AG_AUTO(buf) struct buf value;
+    enum ag_err err;
+
+    row_init(&row);
+    buf_init(&wrapped, VALUE_WRAPPED_MAX_BYTES, BUF_PLAIN);
+    buf_init(&value, VALUE_SEALED_MAX_BYTES, BUF_PLAIN);
+    err = row_next_id(tx, table_of(TABLE_VERSION), &row.id);
+    row.ints[I_SECRET] = add->secret_id;
+    row.ints[I_NUMBER] = version->number;
+    row.ints[I_STATE] = (int64_t)version->state;
+    row.ints[I_CREATED] = tx->now_ms;
+    row.ints[I_CHANGED] = tx->now_ms;
+    row.ints[I_BYTES] = (int64_t)secret_len(add->value);
+    if (err == AG_OK) {
+        err = value_seal(db_tx_read(tx), place_of(&row, ""), add->value,
+                         &wrapped, &value);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    row.blobs[B_WRAPPED] = buf_view(&wrapped);
+    row.blobs[B_VALUE] = buf_view(&value);
+    err = row_write(tx, table_of(TABLE_VERSION), &row);
+    return err != AG_OK ? err : decode(&row, version);
+}
+
+enum ag_err
+versions_add(struct db_tx *tx, const struct version_new *add,
+             struct version_row *ret)
+{
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    struct version_row version = {.state = add->state};
+    enum ag_err err = get_alive(tx, add->secret_id, &secret);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    if (add->state != VERSION_CURRENT && add->state != VERSION_PENDING) {
+        return err_why(AG_EINVAL, "a new version is current or pending");
+    }
+    if (add->if_version >= 0 && add->if_version != secret.current_version) {
+        return err_why(AG_ECONFLICT, "%s is at version %lld, not %lld",
+                       secret.name, (long long)secret.current_version,
+                       (long long)add->if_version);
+    }
+    version.number = secret.last_version + 1;
+    if (add->state == VERSION_CURRENT) {
+        err = make_current(tx, &secret, 0);
+        secret.current_version = version.number;
+        secret.changed_ms = tx->now_ms;
+    }
+    if (err == AG_OK) {
+        err = insert(tx, add, &version);
+    }
+    secret.last_version = version.number;
+    if (err == AG_OK) {
+        err = secret_row_write(tx, &secret);
+    }
+    if (err == AG_OK) {
+        *ret = version;
+    }
+    return err;
+}
+
+/* A version in state `from` becomes the current one. */
+static enum ag_err
+step_current(struct db_tx *tx, int64_t secret_id, int64_t number,
+             enum version_state from)
+{
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    struct version_row version;
+    enum ag_err err = get_alive(tx, secret_id, &secret);
+
+    if (err == AG_OK) {
+        err = number < 1
+                  ? AG_ENOTFOUND
+                  : versions_get(db_tx_read(tx), secret_id, number, &version);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    if (version.state != from) {
+        return err_why(AG_ECONFLICT, "version %lld of %s is %s, not %s",
+                       (long long)number, secret.name,
+                       version_state_text(version.state),
+                       version_state_text(from));
+    }
+    err = make_current(tx, &secret, number);
+    secret.current_version = number;
+    secret.changed_ms = tx->now_ms;
+    return err != AG_OK ? err : secret_row_write(tx, &secret);
+}
+
+enum ag_err
+versions_promote(struct db_tx *tx, int64_t secret_id, int64_t number)
+{
+    return step_current(tx, secret_id, number, VERSION_PENDING);
+}
+
+enum ag_err
+versions_rollback(struct db_tx *tx, int64_t secret_id, int64_t number)
+{
+    return step_current(tx, secret_id, number, VERSION_RETAINED);
+}
+
+enum ag_err
+versions_destroy(struct db_tx *tx, int64_t secret_id, int64_t number)
+{
+    struct version_row version;
+    enum ag_err err =
+        number < 1 ? AG_ENOTFOUND
+                   : versions_get(db_tx_read(tx), secret_id, number, &version);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    switch (version.state) {
+    case VERSION_PENDING:
+    case VERSION_RETAINED:
+        return set_state(tx, secret_id, number, VERSION_DESTROYED);
+    case VERSION_CURRENT:
+        return err_why(AG_ECONFLICT, "version %lld is the current one",
+                       (long long)number);
+    case VERSION_DESTROYED:
+    case VERSION_RELEASED:
+        break;
+    }
+    return AG_OK;
+}
+
+enum ag_err
+versions_release(struct db_tx *tx, int64_t secret_id, int64_t number)
+{
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    enum ag_err err = get_alive(tx, secret_id, &secret);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    if (number < 1 || secret.current_version != number) {
+        return err_why(AG_ECONFLICT,
+                       "version %lld of %s is not the current one",
+                       (long long)number, secret.name);
+    }
+    err = set_state(tx, secret_id, number, VERSION_RELEASED);
+    if (err == AG_OK) {
+        err = versions_destroy_all(tx, secret_id);
+    }
+    secret.current_version = 0;
+    secret.changed_ms = tx->now_ms;
+    return err != AG_OK ? err : secret_row_write(tx, &secret);
+}
+
+/* ---- rekey --------------------------------------------------------------- */
+
+static const char SQL_WRAPPED[] =
+    "SELECT id FROM version WHERE state <= ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+
+struct rewrap {
+    struct keyring *old_ring;
+    struct keyring *fresh;
+};
+
+static enum ag_err
+rewrap_one(struct db_tx *tx, int64_t id, void *arg)
+{
+    const struct rewrap *rings = arg;
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    AG_AUTO(buf) struct buf wrapped;
+    struct seal_at at;
+    enum ag_err err;
+
+    row_init(&row);
+    buf_init(&wrapped, VALUE_WRAPPED_MAX_BYTES, BUF_PLAIN);
+    err = row_get(db_tx_read(tx), table_of(TABLE_VERSION), id, &q, &row);
+    if (err == AG_OK) {
+        at = place_of(&row, "wrapped");
+        err = keyring_data_rewrap(rings->old_ring, rings->fresh, &at,
+                                  row.blobs[B_WRAPPED], &wrapped);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    row.blobs[B_WRAPPED] = buf_view(&wrapped);
+    return row_write(tx, table_of(TABLE_VERSION), &row);
+}
+
+enum ag_err
+versions_rewrap_all(struct db_tx *tx, struct keyring *old_ring,
+                    struct keyring *fresh)
+{
+    struct rewrap rings = {.old_ring = old_ring, .fresh = fresh};
+    struct ends_walk walk = {.sql = SQL_WRAPPED,
+                             .key = VERSION_RETAINED,
+                             .each = rewrap_one,
+                             .arg = &rings};
+
+    return ends_each(tx, &walk);
+}
