@@ -40,8 +40,9 @@ static void
 print_state(const struct cli *cli, const json_t *status, const char *vault)
 {
     bool open = strcmp(vault, "open") == 0;
-    bool here = json_is_true(json_object_get(status, "operator")) ||
-                strncmp(out_member(status, "class"), "operator", 8) == 0;
+    const json_t *counts = json_object_get(status, "counts");
+    bool here = strncmp(out_member(json_object_get(status, "caller"), "class"),
+                        "operator", 8) == 0;
     const char *next = advice(status != NULL, vault, here);
 
     out_line(&cli->out, status != NULL ? OUT_GOOD : OUT_WARN, "%-*s %s",
@@ -54,13 +55,11 @@ print_state(const struct cli *cli, const json_t *status, const char *vault)
         out_line(&cli->out, OUT_PLAIN, "%-*s %s", LABEL_WIDTH, "session",
                  here ? "the operator's" : "not approved");
     }
-    if (json_object_get(status, "secrets") != NULL) {
+    if (counts != NULL) {
         out_line(&cli->out, OUT_PLAIN, "%-*s %lld", LABEL_WIDTH, "secrets",
-                 (long long)out_member_int(status, "secrets"));
-    }
-    if (json_object_get(status, "tasks") != NULL) {
+                 (long long)out_member_int(counts, "secrets"));
         out_line(&cli->out, OUT_PLAIN, "%-*s %lld running", LABEL_WIDTH,
-                 "tasks", (long long)out_member_int(status, "tasks"));
+                 "tasks", (long long)out_member_int(counts, "tasks"));
     }
     if (next != NULL) {
         out_line(&cli->out, OUT_BOLD, "%-*s %s", LABEL_WIDTH, "next", next);
