@@ -6,8 +6,9 @@ enum kind {
     KIND_RAW,
     KIND_TEXT,
     KIND_HEX,
-    KIND_CORE,  /* arg: alignment, with CORE_URL */
-    KIND_CORE2, /* arg: alignment inside, times 4, plus that outside */
+    KIND_CORE,      /* arg: alignment, with CORE_URL */
+    KIND_TEXT_CORE, /* base64 of an escaped value; `align` */
+    KIND_CORE2,     /* arg: alignment inside, times 4, plus that outside */
 };
 
 enum {
@@ -20,15 +21,18 @@ struct row {
     unsigned int arg;
     unsigned int needs; /* traits without which the form is a repetition */
     enum kind kind;
+    unsigned int align;
 };
 
-#define TEXT(fn, arg, needs) escape_##fn, (arg), (needs), KIND_TEXT
-#define CORE(arg)            NULL, (arg), 0, KIND_CORE
-#define CORE2(in, out)       NULL, (in)*4 + (out), 0, KIND_CORE2
+#define TEXT(fn, arg, needs) escape_##fn, (arg), (needs), KIND_TEXT, 0
+#define JSON_CORE(arg, needs, align)                                           \
+    escape_json, (arg), (needs), KIND_TEXT_CORE, (align)
+#define CORE(arg)      NULL, (arg), 0, KIND_CORE, 0
+#define CORE2(in, out) NULL, (in)*4 + (out), 0, KIND_CORE2, 0
 
 /* clang-format off */
 static const struct row ROWS[VARIANT_COUNT] = {
-    [VARIANT_RAW] = {NULL, 0, 0, KIND_RAW},
+    [VARIANT_RAW] = {NULL, 0, 0, KIND_RAW, 0},
     [VARIANT_LF] = {TEXT(lines, LINES_LF, TRAIT_CR | TRAIT_LINES)},
     [VARIANT_CRLF] = {TEXT(lines, LINES_CRLF, TRAIT_LINES)},
     [VARIANT_JOINED] = {TEXT(lines, LINES_BLANK, TRAIT_LINES)},
@@ -61,8 +65,8 @@ static const struct row ROWS[VARIANT_COUNT] = {
     [VARIANT_SH_PYTHON] = {TEXT(table, TABLE_SH_PYTHON, TRAIT_APOSTROPHE)},
     [VARIANT_SH_DOUBLE] = {TEXT(table, TABLE_SH_DOUBLE, TRAIT_SHELL)},
     [VARIANT_QUOTED] = {TEXT(table, TABLE_QUOTED, TRAIT_APOSTROPHE)},
-    [VARIANT_HEX] = {NULL, 0, 0, KIND_HEX},
-    [VARIANT_HEX_UPPER] = {NULL, HEX_UPPER, 0, KIND_HEX},
+    [VARIANT_HEX] = {NULL, 0, 0, KIND_HEX, 0},
+    [VARIANT_HEX_UPPER] = {NULL, HEX_UPPER, 0, KIND_HEX, 0},
     [VARIANT_B64_0] = {CORE(0)},
     [VARIANT_B64_1] = {CORE(1)},
     [VARIANT_B64_2] = {CORE(2)},
@@ -78,6 +82,15 @@ static const struct row ROWS[VARIANT_COUNT] = {
     [VARIANT_B64X2_20] = {CORE2(2, 0)},
     [VARIANT_B64X2_21] = {CORE2(2, 1)},
     [VARIANT_B64X2_22] = {CORE2(2, 2)},
+    [VARIANT_B64_JSON_0] = {JSON_CORE(JSON_PLAIN, TRAIT_JSON, 0)},
+    [VARIANT_B64_JSON_1] = {JSON_CORE(JSON_PLAIN, TRAIT_JSON, 1)},
+    [VARIANT_B64_JSON_2] = {JSON_CORE(JSON_PLAIN, TRAIT_JSON, 2)},
+    [VARIANT_B64_ASCII_0] = {JSON_CORE(JSON_ASCII, TRAIT_UTF8, 0)},
+    [VARIANT_B64_ASCII_1] = {JSON_CORE(JSON_ASCII, TRAIT_UTF8, 1)},
+    [VARIANT_B64_ASCII_2] = {JSON_CORE(JSON_ASCII, TRAIT_UTF8, 2)},
+    [VARIANT_B64_HTML_0] = {JSON_CORE(JSON_HTML, TRAIT_MARKUP, 0)},
+    [VARIANT_B64_HTML_1] = {JSON_CORE(JSON_HTML, TRAIT_MARKUP, 1)},
+    [VARIANT_B64_HTML_2] = {JSON_CORE(JSON_HTML, TRAIT_MARKUP, 2)},
 };
 /* clang-format on */
 
@@ -150,6 +163,8 @@ variant_begin(struct variant_gen *gen, enum variant form, struct span raw)
     gen->form = form;
     gen->carry_len = 0;
     gen->carry_at = 0;
+    gen->bits = 0;
+    gen->bit_count = 0;
 }
 
 static size_t
@@ -165,26 +180,62 @@ next_raw(struct variant_gen *gen, uint8_t *out, size_t cap)
     return len;
 }
 
-static size_t
-next_text(struct variant_gen *gen, uint8_t *out, size_t cap)
+/* The next byte of the escaped text; false at its end. */
+static bool
+next_escaped(struct variant_gen *gen, uint8_t *out)
 {
     const struct row *row = &ROWS[gen->form];
-    size_t len = 0;
     size_t used;
 
-    while (len < cap) {
-        if (gen->carry_at < gen->carry_len) {
-            out[len++] = gen->carry[gen->carry_at++];
-            continue;
-        }
+    if (gen->carry_at == gen->carry_len) {
         if (gen->pos == gen->raw.len) {
-            break;
+            return false;
         }
         gen->carry_len =
             (uint8_t)row->escape(row->arg, gen->raw.ptr + gen->pos,
                                  gen->raw.len - gen->pos, gen->carry, &used);
         gen->carry_at = 0;
         gen->pos += used;
+    }
+    *out = gen->carry[gen->carry_at++];
+    return true;
+}
+
+static size_t
+next_text(struct variant_gen *gen, uint8_t *out, size_t cap)
+{
+    size_t len = 0;
+
+    while (len < cap && next_escaped(gen, &out[len])) {
+        len++;
+    }
+    return len;
+}
+
+static size_t
+next_text_core(struct variant_gen *gen, uint8_t *out, size_t cap)
+{
+    bool at_start = gen->pos == 0;
+    size_t len = 0;
+    uint8_t byte;
+
+    while (len < cap) {
+        if (gen->bit_count < 6) {
+            if (!next_escaped(gen, &byte)) {
+                break;
+            }
+            gen->bits = (uint16_t)(gen->bits << 8 | byte);
+            gen->bit_count = (uint8_t)(gen->bit_count + 8);
+            if (at_start) {
+                gen->bit_count =
+                    (uint8_t)(gen->bit_count -
+                              CORE_SKIP_BITS[ROWS[gen->form].align]);
+                at_start = false;
+            }
+            continue;
+        }
+        gen->bit_count = (uint8_t)(gen->bit_count - 6);
+        out[len++] = (uint8_t)B64[0][gen->bits >> gen->bit_count & 63];
     }
     return len;
 }
@@ -224,6 +275,8 @@ variant_next(struct variant_gen *gen, uint8_t *out, size_t cap)
         return next_raw(gen, out, cap);
     case KIND_TEXT:
         return next_text(gen, out, cap);
+    case KIND_TEXT_CORE:
+        return next_text_core(gen, out, cap);
     case KIND_HEX:
     case KIND_CORE:
     case KIND_CORE2:
@@ -259,6 +312,8 @@ variant_len(enum variant form, struct span raw)
         return raw.len;
     case KIND_TEXT:
         return text_len(row, raw);
+    case KIND_TEXT_CORE:
+        return core_len(text_len(row, raw), row->align);
     case KIND_HEX:
         return raw.len * 2;
     case KIND_CORE:
@@ -309,5 +364,6 @@ variant_is_text(enum variant form)
 bool
 variant_is_core(enum variant form)
 {
-    return ROWS[form].kind == KIND_CORE || ROWS[form].kind == KIND_CORE2;
+    return ROWS[form].kind == KIND_CORE || ROWS[form].kind == KIND_CORE2 ||
+           ROWS[form].kind == KIND_TEXT_CORE;
 }

@@ -69,7 +69,16 @@
     X(VARIANT_B64X2_12,           "base64-twice")   \
     X(VARIANT_B64X2_20,           "base64-twice")   \
     X(VARIANT_B64X2_21,           "base64-twice")   \
-    X(VARIANT_B64X2_22,           "base64-twice")
+    X(VARIANT_B64X2_22,           "base64-twice")   \
+    X(VARIANT_B64_JSON_0,         "base64-json")    \
+    X(VARIANT_B64_JSON_1,         "base64-json")    \
+    X(VARIANT_B64_JSON_2,         "base64-json")    \
+    X(VARIANT_B64_ASCII_0,        "base64-json")    \
+    X(VARIANT_B64_ASCII_1,        "base64-json")    \
+    X(VARIANT_B64_ASCII_2,        "base64-json")    \
+    X(VARIANT_B64_HTML_0,         "base64-json")    \
+    X(VARIANT_B64_HTML_1,         "base64-json")    \
+    X(VARIANT_B64_HTML_2,         "base64-json")
 
 /* clang-format on */
 
@@ -95,6 +104,8 @@ struct variant_gen {
     struct span raw;
     size_t pos; /* in raw, or of the next character of a base64 form */
     enum variant form;
+    uint16_t bits; /* base64 of an escaped text: bits not yet written */
+    uint8_t bit_count;
     uint8_t carry_len; /* an escape that did not fit the last piece */
     uint8_t carry_at;
     uint8_t carry[ESCAPE_OUT_MAX_BYTES];

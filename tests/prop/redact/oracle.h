@@ -397,6 +397,17 @@ oracle_add(struct oracle *o, const void *value, size_t len, const char *name)
                    oracle_core(in, a, sodium_base64_VARIANT_URLSAFE_NO_PADDING),
                    name, is_weak, true);
     }
+    for (a = 0; a < 9; a++) {
+        struct bytes json = oracle_json(in, a / 3 == 0   ? 0
+                                            : a / 3 == 1 ? O_ASCII
+                                                         : O_HTML);
+
+        oracle_put(
+            o,
+            oracle_core(json, a % 3, sodium_base64_VARIANT_ORIGINAL_NO_PADDING),
+            name, is_weak, true);
+        bytes_done(&json);
+    }
     oracle_lines(o, in, name);
 }
 
