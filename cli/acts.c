@@ -106,7 +106,12 @@ cell(const json_t *row, const char *member, char *out)
     case JSON_ARRAY:
         snprintf(out, CELL_BYTES, "%zu", json_array_size(value));
         break;
-    case JSON_OBJECT:
+    case JSON_OBJECT: {
+        size_t n = json_dumpb(value, out, CELL_BYTES - 1, JSON_COMPACT);
+
+        out[n < CELL_BYTES - 1 ? n : CELL_BYTES - 1] = '\0';
+        break;
+    }
     case JSON_REAL:
     case JSON_NULL:
         snprintf(out, CELL_BYTES, "-");

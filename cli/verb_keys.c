@@ -126,7 +126,7 @@ slot_list(struct cli *cli, int argc, char **argv)
     static const struct act_column columns[] = {
         {"SLOT", "id", true},
         {"KIND", "kind", false},
-        {"MADE", "when:created_at", false}};
+        {"MADE", "when:created", false}};
     static const struct arg_spec spec = {.usage = "slot list",
                                          .about = "Lists the unlock slots."};
     struct args args;

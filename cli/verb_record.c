@@ -12,10 +12,10 @@ enum ag_err
 verb_exposure(struct cli *cli, int argc, char **argv)
 {
     static const struct act_column columns[] = {
-        {"SECRET", "secret", false},       {"VERSION", "version", true},
-        {"TASK", "task", false},           {"HOW", "grade", false},
-        {"FIRST", "when:first_at", false}, {"LAST", "when:last_at", false},
-        {"USES", "count", true},           {"TASK NAME", "task_name", false}};
+        {"SECRET", "secret", false},    {"VERSION", "version", true},
+        {"TASK", "task", false},        {"HOW", "grade", false},
+        {"FIRST", "when:first", false}, {"LAST", "when:last", false},
+        {"TIMES", "times", true},       {"TASK NAME", "task_name", false}};
     const char *task = NULL;
     const struct arg_opt opts[] = {
         {"task", ARG_TEXT, &task, "ID", "what this task could have seen"}};
@@ -50,11 +50,10 @@ verb_exposure(struct cli *cli, int argc, char **argv)
 static enum ag_err
 audit_tail(struct cli *cli, int argc, char **argv)
 {
-    static const struct act_column columns[] = {
-        {"SEQ", "seq", true},       {"WHEN", "when:at", false},
-        {"WHAT", "kind", false},    {"WHO", "caller", false},
-        {"TASK", "task", false},    {"SECRET", "secret", false},
-        {"DETAIL", "detail", false}};
+    static const struct act_column columns[] = {{"SEQ", "seq", true},
+                                                {"WHEN", "when:time", false},
+                                                {"WHAT", "kind", false},
+                                                {"DETAIL", "body", false}};
     int64_t after = -1;
     int64_t limit = 20;
     char path[128];

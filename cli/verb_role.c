@@ -11,7 +11,7 @@ role_list(struct cli *cli, int argc, char **argv)
     static const struct act_column columns[] = {
         {"NAME", "name", false},
         {"KIND", "kind", false},
-        {"ACCESSOR", "accessor", false},
+        {"MADE", "when:created", false},
         {"ENDS", "when:expires_at", false}};
     static const struct arg_spec spec = {.usage = "role list",
                                          .about = "Lists the roles."};
@@ -99,8 +99,8 @@ verb_profiles(struct cli *cli, int argc, char **argv)
 {
     static const struct act_column columns[] = {{"NAME", "name", false},
                                                 {"TITLE", "title", false},
-                                                {"DELIVERY", "delivery", false},
-                                                {"FROM", "source", false}};
+                                                {"SECRET", "secret", false},
+                                                {"FROM", "origin", false}};
     static const struct arg_spec spec = {
         .usage = "profiles [NAME]",
         .about = "Lists the profiles, or shows one: the tools and services "

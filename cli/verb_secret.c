@@ -222,7 +222,7 @@ verb_list(struct cli *cli, int argc, char **argv)
     static const struct act_column columns[] = {
         {"NAME", "name", false},        {"KIND", "kind", false},
         {"PROFILE", "profile", false},  {"GRADE", "min_grade", false},
-        {"VERSION", "version", true},   {"CHANGED", "when:updated_at", false},
+        {"VERSION", "version", true},   {"CHANGED", "when:changed", false},
         {"ABOUT", "description", false}};
     static const struct arg_spec spec = {
         .usage = "list [PREFIX]",

@@ -11,9 +11,10 @@ task_list(struct cli *cli, int argc, char **argv)
     static const struct act_column columns[] = {
         {"TASK", "id", false},
         {"NAME", "name", false},
-        {"STATE", "state", false},
-        {"STARTED", "when:started_at", false},
-        {"ENDS", "when:expires_at", false},
+        {"RUNNING", "running", false},
+        {"STARTED", "when:started", false},
+        {"ENDS", "when:deadline", false},
+        {"ENDED BY", "reason", false},
         {"PURPOSE", "purpose", false}};
     static const struct arg_spec spec = {
         .usage = "task list", .about = "Lists the tasks, newest first."};

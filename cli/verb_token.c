@@ -148,7 +148,7 @@ token_list(struct cli *cli, int argc, char **argv)
         {"ACCESSOR", "accessor", false},
         {"TASK", "task", false},
         {"ENDS", "when:expires_at", false},
-        {"STATE", "state", false},
+        {"REVOKED", "revoked", false},
         {"GRANTS", "grants", true}};
     const char *task = NULL;
     const struct arg_opt opts[] = {

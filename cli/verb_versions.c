@@ -51,11 +51,10 @@ verb_rm(struct cli *cli, int argc, char **argv)
 enum ag_err
 verb_versions(struct cli *cli, int argc, char **argv)
 {
-    static const struct act_column columns[] = {
-        {"VERSION", "version", true},
-        {"STATE", "state", false},
-        {"MADE", "when:created_at", false},
-        {"BY", "source", false}};
+    static const struct act_column columns[] = {{"VERSION", "version", true},
+                                                {"STATE", "state", false},
+                                                {"MADE", "when:created", false},
+                                                {"BYTES", "bytes", true}};
     static const struct arg_spec spec = {
         .usage = "versions NAME",
         .about =
