@@ -85,7 +85,8 @@ run_delivery(struct core *core, struct db_tx *tx, struct core_job *job)
     }
     if (err == AG_OK) {
         err =
-            value_of(core, r, &row, d->delivery.field, 0, &version, &d->value);
+            value_of(core, r, &(struct value_wish){&row, d->delivery.field, 0},
+                     &version, &d->value);
     }
     if (err != AG_OK) {
         return err;

@@ -13,6 +13,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "core/call.h"
 #include "core/live.h"
 
 struct core;
@@ -54,6 +55,13 @@ AG_DEFINE_CLEANUP_INPLACE(issued, issued_done)
  * text in clear, in memory that is wiped. */
 AG_CHECK AG_NONNULL enum ag_err issued_answer(const struct issued *issued,
                                               json_t **ret);
+
+/* The live token of an accessor; a task finds its own family only. Ownership:
+ * live_release(). Errors: AG_ENOTFOUND. */
+AG_CHECK AG_NONNULL enum ag_err token_by_accessor(struct core *core,
+                                                  const struct call *call,
+                                                  const char *accessor,
+                                                  struct live_token **ret);
 
 /* The table as the rows have it. Errors: those of the store. */
 AG_CHECK AG_NONNULL enum ag_err issue_load(struct core *core,

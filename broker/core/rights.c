@@ -147,7 +147,8 @@ wrapped_value(struct core *core, struct db_tx *tx, const struct call *call,
         return AG_EPROOF;
     }
     row->secret_id = secret.id;
-    err = value_of(core, db_tx_read(tx), &secret, field, 0, &version, ret);
+    err = value_of(core, db_tx_read(tx),
+                   &(struct value_wish){&secret, field, 0}, &version, ret);
     row->version = version.number;
     return err;
 }
@@ -169,51 +170,68 @@ note_wrap(struct db_tx *tx, const struct call *call, const struct wrap_row *row)
                : err;
 }
 
-enum ag_err
-core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
-               const char *ref, const struct secret *value, int64_t ttl_ms,
-               json_t **ret)
+/* A fresh token for the wrap, its hash in the row. */
+static enum ag_err
+wrap_token(struct core *core, struct wrap_row *row, struct secret **ret)
 {
-    AG_AUTO(secret) struct secret *found = NULL;
     AG_AUTO(secret) struct secret *text = NULL;
-    AG_AUTO(wjson) json_t *answer = NULL;
-    struct wrap_row row = {.task_id = call->task_id};
-    int64_t max_ms = core_settings_of(core).wrap_ttl_max_ms;
-    enum ag_err err = AG_OK;
+    enum ag_err err = token_new(TOKEN_PASS, &text);
 
-    if ((ref == NULL) == (value == NULL)) {
-        return err_why(AG_EINVAL, "give either ref or text");
-    }
-    row.expires_ms =
-        db_tx_now_ms(tx) + (ttl_ms != 0 && ttl_ms < max_ms ? ttl_ms : max_ms);
-    if (ref != NULL) {
-        err = wrapped_value(core, tx, call, ref, &row, &found);
+    if (err == AG_OK) {
+        err = core_token_hash(core, TOKEN_PASS, secret_view(text), row->hash);
     }
     if (err == AG_OK) {
-        err = token_new(TOKEN_PASS, &text);
+        *ret = AG_TAKE(text);
     }
-    if (err == AG_OK) {
-        err = core_token_hash(core, TOKEN_PASS, secret_view(text), row.hash);
-    }
-    if (err == AG_OK) {
-        err = wraps_add(tx, &row, found != NULL ? found : value);
-    }
-    if (err == AG_OK) {
-        err = note_wrap(tx, call, &row);
-    }
-    if (err != AG_OK) {
-        return err;
-    }
-    answer = json_pack("{s:s%}", "token", (const char *)secret_view(text).ptr,
-                       secret_len(text));
-    if (answer == NULL) {
-        return AG_ENOMEM;
-    }
-    err = core_set_time(answer, "expires_at", row.expires_ms);
+    return err;
+}
+
+static enum ag_err
+wrap_answer(const struct secret *text, int64_t expires_ms, json_t **ret)
+{
+    AG_AUTO(wjson)
+    json_t *answer =
+        json_pack("{s:s%}", "token", (const char *)secret_view(text).ptr,
+                  secret_len(text));
+    enum ag_err err = answer != NULL
+                          ? core_set_time(answer, "expires_at", expires_ms)
+                          : AG_ENOMEM;
+
     if (err == AG_OK) {
         *ret = AG_TAKE(answer);
     }
     return err;
+}
+
+enum ag_err
+core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
+               const struct wrap_request *request, json_t **ret)
+{
+    AG_AUTO(secret) struct secret *found = NULL;
+    AG_AUTO(secret) struct secret *text = NULL;
+    struct wrap_row row = {.task_id = call->task_id};
+    int64_t max_ms = core_settings_of(core).wrap_ttl_max_ms;
+    int64_t ttl_ms = request->ttl_ms;
+    enum ag_err err = AG_OK;
+
+    if ((request->ref == NULL) == (request->value == NULL)) {
+        return err_why(AG_EINVAL, "give either ref or text");
+    }
+    row.expires_ms =
+        db_tx_now_ms(tx) + (ttl_ms != 0 && ttl_ms < max_ms ? ttl_ms : max_ms);
+    if (request->ref != NULL) {
+        err = wrapped_value(core, tx, call, request->ref, &row, &found);
+    }
+    if (err == AG_OK) {
+        err = wrap_token(core, &row, &text);
+    }
+    if (err == AG_OK) {
+        err = wraps_add(tx, &row, found != NULL ? found : request->value);
+    }
+    if (err == AG_OK) {
+        err = note_wrap(tx, call, &row);
+    }
+    return err == AG_OK ? wrap_answer(text, row.expires_ms, ret) : err;
 }
 
 /*
@@ -255,43 +273,51 @@ core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
 
 /* ---- roles ---- */
 
-enum ag_err
-core_role_create(struct core *core, struct db_tx *tx, const struct call *call,
-                 const char *name, const char *kind, int64_t ttl_ms,
-                 json_t **ret)
+/* The role's row, its token, and the bond between them. */
+static enum ag_err
+role_rows(struct core *core, struct db_tx *tx, struct role_row *row,
+          int64_t ttl_ms, struct issued *ret)
 {
-    AG_AUTO(issued) struct issued issued = {0};
     AG_AUTO(grant_set) struct grant_set *none = NULL;
-    AG_AUTO(wjson) json_t *answer = NULL;
-    struct role_row row = {0};
     struct issue what = {.unbound = true, .uses = GRANT_USES_UNLIMITED};
-    enum ag_err err = role_kind_parse(span_str(kind), &row.kind);
+    enum ag_err err = grant_set_new(NULL, NULL, 0, &none);
 
     if (err == AG_OK) {
-        err = parse_name(span_str(name));
-    }
-    if (err == AG_OK) {
-        err = grant_set_new(NULL, NULL, 0, &none);
+        err = roles_add(tx, row);
     }
     if (err != AG_OK) {
         return err;
     }
-    (void)snprintf(row.name, sizeof(row.name), "%s", name);
-    err = roles_add(tx, &row);
+    what.role = (int)row->kind;
+    what.role_id = row->id;
+    what.grants = none;
+    what.expires_ms = db_tx_now_ms(tx) + ttl_ms;
+    what.max_ms = what.expires_ms;
+    err = issue_row(core, tx, &what, ret);
+    return err == AG_OK ? roles_bind(tx, row->id, ret->token.id) : err;
+}
+
+enum ag_err
+core_role_create(struct core *core, struct db_tx *tx, const struct call *call,
+                 const struct role_request *request, json_t **ret)
+{
+    AG_AUTO(issued) struct issued issued = {0};
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct role_row row = {0};
+    enum ag_err err = role_kind_parse(span_str(request->kind), &row.kind);
+
     if (err == AG_OK) {
-        what.role = (int)row.kind;
-        what.role_id = row.id;
-        what.grants = none;
-        what.expires_ms = db_tx_now_ms(tx) + ttl_ms;
-        what.max_ms = what.expires_ms;
-        err = issue_row(core, tx, &what, &issued);
+        err = parse_name(span_str(request->name));
     }
-    if (err == AG_OK) {
-        err = roles_bind(tx, row.id, issued.token.id);
+    if (err != AG_OK) {
+        return err;
     }
+    (void)snprintf(row.name, sizeof(row.name), "%s", request->name);
+    err = role_rows(core, tx, &row, request->ttl_ms, &issued);
     if (err == AG_OK) {
         err = core_note(tx, call, AUDIT_ROLE_CREATED, 0, 0,
-                        json_pack("{s:s, s:s}", "name", name, "kind", kind));
+                        json_pack("{s:s, s:s}", "name", request->name, "kind",
+                                  request->kind));
     }
     if (err == AG_OK) {
         err = issued_answer(&issued, &answer);

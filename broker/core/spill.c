@@ -163,9 +163,10 @@ take_all(struct core *core, DIR *dir, json_t *found)
     enum ag_err err = AG_OK;
     size_t count = 0;
 
-    for (const struct dirent *entry = readdir(dir);
+    for (const struct dirent *entry =
+             readdir(dir); // NOLINT(concurrency-mt-unsafe)
          entry != NULL && err == AG_OK && count < SPILL_FILES_MAX_COUNT;
-         entry = readdir(dir)) {
+         entry = readdir(dir)) { // NOLINT(concurrency-mt-unsafe)
         err = take_one(core, dirfd(dir), entry->d_name, found);
         count++;
     }

@@ -139,12 +139,11 @@ enum ag_err
 core_status(struct core *core, const struct call *call, json_t **ret)
 {
     AG_AUTO(wjson)
-    json_t *answer =
-        json_pack("{s:s, s:s, s:I, s:s, s:s, s:I}", "version", AG_VERSION,
-                  "vault", state_word(core_state(core)), "pid",
-                  (json_int_t)getpid(), "home", core->parts.paths->home,
-                  "memory", backing_word(secret_arena_backing()), "memory_used",
-                  (json_int_t)secret_arena_used_bytes());
+    json_t *answer = json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:I}", "version", AG_VERSION, "vault",
+        state_word(core_state(core)), "pid", (json_int_t)getpid(), "home",
+        core->parts.paths->home, "memory", backing_word(secret_arena_backing()),
+        "memory_used", (json_int_t)secret_arena_used_bytes());
     enum ag_err err = answer != NULL ? AG_OK : AG_ENOMEM;
 
     if (err == AG_OK) {

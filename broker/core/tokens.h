@@ -74,12 +74,15 @@ AG_CHECK AG_NONNULL enum ag_err core_lease_revoke(struct core *core,
                                                   const struct call *call,
                                                   const char *id);
 
-/* Wraps: single use. `ref` or `value` is set. *ret: {token, expires_at}.
- * Writer. */
-AG_CHECK enum ag_err core_wrap_make(struct core *core, struct db_tx *tx,
-                                    const struct call *call, const char *ref,
-                                    const struct secret *value, int64_t ttl_ms,
-                                    json_t **ret);
+/* Wraps: single use. *ret: {token, expires_at}. Writer. */
+struct wrap_request {
+    const char *ref;            /* this or `value`; the other is NULL */
+    const struct secret *value; /* a text of the caller's */
+    int64_t ttl_ms;             /* 0: the setting's maximum */
+};
+AG_CHECK AG_NONNULL enum ag_err
+core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
+               const struct wrap_request *request, json_t **ret);
 
 /*
  * A second opening is an alarm that must stay on the record, so the job
@@ -91,11 +94,15 @@ core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
                const char *token, struct secret **ret,
                enum ag_err *ret_outcome);
 
-/* Role tokens of services: kind rotator, runner, auditor or backup. Writer. */
+/* Role tokens of services. *ret: as token_create. Writer. */
+struct role_request {
+    const char *name;
+    const char *kind; /* rotator, runner, auditor or backup */
+    int64_t ttl_ms;
+};
 AG_CHECK AG_NONNULL enum ag_err
 core_role_create(struct core *core, struct db_tx *tx, const struct call *call,
-                 const char *name, const char *kind, int64_t ttl_ms,
-                 json_t **ret);
+                 const struct role_request *request, json_t **ret);
 AG_CHECK AG_NONNULL enum ag_err core_role_remove(struct core *core,
                                                  struct db_tx *tx,
                                                  const struct call *call,

@@ -68,20 +68,21 @@ value_or_field(struct core *core, const struct secret_row *row,
 }
 
 enum ag_err
-value_of(struct core *core, struct db_read *r, const struct secret_row *row,
-         const char *field, int64_t number, struct version_row *ret_version,
-         struct secret **ret)
+value_of(struct core *core, struct db_read *r, const struct value_wish *wish,
+         struct version_row *ret_version, struct secret **ret)
 {
     AG_AUTO(secret) struct secret *whole = NULL;
-    enum ag_err err = versions_value(r, row->id, number, ret_version, &whole);
+    enum ag_err err =
+        versions_value(r, wish->row->id, wish->number, ret_version, &whole);
 
-    if (err == AG_ENOTFOUND && number == 0) {
-        return err_why(AG_ENOTFOUND, "%s has no current version", row->name);
+    if (err == AG_ENOTFOUND && wish->number == 0) {
+        return err_why(AG_ENOTFOUND, "%s has no current version",
+                       wish->row->name);
     }
     if (err != AG_OK) {
         return err;
     }
-    return value_or_field(core, row, field, AG_TAKE(whole), ret);
+    return value_or_field(core, wish->row, wish->field, AG_TAKE(whole), ret);
 }
 
 /* The grant a task reads by, or AG_OK and NULL for an operator. */
@@ -138,7 +139,8 @@ core_secret_get_quick(struct core *core, const struct call *call,
         err = read_right(call, &row, request, &grant);
     }
     if (err == AG_OK) {
-        err = value_of(core, r, &row, request->field, 0, &version, &value);
+        err = value_of(core, r, &(struct value_wish){&row, request->field, 0},
+                       &version, &value);
     }
     if (err != AG_OK) {
         return err;
@@ -251,8 +253,10 @@ core_secret_get(struct core *core, struct db_tx *tx, const struct call *call,
         err = read_right(call, &row, request, &grant);
     }
     if (err == AG_OK) {
-        err = value_of(core, r, &row, request->field, request->version,
-                       &version, &value);
+        err = value_of(
+            core, r,
+            &(struct value_wish){&row, request->field, request->version},
+            &version, &value);
     }
     if (err == AG_OK && grant != NULL) {
         err = spend(tx, call->token, grant);

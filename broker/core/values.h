@@ -25,13 +25,19 @@ const struct profile *value_profile(struct core *core,
                                     const struct secret_row *row,
                                     const struct profile_file **ret_file);
 
+/* Which value: a whole version (0: the current one) or one of its fields. */
+struct value_wish {
+    const struct secret_row *row;
+    const char *field; /* NULL or empty: the whole */
+    int64_t number;
+};
+
 /*
- * `field` may be NULL or empty: the whole; number 0 is the current version.
  * Ownership: *ret is the caller's. Errors: AG_ENOTFOUND, AG_EINVAL, AG_ECORRUPT.
  */
-AG_CHECK enum ag_err value_of(struct core *core, struct db_read *r,
-                              const struct secret_row *row, const char *field,
-                              int64_t number, struct version_row *ret_version,
-                              struct secret **ret);
+AG_CHECK AG_NONNULL enum ag_err value_of(struct core *core, struct db_read *r,
+                                         const struct value_wish *wish,
+                                         struct version_row *ret_version,
+                                         struct secret **ret);
 
 #endif
