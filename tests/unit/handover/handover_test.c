@@ -1,0 +1,711 @@
+// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_finish handout_lost filter_stream filter_cancel
+/* Connections of fd.sock from end to end, over use cases and a filter that are
+ * played here: what is asked, answered, told, and undone at the end. */
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/fdx.h"
+#include "caller/peer.h"
+#include "common/arena.h"
+#include "core/handout.h"
+#include "handover/conn.h"
+#include "handover/handover.h"
+#include "handover/stream.h"
+#include "privsep/filter.h"
+
+enum {
+    TASK = 77,
+    ANSWER_WAIT_MS = 5000,
+    QUIET_MS = 30,
+};
+
+/* ---- the use cases, played ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct life_listener line;
+    bool attached;
+    int finished; /* exit code + 1 */
+    int lost;
+    int streams_ended;
+    int64_t hits;
+    char taken[64];
+    uint64_t connection_ids[2];
+    size_t id_count;
+    struct filter_route routes[4];
+    size_t route_count;
+    size_t cancelled;
+    bool deaf; /* a filter that does not obey */
+} played = {.lock = PTHREAD_MUTEX_INITIALIZER,
+            .changed = PTHREAD_COND_INITIALIZER};
+
+static void
+lock(void)
+{
+    (void)pthread_mutex_lock(&played.lock);
+}
+
+static void
+unlock(void)
+{
+    (void)pthread_cond_broadcast(&played.changed);
+    (void)pthread_mutex_unlock(&played.lock);
+}
+
+/* Waits until *what is `want`. */
+static void
+wait_for(const int *what, int want)
+{
+    lock();
+    while (*what != want) {
+        (void)pthread_cond_wait(&played.changed, &played.lock);
+    }
+    unlock();
+}
+
+enum ag_err __wrap_handout_attach(struct core *core,
+                                  const struct handout_line *on,
+                                  const char *ticket,
+                                  const struct life_listener *line,
+                                  int64_t *ret_task_id);
+enum ag_err __wrap_handout_value(struct core *core,
+                                 const struct handout_line *on,
+                                 const char *ticket, struct secret **ret);
+enum ag_err __wrap_handout_take(struct core *core,
+                                const struct handout_line *on,
+                                const char *ticket,
+                                const struct secret *content,
+                                struct take_result *ret);
+enum ag_err __wrap_handout_stream(struct core *core,
+                                  const struct handout_line *on,
+                                  const char *ticket, struct stream_terms *ret);
+void __wrap_handout_stream_ended(struct core *core, int64_t task_id,
+                                 const json_t *counts);
+enum ag_err __wrap_handout_finish(struct core *core, int64_t task_id,
+                                  int exit_code, json_t **ret);
+void __wrap_handout_lost(struct core *core, int64_t task_id);
+enum ag_err __wrap_filter_stream(struct filter *f,
+                                 const struct filter_route *route,
+                                 uint64_t *ret_stream);
+enum ag_err __wrap_filter_cancel(struct filter *f, uint64_t stream);
+
+enum ag_err
+__wrap_handout_attach(struct core *core, const struct handout_line *on,
+                      const char *ticket, const struct life_listener *line,
+                      int64_t *ret_task_id)
+{
+    (void)core;
+    (void)on;
+    if (strcmp(ticket, "life") != 0) {
+        return AG_ETICKET;
+    }
+    lock();
+    played.line = *line;
+    played.attached = true;
+    unlock();
+    *ret_task_id = TASK;
+    return AG_OK;
+}
+
+enum ag_err
+__wrap_handout_value(struct core *core, const struct handout_line *on,
+                     const char *ticket, struct secret **ret)
+{
+    (void)core;
+    lock();
+    played.connection_ids[played.id_count++ % 2] = on->connection_id;
+    unlock();
+    return strcmp(ticket, "value") == 0 ? secret_from(span_str("s3cret"), ret)
+                                        : err_why(AG_EGRADE, "not by this way");
+}
+
+enum ag_err
+__wrap_handout_take(struct core *core, const struct handout_line *on,
+                    const char *ticket, const struct secret *content,
+                    struct take_result *ret)
+{
+    struct span got = secret_view(content);
+
+    (void)core;
+    (void)on;
+    (void)ticket;
+    (void)snprintf(played.taken, sizeof(played.taken), "%.*s", (int)got.len,
+                   (const char *)got.ptr);
+    *ret = (struct take_result){.version = 5, .changed = true};
+    return AG_OK;
+}
+
+enum ag_err
+__wrap_handout_stream(struct core *core, const struct handout_line *on,
+                      const char *ticket, struct stream_terms *ret)
+{
+    (void)core;
+    (void)on;
+    *ret = (struct stream_terms){.audience = FILTER_OPERATOR, .task_id = TASK};
+    return strcmp(ticket, "stream") == 0 ? AG_OK : AG_ETICKET;
+}
+
+void
+__wrap_handout_stream_ended(struct core *core, int64_t task_id,
+                            const json_t *counts)
+{
+    const char *name = NULL;
+    json_t *count = NULL;
+
+    (void)core;
+    assert_int_equal(task_id, TASK);
+    lock();
+    played.streams_ended++;
+    json_object_foreach((json_t *)(uintptr_t)counts, name, count)
+    {
+        played.hits += json_integer_value(count);
+    }
+    unlock();
+}
+
+enum ag_err
+__wrap_handout_finish(struct core *core, int64_t task_id, int exit_code,
+                      json_t **ret)
+{
+    (void)core;
+    assert_int_equal(task_id, TASK);
+    lock();
+    played.finished = exit_code + 1;
+    *ret = json_pack("{s:s, s:I, s:[]}", "task", "77", "hits",
+                     (json_int_t)played.hits, "exposed");
+    unlock();
+    return AG_OK;
+}
+
+void
+__wrap_handout_lost(struct core *core, int64_t task_id)
+{
+    (void)core;
+    assert_int_equal(task_id, TASK);
+    lock();
+    played.lost++;
+    unlock();
+}
+
+/* ---- the filter, played ---- */
+
+enum ag_err
+__wrap_filter_stream(struct filter *f, const struct filter_route *route,
+                     uint64_t *ret_stream)
+{
+    (void)f;
+    assert_true(fcntl(route->src_fd, F_GETFD) & FD_CLOEXEC);
+    lock();
+    played.routes[played.route_count] = *route;
+    *ret_stream = 1000 + played.route_count++;
+    unlock();
+    return AG_OK;
+}
+
+static void
+end_stream(size_t route, enum ag_err result)
+{
+    static const struct filter_count COUNTS[] = {
+        {.name = "a/b", .form = "raw", .count = 2, .first_offset = 10},
+        {.name = "c", .form = "hex", .count = 1, .first_offset = 0},
+        {.name = "a/b", .form = "base64", .count = 3, .first_offset = 99},
+    };
+    const struct filter_report report = {
+        .stream = 1000 + route,
+        .result = result,
+        .bytes_in = 500,
+        .bytes_out = 400,
+        .hits = 6,
+        .counts = COUNTS,
+        .count_count = AG_COUNT(COUNTS),
+    };
+
+    played.routes[route].ended(played.routes[route].arg, &report);
+}
+
+enum ag_err
+__wrap_filter_cancel(struct filter *f, uint64_t stream)
+{
+    (void)f;
+    played.cancelled++;
+    if (!played.deaf) {
+        end_stream((size_t)(stream - 1000), AG_EREVOKED);
+    }
+    return AG_OK;
+}
+
+/* ---- a client ---- */
+
+struct fixture {
+    struct handover *handover;
+    int sock; /* the client's end */
+};
+
+static struct proc_facts
+own_facts(void)
+{
+    return (struct proc_facts){
+        .self = {.pid = getpid(), .start_ticks = 1},
+        .uid = geteuid(),
+    };
+}
+
+static int
+connect_with(struct handover *h, struct peer *peer)
+{
+    int pair[2];
+
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    check_ok(handover_accept(h, pair[0], peer));
+    return pair[1];
+}
+
+static int
+connect_client(struct handover *h)
+{
+    const struct proc_facts facts = own_facts();
+    struct peer *peer = NULL;
+
+    check_ok(peer_from_facts(&facts, &peer));
+    return connect_with(h, peer);
+}
+
+static int
+begin(void **state)
+{
+    static struct fixture f;
+    static char nothing;
+
+    lock();
+    played.attached = false;
+    played.finished = 0;
+    played.lost = 0;
+    played.streams_ended = 0;
+    played.hits = 0;
+    played.id_count = 0;
+    played.route_count = 0;
+    played.cancelled = 0;
+    played.deaf = false;
+    unlock();
+    check_ok(handover_new((struct core *)(void *)&nothing,
+                          (struct filter *)(void *)&nothing, &f.handover));
+    f.sock = connect_client(f.handover);
+    *state = &f;
+    return 0;
+}
+
+static int
+finish(void **state)
+{
+    struct fixture *f = *state;
+
+    fd_close(f->sock);
+    handover_free(f->handover);
+    return 0;
+}
+
+static void
+say(int sock, const char *text, const int *fds, size_t fd_count)
+{
+    check_ok(fd_send(sock, span_str(text), fds, fd_count));
+}
+
+/* The next message; "" at the end of the connection. */
+static const char *
+hear(int sock)
+{
+    static char text[16 * 1024];
+    struct pollfd pfd = {.fd = sock, .events = POLLIN};
+    ssize_t n;
+
+    assert_int_equal(poll(&pfd, 1, ANSWER_WAIT_MS), 1);
+    n = recv(sock, text, sizeof(text) - 1, 0);
+    text[n > 0 ? n : 0] = '\0';
+    return text;
+}
+
+static void
+check_quiet(int sock)
+{
+    struct pollfd pfd = {.fd = sock, .events = POLLIN};
+
+    assert_int_equal(poll(&pfd, 1, QUIET_MS), 0);
+}
+
+static void
+check_refused(int sock, const char *code)
+{
+    json_t *answer = json_loads(hear(sock), 0, NULL);
+
+    assert_non_null(answer);
+    assert_true(json_is_false(json_object_get(answer, "ok")));
+    assert_string_equal(json_string_value(json_object_get(answer, "code")),
+                        code);
+    json_decref(answer);
+}
+
+/* ---- tests ---- */
+
+static void
+test_a_value_is_delivered(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    say(f->sock, "{\"op\":\"deliver\",\"ticket\":\"value\"}", &ends[1], 1);
+    assert_string_equal(hear(f->sock), "{\"ok\":true,\"bytes\":6}");
+    (void)close(ends[1]);
+    assert_int_equal(read(ends[0], got, sizeof(got)), 6);
+    assert_memory_equal(got, "s3cret", 6);
+    assert_int_equal(read(ends[0], got, sizeof(got)), 0); /* ours is closed */
+    (void)close(ends[0]);
+}
+
+static void
+test_a_refusal_has_code_and_sentence_and_the_line_stays(void **state)
+{
+    struct fixture *f = *state;
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    say(f->sock, "{\"op\":\"deliver\",\"ticket\":\"other\"}", &ends[1], 1);
+    assert_string_equal(hear(f->sock), "{\"ok\":false,\"code\":\"grade_refused"
+                                       "\",\"detail\":\"not by this way\"}");
+    /* A place that won't do is refused before the ticket is looked at. */
+    say(f->sock, "{\"op\":\"deliver\",\"ticket\":\"value\"}", &ends[0], 1);
+    check_refused(f->sock, "unsuitable_file");
+    say(f->sock, "{\"op\":\"nonsense\"}", NULL, 0);
+    check_refused(f->sock, "invalid");
+    say(f->sock, "{\"op\":\"end\",\"exit\":0}", NULL, 0);
+    check_refused(f->sock, "not_found");
+    say(f->sock, "{\"op\":\"life\",\"ticket\":\"wrong\"}", NULL, 0);
+    check_refused(f->sock, "ticket_refused");
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void
+test_guessing_ends_the_connection(void **state)
+{
+    struct fixture *f = *state;
+
+    for (int i = 0; i < CONN_REFUSALS_MAX_COUNT; i++) {
+        say(f->sock, "{\"op\":\"life\",\"ticket\":\"guess\"}", NULL, 0);
+        check_refused(f->sock, "ticket_refused");
+    }
+    assert_string_equal(hear(f->sock), "");
+}
+
+static void
+test_a_message_too_long_ends_the_connection(void **state)
+{
+    struct fixture *f = *state;
+    static char text[MESSAGE_MAX_BYTES + 1];
+
+    memset(text, ' ', sizeof(text));
+    check_ok(fd_send(f->sock, span_of(text, sizeof(text)), NULL, 0));
+    check_refused(f->sock, "invalid");
+    assert_string_equal(hear(f->sock), "");
+}
+
+static void
+test_a_file_is_taken(void **state)
+{
+    struct fixture *f = *state;
+    int file = memfd_create("file", MFD_CLOEXEC);
+
+    assert_int_equal(write(file, "{\"k\":1}", 7), 7);
+    say(f->sock, "{\"op\":\"take\",\"ticket\":\"t\"}", &file, 1);
+    assert_string_equal(hear(f->sock),
+                        "{\"ok\":true,\"version\":5,\"changed\":true}");
+    assert_string_equal(played.taken, "{\"k\":1}");
+    (void)close(file);
+}
+
+static void
+test_a_life_from_begin_to_end(void **state)
+{
+    struct fixture *f = *state;
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    say(f->sock, "{\"op\":\"life\",\"ticket\":\"life\"}", NULL, 0);
+    assert_string_equal(hear(f->sock), "{\"ok\":true,\"task\":\"77\"}");
+    say(f->sock, "{\"op\":\"life\",\"ticket\":\"life\"}", NULL, 0);
+    check_refused(f->sock, "conflict");
+    say(f->sock, "{\"op\":\"stream\",\"ticket\":\"stream\"}", ends, 2);
+    assert_string_equal(hear(f->sock), "{\"ok\":true,\"stream\":1}");
+    end_stream(0, AG_OK);
+    assert_string_equal(
+        hear(f->sock),
+        "{\"event\":\"stream_end\",\"stream\":1,\"hits\":6,\"bytes_in\":500,"
+        "\"bytes_out\":400,\"counts\":{\"a/b\":5,\"c\":1},\"found\":["
+        "{\"name\":\"a/b\",\"form\":\"raw\",\"count\":2,\"offset\":10},"
+        "{\"name\":\"c\",\"form\":\"hex\",\"count\":1,\"offset\":0},"
+        "{\"name\":\"a/b\",\"form\":\"base64\",\"count\":3,\"offset\":99}]}");
+    say(f->sock, "{\"op\":\"end\",\"exit\":3}", NULL, 0);
+    assert_string_equal(
+        hear(f->sock),
+        "{\"task\":\"77\",\"hits\":6,\"exposed\":[],\"ok\":true}");
+    assert_int_equal(played.finished, 4);
+    (void)close(f->sock);
+    f->sock = -1;
+    handover_free(f->handover);
+    f->handover = NULL;
+    assert_int_equal(played.lost, 0);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void
+test_a_broken_line_ends_the_task_and_its_streams(void **state)
+{
+    struct fixture *f = *state;
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    say(f->sock, "{\"op\":\"life\",\"ticket\":\"life\"}", NULL, 0);
+    (void)hear(f->sock);
+    for (int i = 0; i < 2; i++) {
+        say(f->sock, "{\"op\":\"stream\",\"ticket\":\"stream\"}", ends, 2);
+        (void)hear(f->sock);
+    }
+    (void)close(f->sock);
+    f->sock = -1;
+    wait_for(&played.lost, 1);
+    assert_int_equal(played.cancelled, 2);
+    assert_int_equal(played.streams_ended, 2);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void
+test_a_failed_stream_says_why(void **state)
+{
+    struct fixture *f = *state;
+    json_t *event;
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    say(f->sock, "{\"op\":\"stream\",\"ticket\":\"stream\"}", ends, 2);
+    (void)hear(f->sock);
+    end_stream(0, AG_EFILTER);
+    event = json_loads(hear(f->sock), 0, NULL);
+    assert_string_equal(json_string_value(json_object_get(event, "code")),
+                        "filter_gone");
+    json_decref(event);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+/* A stream that ends long after its connection finds it gone. */
+static void
+test_a_late_end_is_harmless(void **state)
+{
+    struct fixture *f = *state;
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    played.deaf = true;
+    say(f->sock, "{\"op\":\"stream\",\"ticket\":\"stream\"}", ends, 2);
+    (void)hear(f->sock);
+    (void)close(f->sock);
+    f->sock = -1;
+    handover_free(f->handover);
+    f->handover = NULL;
+    end_stream(0, AG_EFILTER);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void
+test_counts_that_do_not_fit_are_said_to_be_cut(void **state)
+{
+    static struct filter_count counts[FILTER_COUNTS_MAX_COUNT];
+    static char names[FILTER_COUNTS_MAX_COUNT][256];
+    const struct filter_report report = {
+        .hits = 1000, .counts = counts, .count_count = AG_COUNT(counts)};
+    AG_AUTO(buf) struct buf out = {0};
+    json_t *event;
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(counts); i++) {
+        memset(names[i], 'n', 255);
+        (void)snprintf(names[i], 4, "%03zu", i);
+        names[i][3] = 'n';
+        counts[i] =
+            (struct filter_count){.name = names[i], .form = "raw", .count = 1};
+    }
+    buf_init(&out, MESSAGE_MAX_BYTES, BUF_PLAIN);
+    check_ok(stream_put_report(&out, 1, &report));
+    assert_in_range(out.len, 6000, MESSAGE_MAX_BYTES);
+    event = json_loads(buf_cstr(&out), 0, NULL);
+    assert_true(json_is_true(json_object_get(event, "truncated")));
+    assert_int_equal(json_integer_value(json_object_get(event, "hits")), 1000);
+    json_decref(event);
+}
+
+static void
+test_an_unknown_process_is_not_served(void **state)
+{
+    struct fixture *f = *state;
+    struct peer *peer = NULL;
+    int pair[2];
+
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    check_ok(peer_from_tcp(pair[0], &peer));
+    check_err(handover_accept(f->handover, pair[0], peer), AG_EDENIED);
+    check_refused(pair[1], "denied");
+    assert_string_equal(hear(pair[1]), "");
+    (void)close(pair[1]);
+    assert_int_equal(handover_connection_count(f->handover), 1);
+}
+
+/* ---- supervisors ---- */
+
+/* A child with a pidfd of its connection, as the accept loop would find it. */
+static enum ag_err
+child_facts(void *ctx, pid_t pid, struct proc_facts *ret)
+{
+    (void)ctx;
+    *ret = (struct proc_facts){.self = {.pid = pid, .start_ticks = 1},
+                               .uid = geteuid()};
+    return AG_OK;
+}
+
+/* What a stubborn supervisor does: it connects, then waits for ever. */
+static _Noreturn void
+be_supervisor(const struct sockaddr_un *address, socklen_t len, int ready)
+{
+    int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    static const char LIFE[] = "{\"op\":\"life\",\"ticket\":\"life\"}";
+
+    if (connect(sock, (const struct sockaddr *)address, len) != 0 ||
+        send(sock, LIFE, sizeof(LIFE) - 1, 0) < 0 ||
+        write(ready, "r", 1) != 1) {
+        _exit(1);
+    }
+    for (;;) {
+        (void)pause();
+    }
+}
+
+static pid_t
+start_supervisor(struct fixture *f)
+{
+    const struct proc_source source = {.facts = child_facts};
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t len = sizeof(sa_family_t); /* the kernel chooses a name */
+    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    struct peer *peer = NULL;
+    char ready;
+    int ends[2];
+    pid_t pid;
+    int sock;
+
+    assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+    len = sizeof(address);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len),
+                     0);
+    assert_int_equal(listen(listener, 1), 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    pid = fork();
+    if (pid == 0) {
+        be_supervisor(&address, len, ends[1]);
+    }
+    assert_int_equal(read(ends[0], &ready, 1), 1);
+    sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(sock >= 0);
+    check_ok(peer_from_unix(sock, &source, &peer));
+    check_ok(handover_accept(f->handover, sock, peer));
+    (void)close(listener);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    lock();
+    while (!played.attached) {
+        (void)pthread_cond_wait(&played.changed, &played.lock);
+    }
+    unlock();
+    return pid;
+}
+
+static void
+test_a_supervisor_that_is_told_and_stays_is_killed(void **state)
+{
+    struct fixture *f = *state;
+    pid_t pid = start_supervisor(f);
+    int status = 0;
+
+    played.line.ended(played.line.arg, "expired");
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGKILL);
+    wait_for(&played.lost, 1);
+}
+
+static void
+test_a_supervisor_is_told_when_the_broker_ends(void **state)
+{
+    struct fixture *f = *state;
+    pid_t pid = start_supervisor(f);
+    int status = 0;
+
+    handover_free(f->handover);
+    f->handover = NULL;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(played.lost, 1);
+}
+
+static void
+test_the_reason_is_told(void **state)
+{
+    struct fixture *f = *state;
+
+    say(f->sock, "{\"op\":\"life\",\"ticket\":\"life\"}", NULL, 0);
+    (void)hear(f->sock);
+    played.line.ended(played.line.arg, "locked");
+    assert_string_equal(hear(f->sock),
+                        "{\"event\":\"end\",\"reason\":\"locked\"}");
+    check_quiet(f->sock);
+}
+
+int
+main(void)
+{
+#define WITH_CLIENT(test) cmocka_unit_test_setup_teardown(test, begin, finish)
+    const struct CMUnitTest tests[] = {
+        WITH_CLIENT(test_a_value_is_delivered),
+        WITH_CLIENT(test_a_refusal_has_code_and_sentence_and_the_line_stays),
+        WITH_CLIENT(test_guessing_ends_the_connection),
+        WITH_CLIENT(test_a_message_too_long_ends_the_connection),
+        WITH_CLIENT(test_a_file_is_taken),
+        WITH_CLIENT(test_a_life_from_begin_to_end),
+        WITH_CLIENT(test_a_broken_line_ends_the_task_and_its_streams),
+        WITH_CLIENT(test_a_failed_stream_says_why),
+        WITH_CLIENT(test_a_late_end_is_harmless),
+        cmocka_unit_test(test_counts_that_do_not_fit_are_said_to_be_cut),
+        WITH_CLIENT(test_an_unknown_process_is_not_served),
+        WITH_CLIENT(test_a_supervisor_that_is_told_and_stays_is_killed),
+        WITH_CLIENT(test_a_supervisor_is_told_when_the_broker_ends),
+        WITH_CLIENT(test_the_reason_is_told),
+    };
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
+}
