@@ -130,6 +130,7 @@ run(struct body *b, const struct filter_options *options)
     struct filter_route route = {
         .options = *options, .ended = on_end, .arg = b};
     enum ag_err err;
+    enum ag_err ended;
 
     if (pipe2(pair, O_CLOEXEC) != 0) {
         return err_from_errno(errno);
@@ -156,7 +157,8 @@ run(struct body *b, const struct filter_options *options)
     err = pump(b);
     fd_close(FD_TAKE(b->in_fd));
     fd_close(FD_TAKE(b->out_fd));
-    return err != AG_OK ? (wait_end(b), err) : wait_end(b);
+    ended = wait_end(b);
+    return err != AG_OK ? err : ended;
 }
 
 enum ag_err
