@@ -1,0 +1,373 @@
+#include "daemon/run.h"
+
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fdx.h"
+#include "base/log.h"
+#include "base/paths.h"
+#include "base/secret.h"
+#include "core/core.h"
+#include "daemon/conf.h"
+#include "daemon/listen.h"
+#include "daemon/notify.h"
+#include "daemon/selflock.h"
+#include "handover/handover.h"
+#include "http/accept.h"
+#include "http/routes.h"
+#include "http/server.h"
+#include "privsep/filter.h"
+#include "privsep/witness.h"
+#include "profile/load.h"
+
+enum {
+    TICK_MS = 500, /* a task that started since may end before the rest */
+};
+
+enum helper_death {
+    DEATH_NONE,
+    DEATH_FILTER,
+    DEATH_WITNESS,
+};
+
+struct daemon {
+    struct paths paths;
+    struct settings settings;
+    struct listeners listeners;
+    struct notify notify;
+    sigset_t signals;
+    int signal_fd;
+    int wake_fd; /* written by other threads: stop, a helper's death */
+    atomic_bool stopping;
+    atomic_int death; /* enum helper_death */
+    struct filter *filter;
+    struct witness *witness;
+    struct profiles *profiles;
+    struct core *core;
+    struct handover *handover;
+    struct routes_stop stop;
+    struct server *server;
+    struct acceptor *acceptor;
+};
+
+/* ---- called from other threads ---- */
+
+static void
+wake(struct daemon *d)
+{
+    const uint64_t one = 1;
+
+    (void)!write(d->wake_fd, &one, sizeof(one));
+}
+
+static void
+on_stop(void *arg)
+{
+    struct daemon *d = arg;
+
+    atomic_store(&d->stopping, true);
+    wake(d);
+}
+
+static void
+on_filter_death(void *arg)
+{
+    struct daemon *d = arg;
+
+    atomic_store(&d->death, DEATH_FILTER);
+    wake(d);
+}
+
+static void
+on_witness_death(void *arg)
+{
+    struct daemon *d = arg;
+
+    atomic_store(&d->death, DEATH_WITNESS);
+    wake(d);
+}
+
+static enum ag_err
+on_handover(void *ctx, int fd, struct peer *peer)
+{
+    return handover_accept(ctx, fd, peer);
+}
+
+/* ---- start, in order ---- */
+
+/* Blocked before any thread exists, so that only the main loop gets them. */
+static enum ag_err
+open_signals(struct daemon *d)
+{
+    (void)sigemptyset(&d->signals);
+    (void)sigaddset(&d->signals, SIGTERM);
+    (void)sigaddset(&d->signals, SIGINT);
+    (void)sigaddset(&d->signals, SIGHUP);
+    if (pthread_sigmask(SIG_BLOCK, &d->signals, NULL) != 0) {
+        return AG_EIO;
+    }
+    d->signal_fd = signalfd(-1, &d->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    d->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    return d->signal_fd >= 0 && d->wake_fd >= 0 ? AG_OK : AG_EIO;
+}
+
+static enum ag_err
+open_outside(struct daemon *d)
+{
+    enum ag_err err = selflock_begin();
+
+    if (err == AG_OK) {
+        err = paths_find(&d->paths);
+    }
+    if (err == AG_OK) {
+        err = settings_load(&d->paths, &d->settings);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    log_set_level((enum log_level)d->settings.log_level);
+    err = listeners_open(&d->paths, d->settings.http.connections_tcp > 0,
+                         (uint16_t)d->settings.tcp_port, &d->listeners);
+    if (err == AG_OK) {
+        err = notify_open(&d->notify);
+    }
+    if (err == AG_OK) {
+        err = open_signals(d);
+    }
+    return err == AG_OK ? secret_arena_open(SECRET_ARENA_DAEMON_BYTES) : err;
+}
+
+static enum ag_err
+start_helpers(struct daemon *d)
+{
+    enum ag_err err = filter_start(on_filter_death, d, &d->filter);
+
+    return err == AG_OK ? witness_start(on_witness_death, d, &d->witness) : err;
+}
+
+static enum ag_err
+load_profiles(struct daemon *d)
+{
+    char shipped[PATH_BYTES + 16];
+    char own[PATH_BYTES + 16];
+    enum ag_err err;
+
+    (void)snprintf(shipped, sizeof(shipped), "%s/profiles", d->paths.data);
+    (void)snprintf(own, sizeof(own), "%s/profiles", d->paths.config);
+    err = profiles_load(shipped, own, &d->profiles);
+    for (size_t i = 0; err == AG_OK && i < profiles_problem_count(d->profiles);
+         i++) {
+        struct profile_problem problem = profiles_problem_at(d->profiles, i);
+
+        log_warn("profile left out", "file", problem.source, "why",
+                 problem.why);
+    }
+    return err;
+}
+
+static enum ag_err
+close_off_files(struct daemon *d)
+{
+    int level = 0;
+    char text[12];
+    enum ag_err err = selflock_files(&d->paths, &level);
+
+    (void)snprintf(text, sizeof(text), "%d", level);
+    if (err == AG_OK) {
+        log_info("confined", "landlock", text);
+    }
+    return err;
+}
+
+static enum ag_err
+start_broker(struct daemon *d)
+{
+    const struct core_parts parts = {
+        .paths = &d->paths,
+        .filter = d->filter,
+        .source = witness_source(d->witness),
+        .profiles = d->profiles,
+    };
+    struct server_app app;
+    enum ag_err err = core_new(&parts, &d->settings.core, &d->core);
+
+    if (err == AG_OK) {
+        err = handover_new(d->core, d->filter, &d->handover);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    d->stop = (struct routes_stop){.core = d->core, .stop = on_stop, .arg = d};
+    app = routes_app(&d->stop);
+    return server_new(&app, &ROUTES, &d->settings.http, &d->server);
+}
+
+static enum ag_err
+start_accepting(struct daemon *d)
+{
+    struct accept_socket sockets[ACCEPT_SOCKETS_MAX_COUNT];
+    const struct accept_parts parts = {
+        .server = d->server,
+        .source = witness_source(d->witness),
+        .own_uid = geteuid(),
+        .ctx = d->handover,
+        .handover = on_handover,
+    };
+    size_t count = listeners_list(&d->listeners, sockets);
+
+    return acceptor_new(sockets, count, &parts, &d->acceptor);
+}
+
+static enum ag_err
+start(struct daemon *d)
+{
+    static enum ag_err (*const STEPS[])(struct daemon *) = {
+        open_outside,    start_helpers, load_profiles,
+        close_off_files, start_broker,
+    };
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < AG_COUNT(STEPS); i++) {
+        err = STEPS[i](d);
+    }
+    if (err == AG_OK) {
+        err = selflock_calls();
+    }
+    return err == AG_OK ? start_accepting(d) : err;
+}
+
+/* ---- serve ---- */
+
+static void
+reload(struct daemon *d)
+{
+    struct settings wanted;
+    enum ag_err err;
+
+    notify_reloading(&d->notify);
+    err_clear();
+    err = settings_load(&d->paths, &wanted);
+    if (err == AG_OK) {
+        /* Sockets stay as they are until the next start. */
+        d->settings = wanted;
+        log_set_level((enum log_level)wanted.log_level);
+        core_set_settings(d->core, &wanted.core);
+        server_set_limits(d->server, &wanted.http);
+        log_info("settings read again");
+    } else {
+        log_error("settings kept as they were", "why", err_text(err));
+    }
+    notify_send(&d->notify, "READY=1");
+}
+
+static void
+take_signals(struct daemon *d)
+{
+    struct signalfd_siginfo info;
+
+    while (read(d->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+        if (info.ssi_signo == SIGHUP) {
+            reload(d);
+        } else {
+            atomic_store(&d->stopping, true);
+        }
+    }
+}
+
+static int
+wait_ms(const struct daemon *d, int64_t next_ms)
+{
+    int64_t left_ms = next_ms - clock_steady_ms();
+    int64_t most_ms = TICK_MS;
+
+    if (d->notify.watchdog_ms > 0 && d->notify.watchdog_ms / 2 < most_ms) {
+        most_ms = d->notify.watchdog_ms / 2;
+    }
+    left_ms = left_ms < 0 ? 0 : left_ms;
+    return (int)(left_ms < most_ms ? left_ms : most_ms);
+}
+
+/* Until a signal, POST /v1/stop, or the death of a helper. */
+static enum ag_err
+serve(struct daemon *d)
+{
+    int64_t next_ms = 0;
+
+    while (!atomic_load(&d->stopping)) {
+        struct pollfd fds[] = {
+            {.fd = d->signal_fd, .events = POLLIN},
+            {.fd = d->wake_fd, .events = POLLIN},
+        };
+
+        core_tick(d->core, &next_ms);
+        if (d->notify.watchdog_ms > 0) {
+            notify_send(&d->notify, "WATCHDOG=1");
+        }
+        (void)poll(fds, AG_COUNT(fds), wait_ms(d, next_ms));
+        take_signals(d);
+        switch ((enum helper_death)atomic_load(&d->death)) {
+        case DEATH_NONE:
+            break;
+        case DEATH_FILTER:
+            core_filter_died(d->core);
+            return err_why(AG_EFILTER, "the filter process ended");
+        case DEATH_WITNESS:
+            return err_why(AG_EUNTRACED, "the witness process ended");
+        }
+    }
+    return AG_OK;
+}
+
+/* ---- end, in the order that loses nothing ---- */
+
+static void
+end(struct daemon *d)
+{
+    notify_send(&d->notify, "STOPPING=1");
+    acceptor_free(d->acceptor);
+    if (d->server != NULL) {
+        server_drain(d->server);
+    }
+    handover_free(d->handover);
+    server_free(d->server);
+    core_free(d->core);
+    profiles_free(d->profiles);
+    witness_stop(d->witness);
+    filter_stop(d->filter);
+    listeners_close(&d->listeners);
+    notify_close(&d->notify);
+    fd_close(d->wake_fd);
+    fd_close(d->signal_fd);
+}
+
+enum ag_err
+daemon_run(void)
+{
+    static struct daemon d; /* one in a process; too large for a stack */
+    enum ag_err err;
+    char why[200];
+
+    d.notify.fd = -1;
+    d.signal_fd = -1;
+    d.wake_fd = -1;
+    listeners_none(&d.listeners);
+    err = start(&d);
+    if (err == AG_OK) {
+        log_info("ready", "version", AG_VERSION, "home", d.paths.home);
+        notify_send(&d.notify, "READY=1");
+        err = serve(&d);
+    }
+    (void)snprintf(why, sizeof(why), "%s", err_text(err));
+    end(&d);
+    return err == AG_OK ? AG_OK : err_why(err, "%s", why);
+}
