@@ -9,6 +9,7 @@ enum {
     /* With very many values the bitmaps stay within the second-level cache
      * and the budget of locked memory, and the stride shrinks instead. */
     BITMAP_MAX_LOG2 = 22,
+    QUADS_MAX_LOG2 = 20,
     CROWDED_ENTRY_COUNT = 20000,
     CROWDED_WINDOW_BYTES = 14,
     PAIRS_BYTES = 65536 / 8,
@@ -87,6 +88,7 @@ bits_log2(size_t marks, size_t bits_per_mark)
 static enum ag_err
 take_bitmaps(struct matcher *m)
 {
+    uint32_t quads_log2 = bits_log2(m->entry_count, BITS_PER_BLOCK);
     size_t total = PAIRS_BYTES;
     enum ag_err err;
     uint8_t *at;
@@ -104,6 +106,8 @@ take_bitmaps(struct matcher *m)
             total += (size_t)1 << (64 - class->head_shift - 3);
         }
     }
+    quads_log2 = quads_log2 < QUADS_MAX_LOG2 ? quads_log2 : QUADS_MAX_LOG2;
+    total += (size_t)1 << (quads_log2 - 3);
     err = lockmem_init(total, &m->bitmaps);
     if (err != AG_OK) {
         return err;
@@ -111,6 +115,9 @@ take_bitmaps(struct matcher *m)
     at = m->bitmaps.ptr;
     m->pairs = at;
     at += PAIRS_BYTES;
+    m->quads = at;
+    m->quad_shift = 64 - quads_log2;
+    at += (size_t)1 << (quads_log2 - 3);
     for (i = 0; i < CLASS_COUNT; i++) {
         struct set_class *class = &m->classes[i];
 
@@ -144,6 +151,8 @@ mark_entry(struct matcher *m, size_t index)
     len = variant_next(&scratch->gen, scratch->bytes, class->window_bytes);
     AG_ASSERT(len == class->window_bytes);
     set_mark(m->pairs, (uint64_t)scratch->bytes[0] << 8 | scratch->bytes[1]);
+    hash = set_hash(set_load_short(scratch->bytes, len), KEY_BYTES);
+    set_mark(m->quads, hash >> m->quad_shift);
     for (i = 0; i < class->stride; i++) {
         hash = set_hash(set_load_short(scratch->bytes + i, len - i),
                         class->block_bytes);

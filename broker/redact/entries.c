@@ -1,7 +1,8 @@
 #include "redact/matcher_impl.h"
 
 enum {
-    STEP_BYTES = 16, /* of two forms written anew side by side */
+    STEP_FIRST_BYTES = 12, /* most comparisons end within these */
+    STEP_BYTES = 16,       /* of two forms written anew side by side */
 };
 
 static size_t
@@ -46,6 +47,7 @@ set_compare(const struct matcher *m, uint32_t ref, struct span text,
 {
     struct set_order order = {.sign = -1};
     struct span raw = set_raw(m, ref);
+    size_t step = STEP_FIRST_BYTES;
     size_t at = 0;
     size_t len;
 
@@ -57,7 +59,8 @@ set_compare(const struct matcher *m, uint32_t ref, struct span text,
     }
     variant_begin(&scratch->gen, set_form(ref), raw);
     for (;;) {
-        len = variant_next(&scratch->gen, scratch->bytes, SCRATCH_BYTES);
+        len = variant_next(&scratch->gen, scratch->bytes, step);
+        step = SCRATCH_BYTES;
         if (len == 0) {
             order.is_whole = true;
             return order;
@@ -150,43 +153,44 @@ is_less(const struct matcher *m, struct set_entry a, struct set_entry b)
 }
 
 static void
-sift_down(struct matcher *m, size_t root, size_t count)
+swap(struct set_entry *a, struct set_entry *b)
 {
-    struct set_entry *e = m->entries;
-    struct set_entry moved = e[root];
+    struct set_entry moved = *a;
 
-    for (;;) {
-        size_t child = 2 * root + 1;
-
-        if (child >= count) {
-            break;
-        }
-        if (child + 1 < count && is_less(m, e[child], e[child + 1])) {
-            child++;
-        }
-        if (!is_less(m, moved, e[child])) {
-            break;
-        }
-        e[root] = e[child];
-        root = child;
-    }
-    e[root] = moved;
+    *a = *b;
+    *b = moved;
 }
 
 static void
-heap_sort(struct matcher *m)
+sift_down(const struct matcher *m, struct set_entry *e, size_t root,
+          size_t count)
+{
+    size_t child = 2 * root + 1;
+
+    while (child < count) {
+        if (child + 1 < count && is_less(m, e[child], e[child + 1])) {
+            child++;
+        }
+        if (!is_less(m, e[root], e[child])) {
+            return;
+        }
+        swap(&e[root], &e[child]);
+        root = child;
+        child = 2 * root + 1;
+    }
+}
+
+static void
+heap_sort(const struct matcher *m, struct set_entry *e, size_t count)
 {
     size_t i;
 
-    for (i = m->entry_count / 2; i > 0; i--) {
-        sift_down(m, i - 1, m->entry_count);
+    for (i = count / 2; i > 0; i--) {
+        sift_down(m, e, i - 1, count);
     }
-    for (i = m->entry_count; i > 1; i--) {
-        struct set_entry top = m->entries[0];
-
-        m->entries[0] = m->entries[i - 1];
-        m->entries[i - 1] = top;
-        sift_down(m, 0, i - 1);
+    for (i = count; i > 1; i--) {
+        swap(&e[0], &e[i - 1]);
+        sift_down(m, e, 0, i - 1);
     }
 }
 
@@ -196,7 +200,7 @@ entries_sort(struct matcher *m)
     size_t kept = 0;
     size_t i;
 
-    heap_sort(m);
+    heap_sort(m, m->entries, m->entry_count);
     for (i = 0; i < m->entry_count; i++) {
         if (kept > 0 && m->entries[kept - 1].key == m->entries[i].key &&
             compare_forms(m, m->entries[kept - 1].ref, m->entries[i].ref) ==

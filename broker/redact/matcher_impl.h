@@ -77,6 +77,8 @@ struct matcher {
     struct set_entry *entries;
     struct set_scratch *scratch; /* two, while building */
     uint8_t *pairs;              /* first two bytes of any form: 65536 bits */
+    uint8_t *quads;              /* hash of the first four of any form */
+    uint32_t quad_shift;
     size_t value_count;
     size_t piece_count;
     size_t entry_count;
@@ -107,11 +109,13 @@ set_form(uint32_t ref)
     return (enum variant)(ref & ((1U << FORM_BITS) - 1));
 }
 
+#define SET_HASH_FACTOR 0x9e3779b97f4a7c15ULL
+
 /* Hash of the first `block_bytes` of a word that was loaded little-endian. */
 static inline uint64_t
 set_hash(uint64_t word, uint32_t block_bytes)
 {
-    return (word << (64 - 8 * block_bytes)) * 0x9e3779b97f4a7c15ULL;
+    return (word << (64 - 8 * block_bytes)) * SET_HASH_FACTOR;
 }
 
 static inline uint64_t

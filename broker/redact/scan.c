@@ -48,12 +48,21 @@ add_starts_before(struct scan *s, const struct set_class *class, size_t block)
     }
 }
 
-static inline bool
-is_marked(const struct set_class *class, const uint8_t *at)
-{
-    uint64_t hash = set_hash(set_load(at), class->block_bytes);
+/* The fields of a class that the search needs, where the compiler can keep
+ * them in registers. */
+struct looks {
+    const uint8_t *blocks;
+    unsigned int drop_bits; /* of a word, that are not of the block */
+    unsigned int shift;
+};
 
-    return set_bit(class->blocks, hash >> class->block_shift);
+static inline unsigned int
+is_marked(struct looks l, const uint8_t *at)
+{
+    uint64_t index =
+        ((set_load(at) << l.drop_bits) * SET_HASH_FACTOR) >> l.shift;
+
+    return (unsigned int)l.blocks[index >> 3] >> (index & 7) & 1;
 }
 
 /*
@@ -64,8 +73,10 @@ is_marked(const struct set_class *class, const uint8_t *at)
 static void
 find_starts(struct scan *s, const struct set_class *class)
 {
+    const struct looks l = {class->blocks, 64 - 8 * class->block_bytes,
+                            class->block_shift};
     const uint8_t *text = s->text.ptr;
-    size_t stride = class->stride;
+    const size_t stride = class->stride;
     size_t at = s->tile + stride - 1;
     size_t end = s->tile_end + stride - 1;
     size_t words_end =
@@ -74,14 +85,13 @@ find_starts(struct scan *s, const struct set_class *class)
     size_t i;
 
     for (; at + 3 * stride < fast_end; at += 4 * stride) {
-        if (!(is_marked(class, text + at) |
-              is_marked(class, text + at + stride) |
-              is_marked(class, text + at + 2 * stride) |
-              is_marked(class, text + at + 3 * stride))) {
-            continue;
-        }
-        for (i = 0; i < 4; i++) {
-            if (is_marked(class, text + at + i * stride)) {
+        unsigned int marked = is_marked(l, text + at) |
+                              is_marked(l, text + at + stride) << 1 |
+                              is_marked(l, text + at + 2 * stride) << 2 |
+                              is_marked(l, text + at + 3 * stride) << 3;
+
+        for (i = 0; marked != 0; i++, marked >>= 1) {
+            if ((marked & 1) != 0) {
                 add_starts_before(s, class, at + i * stride);
             }
         }
@@ -95,6 +105,24 @@ find_starts(struct scan *s, const struct set_class *class)
     }
 }
 
+/* Could a form begin with text[at..], of which little is there? */
+static bool
+may_begin(const struct scan *s, size_t at)
+{
+    size_t left = s->text.len - at;
+    uint64_t hash;
+
+    if (left == 1) {
+        return true; /* the search will tell */
+    }
+    if (left < KEY_BYTES) {
+        return set_bit(s->set->pairs,
+                       (uint64_t)s->text.ptr[at] << 8 | s->text.ptr[at + 1]);
+    }
+    hash = set_hash(word_at(s, at), KEY_BYTES);
+    return set_bit(s->set->quads, hash >> s->set->quad_shift);
+}
+
 /* Near the end of the text a form may have begun whose window is not there. */
 static void
 find_open_starts(struct scan *s)
@@ -106,11 +134,7 @@ find_open_starts(struct scan *s)
         from = s->tile;
     }
     for (; from < s->tile_end; from++) {
-        uint64_t pair = (uint64_t)s->text.ptr[from] << 8;
-
-        if (from + 1 == s->text.len) {
-            add_start(s, from); /* one byte: the search will tell */
-        } else if (set_bit(s->set->pairs, pair | s->text.ptr[from + 1])) {
+        if (may_begin(s, from)) {
             add_start(s, from);
         }
     }

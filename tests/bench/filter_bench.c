@@ -1,0 +1,378 @@
+// LINKS: redact
+/*
+ * filter_bench - how fast known values are found.
+ *
+ *   filter_bench                  rows: NAME VALUE UNIT BUDGET OK
+ *   filter_bench relay [COUNT]    copies stdin to stdout through a redactor
+ *                                 with COUNT made-up values (100), as the
+ *                                 filter process does: for comparison with
+ *                                 `cat` in the same pipe
+ *
+ * The text is made up: JSON lines, coloured logs, code, prose, base64 and hex
+ * dumps, with a value in some form every 16 KiB. Fed in parts of 64 KiB, the
+ * best of five rounds; the processor's time decides.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "redact/lockmem.h"
+#include "redact/redactor.h"
+
+enum {
+    TEXT_BYTES = 32 * 1024 * 1024,
+    PART_BYTES = 64 * 1024,
+    PLANT_EVERY_BYTES = 16 * 1024,
+    ROUNDS = 5,
+    VALUES_MAX = 10000,
+    VALUE_MAX_BYTES = 64,
+    LIMIT_BYTES = 8 * 1024 * 1024,
+};
+
+static char values[VALUES_MAX + 1][VALUE_MAX_BYTES + 1];
+static uint64_t state = 88172645463325252ULL;
+
+static uint32_t
+rnd(uint32_t below)
+{
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return (uint32_t)(state >> 32) % below;
+}
+
+static void
+fill(char *out, size_t len, const char *alphabet)
+{
+    size_t letters = strlen(alphabet);
+
+    while (len-- > 0) {
+        *out++ = alphabet[rnd((uint32_t)letters)];
+    }
+}
+
+static const char BASE64[] =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+static void
+make_values(size_t count)
+{
+    static const char *const HEADS[] = {"ghp_", "sk-proj-", "xoxb-",
+                                        "",     "AKIA",     "glpat-"};
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        const char *head = HEADS[i % 6];
+        size_t len = 20 + rnd(43);
+        size_t head_len = strlen(head);
+
+        memcpy(values[i], head, head_len);
+        fill(values[i] + head_len, len - head_len, BASE64);
+        values[i][len] = '\0';
+    }
+}
+
+static size_t
+put(char *out, const char *text)
+{
+    size_t len = strlen(text);
+
+    memcpy(out, text, len);
+    return len;
+}
+
+static size_t
+words(char *out, size_t count)
+{
+    static const char *const WORDS[] = {
+        "return",  "the",   "error",  "failed", "value", "static", "const",
+        "request", "token", "0x7ffe", "=",      "{",     "}",      "of",
+        "commit",  "diff",  "+++",    "line",   "12:30", "GET",    "/api/v1/",
+        "200",     "user",  "config", "import", "from",  "def",    "None"};
+    size_t len = 0;
+
+    while (count-- > 0) {
+        len += put(out + len, WORDS[rnd(28)]);
+        out[len++] = ' ';
+    }
+    return len;
+}
+
+/* One line of some kind; below 2 KiB. */
+static size_t
+line(char *out)
+{
+    size_t len = 0;
+    size_t n;
+
+    switch (rnd(6)) {
+    case 0:
+        len += put(out, "{\"type\":\"item\",\"text\":\"");
+        len += words(out + len, 30);
+        len += put(out + len, "\\n\\u001b[0m\"}");
+        break;
+    case 1:
+        len += put(out, "\x1b[32m2026-11-21T12:30:00Z\x1b[0m INFO ");
+        len += words(out + len, 8);
+        break;
+    case 2:
+        n = 76 * (1 + rnd(8));
+        fill(out, n, BASE64);
+        len = n;
+        break;
+    case 3:
+        len += put(out, "00001230: ");
+        for (n = 0; n < 16; n++) {
+            fill(out + len, 2, "0123456789abcdef");
+            out[len + 2] = ' ';
+            len += 3;
+        }
+        break;
+    default:
+        len += words(out, 12 + rnd(20));
+        break;
+    }
+    out[len++] = '\n';
+    return len;
+}
+
+/* Text with one of `count` values in some form now and then. */
+static char *
+make_text(size_t count)
+{
+    char *text = malloc(TEXT_BYTES + 4096);
+    size_t len = 0;
+    size_t planted = 0;
+
+    if (text == NULL) {
+        exit(EXIT_FAILURE);
+    }
+    while (len < TEXT_BYTES) {
+        len += line(text + len);
+        if (count > 0 && len / PLANT_EVERY_BYTES > planted) {
+            static const enum variant FORMS[] = {VARIANT_RAW,   VARIANT_B64_0,
+                                                 VARIANT_B64_1, VARIANT_B64_2,
+                                                 VARIANT_HEX,   VARIANT_URL};
+
+            const char *value = values[rnd((uint32_t)count)];
+            struct variant_gen gen;
+
+            variant_begin(&gen, FORMS[planted++ % 6],
+                          span_of(value, strlen(value)));
+            len += variant_next(&gen, (uint8_t *)text + len, 1024);
+            text[len++] = '\n';
+        }
+    }
+    return text;
+}
+
+static struct matcher *
+make_set(size_t count)
+{
+    static struct matcher_value list[VALUES_MAX + 1];
+    struct matcher *set = NULL;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        list[i] = (struct matcher_value){
+            .id = i,
+            .name = span_str("name/of-secret"),
+            .value = span_of(values[i], strlen(values[i]))};
+    }
+    if (matcher_build(list, count, &set) != AG_OK) {
+        (void)fprintf(stderr, "%s\n", err_text(AG_EMEMLOCK));
+        exit(EXIT_FAILURE);
+    }
+    return set;
+}
+
+static double
+cpu_s(void)
+{
+    struct timespec t;
+
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static uint64_t out_bytes;
+
+static enum ag_err
+count_bytes(void *ctx, struct span part)
+{
+    (void)ctx;
+    out_bytes += part.len;
+    return AG_OK;
+}
+
+static double
+mb_per_s(const struct matcher *set, const char *text, size_t part)
+{
+    const struct redactor_options options = {.marker = NULL};
+    const struct sink sink = {.feed = count_bytes};
+    double best = 0;
+    int round;
+
+    for (round = 0; round < ROUNDS; round++) {
+        struct redactor *r = NULL;
+        double start = cpu_s();
+        double speed;
+        size_t at;
+
+        if (redactor_new(&options, &sink, &r) != AG_OK ||
+            redactor_use(r, set) != AG_OK) {
+            exit(EXIT_FAILURE);
+        }
+        for (at = 0; at < TEXT_BYTES; at += part) {
+            if (redactor_feed(r, span_of(text + at, part)) != AG_OK) {
+                exit(EXIT_FAILURE);
+            }
+        }
+        if (redactor_finish(r) != AG_OK) {
+            exit(EXIT_FAILURE);
+        }
+        redactor_free(r);
+        speed = TEXT_BYTES / 1e6 / (cpu_s() - start);
+        best = speed > best ? speed : best;
+    }
+    return best;
+}
+
+static void
+row(const char *name, double value, const char *unit, double least, double most)
+{
+    char budget[32] = "-";
+    const char *ok = "-";
+
+    if (least > 0) {
+        (void)snprintf(budget, sizeof(budget), ">=%.0f", least);
+        ok = value >= least ? "ok" : "MISSED";
+    } else if (most > 0) {
+        (void)snprintf(budget, sizeof(budget), "<=%.0f", most);
+        ok = value <= most ? "ok" : "MISSED";
+    }
+    (void)printf("%-44s %10.1f %-5s %8s %s\n", name, value, unit, budget, ok);
+}
+
+static void
+speeds(void)
+{
+    static const size_t SHORT_LENGTHS[] = {6, 8, 12, 16};
+    struct matcher *set;
+    char *text;
+    size_t i;
+
+    make_values(100);
+    text = make_text(100);
+    set = make_set(100);
+    row("filter: 100 values, all forms", mb_per_s(set, text, PART_BYTES),
+        "MB/s", 1000, 0);
+    row("filter: the same, parts of 4 KiB", mb_per_s(set, text, 4096), "MB/s",
+        0, 0);
+    row("filter: the same, parts of 64 B", mb_per_s(set, text, 64), "MB/s", 0,
+        0);
+    matcher_unref(set);
+    for (i = 0; i < AG_COUNT(SHORT_LENGTHS); i++) {
+        char name[64];
+
+        fill(values[100], SHORT_LENGTHS[i], "abcdefghkmpqrstuvwxyz23456789");
+        values[100][SHORT_LENGTHS[i]] = '\0';
+        set = make_set(101);
+        (void)snprintf(name, sizeof(name), "filter: and one of %zu bytes",
+                       SHORT_LENGTHS[i]);
+        row(name, mb_per_s(set, text, PART_BYTES), "MB/s", 1000, 0);
+        matcher_unref(set);
+    }
+    free(text);
+}
+
+static void
+sizes(void)
+{
+    static const size_t COUNTS[] = {10, 1000, 10000};
+    size_t i;
+
+    make_values(VALUES_MAX);
+    for (i = 0; i < AG_COUNT(COUNTS); i++) {
+        char *text = make_text(COUNTS[i]);
+        double start = cpu_s();
+        struct matcher *set = make_set(COUNTS[i]);
+        double build_ms = (cpu_s() - start) * 1e3;
+        char name[64];
+
+        (void)snprintf(name, sizeof(name), "filter: %zu values", COUNTS[i]);
+        row(name, mb_per_s(set, text, PART_BYTES), "MB/s", 0, 0);
+        (void)snprintf(name, sizeof(name), "filter: to compile %zu values",
+                       COUNTS[i]);
+        row(name, build_ms, "ms", 0, 0);
+        (void)snprintf(name, sizeof(name), "filter: locked for %zu values",
+                       COUNTS[i]);
+        row(name, (double)matcher_locked_bytes(set) / 1024, "KiB", 0,
+            COUNTS[i] == VALUES_MAX ? LIMIT_BYTES / 2.0 / 1024 : 0);
+        matcher_unref(set);
+        free(text);
+    }
+}
+
+static enum ag_err
+write_out(void *ctx, struct span part)
+{
+    (void)ctx;
+    while (part.len > 0) {
+        ssize_t n = write(STDOUT_FILENO, part.ptr, part.len);
+
+        if (n < 0 && errno != EINTR) {
+            return AG_EIO;
+        }
+        if (n > 0) {
+            part = span_sub(part, (size_t)n, part.len - (size_t)n);
+        }
+    }
+    return AG_OK;
+}
+
+static int
+relay(size_t count)
+{
+    const struct redactor_options options = {.marker = NULL};
+    const struct sink sink = {.feed = write_out};
+    static uint8_t part[PART_BYTES];
+    struct redactor *r = NULL;
+    struct matcher *set;
+    ssize_t n;
+
+    make_values(count);
+    set = make_set(count);
+    if (redactor_new(&options, &sink, &r) != AG_OK ||
+        redactor_use(r, set) != AG_OK) {
+        return EXIT_FAILURE;
+    }
+    while ((n = read(STDIN_FILENO, part, sizeof(part))) > 0) {
+        if (redactor_feed(r, span_of(part, (size_t)n)) != AG_OK) {
+            return EXIT_FAILURE;
+        }
+    }
+    if (redactor_finish(r) != AG_OK) {
+        return EXIT_FAILURE;
+    }
+    redactor_free(r);
+    matcher_unref(set);
+    return EXIT_SUCCESS;
+}
+
+int
+main(int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "relay") == 0) {
+        size_t count = argc >= 3 ? (size_t)strtoul(argv[2], NULL, 10) : 100;
+
+        return relay(count <= VALUES_MAX ? count : VALUES_MAX);
+    }
+    speeds();
+    sizes();
+    return EXIT_SUCCESS;
+}
