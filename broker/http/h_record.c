@@ -14,7 +14,8 @@ h_exposure(struct request *rq)
         return err_why(AG_EINVAL, "give one of ?secret= and ?task=");
     }
     return reply_with(
-        rq, record_exposure(rq->core, query->secret, query->task, &tree), tree);
+        rq, record_exposure(rq->core, query->secret, query->task, &tree),
+        &tree);
 }
 
 enum ag_err
@@ -24,7 +25,7 @@ h_audit(struct request *rq)
     json_t *tree = NULL;
 
     return reply_with(
-        rq, record_audit(rq->core, query->after, query->limit, &tree), tree);
+        rq, record_audit(rq->core, query->after, query->limit, &tree), &tree);
 }
 
 enum ag_err
@@ -32,7 +33,7 @@ h_audit_verify(struct request *rq)
 {
     json_t *tree = NULL;
 
-    return reply_with(rq, record_verify(rq->core, &tree), tree);
+    return reply_with(rq, record_verify(rq->core, &tree), &tree);
 }
 
 enum ag_err
@@ -49,7 +50,7 @@ h_profile_list(struct request *rq)
 {
     json_t *tree = NULL;
 
-    return reply_with(rq, record_profiles(rq->core, &tree), tree);
+    return reply_with(rq, record_profiles(rq->core, &tree), &tree);
 }
 
 enum ag_err
@@ -57,5 +58,5 @@ h_profile_show(struct request *rq)
 {
     json_t *tree = NULL;
 
-    return reply_with(rq, record_profile(rq->core, rq->param[0], &tree), tree);
+    return reply_with(rq, record_profile(rq->core, rq->param[0], &tree), &tree);
 }

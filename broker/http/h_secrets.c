@@ -15,7 +15,7 @@ h_secret_list(struct request *rq)
     json_t *tree = NULL;
 
     return reply_with(
-        rq, core_secret_list(rq->core, &rq->call, query->prefix, &tree), tree);
+        rq, core_secret_list(rq->core, &rq->call, query->prefix, &tree), &tree);
 }
 
 enum ag_err
@@ -24,7 +24,7 @@ h_secret_show(struct request *rq)
     json_t *tree = NULL;
 
     return reply_with(
-        rq, core_secret_show(rq->core, &rq->call, rq->param[0], &tree), tree);
+        rq, core_secret_show(rq->core, &rq->call, rq->param[0], &tree), &tree);
 }
 
 enum ag_err
@@ -54,7 +54,7 @@ h_secret_put(struct request *rq)
     }
     return reply_with(
         rq, core_secret_put(rq->core, rq->tx, &rq->call, &request, &tree),
-        tree);
+        &tree);
 }
 
 enum ag_err
@@ -143,7 +143,7 @@ h_versions(struct request *rq)
 
     return reply_with(
         rq, core_secret_versions(rq->core, &rq->call, rq->param[0], &tree),
-        tree);
+        &tree);
 }
 
 enum ag_err

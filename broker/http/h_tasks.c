@@ -36,7 +36,7 @@ h_task_start(struct request *rq)
 
     return reply_with(
         rq, core_task_start(rq->core, rq->tx, &rq->call, &request, &tree),
-        tree);
+        &tree);
 }
 
 enum ag_err
@@ -44,7 +44,7 @@ h_task_list(struct request *rq)
 {
     json_t *tree = NULL;
 
-    return reply_with(rq, core_tasks_list(rq->core, &rq->call, &tree), tree);
+    return reply_with(rq, core_tasks_list(rq->core, &rq->call, &tree), &tree);
 }
 
 enum ag_err
@@ -53,7 +53,7 @@ h_task_show(struct request *rq)
     json_t *tree = NULL;
 
     return reply_with(
-        rq, core_task_show(rq->core, &rq->call, rq->param[0], &tree), tree);
+        rq, core_task_show(rq->core, &rq->call, rq->param[0], &tree), &tree);
 }
 
 enum ag_err
@@ -70,7 +70,7 @@ h_lease_list(struct request *rq)
     json_t *tree = NULL;
 
     return reply_with(
-        rq, core_leases_list(rq->core, &rq->call, query->task, &tree), tree);
+        rq, core_leases_list(rq->core, &rq->call, query->task, &tree), &tree);
 }
 
 enum ag_err
@@ -88,7 +88,7 @@ h_streams(struct request *rq)
 
     return reply_with(
         rq, handout_streams(rq->core, &rq->call, (size_t)body->count, &tree),
-        tree);
+        &tree);
 }
 
 enum ag_err
@@ -99,7 +99,7 @@ h_redact(struct request *rq)
 
     return reply_with(
         rq, record_redact(rq->core, &rq->call, secret_view(body->text), &tree),
-        tree);
+        &tree);
 }
 
 enum ag_err
@@ -124,7 +124,7 @@ h_move_begin(struct request *rq)
 
     return reply_with(
         rq, core_move_begin(rq->core, rq->tx, &rq->call, &request, &tree),
-        tree);
+        &tree);
 }
 
 enum ag_err
@@ -132,7 +132,7 @@ h_move_list(struct request *rq)
 {
     json_t *tree = NULL;
 
-    return reply_with(rq, core_moves_open(rq->core, &rq->call, &tree), tree);
+    return reply_with(rq, core_moves_open(rq->core, &rq->call, &tree), &tree);
 }
 
 enum ag_err

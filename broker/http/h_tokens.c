@@ -28,7 +28,7 @@ h_token_create(struct request *rq)
 
     return reply_with(
         rq, core_token_create(rq->core, rq->tx, &rq->call, &request, &tree),
-        tree);
+        &tree);
 }
 
 enum ag_err
@@ -38,7 +38,7 @@ h_token_list(struct request *rq)
     json_t *tree = NULL;
 
     return reply_with(
-        rq, core_tokens_list(rq->core, &rq->call, query->task, &tree), tree);
+        rq, core_tokens_list(rq->core, &rq->call, query->task, &tree), &tree);
 }
 
 enum ag_err
@@ -46,7 +46,7 @@ h_token_self(struct request *rq)
 {
     json_t *tree = NULL;
 
-    return reply_with(rq, core_token_self(rq->core, &rq->call, &tree), tree);
+    return reply_with(rq, core_token_self(rq->core, &rq->call, &tree), &tree);
 }
 
 static enum ag_err
@@ -56,7 +56,7 @@ revoke(struct request *rq, const struct revoke_request *request)
 
     return reply_with(
         rq, core_token_revoke(rq->core, rq->tx, &rq->call, request, &tree),
-        tree);
+        &tree);
 }
 
 enum ag_err
@@ -97,7 +97,7 @@ h_token_renew(struct request *rq)
     return reply_with(rq,
                       core_token_renew(rq->core, rq->tx, &rq->call,
                                        body->ttl_s * MS_PER_S, &tree),
-                      tree);
+                      &tree);
 }
 
 enum ag_err
@@ -108,22 +108,20 @@ h_token_lookup(struct request *rq)
 
     return reply_with(
         rq, core_token_lookup(rq->core, &rq->call, body->accessor, &tree),
-        tree);
+        &tree);
 }
 
 enum ag_err
 h_wrap(struct request *rq)
 {
     const struct msg_wrap *body = rq->body;
+    const struct wrap_request wrap = {.ref = body->ref,
+                                      .value = body->text,
+                                      .ttl_ms = body->ttl_s * MS_PER_S};
     json_t *tree = NULL;
 
-    if ((body->ref != NULL) == (body->text != NULL)) {
-        return err_why(AG_EINVAL, "give one of ref and text");
-    }
-    return reply_with(rq,
-                      core_wrap_make(rq->core, rq->tx, &rq->call, body->ref,
-                                     body->text, body->ttl_s * MS_PER_S, &tree),
-                      tree);
+    return reply_with(
+        rq, core_wrap_make(rq->core, rq->tx, &rq->call, &wrap, &tree), &tree);
 }
 
 static enum ag_err
@@ -167,13 +165,13 @@ enum ag_err
 h_role_create(struct request *rq)
 {
     const struct msg_role *body = rq->body;
+    const struct role_request role = {.name = body->name,
+                                      .kind = body->kind,
+                                      .ttl_ms = body->ttl_s * MS_PER_S};
     json_t *tree = NULL;
 
-    return reply_with(rq,
-                      core_role_create(rq->core, rq->tx, &rq->call, body->name,
-                                       body->kind, body->ttl_s * MS_PER_S,
-                                       &tree),
-                      tree);
+    return reply_with(
+        rq, core_role_create(rq->core, rq->tx, &rq->call, &role, &tree), &tree);
 }
 
 enum ag_err
@@ -181,7 +179,7 @@ h_role_list(struct request *rq)
 {
     json_t *tree = NULL;
 
-    return reply_with(rq, core_roles_list(rq->core, &tree), tree);
+    return reply_with(rq, core_roles_list(rq->core, &tree), &tree);
 }
 
 enum ag_err

@@ -14,7 +14,7 @@ h_health(struct request *rq)
 {
     json_t *tree = NULL;
 
-    return reply_with(rq, core_health(rq->core, &tree), tree);
+    return reply_with(rq, core_health(rq->core, &tree), &tree);
 }
 
 enum ag_err
@@ -22,7 +22,7 @@ h_status(struct request *rq)
 {
     json_t *tree = NULL;
 
-    return reply_with(rq, core_status(rq->core, &rq->call, &tree), tree);
+    return reply_with(rq, core_status(rq->core, &rq->call, &tree), &tree);
 }
 
 enum ag_err
@@ -41,7 +41,7 @@ h_init(struct request *rq)
     json_t *tree = NULL;
 
     return reply_with(
-        rq, vault_init(rq->core, &rq->call, body->passphrase, &tree), tree);
+        rq, vault_init(rq->core, &rq->call, body->passphrase, &tree), &tree);
 }
 
 enum ag_err
@@ -71,7 +71,7 @@ h_unlock(struct request *rq)
         request.key = key;
     }
     return reply_with(rq, vault_unlock(rq->core, &rq->call, &request, &tree),
-                      tree);
+                      &tree);
 }
 
 enum ag_err
@@ -81,7 +81,7 @@ h_proof(struct request *rq)
     json_t *tree = NULL;
 
     return reply_with(
-        rq, vault_prove(rq->core, &rq->call, body->passphrase, &tree), tree);
+        rq, vault_prove(rq->core, &rq->call, body->passphrase, &tree), &tree);
 }
 
 enum ag_err
@@ -120,7 +120,7 @@ h_rekey(struct request *rq)
     json_t *tree = NULL;
 
     return reply_with(
-        rq, vault_rekey(rq->core, &rq->call, body->passphrase, &tree), tree);
+        rq, vault_rekey(rq->core, &rq->call, body->passphrase, &tree), &tree);
 }
 
 enum ag_err
@@ -128,7 +128,7 @@ h_slots(struct request *rq)
 {
     json_t *tree = NULL;
 
-    return reply_with(rq, vault_slots(rq->core, &tree), tree);
+    return reply_with(rq, vault_slots(rq->core, &tree), &tree);
 }
 
 enum ag_err
@@ -146,7 +146,7 @@ h_slot_add(struct request *rq)
         }
     }
     return reply_with(
-        rq, vault_slot_add(rq->core, &rq->call, body->kind, key, &tree), tree);
+        rq, vault_slot_add(rq->core, &rq->call, body->kind, key, &tree), &tree);
 }
 
 enum ag_err

@@ -76,13 +76,13 @@ reply_json(struct request *rq, json_t *tree)
 }
 
 enum ag_err
-reply_with(struct request *rq, enum ag_err err, json_t *tree)
+reply_with(struct request *rq, enum ag_err err, json_t **tree)
 {
     if (err != AG_OK) {
-        json_decref(tree);
+        json_decref(AG_TAKE(*tree));
         return err;
     }
-    return reply_json(rq, tree);
+    return reply_json(rq, AG_TAKE(*tree));
 }
 
 enum ag_err

@@ -73,9 +73,12 @@ typedef enum ag_err (*handler_fn)(struct request *rq);
 /* Fills the reply with a tree and drops it, also on error. NULL is {}. */
 AG_CHECK enum ag_err reply_json(struct request *rq, json_t *tree);
 
-/* The common end of handlers: `err` unchanged, or the tree as the reply. */
-AG_CHECK enum ag_err reply_with(struct request *rq, enum ag_err err,
-                                json_t *tree);
+/*
+ * The common end of handlers: `err` unchanged, or *tree, which the same call
+ * may have filled (hence the pointer), as the reply. *tree is dropped.
+ */
+AG_CHECK AG_NONNULL enum ag_err reply_with(struct request *rq, enum ag_err err,
+                                           json_t **tree);
 
 /* 204 without a body. */
 AG_CHECK AG_NONNULL enum ag_err reply_none(struct request *rq, enum ag_err err);
