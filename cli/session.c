@@ -198,6 +198,12 @@ session_answer(struct session *s, json_t **ret)
     return err == AG_OK ? check_answer(shift(s->answers), ret) : err;
 }
 
+bool
+session_kept(const struct session *s)
+{
+    return json_array_size(s->events) > 0;
+}
+
 enum ag_err
 session_event(struct session *s, json_t **ret)
 {

@@ -7,6 +7,8 @@
 #ifndef AG_CLI_SESSION_H
 #define AG_CLI_SESSION_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #include "base/attr.h"
@@ -43,6 +45,9 @@ AG_CHECK AG_NONNULL enum ag_err session_send_end(struct session *s,
  * Errors: AG_ENOBROKER when the broker is gone, AG_ETIMEOUT, AG_ECORRUPT.
  */
 AG_CHECK AG_NONNULL enum ag_err session_answer(struct session *s, json_t **ret);
+
+/* Events came while an answer was waited for: poll() will not tell of them. */
+AG_NONNULL bool session_kept(const struct session *s);
 
 /*
  * The next event without waiting: *ret NULL when there is none now. An answer

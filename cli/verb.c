@@ -93,11 +93,13 @@ int
 verb_main(struct cli *cli, int argc, char **argv)
 {
     enum ag_err err = cli_init(cli);
+    bool json = wants_json(argc, argv); /* before the parser reorders it */
     enum ag_err flushed;
 
     err = dispatch(cli, err, argc, argv);
-    if (err == AG_EUSAGE && wants_json(argc, argv)) {
-        cli->out.json = true; /* the parser may have stopped before it */
+    if (err == AG_EUSAGE) {
+        /* The parser may have stopped before it came to --json. */
+        cli->out.json = cli->out.json || json;
     }
     if (err == AG_EFOUND) {
         /* An answer, not a failure: the verb has printed it. */

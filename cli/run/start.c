@@ -198,8 +198,8 @@ send_streams(struct run *r)
 {
     enum ag_err err = streams_open(wish_of(r->plan->options), &r->streams);
 
-    if (err == AG_OK && r->streams.out_count != r->task->stream_count) {
-        err = AG_ECORRUPT;
+    if (err == AG_OK && r->streams.out_count > r->task->stream_count) {
+        err = err_why(AG_ECORRUPT, "the broker gave too few stream tickets");
     }
     for (size_t i = 0; err == AG_OK && i < r->streams.out_count; i++) {
         int fds[] = {r->streams.out[i].src_fd, r->streams.out[i].dst_fd};

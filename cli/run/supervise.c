@@ -270,7 +270,7 @@ turn(struct run *r)
     struct pollfd slots[SLOT_COUNT];
 
     fill_slots(r, slots);
-    if (poll(slots, SLOT_COUNT, -1) < 0) {
+    if (poll(slots, SLOT_COUNT, session_kept(r->session) ? 0 : -1) < 0) {
         return; /* EINTR: a stop and its end */
     }
     if (slots[SLOT_SIGNALS].revents != 0) {
@@ -286,7 +286,7 @@ turn(struct run *r)
     if (slots[SLOT_STDIN].revents != 0) {
         input_read(&r->streams, &r->input);
     }
-    if (slots[SLOT_SESSION].revents != 0) {
+    if (slots[SLOT_SESSION].revents != 0 || session_kept(r->session)) {
         on_session(r);
     }
     if (slots[SLOT_KEEPER].revents != 0 && r->line >= 0) {
@@ -310,6 +310,10 @@ await_streams(struct run *r, int64_t until_ms)
         int64_t left_ms = until_ms - clock_steady_ms();
         int n = 0;
 
+        if (session_kept(r->session)) {
+            on_session(r);
+            continue;
+        }
         if (until_ms > 0 && left_ms <= 0) {
             return;
         }
