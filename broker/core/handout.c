@@ -9,6 +9,7 @@
 #include "core/intake.h"
 #include "core/redaction.h"
 #include "core/state.h"
+#include "core/tripwire.h"
 #include "core/values.h"
 #include "store/exposure.h"
 #include "store/leases.h"
@@ -209,10 +210,11 @@ run_hits(struct core *core, struct db_tx *tx, struct core_job *job)
 }
 
 void
-handout_stream_ended(struct core *core, int64_t task_id, const json_t *counts)
+handout_stream_ended(struct core *core, const struct stream_terms *terms,
+                     const json_t *counts)
 {
     struct hits h = {.job.run = run_hits,
-                     .task_id = task_id,
+                     .task_id = terms->task_id,
                      .counts = json_deep_copy(counts)};
     const char *name = NULL;
     json_t *count = NULL;
@@ -223,9 +225,12 @@ handout_stream_ended(struct core *core, int64_t task_id, const json_t *counts)
         sum += json_integer_value(count);
     }
     if (sum > 0) {
-        running_hit(core->running, task_id, sum);
+        running_hit(core->running, terms->task_id, sum);
         /* The stream has ended whatever becomes of this row. */
         (void)!core_write_wait(core, &h.job);
+    }
+    if (terms->audience == FILTER_TASK) {
+        tripwire_count(core, terms->task_id, h.counts);
     }
     json_decref(h.counts);
 }
@@ -329,6 +334,10 @@ handout_streams(struct core *core, const struct call *call, size_t count,
     what.process = facts->self;
     /* Marks the audience; see handout_stream(). */
     what.version = call->who == CALLER_TASK ? 1 : 0;
+    what.task_id = call->task_id;
+    if (call->who == CALLER_TASK) {
+        err = tripwire_ask(core, call->task_id);
+    }
     for (size_t i = 0; i < count && err == AG_OK; i++) {
         char text[TICKET_TEXT_BYTES];
 

@@ -72,7 +72,8 @@ AG_CHECK AG_NONNULL enum ag_err handout_stream(struct core *core,
                                                struct stream_terms *ret);
 
 /* Hits of an ended stream, for the record: counts is {"NAME": n, …}. */
-AG_NONNULL void handout_stream_ended(struct core *core, int64_t task_id,
+AG_NONNULL void handout_stream_ended(struct core *core,
+                                     const struct stream_terms *terms,
                                      const json_t *counts);
 
 /* The supervisor says the command ended; or its line broke. Both end the task

@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "core/redaction.h"
 #include "core/state.h"
+#include "core/tripwire.h"
 #include "privsep/filter.h"
 #include "store/audit_check.h"
 #include "store/exposure.h"
@@ -305,6 +306,9 @@ record_redact(struct core *core, const struct call *call, struct span text,
     json_t *answer = NULL;
 
     buf_init(&out, 2 * (size_t)FILTER_BODY_MAX_BYTES, BUF_WIPE);
+    if (err == AG_OK && call->who == CALLER_TASK) {
+        err = tripwire_ask(core, call->task_id);
+    }
     if (err == AG_OK) {
         err = redaction_commit(core);
     }
@@ -316,6 +320,7 @@ record_redact(struct core *core, const struct call *call, struct span text,
         return err;
     }
     if (call->who == CALLER_TASK) {
+        tripwire_count(core, call->task_id, counts);
         (void)json_object_clear(counts);
     }
     answer = json_pack("{s:s%, s:I, s:O}", "text",

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/live.h"
+
 struct running_table {
     pthread_mutex_t lock;
     struct running *tasks[TREE_TASKS_MAX_COUNT];
@@ -25,6 +27,15 @@ running_new(struct running_table **ret)
     return AG_OK;
 }
 
+static void
+drop(struct running *task)
+{
+    if (task != NULL) {
+        grant_set_release(task->grants);
+        free(task);
+    }
+}
+
 void
 running_free(struct running_table *table)
 {
@@ -32,7 +43,7 @@ running_free(struct running_table *table)
         return;
     }
     for (size_t i = 0; i < AG_COUNT(table->tasks); i++) {
-        free(table->tasks[i]);
+        drop(table->tasks[i]);
     }
     (void)pthread_mutex_destroy(&table->lock);
     free(table);
@@ -59,6 +70,7 @@ running_add(struct running_table *table, const struct running *task)
     struct running **free_slot = NULL;
 
     if (copy == NULL) {
+        grant_set_release(task->grants);
         return AG_ENOMEM;
     }
     *copy = *task;
@@ -69,7 +81,7 @@ running_add(struct running_table *table, const struct running *task)
     }
     (void)pthread_mutex_unlock(&table->lock);
     if (free_slot == NULL) {
-        free(copy);
+        drop(copy);
         return err_why(AG_ELIMIT, "%zu tasks run already; end one first",
                        AG_COUNT(table->tasks));
     }
@@ -84,7 +96,7 @@ running_remove(struct running_table *table, int64_t id)
     (void)pthread_mutex_lock(&table->lock);
     at = slot(table, id);
     if (id != 0 && at != NULL) {
-        free(*at);
+        drop(*at);
         *at = NULL;
     }
     (void)pthread_mutex_unlock(&table->lock);
@@ -213,6 +225,57 @@ running_hits(struct running_table *table, int64_t id)
     }
     (void)pthread_mutex_unlock(&table->lock);
     return hits;
+}
+
+enum ag_err
+running_ask(struct running_table *table, int64_t id, int64_t steady_ms,
+            int max_count, int64_t window_ms)
+{
+    struct running **at = NULL;
+    enum ag_err err = AG_ENOTFOUND;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL) {
+        if (steady_ms - (*at)->asked_window_ms >= window_ms) {
+            (*at)->asked_window_ms = steady_ms;
+            (*at)->asked_count = 0;
+        }
+        (*at)->asked_count++;
+        err = (*at)->asked_count > max_count ? AG_ERATE : AG_OK;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return err;
+}
+
+static bool
+is_granted(const struct running *task, const char *name)
+{
+    for (size_t i = 0; task->grants != NULL && i < task->grants->count; i++) {
+        if (pattern_covers(task->grants->grants[i].secret, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+int64_t
+running_foreign(struct running_table *table, int64_t id,
+                const struct named_hits *hits, size_t count)
+{
+    struct running **at = NULL;
+    int64_t sum = 0;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    for (size_t i = 0; at != NULL && i < count; i++) {
+        if (!is_granted(*at, hits[i].name)) {
+            (*at)->foreign_hits += hits[i].count;
+        }
+    }
+    sum = at != NULL ? (*at)->foreign_hits : 0;
+    (void)pthread_mutex_unlock(&table->lock);
+    return sum;
 }
 
 static bool

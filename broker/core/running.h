@@ -16,6 +16,7 @@
 #include "core/tasks.h"
 #include "policy/grant.h"
 
+struct grant_set;
 struct profile;
 struct running_table;
 
@@ -38,8 +39,13 @@ struct running {
     int64_t attach_by_ms; /* steady clock; 0 once attached */
     struct life_listener line;
     bool attached;
-    bool ending;  /* told to end; waits for its line to close */
-    int64_t hits; /* of the filter, all streams */
+    bool ending;              /* told to end; waits for its line to close */
+    int64_t hits;             /* of the filter, all streams */
+    struct grant_set *grants; /* a reference of its own */
+    /* What the task asked the filter by itself (core/tripwire.h). */
+    int64_t foreign_hits;
+    int64_t asked_window_ms; /* steady clock: when the count below began */
+    int asked_count;
     size_t delivery_count;
     struct delivery deliveries[TASK_DELIVERIES_MAX_COUNT];
 };
@@ -48,7 +54,8 @@ AG_CHECK AG_NONNULL enum ag_err running_new(struct running_table **ret);
 void running_free(struct running_table *table);
 AG_DEFINE_CLEANUP(running_table, running_free)
 
-/* Threads: all safe. Copies `task`. Errors: AG_ELIMIT, AG_ENOMEM. */
+/* Threads: all safe. Copies `task` and takes over its reference on the grants,
+ * also on error. Errors: AG_ELIMIT, AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err running_add(struct running_table *table,
                                             const struct running *task);
 AG_NONNULL void running_remove(struct running_table *table, int64_t id);
@@ -75,6 +82,22 @@ AG_NONNULL bool running_tell(struct running_table *table, int64_t id,
 AG_NONNULL void running_hit(struct running_table *table, int64_t id,
                             int64_t hits);
 AG_NONNULL int64_t running_hits(struct running_table *table, int64_t id);
+
+/* One question of the task's to the filter: AG_ERATE when there were `max_count`
+ * in this window already; AG_ENOTFOUND. */
+AG_CHECK AG_NONNULL enum ag_err running_ask(struct running_table *table,
+                                            int64_t id, int64_t steady_ms,
+                                            int max_count, int64_t window_ms);
+
+/* Adds hits of the task's own questions on values that no grant of it covers;
+ * `names` are the secrets hit. Returns the sum so far. */
+struct named_hits {
+    const char *name;
+    int64_t count;
+};
+
+AG_NONNULL int64_t running_foreign(struct running_table *table, int64_t id,
+                                   const struct named_hits *hits, size_t count);
 
 /* The task that holds a login alone, or 0. */
 AG_NONNULL int64_t running_holder(struct running_table *table,

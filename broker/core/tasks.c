@@ -260,6 +260,7 @@ run_it(struct starting *s)
     task->attach_by_ms = clock_steady_ms() + TICKET_FIRST_USE_MS;
     task->delivery_count = s->promises->delivery_count;
     memcpy(task->deliveries, s->promises->deliveries, sizeof(task->deliveries));
+    task->grants = grant_set_share(s->grants);
     err = running_add(s->core->running, task);
     free(task);
     if (err != AG_OK) {

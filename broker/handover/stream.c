@@ -26,9 +26,9 @@ struct stream {
     struct conn *conn;
     uint64_t number;    /* the connection's */
     uint64_t filter_id; /* the filter's */
-    int64_t task_id;    /* its hits are put to */
-    struct buf report;  /* filled by the filter's thread */
-    json_t *counts;     /* the same */
+    struct stream_terms terms;
+    struct buf report; /* filled by the filter's thread */
+    json_t *counts;    /* the same */
 };
 
 static void
@@ -221,7 +221,7 @@ stream_start(struct conn *c, const struct stream_terms *terms, const int fds[2],
     conn_hold(c);
     s->conn = c;
     s->number = ++c->last_stream;
-    s->task_id = terms->task_id;
+    s->terms = *terms;
     buf_init(&s->report, MESSAGE_MAX_BYTES, BUF_PLAIN);
     route.options.audience = terms->audience;
     route.options.marker = terms->marker[0] != '\0' ? terms->marker : NULL;
@@ -276,7 +276,7 @@ streams_settle(struct conn *c)
         unlist(c, s);
         /* The record first: the peer may end its task when it hears. */
         if (s->counts != NULL) {
-            handout_stream_ended(c->parts.core, s->task_id, s->counts);
+            handout_stream_ended(c->parts.core, &s->terms, s->counts);
         }
         conn_send(c, &s->report);
         stream_free(s);
