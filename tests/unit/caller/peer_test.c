@@ -16,6 +16,7 @@ enum {
     NOW = 1000,
     LATER = 2000,
     PEERPIDFD = 77,
+    NAMES_COUNT = 100,
 };
 
 /* As on a kernel before 6.5. */
@@ -39,6 +40,7 @@ struct fixture {
     const struct proc_source *source;
     struct tree *tree;
     struct sessions *sessions;
+    int unix_name;
     int unix_listener;
     int tcp_listener;
     uint16_t port;
@@ -54,7 +56,9 @@ begin(void **state)
     f.source = witness_source(f.witness);
     check_ok(tree_new(&f.tree));
     check_ok(sessions_new(&f.sessions));
-    f.unix_listener = actor_listen_unix(getpid());
+    /* A name of its own: an actor may hold the last one as it dies. */
+    f.unix_name = getpid() * NAMES_COUNT + (f.unix_name + 1) % NAMES_COUNT;
+    f.unix_listener = actor_listen_unix(f.unix_name);
     f.tcp_listener = actor_listen_tcp(AF_INET, &f.port);
     actors_begin();
     *state = &f;
@@ -102,7 +106,7 @@ accept_peer(struct fixture *f)
 static struct peer *
 connect_actor(struct fixture *f, size_t actor)
 {
-    assert_true(actor_do(actor, ACT_CONNECT_UNIX, getpid()) >= 0);
+    assert_true(actor_do(actor, ACT_CONNECT_UNIX, f->unix_name) >= 0);
     return accept_peer(f);
 }
 
@@ -349,10 +353,10 @@ test_a_socket_passed_on_by_the_dead_is_not_believed(void **state)
 
     actor_start(0);
     approve(f, 0);
-    first = actor_do(0, ACT_CONNECT_UNIX, getpid());
+    first = actor_do(0, ACT_CONNECT_UNIX, f->unix_name);
     early = accept_peer(f);
     check_class(f, early, CALLER_OPERATOR);
-    second = actor_do(0, ACT_CONNECT_UNIX, getpid());
+    second = actor_do(0, ACT_CONNECT_UNIX, f->unix_name);
     assert_true(actor_forks(0, ACT_FORK, 1)); /* holds both sockets now */
     actor_end_child(0);
     late = accept_peer(f); /* waited in the queue while its maker died */
@@ -427,7 +431,7 @@ test_a_process_younger_than_its_connection_is_not_believed(void **state)
 
     no_peerpidfd = true;
     actor_start(0);
-    assert_true(actor_do(0, ACT_CONNECT_UNIX, getpid()) >= 0);
+    assert_true(actor_do(0, ACT_CONNECT_UNIX, f->unix_name) >= 0);
     sock = accept4(f->unix_listener, NULL, NULL, SOCK_CLOEXEC);
     fake_start_ticks = UINT64_MAX / 2; /* far in the future */
     check_ok(peer_from_unix(sock, &fake, &young));
@@ -559,7 +563,7 @@ test_a_pid_given_again_is_not_believed(void **state)
     approve(f, 0);
     early = connect_actor(f, 0);
     check_class(f, early, CALLER_OPERATOR);
-    assert_true(actor_do(0, ACT_CONNECT_UNIX, getpid()) >= 0);
+    assert_true(actor_do(0, ACT_CONNECT_UNIX, f->unix_name) >= 0);
     before = facts_of(f, 0);
     pid = actors.pid[0];
     actor_end_child(0);
