@@ -201,7 +201,7 @@ read_link(struct audit_cursor *c, struct audit_link *ret)
 enum ag_err
 audit_cursor_next(struct audit_cursor *c, struct audit_entry *ret)
 {
-    struct audit_link link;
+    struct audit_link link = {0};
     struct seal_at at = {.table = "audit", .column = "body"};
     uint8_t chain[AUDIT_CHAIN_BYTES];
     struct span stored;
