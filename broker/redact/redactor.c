@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "redact/lockmem.h"
+#include "redact/marker.h"
 #include "redact/scan.h"
 
 enum {
     LINE_FIRST_BYTES = 4096,
-    MARKER_BYTES = REDACTOR_MARKER_MAX_BYTES + MATCHER_NAME_MAX_BYTES,
     HELD_SPARE_BYTES = 16, /* a token waits for the byte behind it */
     SHOWN_PART = 4,        /* idle shows at most a quarter of a value */
 };
@@ -32,63 +32,9 @@ struct redactor {
     bool is_idle;    /* idle was called since the last part */
     size_t behind_len;
     uint8_t behind[MATCHER_BEHIND_BYTES];
-    size_t marker_head_len;
-    size_t marker_tail_len;
-    bool marker_has_name;
-    uint8_t marker_head[REDACTOR_MARKER_MAX_BYTES];
-    uint8_t marker_tail[REDACTOR_MARKER_MAX_BYTES];
+    struct marker marker;
     struct scan scan;
 };
-
-/* ---- the marker ---- */
-
-static enum ag_err
-set_marker(struct redactor *r, const char *marker)
-{
-    struct span text =
-        span_str(marker == NULL ? REDACTOR_MARKER_DEFAULT : marker);
-    size_t at = span_find(text, '%');
-    size_t i;
-
-    for (i = 0; i < text.len; i++) {
-        if (text.ptr[i] < 0x20 || text.ptr[i] == 0x7f) {
-            return err_why(AG_EINVAL, "marker: control characters");
-        }
-    }
-    if (text.len > REDACTOR_MARKER_MAX_BYTES) {
-        return err_why(AG_EINVAL, "marker: longer than %d bytes",
-                       (int)REDACTOR_MARKER_MAX_BYTES);
-    }
-    memcpy(r->marker_head, text.ptr, at);
-    r->marker_head_len = at;
-    if (at == text.len) {
-        return AG_OK;
-    }
-    text = span_sub(text, at, text.len - at);
-    if (text.len < 2 || text.ptr[1] != 's' ||
-        span_find(span_sub(text, 2, text.len), '%') != text.len - 2) {
-        return err_why(AG_EINVAL, "marker: one %%s at most, no other %%");
-    }
-    r->marker_has_name = true;
-    r->marker_tail_len = text.len - 2;
-    memcpy(r->marker_tail, text.ptr + 2, text.len - 2);
-    return AG_OK;
-}
-
-static enum ag_err
-put_marker(struct redactor *r, struct span name)
-{
-    uint8_t text[MARKER_BYTES];
-    size_t len = r->marker_head_len;
-
-    memcpy(text, r->marker_head, len);
-    if (r->marker_has_name && name.len > 0) {
-        memcpy(text + len, name.ptr, name.len);
-        len += name.len;
-    }
-    memcpy(text + len, r->marker_tail, r->marker_tail_len);
-    return sink_feed(&r->next, span_of(text, len + r->marker_tail_len));
-}
 
 /* ---- holes ---- */
 
@@ -116,11 +62,14 @@ open_hole(struct redactor *r, const struct scan_hit *hit)
         .form = set_form(hit->ref),
         .offset = r->offset + hit->start,
     };
+    uint8_t text[MARKER_MAX_BYTES];
+    size_t len;
 
     if (r->options.on_hit != NULL) {
         r->options.on_hit(r->options.hit_ctx, &told);
     }
-    return put_marker(r, value.name);
+    len = marker_write(&r->marker, value.name, text);
+    return sink_feed(&r->next, span_of(text, len));
 }
 
 /* A form stands at hit->start: part of the hole it touches, or a new one. */
@@ -372,7 +321,7 @@ redactor_new(const struct redactor_options *options, const struct sink *next,
     r->own = own;
     r->options = *options;
     r->next = *next;
-    err = set_marker(r, options->marker);
+    err = marker_parse(options->marker, &r->marker);
     if (err != AG_OK) {
         return err;
     }

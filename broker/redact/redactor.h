@@ -1,7 +1,7 @@
 /*
  * redactor.h - the streaming filter: a sink that passes text on and puts a
  * marker where a value stood, in any form.
- * Floor: redact. Depends on: redact/matcher, redact/sink.
+ * Floor: redact. Depends on: redact/matcher, redact/sink, redact/marker.
  *
  * The output is that of one search through the whole text, whatever the parts
  * it was fed in: all matches are found; those that overlap are one hole, named
@@ -38,8 +38,6 @@ enum {
     REDACTOR_TASK_LINE_MAX_BYTES = 64 * 1024, /* a longer one is let out */
 };
 
-#define REDACTOR_MARKER_DEFAULT "[redacted:%s]"
-
 enum redactor_audience {
     REDACTOR_OPERATOR,
     REDACTOR_TASK,
@@ -55,7 +53,7 @@ struct redactor_hit {
 
 struct redactor_options {
     enum redactor_audience audience;
-    const char *marker; /* one %s or none; NULL: REDACTOR_MARKER_DEFAULT */
+    const char *marker; /* one %s or none; NULL: MARKER_DEFAULT */
     void *hit_ctx;
     void (*on_hit)(void *ctx, const struct redactor_hit *hit); /* or NULL */
 };
