@@ -408,15 +408,19 @@ run_done(struct run *r)
 enum ag_err
 run_command(struct cli *cli, const struct run_plan *plan, int *ret_exit)
 {
-    static struct run run; /* large, and one for the life of the process */
+    static struct run run; /* zero; one for the life of the process */
     enum ag_err err;
 
-    run = (struct run){
-        .cli = cli,
-        .plan = plan,
-        .line = -1,
-        .signal_fd = -1,
-        .streams = {.master_fd = -1, .child_fd = {-1, -1, -1}, .input_fd = -1}};
+    /* Field by field: a whole value would first stand on the stack. */
+    run.cli = cli;
+    run.plan = plan;
+    run.line = -1;
+    run.signal_fd = -1;
+    run.streams.master_fd = -1;
+    run.streams.input_fd = -1;
+    for (size_t i = 0; i < AG_COUNT(run.streams.child_fd); i++) {
+        run.streams.child_fd[i] = -1;
+    }
     cli_harden_bare(cli);
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     err = run_signals(&run);
