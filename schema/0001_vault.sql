@@ -15,11 +15,12 @@ CREATE TABLE vault (
     tag         BLOB NOT NULL CHECK (length(tag) = 20)
 ) STRICT;
 
--- The vault's own keys, wrapped under the wrap key: metadata, audit, head, rows.
+-- The vault's own keys, wrapped under the wrap key: metadata, audit, head, rows,
+-- use journal.
 -- A rekey wraps them anew and adds fresh ones; old ones read old rows.
 CREATE TABLE data_key (
     id          INTEGER PRIMARY KEY CHECK (id > 0),
-    purpose     INTEGER NOT NULL CHECK (purpose BETWEEN 1 AND 4),
+    purpose     INTEGER NOT NULL CHECK (purpose BETWEEN 1 AND 5),
     created_ms  INTEGER NOT NULL CHECK (created_ms > 0),
     wrapped     BLOB NOT NULL CHECK (length(wrapped) > 32),
     tag         BLOB NOT NULL CHECK (length(tag) = 20)
@@ -31,7 +32,7 @@ CREATE TABLE slot (
     kind        INTEGER NOT NULL CHECK (kind BETWEEN 1 AND 3),
     created_ms  INTEGER NOT NULL CHECK (created_ms > 0),
     removed_ms  INTEGER NOT NULL CHECK (removed_ms >= 0),
-    blob        BLOB NOT NULL CHECK (length(blob) <= 512
+    blob        BLOB NOT NULL CHECK (length(blob) <= 256
                                      AND (removed_ms = 0 OR length(blob) = 0)),
     tag         BLOB NOT NULL CHECK (length(tag) = 20)
 ) STRICT;

@@ -18,7 +18,7 @@ struct db_tx;
 struct store;
 
 enum {
-    SLOT_BLOB_MAX_BYTES = 512, /* parameters, salt and the wrapped root key */
+    SLOT_BLOB_MAX_BYTES = 256, /* parameters, salt and the wrapped root key */
     SLOTS_MAX_COUNT = 16,
 };
 

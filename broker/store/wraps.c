@@ -90,7 +90,13 @@ wraps_add(struct db_tx *tx, struct wrap_row *wrap, const struct secret *value)
     row.blobs[B_WRAPPED] = buf_view(&wrapped);
     row.blobs[B_VALUE] = buf_view(&sealed);
     err = row_write(tx, table_of(TABLE_WRAP), &row);
-    return err != AG_OK ? err : decode(&row, wrap);
+    if (err == AG_OK) {
+        wrap->id = row.id;
+        wrap->created_ms = tx->now_ms;
+        wrap->opened_ms = 0;
+        wrap->attempts_count = 0;
+    }
+    return err;
 }
 
 /* Writes the row without its value. */
