@@ -59,7 +59,7 @@ check_memfd_secret(struct cli *cli, struct check_result *ret)
 
     (void)cli;
 #ifdef SYS_memfd_secret
-    fd = (int)syscall(SYS_memfd_secret, FD_CLOEXEC);
+    fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
 #endif
     if (fd >= 0) {
         check_says(ret, CHECK_GOOD,

@@ -30,10 +30,8 @@ verb_release(struct cli *cli, int argc, char **argv)
     if (err != AG_OK || args.help) {
         return err;
     }
-    err = moves_recover(cli, NULL);
-    if (err == AG_OK) {
-        err = line_lock(cli, &lock);
-    }
+    (void)!moves_recover(cli, NULL); /* said; it keeps no other move */
+    err = line_lock(cli, &lock);
     if (err == AG_OK) {
         err = release_file(cli, args.words[0], path, &result);
     }

@@ -36,10 +36,12 @@ static const int ALLOWED[] = {
     CALL(lseek),
     CALL(pread64),
     CALL(pwrite64),
+    CALL(pwritev2), /* handover: a write that does not block */
     CALL(read),
     CALL(readv),
     CALL(write),
     CALL(writev),
+    CALL(pwritev2), /* a value into a pipe, without blocking */
     CALL(fallocate),
     /* files by name: Landlock says which */
     CALL(access),

@@ -235,11 +235,6 @@ copy_told(void *arg, const char *name, enum copy_fate fate)
         (void)json_array_append_new(j->left, json_string(name));
         warn(j, "%s beside it holds other secrets: adopt or delete it", name);
         return;
-    case COPY_FAILED:
-        (void)json_array_append_new(j->left, json_string(name));
-        warn(j, "%s beside it holds the same plaintext and can't be erased",
-             name);
-        return;
     }
 }
 

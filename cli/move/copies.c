@@ -167,96 +167,121 @@ struct search {
     int dir_fd;
     const struct profile_file *file;
     const struct known *known;
+    const char *gone;
     const struct secret *content;
     copies_told_fn told;
     void *arg;
 };
 
-/* Opens a copy that is ours to erase; fd -1 when it is none. */
-static int
-open_copy(int dir_fd, const char *name, struct stat *ret_st)
+/* A copy that is ours to erase, into *ret; NULL when it is none. */
+static enum ag_err
+read_copy(int dir_fd, const char *name, struct secret **ret)
 {
     AG_AUTO(fd) int fd = -1;
+    struct stat st;
+    enum ag_err err;
 
-    if (fstatat(dir_fd, name, ret_st, AT_SYMLINK_NOFOLLOW) != 0 ||
-        !S_ISREG(ret_st->st_mode) || ret_st->st_uid != geteuid() ||
-        ret_st->st_nlink != 1 || ret_st->st_size == 0 ||
-        ret_st->st_size > COPY_MAX_BYTES) {
-        return -1;
+    if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        return errno == ENOENT ? AG_OK : err_from_errno(errno);
+    }
+    if (!S_ISREG(st.st_mode) || st.st_uid != geteuid() || st.st_nlink != 1 ||
+        st.st_size == 0 || st.st_size > COPY_MAX_BYTES) {
+        return AG_OK;
     }
     fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, ret_st) != 0 || !S_ISREG(ret_st->st_mode)) {
-        return -1;
+    if (fd < 0) {
+        return err_from_errno(errno);
     }
-    return FD_TAKE(fd);
+    err = fd_read_secret(fd, COPY_MAX_BYTES, ret);
+    return err == AG_ELIMIT ? AG_OK : err;
+}
+
+/* By way of the name that means garbage: killed half-way, recovery goes on. */
+static enum ag_err
+erase_copy(const struct search *s, const char *name)
+{
+    bool wiped = false;
+    enum ag_err err = rename_new(s->dir_fd, name, s->gone);
+
+    return err == AG_OK ? erase_file(s->dir_fd, s->gone, NULL, &wiped) : err;
 }
 
 static enum ag_err
 look_at(struct search *s, const char *name)
 {
     AG_AUTO(secret) struct secret *copy = NULL;
-    struct stat st;
-    AG_AUTO(fd) int fd = open_copy(s->dir_fd, name, &st);
     bool ours = false;
     bool foreign = false;
-    bool wiped = false;
-    enum ag_err err;
+    enum ag_err err = read_copy(s->dir_fd, name, &copy);
 
-    if (fd < 0) {
-        return AG_OK;
-    }
-    err = fd_read_secret(fd, COPY_MAX_BYTES, &copy);
-    if (err != AG_OK) {
-        return err == AG_EMEMLOCK || err == AG_ENOMEM ? err : AG_OK;
+    if (err != AG_OK || copy == NULL) {
+        return err;
     }
     ours = secret_equal(copy, s->content);
     for (size_t i = 0; !ours && i < s->known->count; i++) {
         ours = holds(secret_view(copy), s->known->values[i]);
     }
     err = has_foreign(secret_view(copy), s->file, s->known, &foreign);
-    if (err != AG_OK) {
-        return err;
-    }
-    if (!ours && !foreign) {
-        return AG_OK; /* nothing secret in it */
+    if (err != AG_OK || (!ours && !foreign)) {
+        return err; /* nothing secret in it */
     }
     if (!ours || foreign) {
         s->told(s->arg, name, COPY_OTHER);
         return AG_OK;
     }
-    err = erase_file(s->dir_fd, name, &st, &wiped);
-    s->told(s->arg, name, err == AG_OK ? COPY_ERASED : COPY_FAILED);
+    err = erase_copy(s, name);
+    if (err == AG_OK) {
+        s->told(s->arg, name, COPY_ERASED);
+    }
+    return err;
+}
+
+static enum ag_err
+look_at_all(struct search *s, const char *name, struct dirent **entries,
+            int count)
+{
+    const struct strings *extra = s->file == NULL ? NULL : &s->file->copies;
+
+    for (int i = 0; i < count; i++) {
+        const char *other = entries[i]->d_name;
+        enum ag_err err =
+            copies_is_copy(name, other, extra) ? look_at(s, other) : AG_OK;
+
+        if (err != AG_OK) {
+            return err_why(err,
+                           "%s beside it can't be looked at or erased (%s); "
+                           "remove it",
+                           other, err_code(err));
+        }
+    }
     return AG_OK;
 }
 
 enum ag_err
-copies_erase(int dir_fd, const char *name, const struct profile_file *file,
-             const struct secret *content, copies_told_fn told, void *arg)
+copies_erase(const struct copies *c, copies_told_fn told, void *arg)
 {
     AG_AUTO(known) struct known known = {.count = 0};
     struct search s = {.known = &known,
-                       .dir_fd = dir_fd,
-                       .file = file,
-                       .content = content,
+                       .dir_fd = c->dir_fd,
+                       .file = c->file,
+                       .gone = c->gone,
+                       .content = c->content,
                        .told = told,
                        .arg = arg};
     struct dirent **entries = NULL;
     int count;
-    enum ag_err err = fields_secret(secret_view(content), file, keep, &known);
+    enum ag_err err =
+        fields_secret(secret_view(c->content), c->file, keep, &known);
 
     if (err != AG_OK) {
         return err;
     }
-    count = scandirat(dir_fd, ".", &entries, NULL, NULL);
+    count = scandirat(c->dir_fd, ".", &entries, NULL, NULL);
     if (count < 0) {
         return errno == ENOMEM ? AG_ENOMEM : AG_EIO;
     }
+    err = look_at_all(&s, c->name, entries, count);
     for (int i = 0; i < count; i++) {
-        if (err == AG_OK &&
-            copies_is_copy(name, entries[i]->d_name,
-                           file == NULL ? NULL : &file->copies)) {
-            err = look_at(&s, entries[i]->d_name);
-        }
         free(entries[i]);
     }
     free(entries);

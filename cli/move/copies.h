@@ -21,25 +21,31 @@ bool copies_is_copy(const char *name, const char *other,
 
 enum copy_fate {
     COPY_ERASED, /* held our values and nothing else that is secret */
-    COPY_OTHER,  /* holds other secrets too, or none of ours: left */
-    COPY_FAILED, /* holds ours and could not be erased: left */
+    COPY_OTHER,  /* holds other secrets, perhaps beside ours: left */
 };
 
 /* Told of every copy that was erased or holds something; borrowed. */
 typedef void (*copies_told_fn)(void *arg, const char *name,
                                enum copy_fate fate);
 
+struct copies {
+    int dir_fd;
+    const char *name;                /* of the original */
+    const char *gone;                /* the name that means garbage (erase.h) */
+    const struct profile_file *file; /* or NULL */
+    const struct secret *content;    /* of the original */
+};
+
 /*
- * Goes through the directory and erases each copy of `name` that holds the
- * secrets of `content`. A copy in the file's own format that holds further
- * secrets is left, since it may be their only place; so is one that holds none
- * of ours. Links, other owners' files and what is no regular file are left.
- * `file` NULL: no profile.
- * Errors: AG_EIO the directory can't be read; AG_EMEMLOCK; AG_ENOMEM.
+ * Goes through the directory and erases each copy of the original that holds
+ * its secrets. A copy in the file's own format that holds a secret the original
+ * has no field for is left, since it may be its only place; so is one that
+ * holds none of ours. Links, other owners' files and what is no regular file
+ * are left.
+ * Errors: AG_EIO and others, with a sentence that names the copy; AG_EMEMLOCK;
+ *         AG_ENOMEM.
  */
-AG_CHECK enum ag_err copies_erase(int dir_fd, const char *name,
-                                  const struct profile_file *file,
-                                  const struct secret *content,
-                                  copies_told_fn told, void *arg);
+AG_CHECK enum ag_err copies_erase(const struct copies *c, copies_told_fn told,
+                                  void *arg);
 
 #endif

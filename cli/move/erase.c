@@ -153,6 +153,11 @@ erase_hidden(int dir_fd, const char *name, const struct erase_names *names,
              const struct profile_file *file, const struct secret *content,
              struct erase_told *told)
 {
+    struct copies copies = {.dir_fd = dir_fd,
+                            .name = name,
+                            .gone = names->gone,
+                            .file = file,
+                            .content = content};
     bool same = false;
     bool wiped = false;
     enum ag_err err = same_content(dir_fd, names->hidden, content, &same);
@@ -171,7 +176,7 @@ erase_hidden(int dir_fd, const char *name, const struct erase_names *names,
                                       "was left in place, adopt it again",
                                       name);
     }
-    err = copies_erase(dir_fd, name, file, content, told->copy, told->arg);
+    err = copies_erase(&copies, told->copy, told->arg);
     if (err == AG_OK) {
         err = rename_new(dir_fd, names->hidden, names->gone);
     }

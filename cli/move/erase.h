@@ -6,7 +6,8 @@
  *   1. NAME is renamed to .ag-erase-ID: the tool can't open it any more;
  *   2. its content is compared with what the vault took; a file that differs
  *      goes back under its name (AG_ECHANGED);
- *   3. its copies are erased, while its content is still there to tell them;
+ *   3. its copies are erased (by way of step 4 and 5), while its content is
+ *      still there to tell them;
  *   4. it is renamed to .ag-gone-ID: from here on it is garbage;
  *   5. it is overwritten once with random bytes, synced, unlinked, and the
  *      directory is synced.

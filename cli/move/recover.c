@@ -201,7 +201,10 @@ recover_erasing(struct found *f, const struct profiles *ps, enum outcome *ret)
         return err;
     }
     if (is_regular(f->dir_fd, f->names.gone, &st)) {
-        return erase_file(f->dir_fd, f->names.gone, NULL, &wiped);
+        err = erase_file(f->dir_fd, f->names.gone, NULL, &wiped);
+    }
+    if (err != AG_OK) {
+        return err;
     }
     if (is_regular(f->dir_fd, f->names.hidden, &st)) {
         return recover_hidden(f, ps, &st, ret);
