@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/wipealloc.h"
 #include "cli.h"
 #include "client.h"
 
@@ -186,7 +187,7 @@ acts_print(struct cli *cli, json_t *answer)
 
             out_line(&cli->out, OUT_PLAIN, "%-*s %s", NAME_WIDTH, name,
                      nested == NULL ? "-" : nested);
-            free(nested);
+            wipe_free(nested);
         }
     }
     return AG_OK;

@@ -8,6 +8,7 @@
 #include "base/parse.h"
 #include "base/secret.h"
 #include "base/span.h"
+#include "base/wipealloc.h"
 #include "scan.h"
 
 static const char HEX[] = "0123456789abcdef";
@@ -157,7 +158,7 @@ body_make(const json_t *object, const struct body_member *members, size_t count,
     len = strlen(text);
     AG_ASSERT(len >= 2 && text[0] == '{');
     err = assemble(text, len - 1, members, count, ret);
-    free(text);
+    wipe_free(text);
     return err;
 }
 

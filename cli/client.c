@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fdx.h"
 #include "base/secret.h"
+#include "base/wipealloc.h"
 #include "peer.h"
 
 struct client {
@@ -313,7 +314,7 @@ run_call(struct incoming *in, const struct client_request *rq)
         body = span_str(text);
     }
     err = exchange_or_again(in, rq, body);
-    free(text);
+    wipe_free(text);
     if (err == AG_OK && in->head.status >= 300) {
         err = problem(in);
     }

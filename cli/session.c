@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fdx.h"
 #include "base/span.h"
+#include "base/wipealloc.h"
 #include "peer.h"
 
 enum {
@@ -89,7 +90,7 @@ session_send(struct session *s, const char *op, const char *ticket,
         return AG_ENOMEM;
     }
     err = send_text(s, text, fds, fd_count);
-    free(text);
+    wipe_free(text);
     return err;
 }
 

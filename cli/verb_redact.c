@@ -11,6 +11,7 @@
 
 #include "args.h"
 #include "base/fdx.h"
+#include "base/wipealloc.h"
 #include "client.h"
 #include "session.h"
 #include "verb.h"
@@ -143,7 +144,7 @@ write_report(const struct redaction *r, const char *path)
     if (err == AG_OK) {
         err = fd_write_all(fd, span_str("\n"));
     }
-    free(text);
+    wipe_free(text);
     return err;
 }
 
