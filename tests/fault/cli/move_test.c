@@ -1,0 +1,359 @@
+/*
+ * The file's side of adopt and release under faults: the n-th call fails, it
+ * and all later ones fail, or the process is killed before it, for every n.
+ * After recovery there is exactly one authoritative copy and no plaintext in
+ * any other file.
+ */
+// WRAP: line_lock line_begin line_take line_deliver line_commit line_done line_undo cli_call
+// WRAP: open openat fstat fstatat pread read write pwrite fsync renameat2 linkat unlinkat
+// WRAP: mkdir mkdirat fchmod fchown futimens flock scandirat fstatfs faccessat getrandom
+#include <sys/file.h>
+#include <sys/random.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+
+#include "common/fault.h"
+#include "common/moves_fake.h"
+#include "move/adopt.h"
+#include "move/recover.h"
+#include "move/release.h"
+#include "profile/load.h"
+
+enum {
+    KILLED = 77, /* exit code of a child at its point */
+};
+
+static bool kill_instead; /* of failing: the process ends before the call */
+
+static bool
+point(void)
+{
+    if (!fault_now()) {
+        return false;
+    }
+    if (kill_instead) {
+        _exit(KILLED);
+    }
+    return true;
+}
+
+#define WRAPPER(type, name, params, args)                                      \
+    type __real_##name params;                                                 \
+    type __wrap_##name params;                                                 \
+    type __wrap_##name params                                                  \
+    {                                                                          \
+        return point() ? (type)-1 : __real_##name args;                        \
+    }
+
+/* open and openat are variadic in their declaration only. */
+int __real_open(const char *path, int flags, mode_t mode);
+int __wrap_open(const char *path, int flags, mode_t mode);
+
+int
+__wrap_open(const char *path, int flags, mode_t mode)
+{
+    return point() ? -1 : __real_open(path, flags, mode);
+}
+
+int __real_openat(int dir_fd, const char *path, int flags, mode_t mode);
+int __wrap_openat(int dir_fd, const char *path, int flags, mode_t mode);
+
+int
+__wrap_openat(int dir_fd, const char *path, int flags, mode_t mode)
+{
+    return point() ? -1 : __real_openat(dir_fd, path, flags, mode);
+}
+
+WRAPPER(int, fstat, (int fd, struct stat *st), (fd, st))
+WRAPPER(int, fstatat, (int d, const char *p, struct stat *st, int f),
+        (d, p, st, f))
+WRAPPER(ssize_t, pread, (int fd, void *p, size_t n, off_t at), (fd, p, n, at))
+WRAPPER(ssize_t, read, (int fd, void *p, size_t n), (fd, p, n))
+WRAPPER(ssize_t, write, (int fd, const void *p, size_t n), (fd, p, n))
+WRAPPER(ssize_t, pwrite, (int fd, const void *p, size_t n, off_t at),
+        (fd, p, n, at))
+WRAPPER(int, fsync, (int fd), (fd))
+WRAPPER(int, renameat2,
+        (int a, const char *p, int b, const char *q, unsigned flags),
+        (a, p, b, q, flags))
+WRAPPER(int, linkat, (int a, const char *p, int b, const char *q, int flags),
+        (a, p, b, q, flags))
+WRAPPER(int, unlinkat, (int d, const char *p, int flags), (d, p, flags))
+WRAPPER(int, mkdir, (const char *p, mode_t mode), (p, mode))
+WRAPPER(int, mkdirat, (int d, const char *p, mode_t mode), (d, p, mode))
+WRAPPER(int, fchmod, (int fd, mode_t mode), (fd, mode))
+WRAPPER(int, fchown, (int fd, uid_t u, gid_t g), (fd, u, g))
+WRAPPER(int, futimens, (int fd, const struct timespec *t), (fd, t))
+WRAPPER(int, flock, (int fd, int op), (fd, op))
+WRAPPER(int, fstatfs, (int fd, struct statfs *fs), (fd, fs))
+WRAPPER(int, faccessat, (int d, const char *p, int mode, int flags),
+        (d, p, mode, flags))
+WRAPPER(ssize_t, getrandom, (void *p, size_t n, unsigned flags), (p, n, flags))
+
+int __real_scandirat(int d, const char *p, struct dirent ***list,
+                     int (*filter)(const struct dirent *),
+                     int (*order)(const struct dirent **,
+                                  const struct dirent **));
+int __wrap_scandirat(int d, const char *p, struct dirent ***list,
+                     int (*filter)(const struct dirent *),
+                     int (*order)(const struct dirent **,
+                                  const struct dirent **));
+
+int
+__wrap_scandirat(int d, const char *p, struct dirent ***list,
+                 int (*filter)(const struct dirent *),
+                 int (*order)(const struct dirent **, const struct dirent **))
+{
+    return point() ? -1 : __real_scandirat(d, p, list, filter, order);
+}
+
+static const char LOGIN[] =
+    "{\"tokens\": {\"access_token\": \"acc-3f9Kq81LmZx7Rt\",\n"
+    "\"refresh_token\": \"ref-Hq29Zk4LpW8xVb\"},\n\"last_refresh\": "
+    "\"2026-01-01T00:00:00Z\"}\n";
+static const char SECRET[] = "ref-Hq29Zk4LpW8xVb";
+
+static struct profiles *profiles;
+static struct place place;
+
+static enum ag_err
+do_adopt(void)
+{
+    struct adopt a = {
+        .cli = &place.cli, .profiles = profiles, .profile = "codex"};
+    json_t *r = NULL;
+    enum ag_err err = adopt_file(&a, place.path, &r);
+
+    json_decref(r);
+    return err;
+}
+
+static enum ag_err
+do_release(void)
+{
+    json_t *r = NULL;
+    enum ag_err err = release_file(&place.cli, "codex/default", NULL, &r);
+
+    json_decref(r);
+    return err;
+}
+
+struct scene {
+    const char *kind;
+    enum ag_err (*run)(void);
+    const char *copy; /* a backup beside it, or NULL */
+};
+
+static void
+set_up(const struct scene *scene)
+{
+    bool adopt = strcmp(scene->kind, "adopt") == 0;
+
+    fake_open();
+    (void)place_count(&place, "", true);
+    (void)snprintf(fake->path, sizeof(fake->path), "%s", place.path);
+    memcpy(fake->sealed, LOGIN, strlen(LOGIN));
+    fake->sealed_len = strlen(LOGIN);
+    fake->vault_has = !adopt;
+    fake->gid = -1;
+    fake->mtime_ns = 1000000000000000001;
+    if (adopt) {
+        place_write(&place, "auth.json", LOGIN, 0600);
+    }
+    if (scene->copy != NULL) {
+        place_write(&place, scene->copy, LOGIN, 0600);
+    }
+}
+
+/* Exactly one authority, its content whole, nothing of ours lying about. */
+static void
+check_scene(const struct scene *scene, unsigned n, const char *how)
+{
+    bool file = place_has(&place, "auth.json");
+    size_t plain = place_count(&place, SECRET, false);
+    size_t whole = place_count(&place, LOGIN, false);
+    size_t copies = scene->copy != NULL && place_has(&place, scene->copy);
+
+    if (fake->vault_has == file || plain != (file ? 1U : 0U) + copies ||
+        whole != plain || (fake->vault_has && copies != 0)) {
+        fail_msg("%s, %s at point %u: vault %d, file %d, plain %zu, whole %zu, "
+                 "state %s",
+                 scene->kind, how, n, fake->vault_has, file, plain, whole,
+                 fake_state_word());
+    }
+    if (fake->vault_has && (fake->sealed_len != strlen(LOGIN) ||
+                            memcmp(fake->sealed, LOGIN, strlen(LOGIN)) != 0)) {
+        fail_msg("%s, %s at point %u: the vault's copy is not whole",
+                 scene->kind, how, n);
+    }
+    if (place_has(&place, ".ag-erase-7") || place_has(&place, ".ag-gone-7") ||
+        place_has(&place, ".ag-release-7") ||
+        (fake->state >= FAKE_OPEN && fake->state <= FAKE_ERASING)) {
+        fail_msg("%s, %s at point %u: something is left (state %s)",
+                 scene->kind, how, n, fake_state_word());
+    }
+}
+
+static void
+recover(const struct scene *scene, unsigned n, const char *how)
+{
+    enum ag_err err = moves_recover(&place.cli, NULL);
+
+    if (err != AG_OK) {
+        fail_msg("%s, %s at point %u: recovery: %s", scene->kind, how, n,
+                 err_text(err));
+    }
+    check_scene(scene, n, how);
+}
+
+/* The n-th call fails, then `all`: it and every later one. */
+static unsigned
+fail_each(const struct scene *scene, bool all)
+{
+    for (unsigned n = 1;; n++) {
+        set_up(scene);
+        fault_arm(n);
+        fault.all_later = all;
+        fault.error = n % 2 == 0 ? ENOSPC : EIO;
+        (void)!scene->run();
+        if (!fault_done()) {
+            recover(scene, n, "no fault");
+            return n - 1;
+        }
+        recover(scene, n, all ? "all later calls failing" : "a failing call");
+    }
+}
+
+static unsigned
+kill_each(const struct scene *scene)
+{
+    for (unsigned n = 1;; n++) {
+        int status = 0;
+        pid_t pid;
+
+        set_up(scene);
+        pid = fork();
+        if (pid == 0) {
+            /* The arena is not inherited; the child opens its own. */
+            if (secret_arena_open(SECRET_ARENA_CLI_BYTES) != AG_OK) {
+                _exit(1);
+            }
+            kill_instead = true;
+            fault_arm(n);
+            _exit(scene->run() == AG_OK ? 0 : 2);
+        }
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
+            recover(scene, n, "not killed");
+            return n - 1;
+        }
+        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == KILLED);
+        recover(scene, n, "killed");
+    }
+}
+
+/* Recovery itself is killed at each of its own points, too. */
+static unsigned
+kill_recovery(const struct scene *scene, unsigned first)
+{
+    unsigned points = 0;
+
+    for (unsigned n = 1;; n++) {
+        int status = 0;
+        pid_t pid;
+
+        set_up(scene);
+        for (int round = 0; round < 2; round++) {
+            pid = fork();
+            if (pid == 0) {
+                if (secret_arena_open(SECRET_ARENA_CLI_BYTES) != AG_OK) {
+                    _exit(1);
+                }
+                kill_instead = true;
+                fault_arm(round == 0 ? first : n);
+                _exit((round == 0 ? scene->run()
+                                  : moves_recover(&place.cli, NULL)) == AG_OK
+                          ? 0
+                          : 2);
+            }
+            assert_int_equal(waitpid(pid, &status, 0), pid);
+        }
+        recover(scene, n, "killed again in recovery");
+        points++;
+        if (!WIFEXITED(status) || WEXITSTATUS(status) != KILLED) {
+            return points;
+        }
+    }
+}
+
+static const struct scene SCENES[] = {
+    {"adopt", do_adopt, NULL},
+    {"adopt", do_adopt, "auth.json.bak"},
+    {"release", do_release, NULL},
+};
+
+static void
+test_a_failing_call(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(SCENES); i++) {
+        unsigned one = fail_each(&SCENES[i], false);
+        unsigned all = fail_each(&SCENES[i], true);
+
+        printf("%s: %u points failing, %u with all later ones\n",
+               SCENES[i].kind, one, all);
+        assert_true(one >= 10);
+    }
+}
+
+static void
+test_killed_at_every_call(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(SCENES); i++) {
+        unsigned points = kill_each(&SCENES[i]);
+        unsigned again = 0;
+
+        /* Every pair takes minutes: by default every fifth first point. */
+        for (unsigned first = 1; first <= points;
+             first += check_env("FAULT_DEEP", 0) != 0 ? 1 : 5) {
+            again += kill_recovery(&SCENES[i], first);
+        }
+        printf("%s: killed at %u points, and recovery at %u\n", SCENES[i].kind,
+               points, again);
+        assert_true(points >= 10);
+    }
+}
+
+static int
+group_setup(void **state)
+{
+    (void)state;
+    check_ok(secret_arena_open(SECRET_ARENA_CLI_BYTES));
+    place_make(&place, "auth.json");
+    assert_int_equal(setenv("CODEX_HOME", place.dir, 1), 0);
+    return profiles_load(AG_SOURCE_DIR "/schema/profiles", NULL, &profiles) ==
+                   AG_OK
+               ? 0
+               : -1;
+}
+
+static int
+group_teardown(void **state)
+{
+    (void)state;
+    profiles_free(profiles);
+    place_remove(&place);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_failing_call),
+        cmocka_unit_test(test_killed_at_every_call),
+    };
+
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
