@@ -220,7 +220,7 @@ static const struct msg_field MOVE_ROWS[] = {
     TEXT(struct msg_move, kind, MSG_REQUIRED),
     NAME(struct msg_move, name, MSG_REQUIRED),
     TEXT(struct msg_move, profile, MSG_OPTIONAL),
-    MSG_FIELD_STRING(struct msg_move, path, 1, PATH_MAX_BYTES, MSG_REQUIRED,
+    MSG_FIELD_STRING(struct msg_move, path, 1, PATH_MAX_BYTES, MSG_OPTIONAL,
                      NULL),
     NUMBER(dev),
     NUMBER(ino),

@@ -134,9 +134,7 @@ step(struct line *line, const char *method, const char *fmt, const json_t *body)
 enum ag_err
 line_commit(struct line *line)
 {
-    json_auto_t *empty = json_object();
-
-    return step(line, "POST", "/v1/moves/%s/commit", empty);
+    return step(line, "POST", "/v1/moves/%s/commit", NULL);
 }
 
 enum ag_err
