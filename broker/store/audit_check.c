@@ -234,6 +234,26 @@ read_head(struct check *c, struct store *s)
     return err;
 }
 
+static const char SQL_INTEGRITY[] = "PRAGMA integrity_check(1)";
+
+/* An index that lost an entry would hide a row that is there. */
+static enum ag_err
+check_file(struct check *c)
+{
+    AG_AUTO(query) struct query q = {0};
+    enum ag_err err = query_start(db_conn(c->r), SQL_INTEGRITY, &q);
+
+    if (err == AG_OK) {
+        err = query_row(&q);
+    }
+    if (err == AG_OK && !span_is(query_col_blob(&q, 0), "ok")) {
+        found(c, AUDIT_FAULT_FILE, "vault.db: %.*s",
+              (int)query_col_blob(&q, 0).len,
+              (const char *)query_col_blob(&q, 0).ptr);
+    }
+    return err;
+}
+
 enum ag_err
 audit_verify(struct store *s, struct audit_report *ret)
 {
@@ -263,9 +283,11 @@ audit_verify(struct store *s, struct audit_report *ret)
             err = check_table(&c, t);
         }
     }
+    if (err == AG_OK && report.fault == AUDIT_FAULT_NONE) {
+        err = check_file(&c);
+    }
     if (err == AG_ECORRUPT) {
-        /* SQLite itself finds the file damaged. */
-        found(&c, AUDIT_FAULT_ROW, "%s", err_text(err));
+        found(&c, AUDIT_FAULT_FILE, "%s", err_text(err));
         err = AG_OK;
     }
     if (err == AG_OK) {

@@ -19,6 +19,7 @@ enum audit_fault {
     AUDIT_FAULT_ALTERED, /* row `table_row` of `table` is not as recorded */
     AUDIT_FAULT_MISSING, /* … is gone */
     AUDIT_FAULT_EXTRA,   /* … is there, and was never recorded */
+    AUDIT_FAULT_FILE,    /* SQLite finds pages or indexes damaged */
 };
 
 struct audit_report {
@@ -33,7 +34,8 @@ struct audit_report {
 
 /*
  * Walks the whole record from the first row: sequence, chain, seals, the head,
- * then every row of every table against the tag the record has for it. Cost:
+ * then every row of every table against the tag the record has for it, then
+ * SQLite's own integrity check (an index can hide a row). Cost:
  * proportional to the record (some 3 µs a row); never on the writer thread.
  * Errors: AG_OK also when a fault was found (see *ret); AG_ELOCKED, AG_EIO,
  *         AG_ENOMEM.

@@ -352,8 +352,8 @@ test_exposure_is_noted_once_and_counted(void **state)
                                          last_exposure, &got));
         assert_int_equal(got.times_count, 2);
         got = (struct exposure_row){0};
-        check_ok(exposure_of_task_each(r, seen.task_id, 10, last_exposure,
-                                       &got));
+        check_ok(
+            exposure_of_task_each(r, seen.task_id, 10, last_exposure, &got));
         assert_int_equal(got.version, 1);
     }
     seen.task_id = 0; /* the operator's own look */
@@ -478,8 +478,7 @@ test_roles(void **state)
         check_ok(roles_find(r, span_str("nightly"), &found));
         assert_int_equal(found.token_id, role.token_id);
     }
-    assert_int_equal(token_of(role.token_id).flags,
-                     TOKEN_ROLE | TOKEN_UNBOUND);
+    assert_int_equal(token_of(role.token_id).flags, TOKEN_ROLE | TOKEN_UNBOUND);
     check_err(vault_do(step_role, &(struct role_row){.name = "nightly",
                                                      .kind = ROLE_BACKUP}),
               AG_EEXISTS);
