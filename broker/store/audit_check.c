@@ -19,8 +19,8 @@ digest_table(struct db_read *r, const struct table *t, uint8_t *digest)
     enum ag_err err = query_start(db_conn(r), t->all, &q);
 
     while (err == AG_OK) {
-        struct span tag;
-        int64_t id;
+        struct span tag = span_of(NULL, 0);
+        int64_t id = 0;
 
         err = query_row(&q);
         if (err == AG_ENOTFOUND) {
