@@ -10,11 +10,10 @@ mkdir -m 700 "$HOME/.codex"
 f=$HOME/.codex/auth.json
 step=${CRASH_BROKER_STEP:-9}
 tried=0
-gone() { ! pgrep -u "$(id -u)" -x auth-guardd >/dev/null; }
-within 5 gone || fail "the broker did not stop"
+within 5 broker_gone || fail "the broker did not stop"
 
 start_armed() { # N: a broker whose N-th call after arming is its last
-    within 5 gone
+    within 5 broker_gone
     rm -f "$SOCKETS"/*.sock
     e2e_crash -a "$1" auth-guardd >"$C/broker.out" 2>"$C/broker.err" &
     tracer=$!
@@ -25,7 +24,7 @@ end_armed() {
     kill -TERM $tracer 2>/dev/null
     wait $tracer
     BROKER_RC=$?
-    within 5 gone || pkill -KILL -u "$(id -u)" -x auth-guardd
+    within 5 broker_gone || pkill -KILL -u "$(id -u)" -x auth-guardd
 }
 make_file() {
     key=$(canary sk-proj-)

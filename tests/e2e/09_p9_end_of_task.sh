@@ -25,7 +25,7 @@ begin() { # SECONDS OPTIONS…
     RUN=$!
     within 5 test -e "$S/started" || fail "the task did not start: $(cat "$C/task.out")"
     within 2 left || fail "the daemon of the task is not there"
-    TASKID=$(auth-guard task list --json | jq -r '[.tasks[] | select(.ended_at == null)][0].id')
+    TASKID=$(auth-guard task list --json | jq -r '[.tasks[] | select(.running)][0].id')
 }
 all_gone() { # HOW
     within 1 gone || fail "$1: a process of the task is left after a second"
@@ -37,7 +37,7 @@ all_gone() { # HOW
     no_leak
     say "$1: gone"
 }
-no_task() { [ "$(auth-guard task list --json | jq '[.tasks[] | select(.ended_at == null)] | length')" = 0 ]; }
+no_task() { [ "$(auth-guard task list --json | jq '[.tasks[] | select(.running)] | length')" = 0 ]; }
 
 begin 1
 wait $RUN

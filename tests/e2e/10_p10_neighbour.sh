@@ -34,22 +34,25 @@ PY
     fi
     say "not to be traced or read: $2"
 }
-for pid in $(pgrep -u "$(id -u)" -x auth-guardd); do
-    sealed "$pid" "$(tr '\0' ' ' <"/proc/$pid/cmdline")"
-    grep -q '^Max core file size *0 ' "/proc/$pid/limits" 2>/dev/null || true
+for who in auth-guardd ag-filter ag-witness; do
+    pid=$(pgrep -u "$(id -u)" -r S,R,D -x $who) || fail "no $who"
+    sealed "$pid" "$who"
 done
-[ "$(pgrep -u "$(id -u)" -x auth-guardd | wc -l)" -ge 3 ] || fail "broker, filter and witness: not three processes"
 auth-guard run --env X=web/key -- sleep 5 &
 sleep 0.5
 sealed $! "the supervisor of a task"
 kill $! && wait $!
 # A get that waits for its passphrase, on a terminal of its own.
-(env -u AUTH_GUARD_PASSPHRASE_FILE script -qec "auth-guard get web/key" /dev/null </dev/zero >/dev/null 2>&1 &)
-within 5 pgrep -u "$(id -u)" -f 'auth-guard get web/key' || fail "no waiting get"
-sleep 0.3
-prompt=$(pgrep -u "$(id -u)" -x auth-guard | head -n 1)
-[ -z "$prompt" ] || sealed "$prompt" "a get that waits for a passphrase"
-pkill -u "$(id -u)" -x script
+cat >"$S/prompt.sh" <<'SH'
+auth-guard unlock
+unset AUTH_GUARD_PASSPHRASE_FILE
+sh -c 'auth-guard get web/key; true'
+SH
+(sleep 30 | script -qec "sh $S/prompt.sh" "$C/typescript" >/dev/null 2>&1 &)
+within 10 grep -q 'assphrase' "$C/typescript" || fail "no prompt: $(cat "$C/typescript")"
+prompt=$(pgrep -u "$(id -u)" -r S,R,D -x auth-guard | head -n 1)
+sealed "$prompt" "a get that waits for a passphrase"
+kill "$prompt"
 # A core on SIGABRT: none.
 (ulimit -c unlimited; cd "$S" && auth-guard run --env X=web/key -- sh -c 'exit 0')
 no_leak

@@ -13,7 +13,7 @@ unset XDG_DATA_HOME XDG_CONFIG_HOME AUTH_GUARD_HOME AUTH_GUARD_SOCKET \
     AUTH_GUARD_TOKEN AUTH_GUARD_ADDR
 VAULT=$HOME/.local/share/auth-guard
 SOCKETS=$RUNDIR/auth-guard
-PATH=$BIN:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
+export PATH=$BIN:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
 mkdir -p "$HOME/work" "$C"
 chmod 700 "$C" "$HOME"
 umask 022
@@ -77,10 +77,9 @@ vault() {
     ok auth-guard unlock
 }
 
-# The broker of this scenario, by the holder of its lock: /proc is read by the
-# ordinary user, who can't see inside, so by name and age of the socket's user.
-brokers() { pgrep -u "$(id -u)" -x auth-guardd; }
 broker_pid() { auth-guard status --json | jq -r '.pid // empty'; }
+# A dead one that nobody has waited for yet does not count.
+broker_gone() { ! pgrep -u "$(id -u)" -r S,R,D,T -x auth-guardd; }
 
 neighbour() { # a process of this uid in a session that nobody approved
     env -u AUTH_GUARD_PASSPHRASE_FILE setsid -w "$@"

@@ -46,7 +46,7 @@ for name, text in {
     "an empty body": b"",
 }.items():
     CASES["body with " + name] = body(b"POST", b"/v1/redact", text)
-CASES["a body that is no JSON by its type"] = body(b"POST", b"/v1/redact", b"{}", b"text/plain")
+CASES["body that is no JSON by its type"] = body(b"POST", b"/v1/redact", b"{}", b"text/plain")
 CASES["no such route"] = b"GET /v2/nothing HTTP/1.1\r\nHost: localhost\r\n\r\n"
 CASES["no such method"] = b"BREW /v1/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
