@@ -34,7 +34,6 @@ struct redactor;
 
 enum {
     REDACTOR_IDLE_MS = 20,
-    REDACTOR_MARKER_MAX_BYTES = 64,           /* the text around the name */
     REDACTOR_TASK_LINE_MAX_BYTES = 64 * 1024, /* a longer one is let out */
 };
 
