@@ -8,13 +8,17 @@
 #include "move/line.h"
 #include "move/restore.h"
 
+/* Nothing was named: the temporary file goes, then the move is undone. What
+ * does not succeed is recovery's. */
 static enum ag_err
-give_up(struct line *line, enum ag_err err)
+give_up(struct line *line, struct restore *r, enum ag_err err)
 {
     char why[256];
 
     (void)snprintf(why, sizeof(why), "%s", err_text(err));
-    (void)!line_undo(line); /* else recovery does it */
+    if (restore_discard(r) == AG_OK) {
+        (void)!line_undo(line);
+    }
     return err_why(err, "%s", why);
 }
 
@@ -64,7 +68,7 @@ put_back(struct line *line, const json_t *answer, struct restore *r,
         err = restore_place(r, &facts);
     }
     if (err != AG_OK && !r->placed) {
-        return give_up(line, err);
+        return give_up(line, r, err);
     }
     *ret_bytes = facts.size_bytes;
     return let_go(line, r, err);
@@ -87,7 +91,7 @@ move_out(struct cli *cli, const json_t *body, json_t **ret)
     err = path == NULL ? err_why(AG_ECORRUPT, "the broker gave no path")
                        : restore_open(path, line.id, &r);
     if (err != AG_OK) {
-        return give_up(&line, err);
+        return give_up(&line, &r, err);
     }
     err = put_back(&line, answer, &r, &bytes);
     if (err == AG_OK) {

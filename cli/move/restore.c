@@ -14,15 +14,23 @@
 void
 restore_close(struct restore *r)
 {
-    bool wiped = false;
-
-    if (r->fd >= 0 && !r->placed) {
-        (void)!erase_file(r->dir_fd, r->temp, NULL, &wiped);
-    }
     fd_close(r->fd);
     fd_close(r->dir_fd);
     free(r->path);
     *r = (struct restore)RESTORE_NONE;
+}
+
+enum ag_err
+restore_discard(struct restore *r)
+{
+    bool wiped = false;
+    enum ag_err err;
+
+    if (r->fd < 0 || r->placed) {
+        return AG_OK;
+    }
+    err = erase_file(r->dir_fd, r->temp, NULL, &wiped);
+    return err == AG_ENOTFOUND ? AG_OK : err;
 }
 
 static enum ag_err

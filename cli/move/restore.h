@@ -41,7 +41,7 @@ struct restore {
 
 /*
  * Opens the directory (missing ones are made, 0700) and the temporary file.
- * Ownership: restore_close(), which erases a temporary file that is left.
+ * Ownership: restore_close(); restore_discard() before it if not placed.
  * Errors: AG_EEXISTS the path is taken (by a link too); AG_EINVAL a path that
  *         is not absolute; AG_EDENIED, AG_ENOSPACE, AG_EIO.
  */
@@ -49,6 +49,10 @@ AG_CHECK AG_NONNULL enum ag_err restore_open(const char *path, const char *id,
                                              struct restore *ret);
 AG_NONNULL void restore_close(struct restore *r);
 AG_DEFINE_CLEANUP_INPLACE(restore, restore_close)
+
+/* Erases the temporary file of a release that failed. Errors: it is still
+ * there; the move must then stay open, so that recovery erases it. */
+AG_CHECK AG_NONNULL enum ag_err restore_discard(struct restore *r);
 
 /* Can the path be restored to at all? Changes nothing. */
 AG_CHECK AG_NONNULL enum ag_err restore_possible(const char *path);

@@ -177,6 +177,9 @@ on_children(struct keeper *k)
         }
         message.what = WIFSTOPPED(status) ? KEEPER_STOPPED : KEEPER_ENDED;
         message.value = WIFSTOPPED(status) ? WSTOPSIG(status) : status;
+        /* Whoever lost its parent is ours: no child means nobody at all. Then
+         * the supervisor need not wait until the namespaces are torn down. */
+        message.step = waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD;
         (void)!say(k->line, &message, NULL, 0);
         if (!WIFSTOPPED(status)) {
             finish(k);

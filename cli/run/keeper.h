@@ -46,7 +46,8 @@ enum keeper_says {
     KEEPER_FILE = 1, /* with [file, its directory]; value: index */
     KEEPER_READY,    /* the jail stands */
     KEEPER_STOPPED,  /* value: signal */
-    KEEPER_ENDED,    /* value: wait status of the command */
+    KEEPER_ENDED,    /* value: wait status of the command; step: 1 when no
+                        other process of the task is left */
     KEEPER_FAILED,   /* before exec; value: errno, step, text */
 };
 

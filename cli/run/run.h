@@ -67,6 +67,7 @@ struct run {
     bool broker_gone;  /* the session broke */
     bool killed;       /* by us, for `reason` */
     bool ended;        /* by itself, with `status` */
+    bool tree_gone;    /* no process of the task is left but the keeper */
     int status;        /* as waitpid() gave it */
     enum ag_err why;   /* what to tell the person */
     size_t streams_left;

@@ -39,6 +39,11 @@ ask_task(struct run *r)
     enum ag_err err =
         plan_body(r->plan, streams_count(wish_of(r->plan->options)), &body);
 
+    /* Connected first: while the task is put on record, the broker already
+     * finds out who is at the other end of this line. */
+    if (err == AG_OK) {
+        err = session_open(r->cli->paths.fd_sock, &r->session);
+    }
     if (err == AG_OK) {
         err = cli_call(r->cli, "POST", "/v1/tasks", body, &answer);
     }
@@ -182,13 +187,10 @@ make_env(struct run *r)
 /* ---- the line to the broker ---- */
 
 static enum ag_err
-open_session(struct run *r)
+claim_life(struct run *r)
 {
-    enum ag_err err = session_open(r->cli->paths.fd_sock, &r->session);
+    enum ag_err err = session_send(r->session, "life", r->task->life, NULL, 0);
 
-    if (err == AG_OK) {
-        err = session_send(r->session, "life", r->task->life, NULL, 0);
-    }
     r->answers_due = err == AG_OK ? 1 : 0;
     return err;
 }
@@ -511,7 +513,7 @@ run_start(struct run *r)
         err = make_argv(r);
     }
     if (err == AG_OK) {
-        err = open_session(r);
+        err = claim_life(r);
     }
     if (err == AG_OK) {
         err = send_streams(r);

@@ -196,6 +196,7 @@ on_keeper(struct run *r)
     case KEEPER_ENDED:
         if (!r->ended) {
             r->ended = true;
+            r->tree_gone = m.step == 1;
             r->status = m.value;
         }
         break;
@@ -366,7 +367,7 @@ run_supervise(struct run *r, int *ret_exit)
     if (keeper_tell(r->line, KEEPER_GO, 0) != AG_OK) {
         return err_why(AG_EINTERNAL, "the task's first process died");
     }
-    while (r->keeper > 0) {
+    while (r->keeper > 0 && !r->tree_gone) {
         turn(r);
     }
     watch_finish(r->watch, r->broker_gone ? NULL : r->session);
