@@ -7,7 +7,8 @@ enum {
      * neighbour in the alphabet, not one that was there twice already. */
     NOVEL_MIN_COUNT = 4,
     SEEN_MAX_COUNT = 2,
-    WORD_MAX_BYTES = 24, /* the longest of the words, with room */
+    NUMBER_MIN_DIGITS = 6, /* shorter: a port, a year, a count */
+    WORD_MAX_BYTES = 24,   /* the longest of the words, with room */
 };
 
 /* What stands in configuration and prose without being anyone's secret. */
@@ -61,6 +62,19 @@ novel_count(struct span s)
     return novel;
 }
 
+static bool
+is_short_number(struct span s)
+{
+    size_t i;
+
+    for (i = 0; i < s.len; i++) {
+        if (s.ptr[i] < '0' || s.ptr[i] > '9') {
+            return false;
+        }
+    }
+    return s.len < NUMBER_MIN_DIGITS;
+}
+
 /* A common word, also with digits or marks behind it ("password1!"). */
 static bool
 is_common(struct span s)
@@ -98,7 +112,8 @@ strength_of(struct span value)
     if (s.len < STRENGTH_TOKEN_MIN_BYTES) {
         return STRENGTH_SHORT;
     }
-    if (novel_count(s) < NOVEL_MIN_COUNT || is_common(s)) {
+    if (novel_count(s) < NOVEL_MIN_COUNT || is_short_number(s) ||
+        is_common(s)) {
         return STRENGTH_GUESSABLE;
     }
     return s.len < STRENGTH_FULL_MIN_BYTES ? STRENGTH_TOKEN : STRENGTH_FULL;
@@ -117,8 +132,8 @@ strength_warning(enum strength strength)
     case STRENGTH_SHORT:
         return "the value has fewer than 4 characters: it is not redacted";
     case STRENGTH_GUESSABLE:
-        return "the value is a common word or a simple run: it is not "
-               "redacted";
+        return "the value is a common word, a short number or a simple run: "
+               "it is not redacted";
     }
     return NULL;
 }

@@ -16,10 +16,10 @@ enum {
 };
 
 enum strength {
-    STRENGTH_FULL,      /* redacted wherever it stands */
-    STRENGTH_TOKEN,     /* 4..7 bytes: only as a whole token, operator only */
-    STRENGTH_SHORT,     /* below 4 bytes: not redacted */
-    STRENGTH_GUESSABLE, /* repeats, runs, common words: not redacted */
+    STRENGTH_FULL,  /* redacted wherever it stands */
+    STRENGTH_TOKEN, /* 4..7 bytes: only as a whole token, operator only */
+    STRENGTH_SHORT, /* below 4 bytes: not redacted */
+    STRENGTH_GUESSABLE, /* repeats, runs, short numbers, common words: not redacted */
 };
 
 /* Looks at `value` as it would be printed; blanks at its ends don't count. */
