@@ -1,4 +1,6 @@
 /* Handlers: tasks, leases, tickets of streams, redaction, moves of files. */
+#include <string.h>
+
 #include "base/secret.h"
 #include "core/handout.h"
 #include "core/moves.h"
@@ -122,6 +124,9 @@ h_move_begin(struct request *rq)
     };
     json_t *tree = NULL;
 
+    if (body->path == NULL && strcmp(body->kind, "adopt") == 0) {
+        return err_why(AG_EINVAL, "path: is missing");
+    }
     return reply_with(
         rq, core_move_begin(rq->core, rq->tx, &rq->call, &request, &tree),
         &tree);

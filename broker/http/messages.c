@@ -213,8 +213,8 @@ static const struct msg_field ROLE_ROWS[] = {
 };
 SPEC(MSG_ROLE, struct msg_role, ROLE_ROWS);
 
-#define NUMBER(f)                                                              \
-    MSG_FIELD_INT(struct msg_move, f, 0, INT64_MAX, MSG_OPTIONAL, 0)
+#define NUMBER(f, least)                                                       \
+    MSG_FIELD_INT(struct msg_move, f, least, INT64_MAX, MSG_OPTIONAL, 0)
 
 static const struct msg_field MOVE_ROWS[] = {
     TEXT(struct msg_move, kind, MSG_REQUIRED),
@@ -222,14 +222,14 @@ static const struct msg_field MOVE_ROWS[] = {
     TEXT(struct msg_move, profile, MSG_OPTIONAL),
     MSG_FIELD_STRING(struct msg_move, path, 1, PATH_MAX_BYTES, MSG_OPTIONAL,
                      NULL),
-    NUMBER(dev),
-    NUMBER(ino),
-    NUMBER(mode),
-    NUMBER(uid),
-    NUMBER(gid),
-    NUMBER(mtime_ns),
-    NUMBER(atime_ns),
-    NUMBER(size_bytes),
+    NUMBER(dev, 0),
+    NUMBER(ino, 0),
+    NUMBER(mode, 0),
+    NUMBER(uid, 0),
+    NUMBER(gid, 0),
+    NUMBER(mtime_ns, INT64_MIN),
+    NUMBER(atime_ns, INT64_MIN),
+    NUMBER(size_bytes, 0),
 };
 SPEC(MSG_MOVE, struct msg_move, MOVE_ROWS);
 

@@ -124,7 +124,7 @@ struct msg_move {
     char *kind;
     char *name;
     char *profile;
-    char *path;
+    char *path; /* of a release: NULL is where it was adopted from */
     int64_t dev;
     int64_t ino;
     int64_t mode;
