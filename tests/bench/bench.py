@@ -246,7 +246,7 @@ class Bench:
         out = self.run(
             self.tool("spawn"), rounds, "--", self.tool("empty"), "--",
             "auth-guard", "--version", "--", "bwrap", "--ro-bind", "/", "/",
-            "--tmpfs", "/tmp", "/bin/true", "--", "auth-guard", "run", "--",
+            "--tmpfs", "/tmp", "/bin/true", "--", "auth-guard", "run",
             "/bin/true", "--", "/bin/true", "--", "sh", "-c",
             "auth-guard redact </dev/null", "--", "sh", "-c", ":")
         rows = [fields(line)["med_ms"] for line in out.strip().split("\n")]
