@@ -18,6 +18,7 @@
 #include "cli.h"
 #include "fake_broker.h"
 #include "verb.h"
+#include "wire/json.h"
 
 #define TASK(life, deliveries)                                                 \
     "{\"id\":\"7\",\"token\":\"agt_test\",\"accessor\":\"aga_x\",\"life\":"    \
@@ -42,6 +43,7 @@ be_run(char **words)
     for (; *words != NULL; words++) {
         argv[argc++] = *words;
     }
+    wjson_setup();
     _exit(verb_main(&cli, argc, argv));
 }
 
