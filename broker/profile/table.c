@@ -56,6 +56,22 @@ check_segment(struct span text)
     return AG_OK;
 }
 
+/* The kinds of secret the vault knows (store/words.h, a floor beside). */
+static enum ag_err
+check_kind(struct span text)
+{
+    static const char *const KINDS[] = {"opaque",     "file",    "login",
+                                        "ssh-key",    "app-key", "password",
+                                        "certificate"};
+
+    for (size_t i = 0; i < AG_COUNT(KINDS); i++) {
+        if (span_is(text, KINDS[i])) {
+            return AG_OK;
+        }
+    }
+    return err_why(AG_EINVAL, "not a kind of secret");
+}
+
 static const struct msg_field LOCK_FIELDS[] = {
     MSG_FIELD_STRING(struct profile_lock, name, 1, NAMES_MAX_BYTES,
                      MSG_REQUIRED, check_segment),
@@ -221,7 +237,7 @@ static const struct msg_field PROFILE_FIELDS[] = {
                      MSG_REQUIRED, parse_name),
     MSG_FIELD_STRING(struct profile, title, 1, NAMES_MAX_BYTES, MSG_REQUIRED,
                      NULL),
-    MSG_FIELD_STRING(struct profile, kind, 1, 32, MSG_REQUIRED, parse_name),
+    MSG_FIELD_STRING(struct profile, kind, 1, 32, MSG_REQUIRED, check_kind),
     MSG_FIELD_STRING(struct profile, secret, 1, NAME_MAX_BYTES, MSG_REQUIRED,
                      parse_name),
     MSG_FIELD_CHOICE(struct profile, min_grade, GRADES, MSG_OPTIONAL,

@@ -15,8 +15,8 @@ collect(void *arg, const char *pointer, struct secret *value)
 {
     struct bag *bag = arg;
     struct span v = secret_view(value);
-    enum ag_err err =
-        buf_fmt(&bag->text, "%s=%.*s\n", pointer, (int)v.len, (const char *)v.ptr);
+    enum ag_err err = buf_fmt(&bag->text, "%s=%.*s\n", pointer, (int)v.len,
+                              (const char *)v.ptr);
 
     bag->count++;
     secret_free(value);
