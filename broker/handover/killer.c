@@ -139,6 +139,7 @@ killer_free(struct killer *k)
     (void)pthread_mutex_unlock(&k->lock);
     (void)pthread_join(k->thread, NULL);
     while (k->count > 0) {
+        killer_now(k->rows[k->count - 1].pidfd);
         remove_row(k, k->count - 1);
     }
     (void)pthread_cond_destroy(&k->changed);

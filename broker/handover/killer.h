@@ -20,7 +20,9 @@ enum {
 
 /* Starts a thread. Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err killer_new(struct killer **ret);
-void killer_free(struct killer *k); /* NULL is allowed; kills nobody */
+
+/* Who still waits is killed now: nobody would do it later. NULL is allowed. */
+void killer_free(struct killer *k);
 AG_DEFINE_CLEANUP(killer, killer_free)
 
 /*

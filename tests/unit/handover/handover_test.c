@@ -74,31 +74,16 @@ wait_for(const int *what, int want)
     unlock();
 }
 
-enum ag_err __wrap_handout_attach(struct core *core,
-                                  const struct handout_line *on,
-                                  const char *ticket,
-                                  const struct life_listener *line,
-                                  int64_t *ret_task_id);
-enum ag_err __wrap_handout_value(struct core *core,
-                                 const struct handout_line *on,
-                                 const char *ticket, struct secret **ret);
-enum ag_err __wrap_handout_take(struct core *core,
-                                const struct handout_line *on,
-                                const char *ticket,
-                                const struct secret *content,
-                                struct take_result *ret);
-enum ag_err __wrap_handout_stream(struct core *core,
-                                  const struct handout_line *on,
-                                  const char *ticket, struct stream_terms *ret);
-void __wrap_handout_stream_ended(struct core *core, int64_t task_id,
-                                 const json_t *counts);
-enum ag_err __wrap_handout_finish(struct core *core, int64_t task_id,
-                                  int exit_code, json_t **ret);
-void __wrap_handout_lost(struct core *core, int64_t task_id);
-enum ag_err __wrap_filter_stream(struct filter *f,
-                                 const struct filter_route *route,
-                                 uint64_t *ret_stream);
-enum ag_err __wrap_filter_cancel(struct filter *f, uint64_t stream);
+/* Of the same type as what they stand for, so that they keep up with it. */
+__typeof__(handout_attach) __wrap_handout_attach;
+__typeof__(handout_value) __wrap_handout_value;
+__typeof__(handout_take) __wrap_handout_take;
+__typeof__(handout_stream) __wrap_handout_stream;
+__typeof__(handout_stream_ended) __wrap_handout_stream_ended;
+__typeof__(handout_finish) __wrap_handout_finish;
+__typeof__(handout_lost) __wrap_handout_lost;
+__typeof__(filter_stream) __wrap_filter_stream;
+__typeof__(filter_cancel) __wrap_filter_cancel;
 
 enum ag_err
 __wrap_handout_attach(struct core *core, const struct handout_line *on,
@@ -157,14 +142,14 @@ __wrap_handout_stream(struct core *core, const struct handout_line *on,
 }
 
 void
-__wrap_handout_stream_ended(struct core *core, int64_t task_id,
+__wrap_handout_stream_ended(struct core *core, const struct stream_terms *terms,
                             const json_t *counts)
 {
     const char *name = NULL;
     json_t *count = NULL;
 
     (void)core;
-    assert_int_equal(task_id, TASK);
+    assert_int_equal(terms->task_id, TASK);
     lock();
     played.streams_ended++;
     json_object_foreach((json_t *)(uintptr_t)counts, name, count)

@@ -64,19 +64,22 @@ test_the_time_is_given_and_then_it_is_over(void **state)
 }
 
 static void
-test_it_ends_without_killing(void **state)
+test_at_its_end_nobody_waits_longer(void **state)
 {
     struct killer *k = NULL;
     struct victim v = start_victim();
+    struct victim spared = start_victim();
 
     (void)state;
     check_ok(killer_new(&k));
     killer_later(k, 1, v.pidfd, 60 * 1000);
+    killer_later(k, 2, spared.pidfd, 60 * 1000);
+    killer_cancel(k, 2);
     killer_free(k);
     killer_free(NULL);
-    assert_int_equal(waitpid(v.pid, NULL, WNOHANG), 0);
-    (void)kill(v.pid, SIGTERM);
-    assert_int_equal(signal_of(&v), SIGTERM);
+    assert_int_equal(signal_of(&v), SIGKILL);
+    (void)kill(spared.pid, SIGTERM);
+    assert_int_equal(signal_of(&spared), SIGTERM);
 }
 
 static void
@@ -100,7 +103,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_time_is_given_and_then_it_is_over),
-        cmocka_unit_test(test_it_ends_without_killing),
+        cmocka_unit_test(test_at_its_end_nobody_waits_longer),
         cmocka_unit_test(test_a_second_sentence_for_one_is_no_other),
     };
 
