@@ -58,7 +58,7 @@ copies_is_copy(const char *name, const char *other, const struct strings *extra)
             return true;
         }
     }
-    if (o.len > n.len + 5 && span_starts(o, n) &&
+    if (o.len > n.len + 3 && span_starts(o, n) &&
         (span_starts(span_sub(o, n.len, o.len), span_str(".bak")) ||
          span_starts(span_sub(o, n.len, o.len), span_str(".~")))) {
         return true; /* auth.json.bak2, auth.json.~1~ */

@@ -124,31 +124,44 @@ is_excepted(const struct profile_file *file, const char *name)
     return false;
 }
 
+/* What a link leads to, in its own directory. */
+static enum ag_err
+visit_target(struct find *f, const char *dir, const char *name,
+             const struct profile_match *match)
+{
+    AG_AUTO(buf) struct buf path = {0};
+    AG_AUTO(fd) int fd = -1;
+    char target[PATH_MAX];
+    char *slash;
+    enum ag_err err;
+
+    buf_init(&path, PATH_MAX, BUF_PLAIN);
+    err = buf_fmt(&path, "%s/%s", dir, name);
+    if (err != AG_OK || buf_cstr(&path) == NULL ||
+        realpath(buf_cstr(&path), target) == NULL) {
+        return AG_OK; /* it leads nowhere */
+    }
+    slash = strrchr(target, '/');
+    *slash = '\0';
+    fd = open(slash == target ? "/" : target,
+              O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return fd < 0 ? AG_OK
+                  : consider(f, fd, slash == target ? "/" : target, slash + 1,
+                             match, FINDING_FILE);
+}
+
 /* The file, what its link leads to, and its copies, which may be there without
  * it. */
 static enum ag_err
 visit(struct find *f, int dir_fd, const char *dir, const char *name,
       const struct profile_match *match)
 {
-    char target[PATH_MAX];
     struct stat st;
     enum ag_err err = AG_OK;
 
     if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
         S_ISLNK(st.st_mode)) {
-        AG_AUTO(buf) struct buf path = {0};
-        char *slash;
-
-        buf_init(&path, PATH_MAX, BUF_PLAIN);
-        err = buf_fmt(&path, "%s/%s", dir, name);
-        if (err == AG_OK && buf_cstr(&path) != NULL &&
-            realpath(buf_cstr(&path), target) != NULL) {
-            slash = strrchr(target, '/');
-            *slash = '\0';
-            err = consider(f, AT_FDCWD, slash == target ? "/" : target,
-                           slash + 1, match, FINDING_FILE);
-        }
-        return err;
+        return visit_target(f, dir, name, match);
     }
     err = consider(f, dir_fd, dir, name, match, FINDING_FILE);
     return err == AG_OK ? consider_copies(f, dir_fd, dir, name, match) : err;
