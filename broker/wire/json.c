@@ -18,10 +18,22 @@ enum {
 
 static pthread_once_t setup_once = PTHREAD_ONCE_INIT;
 
+/* jansson does not always say that memory was the reason. */
+static _Thread_local bool ran_out;
+
+static void *
+allocate(size_t len)
+{
+    void *ptr = wipe_malloc(len);
+
+    ran_out = ran_out || ptr == NULL;
+    return ptr;
+}
+
 static void
 setup(void)
 {
-    json_set_alloc_funcs(wipe_malloc, wipe_free);
+    json_set_alloc_funcs(allocate, wipe_free);
     /* A seed of ours: jansson's own may read the clock, and a caller who
      * knows it could make keys collide. 0 would mean "choose one". */
     json_object_seed(randombytes_random() | 1U);
@@ -95,6 +107,9 @@ scan_text(struct span text)
 static enum ag_err
 parse_failure(const json_error_t *error)
 {
+    if (ran_out) {
+        return AG_ENOMEM;
+    }
     switch (json_error_code(error)) {
     case json_error_out_of_memory:
         return AG_ENOMEM;
@@ -149,6 +164,7 @@ wjson_parse(struct span text, size_t max_bytes, json_t **ret)
     if (err != AG_OK) {
         return err;
     }
+    ran_out = false;
     tree = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES,
                       &error);
     if (tree == NULL) {
