@@ -11,7 +11,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/paths.h"
-
+#include "run/argv.h"
 #include "run/child.h"
 #include "run/environ.h"
 #include "run/keeper.h"
@@ -27,7 +27,7 @@ struct cli;
 enum {
     RUN_DIR_BYTES = PATH_BYTES + 32,
     RUN_LEASE_BYTES = 24,
-    RUN_EXIT_FAILED = 125,  /* auth-guard itself, before or instead */
+    RUN_EXIT_FAILED = 125, /* auth-guard itself, before or instead */
     RUN_EXIT_NOT_EXEC = 126,
     RUN_EXIT_NOT_FOUND = 127,
     RUN_EXIT_SIGNAL = 128, /* plus the signal */
@@ -46,7 +46,7 @@ struct run {
     const struct run_plan *plan;
     struct task *task;
     struct env_list *env;
-    char **argv; /* the command's, with the profile's arguments */
+    struct argv *argv; /* the command's, with the profile's arguments */
     struct session *session;
     struct streams streams;
     struct input input;
@@ -63,13 +63,13 @@ struct run {
     int line;                /* to it */
     int signal_fd;
     sigset_t mask_before;
-    bool raw;          /* the person's terminal is ours */
-    bool broker_gone;  /* the session broke */
-    bool killed;       /* by us, for `reason` */
-    bool ended;        /* by itself, with `status` */
-    bool tree_gone;    /* no process of the task is left but the keeper */
-    int status;        /* as waitpid() gave it */
-    enum ag_err why;   /* what to tell the person */
+    bool raw;         /* the person's terminal is ours */
+    bool broker_gone; /* the session broke */
+    bool killed;      /* by us, for `reason` */
+    bool ended;       /* by itself, with `status` */
+    bool tree_gone;   /* no process of the task is left but the keeper */
+    int status;       /* as waitpid() gave it */
+    enum ag_err why;  /* what to tell the person */
     size_t streams_left;
 };
 
@@ -93,8 +93,7 @@ AG_NONNULL void run_kill(struct run *r);
 AG_NONNULL void run_done(struct run *r);
 
 /* The whole: start, supervise, done. */
-AG_CHECK AG_NONNULL enum ag_err run_command(struct cli *cli,
-                                            const struct run_plan *plan,
-                                            int *ret_exit);
+AG_CHECK AG_NONNULL enum ag_err
+run_command(struct cli *cli, const struct run_plan *plan, int *ret_exit);
 
 #endif

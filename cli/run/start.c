@@ -18,10 +18,6 @@
 #include "client.h"
 #include "run/run.h"
 
-enum {
-    ARGS_MAX_COUNT = 65536, /* words of a command, the profile's included */
-};
-
 static enum streams_wish
 wish_of(const struct run_options *o)
 {
@@ -48,73 +44,6 @@ ask_task(struct run *r)
         err = cli_call(r->cli, "POST", "/v1/tasks", body, &answer);
     }
     return err == AG_OK ? task_decode(answer, &r->task) : err;
-}
-
-/* ---- the command's arguments ---- */
-
-static bool
-is_command(const json_t *commands, const char *argv0)
-{
-    const char *slash = strrchr(argv0, '/');
-    const char *base = slash == NULL ? argv0 : slash + 1;
-    const json_t *name;
-    size_t i;
-
-    json_array_foreach(commands, i, name)
-    {
-        if (json_is_string(name) &&
-            strcmp(json_string_value(name), base) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static enum ag_err
-make_argv(struct run *r)
-{
-    char **command = r->plan->options->command;
-    const json_t *entry;
-    const json_t *word;
-    size_t i;
-    size_t k;
-    size_t count = 0;
-    size_t n = 1;
-
-    while (command[count] != NULL) {
-        count++;
-    }
-    json_array_foreach(json_object_get(r->task->answer, "args"), i, entry)
-    {
-        count += json_array_size(json_object_get(entry, "args"));
-    }
-    if (count > ARGS_MAX_COUNT) {
-        return AG_ELIMIT;
-    }
-    r->argv = calloc(count + 1, sizeof(*r->argv));
-    if (r->argv == NULL) {
-        return AG_ENOMEM;
-    }
-    r->argv[0] = command[0];
-    json_array_foreach(json_object_get(r->task->answer, "args"), i, entry)
-    {
-        if (!is_command(json_object_get(entry, "commands"), command[0])) {
-            continue;
-        }
-        json_array_foreach(json_object_get(entry, "args"), k, word)
-        {
-            /* execv's prototype is older than const; nobody writes to it. */
-            const char *text = json_string_value(word);
-
-            if (text != NULL) {
-                memcpy(&r->argv[n++], &text, sizeof(text));
-            }
-        }
-    }
-    for (i = 1; command[i] != NULL; i++) {
-        r->argv[n++] = command[i];
-    }
-    return AG_OK;
 }
 
 /* ---- environment ---- */
@@ -264,13 +193,10 @@ make_open_dir(struct run *r)
 static enum ag_err
 make_dir(struct run *r, enum jail_kind kind)
 {
-    if (r->file_count == 0) {
-        return AG_OK;
-    }
-    if (kind == JAIL_NONE) {
+    if (kind == JAIL_NONE && r->file_count > 0) {
         return make_open_dir(r);
     }
-    /* Empty and not writable, so that nobody outside finds a place below it. */
+    /* There also without files: a profile's arguments may name it. Empty and not writable, so that nobody outside finds a place below it. */
     (void)snprintf(r->dir, sizeof(r->dir), "%s/jail", r->cli->paths.run);
     if (mkdir(r->dir, 0500) != 0 && errno != EEXIST) {
         return err_why(AG_EIO, "%s: %s", r->dir, strerrordesc_np(errno));
@@ -367,6 +293,12 @@ start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
     if (err == AG_OK) {
         err = name_files(r);
     }
+    if (err == AG_OK) {
+        argv_free(AG_TAKE(r->argv)); /* of a better jail that was refused */
+        err = argv_new(r->plan->options->command,
+                       json_object_get(r->task->answer, "args"), r->dir,
+                       &r->argv);
+    }
     if (err != AG_OK) {
         return err;
     }
@@ -375,7 +307,7 @@ start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
         .dir = r->dir,
         .files = r->keeper_files,
         .file_count = r->file_count,
-        .child = {.argv = r->argv,
+        .child = {.argv = argv_words(r->argv),
                   .env = env_vector(r->env),
                   .values = r->values,
                   .value_count = r->value_count,
@@ -509,9 +441,6 @@ run_start(struct run *r)
 {
     enum ag_err err = ask_task(r);
 
-    if (err == AG_OK) {
-        err = make_argv(r);
-    }
     if (err == AG_OK) {
         err = claim_life(r);
     }

@@ -399,7 +399,7 @@ run_done(struct run *r)
     watch_free(r->watch);
     session_close(r->session);
     env_list_free(r->env);
-    free(r->argv);
+    argv_free(r->argv);
     task_free(r->task);
     fd_close(r->line);
     fd_close(r->signal_fd);

@@ -44,7 +44,7 @@ PY
 tampered() { # WHAT SQL
     again "$S/good"
     sql "$2" || fail "could not prepare: $1"
-    noticed 'verif|corrupt|roll|tamper|changed|older|missing|gap|ends at'
+    noticed 'verif|corrupt|roll|tamper|changed|older|missing|gap|ends at|is gone'
     say "noticed: $1"
 }
 tampered "a changed value" "UPDATE version SET value = randomblob(length(value)) WHERE id = 1"
@@ -70,7 +70,7 @@ rm -f "$VAULT"/vault.db*
 cp -a "$S"/good/vault.db* "$VAULT/"
 run auth-guard unlock
 [ $RC -ne 0 ] || fail "a rolled-back vault was opened"
-[[ "$OUT$ERR" =~ older|roll ]] || fail "not named: $ERR"
+[[ "$OUT$ERR" =~ older|roll|ends\ at ]] || fail "not named: $ERR"
 say "noticed: a rolled-back database ($ERR)"
 
 again "$S/good"

@@ -48,7 +48,7 @@ auth-guard unlock
 unset AUTH_GUARD_PASSPHRASE_FILE
 sh -c 'auth-guard get web/key; true'
 SH
-(sleep 30 | script -qec "sh $S/prompt.sh" "$C/typescript" >/dev/null 2>&1 &)
+(sleep 30 | script -qefc "sh $S/prompt.sh" "$C/typescript" >/dev/null 2>&1 &)
 within 10 grep -q 'assphrase' "$C/typescript" || fail "no prompt: $(cat "$C/typescript")"
 prompt=$(pgrep -u "$(id -u)" -r S,R,D -x auth-guard | head -n 1)
 sealed "$prompt" "a get that waits for a passphrase"

@@ -13,6 +13,7 @@ nothing_outside
 codex_run first
 served_with "$key"
 nothing_outside
+grep -q 'Permission denied' "$MOCK/outputs.jsonl" || fail "the agent was not kept from the login"
 codex_run second
 nothing_outside
 hasnt "$(cat "$S"/codex-*.out "$S"/codex-*.err "$MOCK/outputs.jsonl")" "$key" "what Codex printed or sent"

@@ -41,7 +41,9 @@ if grep -l 'needs: codex' "${selected[@]}" >/dev/null 2>&1; then
     esac
 fi
 
-# The home must not be below a temporary directory: Codex refuses to work there.
+# The home must not be below a temporary directory: Codex refuses to work there;
+# nor may programs or sockets lie below /dev, which its sandbox makes anew and so
+# would hide from it what a real task can see.
 user=$(id -un)
 made_user=
 if [ "$(id -u)" -eq 0 ]; then
@@ -50,7 +52,11 @@ if [ "$(id -u)" -eq 0 ]; then
     made_user=$user
 fi
 base=$(getent passwd "$user" | cut -d: -f6)/auth-guard-e2e-$$
-run_base=$(mktemp -d /dev/shm/age2e.XXXXXX)
+if [ -n "$made_user" ]; then
+    run_base=$(mktemp -d /run/age2e.XXXXXX)
+else
+    run_base=$(mktemp -d "${XDG_RUNTIME_DIR:-$base}/age2e.XXXXXX")
+fi
 as_user() {
     if [ -n "$made_user" ]; then
         setpriv --reuid="$user" --regid="$user" --init-groups -- "$@"
@@ -62,20 +68,23 @@ chmod 711 "$run_base"
 as_user mkdir -p "$base"
 
 # The scenarios' user must reach the programs, wherever they were built.
-cmake --install "$bin" --prefix "$run_base" >/dev/null || exit 70
-programs=$run_base/bin
+prefix=$base/installed
+mkdir -p "$prefix"
+cmake --install "$bin" --prefix "$prefix" >/dev/null || exit 70
+programs=$prefix/bin
 for helper in "$bin"/e2e_*; do
     [ ! -x "$helper" ] || cp "$helper" "$programs/"
 done
-mkdir -p "$run_base/src/tests"
-cp -r "$SRC/schema" "$run_base/src/"
-cp -r "$SRC/tests/e2e" "$run_base/src/tests/"
+mkdir -p "$prefix/src/tests"
+cp -r "$SRC/schema" "$prefix/src/"
+cp -r "$SRC/tests/e2e" "$prefix/src/tests/"
 if [ -n "$codex" ]; then
-    mkdir -p "$run_base/codex"
-    cp -r "$(dirname "$codex")/.." "$run_base/codex/"
-    codex=$run_base/codex/bin/codex
+    # 400 MB: linked where the file system allows it.
+    cp -al "$(dirname "$codex")/.." "$prefix/codex" 2>/dev/null ||
+        cp -r "$(dirname "$codex")/.." "$prefix/codex"
+    codex=$prefix/codex/bin/codex
 fi
-chmod -R a+rX "$run_base"
+chmod -R a+rX "$prefix"
 
 cleanup() {
     if [ -n "$made_user" ]; then
@@ -102,7 +111,7 @@ for file in "${selected[@]}"; do
     mkdir -m 700 "$runtime"
     [ -z "$made_user" ] || chown "$user:" "$runtime"
     begun=$(date +%s%N)
-    as_user env -i BIN="$programs" SRC="$run_base/src" S="$scratch" RUNDIR="$runtime" \
+    as_user env -i BIN="$programs" SRC="$prefix/src" S="$scratch" RUNDIR="$runtime" \
         CODEX="$codex" USER="$user" LANG=C.UTF-8 TERM=dumb \
         CRASH_STEP="${CRASH_STEP-}" CRASH_BROKER_STEP="${CRASH_BROKER_STEP-}" \
         timeout -k 10 "$(sed -n 's/^# timeout: //p' "$file" | grep . || echo 180)" \
