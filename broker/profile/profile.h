@@ -137,8 +137,8 @@ PROFILE_LIST(profile_envs, const struct profile_env);
 /* What `run` changes in the command or environment of a task. */
 struct profile_run {
     struct strings commands; /* base names of argv[0] that `args` are for */
-    struct strings args;     /* put right behind argv[0]; {dir}: cli/run/argv.h */
-    struct strings unset;    /* variables that would win over the delivery */
+    struct strings args;  /* put right behind argv[0]; {dir}: cli/run/argv.h */
+    struct strings unset; /* variables that would win over the delivery */
     struct profile_envs env;
 };
 
