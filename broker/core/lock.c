@@ -18,6 +18,7 @@ vault_close_keys(struct core *core)
     (void)!filter_wipe(core->parts.filter); /* gone with the filter otherwise */
     store_lock(core->store);
     core_set_keyring(core, NULL);
+    shelf_close(core->shelf);
     live_clear(core->live);
 }
 

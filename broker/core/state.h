@@ -16,6 +16,7 @@
 #include "core/core.h"
 #include "core/live.h"
 #include "core/running.h"
+#include "core/shelf.h"
 #include "crypt/keyring.h"
 #include "profile/load.h"
 #include "store/audit.h"
@@ -28,6 +29,7 @@ struct core {
     struct core_parts parts;
     pthread_mutex_t settings_lock;
     struct core_settings settings;
+    atomic_bool audit_strict; /* of the settings, for the quick read */
     /* Held by init, unlock, lock, rekey and the passphrase change: one at a
      * time. Never taken on the writer thread. */
     pthread_mutex_t vault_lock;
@@ -40,12 +42,14 @@ struct core {
     struct keyring *retired;
     pthread_mutex_t set_lock; /* the redaction set has one caller at a time */
     struct live_tokens *live;
+    struct shelf *shelf;
     struct running_table *running;
     struct sessions *sessions;
     struct tree *tree;
     struct tickets *tickets;
     uid_t own_uid;
-    int64_t started_ms;          /* wall */
+    int64_t started_ms; /* wall */
+    int64_t swept_ms; /* steady: the last housekeeping job; core_tick()'s own */
     atomic_int_fast64_t busy_ms; /* steady clock of the last use: auto-lock */
     atomic_int_fast64_t refused_count;
     atomic_int_fast64_t passphrase_wait_ms; /* no try before (steady clock) */

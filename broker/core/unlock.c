@@ -144,6 +144,9 @@ open_with(struct core *core, const struct secret *root, json_t *found)
     }
     core_set_keyring(core, AG_TAKE(keyring));
     err = settle(core, &what, found);
+    if (err == AG_OK) {
+        err = shelf_open(core->shelf);
+    }
     if (err != AG_OK) {
         vault_close_keys(core);
         return err;

@@ -97,7 +97,8 @@ create(struct core *core, const struct secret *passphrase,
     store_on_rebuild(core->store, rebuild, core);
     core_set_keyring(core, AG_TAKE(keyring));
     atomic_store(&core->state, VAULT_OPEN);
-    return redaction_commit(core);
+    err = shelf_open(core->shelf);
+    return err == AG_OK ? redaction_commit(core) : err;
 }
 
 static enum ag_err

@@ -50,6 +50,7 @@ store_committed(void *arg)
     struct store *s = arg;
     struct db_tx *tx = db_writer(s->db);
 
+    (void)atomic_fetch_add(&s->epoch, 1);
     if (s->head != NULL) {
         put_head(s);
     }
@@ -292,6 +293,12 @@ store_flush(struct store *s)
     }
     writer_release(s->writer);
     return err;
+}
+
+uint64_t
+store_epoch(const struct store *s)
+{
+    return atomic_load(&s->epoch);
 }
 
 void

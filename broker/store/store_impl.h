@@ -28,6 +28,7 @@ struct store {
     atomic_bool open;
     atomic_uint_fast64_t used;
     atomic_uint_fast64_t folds;
+    atomic_uint_fast64_t epoch; /* durable commits so far */
 };
 
 /* Opens or makes the database and starts the writer; locked. */

@@ -225,7 +225,9 @@ serve(struct writer *w)
     w->stats.jobs += count;
     w->stats.commits += result == GROUP_COMMITTED;
     w->stats.commit_failures += result == GROUP_FAILED;
-    w->wake = true; /* the head is to be synced */
+    if (result == GROUP_COMMITTED) {
+        w->wake = true; /* the head is to be synced */
+    }
     w->busy = false;
 }
 
