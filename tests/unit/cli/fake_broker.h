@@ -53,7 +53,7 @@ struct fake_copy {
     int dst;
 };
 
-static void
+static inline void
 fake_log(const char *dir, const char *fmt, ...)
 {
     char path[128];
@@ -172,7 +172,7 @@ static void *
 fake_line_run(void *arg)
 {
     struct fake_line *line = arg;
-    char text[8193];
+    char text[4096]; /* longer messages are none of these tests */
     int fds[FD_PASS_MAX_COUNT];
     size_t fd_count = 0;
     size_t len = 0;
@@ -316,7 +316,7 @@ fake_accept(const char *dir, const struct fake_route *routes, int http_fd,
 }
 
 /* Listens in `f->dir` before it returns. */
-static void
+static inline void
 fake_start(struct fake *f, const struct fake_route *routes)
 {
     int http_fd = fake_listen(f->dir, "admin.sock", SOCK_STREAM);
@@ -334,7 +334,7 @@ fake_start(struct fake *f, const struct fake_route *routes)
     close(line_fd);
 }
 
-static void
+static inline void
 fake_stop(struct fake *f)
 {
     (void)kill(f->pid, SIGKILL);
@@ -342,7 +342,7 @@ fake_stop(struct fake *f)
 }
 
 /* A new directory of this user's, and the variables that point to it. */
-static void
+static inline void
 fake_dir(struct fake *f)
 {
     snprintf(f->dir, sizeof(f->dir), "/tmp/ag-cli-XXXXXX");
@@ -355,7 +355,7 @@ fake_dir(struct fake *f)
     unsetenv("XDG_RUNTIME_DIR");
 }
 
-static void
+static inline void
 fake_socket_variable(const struct fake *f)
 {
     char path[128];
@@ -364,7 +364,7 @@ fake_socket_variable(const struct fake *f)
     setenv("AUTH_GUARD_SOCKET", path, 1);
 }
 
-static void
+static inline void
 fake_remove(const struct fake *f)
 {
     char command[160];
@@ -374,7 +374,7 @@ fake_remove(const struct fake *f)
 }
 
 /* Text of DIR/name, or "" ; static. */
-static const char *
+static inline const char *
 fake_file(const struct fake *f, const char *name)
 {
     static char text[65536];
@@ -393,7 +393,7 @@ fake_file(const struct fake *f, const char *name)
 }
 
 /* Tests of namespaces and modes mean an ordinary user. */
-static void
+static inline void
 fake_drop_root(void)
 {
     if (geteuid() == 0) {
