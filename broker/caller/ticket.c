@@ -161,36 +161,34 @@ find_row(struct tickets *t, const uint8_t hash[HASH_BYTES])
 
 /* May this ticket be used, here and now? */
 static bool
-is_good(const struct row *row, enum ticket_kind kind, struct proc_ref by,
-        uint64_t connection_id, int64_t now_ms)
+is_good(const struct row *row, const struct ticket_shown *shown)
 {
-    if (row == NULL || row->what.kind != kind ||
-        !proc_ref_equal(row->what.process, by)) {
+    if (row == NULL || row->what.kind != shown->kind ||
+        !proc_ref_equal(row->what.process, shown->by)) {
         return false;
     }
-    return row->connection_id == 0 ? row->until_ms > now_ms
-                                   : row->connection_id == connection_id;
+    return row->connection_id == 0 ? row->until_ms > shown->now_ms
+                                   : row->connection_id == shown->connection_id;
 }
 
 enum ag_err
-tickets_redeem(struct tickets *t, struct span text, enum ticket_kind kind,
-               struct proc_ref by, uint64_t connection_id, int64_t now_ms,
+tickets_redeem(struct tickets *t, const struct ticket_shown *shown,
                struct ticket *ret)
 {
     uint8_t hash[HASH_BYTES];
     enum ag_err err = AG_ETICKET;
     struct row *row;
 
-    AG_ASSERT(connection_id != 0);
-    if (text.len != TICKET_TEXT_BYTES - 1) {
+    AG_ASSERT(shown->connection_id != 0);
+    if (shown->text.len != TICKET_TEXT_BYTES - 1) {
         return AG_ETICKET;
     }
-    hash_text(t, text, hash);
+    hash_text(t, shown->text, hash);
     (void)pthread_mutex_lock(&t->lock);
     row = find_row(t, hash);
-    if (is_good(row, kind, by, connection_id, now_ms)) {
+    if (is_good(row, shown)) {
         *ret = row->what;
-        row->connection_id = connection_id;
+        row->connection_id = shown->connection_id;
         if (!row->what.reusable) {
             drop_row(t, row);
         }

@@ -55,16 +55,23 @@ AG_CHECK AG_NONNULL enum ag_err tickets_issue(struct tickets *t,
                                               int64_t now_ms,
                                               char out[TICKET_TEXT_BYTES]);
 
+/* A ticket as it is shown. */
+struct ticket_shown {
+    struct span text;
+    enum ticket_kind kind;
+    struct proc_ref by;
+    uint64_t connection_id; /* any number never used for two of them; not 0 */
+    int64_t now_ms;
+};
+
 /*
- * Redeems a ticket for a connection: `connection_id` is any number that is
- * never used for two of them.
+ * Redeems it.
  * Errors: AG_ETICKET unknown, used, too old, of another kind, or shown by
- *         another process; the sentence does not say which.
+ *         another process or connection; nothing says which.
  */
-AG_CHECK AG_NONNULL enum ag_err
-tickets_redeem(struct tickets *t, struct span text, enum ticket_kind kind,
-               struct proc_ref by, uint64_t connection_id, int64_t now_ms,
-               struct ticket *ret);
+AG_CHECK AG_NONNULL enum ag_err tickets_redeem(struct tickets *t,
+                                               const struct ticket_shown *shown,
+                                               struct ticket *ret);
 
 /* Drops a task's tickets (it ended), a connection's, or all (lock). */
 AG_NONNULL void tickets_drop_task(struct tickets *t, int64_t task_id);

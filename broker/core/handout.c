@@ -21,6 +21,12 @@ handout_redeem(struct core *core, const struct handout_line *on,
                enum ticket_kind kind, const char *text, struct ticket *ret)
 {
     const struct proc_facts *facts = peer_facts(on->peer);
+    struct ticket_shown shown = {
+        .text = span_str(text),
+        .kind = kind,
+        .connection_id = on->connection_id,
+        .now_ms = clock_steady_ms(),
+    };
     enum ag_err err = core_need_open(core);
 
     if (err == AG_OK) {
@@ -32,8 +38,8 @@ handout_redeem(struct core *core, const struct handout_line *on,
     if (err != AG_OK) {
         return err;
     }
-    return tickets_redeem(core->tickets, span_str(text), kind, facts->self,
-                          on->connection_id, clock_steady_ms(), ret);
+    shown.by = facts->self;
+    return tickets_redeem(core->tickets, &shown, ret);
 }
 
 enum ag_err

@@ -174,7 +174,7 @@ on_task_ended(void *arg, const char *reason)
 }
 
 static enum ag_err
-do_life(struct conn *c, const struct message *m, int *fds)
+do_life(struct conn *c, const struct message *m, const int *fds)
 {
     const struct life_listener listener = {.ended = on_task_ended, .arg = c};
     const struct handout_line line = line_of(c);
@@ -200,7 +200,7 @@ do_life(struct conn *c, const struct message *m, int *fds)
 }
 
 static enum ag_err
-do_stream(struct conn *c, const struct message *m, int *fds)
+do_stream(struct conn *c, const struct message *m, const int *fds)
 {
     const struct handout_line line = line_of(c);
     AG_AUTO(buf) struct buf out = {0};
@@ -221,7 +221,7 @@ do_stream(struct conn *c, const struct message *m, int *fds)
 }
 
 static enum ag_err
-do_deliver(struct conn *c, const struct message *m, int *fds)
+do_deliver(struct conn *c, const struct message *m, const int *fds)
 {
     const struct handout_line line = line_of(c);
     AG_AUTO(secret) struct secret *value = NULL;
@@ -245,7 +245,7 @@ do_deliver(struct conn *c, const struct message *m, int *fds)
 }
 
 static enum ag_err
-do_take(struct conn *c, const struct message *m, int *fds)
+do_take(struct conn *c, const struct message *m, const int *fds)
 {
     const struct handout_line line = line_of(c);
     AG_AUTO(secret) struct secret *content = NULL;
@@ -271,7 +271,7 @@ do_take(struct conn *c, const struct message *m, int *fds)
 }
 
 static enum ag_err
-do_end(struct conn *c, const struct message *m, int *fds)
+do_end(struct conn *c, const struct message *m, const int *fds)
 {
     AG_AUTO(wjson) json_t *answer = NULL;
     AG_AUTO(buf) struct buf message = {0};
@@ -306,7 +306,7 @@ do_end(struct conn *c, const struct message *m, int *fds)
 
 static enum ag_err (*const OPS[MESSAGE_OP_COUNT])(struct conn *c,
                                                   const struct message *m,
-                                                  int *fds) = {
+                                                  const int *fds) = {
     [MESSAGE_LIFE] = do_life,       [MESSAGE_STREAM] = do_stream,
     [MESSAGE_DELIVER] = do_deliver, [MESSAGE_TAKE] = do_take,
     [MESSAGE_END] = do_end,

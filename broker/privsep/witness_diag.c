@@ -158,6 +158,7 @@ look_into(int proc_fd, const char *path, const char *wanted)
         fd_close(fd);
         return gone ? LOOK_NO : LOOK_UNREADABLE;
     }
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
     while (look != LOOK_FOUND && (entry = readdir(dir)) != NULL) {
         char target[PATH_ROOM_BYTES];
         ssize_t n;
@@ -197,6 +198,7 @@ look_into_threads(int proc_fd, pid_t pid, const char *wanted)
         fd_close(fd);
         return gone ? LOOK_NO : LOOK_UNREADABLE;
     }
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
     while (look != LOOK_FOUND && (entry = readdir(dir)) != NULL) {
         uint64_t tid = 0;
         enum look one;

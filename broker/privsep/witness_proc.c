@@ -275,6 +275,7 @@ read_all(int proc_fd, DIR *dir, struct wproc_scan *scan)
     enum ag_err err = AG_OK;
 
     scan->count = 0;
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): a stream of our own
     while (err == AG_OK && (entry = readdir(dir)) != NULL) {
         struct proc_stat stat;
         uint64_t pid = 0;

@@ -5,6 +5,7 @@
 enum {
     NOW = 1000,
     LATER = 9000,
+    MUCH_LATER = 18000,
 };
 
 /* A shell of session 50 started this one. */
@@ -111,7 +112,7 @@ test_a_proof_is_shared_by_children_of_one_parent(void **state)
 
     cousin.chain[0] = (struct proc_ref){.pid = 55, .start_ticks = 600};
     check_err(sessions_prove(*state, &giver, NOW, LATER), AG_EOPERATOR);
-    check_ok(sessions_approve(*state, &giver, NOW, 2 * LATER));
+    check_ok(sessions_approve(*state, &giver, NOW, MUCH_LATER));
     check_ok(sessions_prove(*state, &giver, NOW, LATER));
     assert_int_equal(sessions_proof_until(*state, &giver, NOW), LATER);
     assert_int_equal(sessions_proof_until(*state, &sibling, NOW), LATER);
@@ -147,7 +148,7 @@ test_a_proof_ends_with_its_session(void **state)
     struct proc_facts who = in_session(60);
 
     check_ok(sessions_approve(*state, &who, NOW, LATER));
-    check_ok(sessions_prove(*state, &who, NOW, 2 * LATER));
+    check_ok(sessions_prove(*state, &who, NOW, MUCH_LATER));
     assert_int_equal(sessions_proof_until(*state, &who, LATER), 0);
 }
 

@@ -8,6 +8,10 @@
 #include "common/check.h"
 #include "handover/killer.h"
 
+enum {
+    LONG_MS = 60000,
+};
+
 struct victim {
     pid_t pid;
     int pidfd;
@@ -72,8 +76,8 @@ test_at_its_end_nobody_waits_longer(void **state)
 
     (void)state;
     check_ok(killer_new(&k));
-    killer_later(k, 1, v.pidfd, 60 * 1000);
-    killer_later(k, 2, spared.pidfd, 60 * 1000);
+    killer_later(k, 1, v.pidfd, LONG_MS);
+    killer_later(k, 2, spared.pidfd, LONG_MS);
     killer_cancel(k, 2);
     killer_free(k);
     killer_free(NULL);
@@ -90,7 +94,7 @@ test_a_second_sentence_for_one_is_no_other(void **state)
 
     (void)state;
     check_ok(killer_new(&k));
-    killer_later(k, 1, v.pidfd, 60 * 1000);
+    killer_later(k, 1, v.pidfd, LONG_MS);
     killer_later(k, 1, v.pidfd, 0);
     killer_cancel(k, 1);
     assert_int_equal(waitpid(v.pid, NULL, WNOHANG), 0);
