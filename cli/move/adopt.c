@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "cli.h"
 #include "move/erase.h"
+#include "move/judge.h"
 #include "move/line.h"
 #include "move/locks.h"
 #include "move/naming.h"
@@ -174,7 +175,7 @@ check_content(struct job *j)
                        "moves it as bytes",
                        j->src.path, j->match.profile->name);
     }
-    if ((j->src.st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
+    if (judge_is_open(j->src.dir_fd, &j->src.st)) {
         warn(j,
              "%s was open to other users (mode %03o): take it as exposed and "
              "rotate it",

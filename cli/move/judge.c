@@ -13,6 +13,7 @@
 enum {
     LOOK_MAX_BYTES = 128 * 1024, /* past every credential file there is */
     OPAQUE_MIN_BYTES = 8,        /* shorter is no token */
+    UP_MAX_COUNT = 64,           /* directories above a file */
 };
 
 const char *
@@ -87,6 +88,31 @@ count_secrets(struct span content, const struct profile_file *f,
     return err;
 }
 
+bool
+judge_is_open(int dir_fd, const struct stat *st)
+{
+    mode_t group = st->st_gid == getegid() ? 0 : S_IRGRP;
+    mode_t way = S_IXOTH | (group == 0 ? 0 : S_IXGRP);
+    char up[3 * UP_MAX_COUNT + 2] = ".";
+    struct stat dir;
+    ino_t last = 0;
+
+    if ((st->st_mode & (S_IROTH | group)) == 0) {
+        return false;
+    }
+    for (size_t i = 0; i < UP_MAX_COUNT; i++) {
+        if (fstatat(dir_fd, up, &dir, 0) != 0 || dir.st_ino == last) {
+            break; /* the root is its own parent */
+        }
+        if ((dir.st_mode & way) == 0) {
+            return false;
+        }
+        last = dir.st_ino;
+        memcpy(up + strlen(up), "/..", 4);
+    }
+    return true;
+}
+
 static void
 grade(struct finding *ret, const struct profile_match *match,
       struct span content)
@@ -97,7 +123,7 @@ grade(struct finding *ret, const struct profile_match *match,
     if (f->format == FORMAT_PEM && is_encrypted(content)) {
         ret->severity = SEVERITY_LOW;
         ret->why = "private key behind a passphrase";
-    } else if ((ret->mode & (S_IRGRP | S_IROTH)) != 0) {
+    } else if (ret->open) {
         ret->severity = SEVERITY_CRITICAL;
         ret->why = "plain text that other users can read";
     } else if (ret->kind == FINDING_STORE) {
@@ -165,6 +191,7 @@ judge_file(int dir_fd, const char *name, const struct profile_match *match,
                             .file_index = match->file_index,
                             .kind = kind,
                             .mode = (unsigned)(st.st_mode & 07777)};
+    ret->open = judge_is_open(dir_fd, &st);
     err = look_inside(fd, match, ret);
     *ret_is = err == AG_OK && ret->field_count > 0;
     return err;

@@ -5,6 +5,8 @@
 #ifndef AG_CLI_MOVE_JUDGE_H
 #define AG_CLI_MOVE_JUDGE_H
 
+#include <sys/stat.h>
+
 #include <stdbool.h>
 
 #include "base/attr.h"
@@ -32,6 +34,7 @@ struct finding {
     enum finding_kind kind;
     enum severity severity;
     unsigned mode;
+    bool open;          /* other users can read it */
     size_t field_count; /* secrets in it */
     const char *why;    /* one clause; static */
 };
@@ -39,6 +42,10 @@ struct finding {
 /* "low", … "critical"; "file", "copy", "store". Static. */
 const char *severity_word(enum severity severity);
 const char *finding_kind_word(enum finding_kind kind);
+
+/* Can other users read a file of this mode in this directory? By the bits of
+ * the file and of every directory above; our own group does not count. */
+AG_NONNULL bool judge_is_open(int dir_fd, const struct stat *st);
 
 /*
  * Looks at `name` in a directory. *ret_is false when it is nothing to report:

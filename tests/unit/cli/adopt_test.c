@@ -216,6 +216,7 @@ test_open_mode_and_weak_values_are_warned_of(void **state)
     json_auto_t *r = NULL;
 
     (void)state;
+    assert_int_equal(chmod(place.dir, 0755), 0);
     place_write(&place, "auth.json", "{\"OPENAI_API_KEY\":\"abc\"}", 0644);
     check_ok(adopt_file(&a, place.path, &r));
     assert_true(warned_of(r, "mode 644"));

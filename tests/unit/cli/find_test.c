@@ -40,7 +40,7 @@ make(const char *name, const char *text, mode_t mode)
     (void)snprintf(path, sizeof(path), "%s/%s", home, name);
     for (char *p = path + strlen(home) + 1; (p = strchr(p, '/')); p++) {
         *p = '\0';
-        (void)mkdir(path, 0700);
+        (void)mkdir(path, 0755);
         *p = '/';
     }
     fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -106,6 +106,9 @@ test_tools_own_files(void **state)
     make(".docker/config.json", "{\"credsStore\":\"pass\"}", 0600);
     make(".config/gcloud/credentials.db", "SQLite format 3", 0600);
     make(".npmrc", "//registry.npmjs.org/:_authToken=${NPM_TOKEN}\n", 0600);
+    look(); /* the home is private: nobody gets at hosts.yml */
+    assert_non_null(strstr(found, "high file gh /.config/gh/hosts.yml\n"));
+    assert_int_equal(chmod(home, 0755), 0);
     look();
     assert_non_null(strstr(found, "high file codex /.codex/auth.json\n"));
     assert_non_null(strstr(found, "critical file gh /.config/gh/hosts.yml\n"));
