@@ -3,20 +3,10 @@
 /* Who is at the other end, with real processes and the real witness: daemons,
  * namespaces, sessions, sockets passed on, pids given again. */
 #include "caller/class.h"
-#include "caller/peer.h"
-#include "caller/session.h"
-#include "caller/tree.h"
-#include "common/actor.h"
-#include "privsep/spawn.h"
-#include "privsep/witness.h"
+#include "unit/caller/callers.h"
 
 enum {
-    TASK = 7,
-    OTHER_TASK = 8,
-    NOW = 1000,
-    LATER = 2000,
     PEERPIDFD = 77,
-    NAMES_COUNT = 100,
 };
 
 /* As on a kernel before 6.5. */
@@ -35,156 +25,12 @@ __wrap_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
     return __real_getsockopt(fd, level, name, value, len);
 }
 
-struct fixture {
-    struct witness *witness;
-    const struct proc_source *source;
-    struct tree *tree;
-    struct sessions *sessions;
-    int unix_name;
-    int unix_listener;
-    int tcp_listener;
-    uint16_t port;
-};
-
-static int
-begin(void **state)
-{
-    static struct fixture f;
-
-    no_peerpidfd = false;
-    check_ok(witness_start(NULL, NULL, &f.witness));
-    f.source = witness_source(f.witness);
-    check_ok(tree_new(&f.tree));
-    check_ok(sessions_new(&f.sessions));
-    /* A name of its own: an actor may hold the last one as it dies. */
-    f.unix_name = getpid() * NAMES_COUNT + (f.unix_name + 1) % NAMES_COUNT;
-    f.unix_listener = actor_listen_unix(f.unix_name);
-    f.tcp_listener = actor_listen_tcp(AF_INET, &f.port);
-    actors_begin();
-    *state = &f;
-    return 0;
-}
-
-static int
-finish(void **state)
-{
-    struct fixture *f = *state;
-
-    actors_end();
-    (void)close(f->tcp_listener);
-    (void)close(f->unix_listener);
-    sessions_free(f->sessions);
-    tree_free(f->tree);
-    witness_stop(f->witness);
-    return 0;
-}
-
-/* ---- what the tests are made of ---- */
-
-static struct proc_facts
-facts_of(struct fixture *f, size_t actor)
-{
-    struct proc_facts facts = {.sid = 0};
-
-    check_ok(f->source->facts(f->source->ctx, actors.pid[actor], &facts));
-    return facts;
-}
-
-/* Whoever is first in the queue of the Unix socket. */
-static struct peer *
-accept_peer(struct fixture *f)
-{
-    struct peer *p = NULL;
-    int sock = accept4(f->unix_listener, NULL, NULL, SOCK_CLOEXEC);
-
-    assert_true(sock >= 0);
-    check_ok(peer_from_unix(sock, f->source, &p));
-    (void)close(sock);
-    return p;
-}
-
-static struct peer *
-connect_actor(struct fixture *f, size_t actor)
-{
-    assert_true(actor_do(actor, ACT_CONNECT_UNIX, f->unix_name) >= 0);
-    return accept_peer(f);
-}
-
-static struct peer *
-connect_tcp(struct fixture *f, size_t actor)
-{
-    struct peer *p = NULL;
-    int sock;
-
-    assert_true(actor_do(actor, ACT_CONNECT_4, f->port) >= 0);
-    sock = accept4(f->tcp_listener, NULL, NULL, SOCK_CLOEXEC);
-    assert_true(sock >= 0);
-    check_ok(peer_from_tcp(sock, &p));
-    (void)close(sock);
-    return p;
-}
-
-static struct caller_answer
-decide(struct fixture *f, const struct peer *p, enum caller_token token)
-{
-    const struct caller_question question = {
-        .peer = p,
-        .tree = f->tree,
-        .sessions = f->sessions,
-        .own_uid = geteuid(),
-        .token = token,
-        .token_task_id = token == CALLER_TOKEN_NONE ? 0 : OTHER_TASK,
-        .now_ms = NOW,
-    };
-
-    return caller_decide(&question);
-}
-
-static void
-check_class(struct fixture *f, const struct peer *p, enum caller_class want)
-{
-    struct caller_answer answer = decide(f, p, CALLER_TOKEN_NONE);
-
-    assert_string_equal(caller_class_name(answer.class),
-                        caller_class_name(want));
-    assert_int_equal(answer.task_id, want == CALLER_TASK ? TASK : 0);
-}
-
-/* Connects, decides, lets go. */
-static void
-check_actor(struct fixture *f, size_t actor, enum caller_class want)
-{
-    AG_AUTO(peer) struct peer *p = connect_actor(f, actor);
-
-    check_class(f, p, want);
-}
-
-/* Approves the session of this test program, and proves for `actor`. */
-static void
-approve(struct fixture *f, size_t actor)
-{
-    struct proc_facts who = facts_of(f, actor);
-
-    check_ok(sessions_approve(f->sessions, &who, NOW, LATER));
-}
-
-/* Actor 0 leads a session that is approved and has a task: it is its root. */
-static void
-start_operator_with_task(struct fixture *f)
-{
-    actor_start(0);
-    assert_true(actor_do(0, ACT_SETSID, 0) > 0);
-    assert_int_equal(actor_do(0, ACT_SUBREAPER, 0), 0);
-    approve(f, 0);
-    check_ok(tree_add(f->tree, facts_of(f, 0).self, TASK));
-}
-
 /* ---- Unix sockets ---- */
 
 static void
 test_the_connector_is_established(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
     AG_AUTO(peer) struct peer *p = NULL;
     AG_AUTO(peer) struct peer *next = NULL;
 
@@ -205,7 +51,7 @@ test_the_connector_is_established(void **state)
 static void
 test_a_neighbour_an_operator_and_a_proof(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
     struct proc_facts who;
 
     actor_start(0);
@@ -229,7 +75,7 @@ test_a_neighbour_an_operator_and_a_proof(void **state)
 static void
 test_setsid_leaves_the_operator(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
     AG_AUTO(peer) struct peer *before = NULL;
 
     actor_start(0);
@@ -247,7 +93,7 @@ test_setsid_leaves_the_operator(void **state)
 static void
 test_a_session_without_its_leader_is_no_operators(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
 
     actor_start(0);
     assert_true(actor_do(0, ACT_SETSID, 0) > 0);
@@ -262,7 +108,7 @@ test_a_session_without_its_leader_is_no_operators(void **state)
 static void
 test_in_a_tasks_tree_nobody_is_an_operator(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
     AG_AUTO(peer) struct peer *p = NULL;
 
     start_operator_with_task(f);
@@ -278,7 +124,7 @@ test_in_a_tasks_tree_nobody_is_an_operator(void **state)
 static void
 test_daemons_stay_in_the_tree(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
 
     start_operator_with_task(f);
     assert_true(actor_forks(0, ACT_FORK, 1));
@@ -292,7 +138,7 @@ test_daemons_stay_in_the_tree(void **state)
 static void
 test_a_pid_namespace_stays_in_the_tree(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
 
     start_operator_with_task(f);
     if (!actor_forks(0, ACT_NAMESPACE, 1)) {
@@ -308,7 +154,7 @@ test_a_pid_namespace_stays_in_the_tree(void **state)
 static void
 test_a_namespace_outside_a_task_is_no_operator(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
 
     actor_start(0);
     approve(f, 0);
@@ -322,7 +168,7 @@ test_a_namespace_outside_a_task_is_no_operator(void **state)
 static void
 test_tokens_of_roles_and_unbound_ones(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
     AG_AUTO(peer) struct peer *p = NULL;
     struct caller_answer answer;
 
@@ -345,7 +191,7 @@ test_tokens_of_roles_and_unbound_ones(void **state)
 static void
 test_a_socket_passed_on_by_the_dead_is_not_believed(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
     AG_AUTO(peer) struct peer *early = NULL;
     AG_AUTO(peer) struct peer *late = NULL;
     int first;
@@ -373,7 +219,7 @@ test_a_socket_passed_on_by_the_dead_is_not_believed(void **state)
 static void
 test_another_uid_is_other(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
     AG_AUTO(peer) struct peer *p = NULL;
     struct caller_question question = {.tree = f->tree,
                                        .sessions = f->sessions,
@@ -392,7 +238,7 @@ test_another_uid_is_other(void **state)
 static void
 test_without_the_witness_everybody_is_other(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
     AG_AUTO(peer) struct peer *p = NULL;
 
     actor_start(0);
@@ -422,7 +268,7 @@ fake_facts(void *ctx, pid_t pid, struct proc_facts *ret)
 static void
 test_a_process_younger_than_its_connection_is_not_believed(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
     const struct proc_source fake = {.facts = fake_facts};
     AG_AUTO(peer) struct peer *young = NULL;
     AG_AUTO(peer) struct peer *old = NULL;
@@ -442,91 +288,9 @@ test_a_process_younger_than_its_connection_is_not_believed(void **state)
     check_ok(peer_from_unix(sock, f->source, &real));
     assert_non_null(peer_facts(real));
     (void)close(sock);
+    no_peerpidfd = false;
     actor_end_child(0);
     check_err(peer_check(real), AG_EPROCESS);
-}
-
-/* ---- TCP ---- */
-
-static void
-test_a_tcp_caller_is_traced_to_its_task(void **state)
-{
-    struct fixture *f = *state;
-    AG_AUTO(peer) struct peer *p = NULL;
-
-    start_operator_with_task(f);
-    assert_true(actor_forks(0, ACT_FORK, 1));
-    p = connect_tcp(f, 1);
-    assert_int_equal(peer_transport(p), PEER_TCP);
-    assert_null(peer_facts(p));
-    assert_int_equal(decide(f, p, CALLER_TOKEN_TASK).class, CALLER_OTHER);
-    assert_int_equal(decide(f, p, CALLER_TOKEN_TASK).why, AG_EUNTRACED);
-    check_ok(peer_check(p));
-    check_ok(peer_trace(p, f->source, f->tree, TASK));
-    assert_int_equal(peer_pid(p), actors.pid[1]);
-    check_class(f, p, CALLER_TASK);
-    check_ok(peer_trace(p, f->source, f->tree, OTHER_TASK)); /* stays */
-    check_class(f, p, CALLER_TASK);
-    (void)actor_do(1, ACT_EXIT, 0);
-    assert_int_equal(actor_do(0, ACT_REAP, 0), actors.pid[1]);
-    check_err(peer_check(p), AG_EPROCESS);
-}
-
-static void
-test_a_tcp_caller_outside_the_task_is_positively_outside(void **state)
-{
-    struct fixture *f = *state;
-    AG_AUTO(peer) struct peer *p = NULL;
-    AG_AUTO(peer) struct peer *root = NULL;
-
-    start_operator_with_task(f);
-    actor_start(2);
-    p = connect_tcp(f, 2);
-    check_err(peer_trace(p, f->source, f->tree, TASK), AG_EPROCESS);
-    assert_int_equal(decide(f, p, CALLER_TOKEN_TASK).class, CALLER_OTHER);
-    /* With a role's token all trees are asked; outside them it is a service,
-     * and never an operator, though its session is approved. */
-    approve(f, 2);
-    check_ok(peer_trace(p, f->source, f->tree, 0));
-    assert_int_equal(decide(f, p, CALLER_TOKEN_ROLE).class, CALLER_SERVICE);
-    check_class(f, p, CALLER_NEIGHBOUR);
-    /* The supervisor is not in its own tree. */
-    root = connect_tcp(f, 0);
-    check_err(peer_trace(root, f->source, f->tree, TASK), AG_EPROCESS);
-    /* A token whose task has ended: nothing can be said. */
-    check_err(peer_trace(root, f->source, f->tree, OTHER_TASK), AG_EUNTRACED);
-}
-
-static void
-test_a_role_token_in_a_tree_makes_no_service(void **state)
-{
-    struct fixture *f = *state;
-    AG_AUTO(peer) struct peer *p = NULL;
-
-    start_operator_with_task(f);
-    assert_true(actor_forks(0, ACT_FORK, 1));
-    p = connect_tcp(f, 1);
-    check_ok(peer_trace(p, f->source, f->tree, 0));
-    assert_int_equal(decide(f, p, CALLER_TOKEN_ROLE).class, CALLER_TASK);
-}
-
-static void
-test_a_tcp_caller_that_cannot_be_found_is_only_refused(void **state)
-{
-    struct fixture *f = *state;
-    AG_AUTO(peer) struct peer *p = NULL;
-    AG_AUTO(peer) struct peer *unbound = NULL;
-
-    start_operator_with_task(f);
-    assert_true(actor_forks(0, ACT_FORK, 1));
-    p = connect_tcp(f, 1);
-    assert_int_equal(actor_do(1, ACT_UNDUMPABLE, 0), 0);
-    check_err(peer_trace(p, f->source, f->tree, TASK), AG_EUNTRACED);
-    assert_int_equal(decide(f, p, CALLER_TOKEN_TASK).class, CALLER_OTHER);
-    assert_int_equal(decide(f, p, CALLER_TOKEN_ROLE).class, CALLER_OTHER);
-    unbound = connect_tcp(f, 1);
-    assert_int_equal(decide(f, unbound, CALLER_TOKEN_TASK_UNBOUND).task_id,
-                     OTHER_TASK);
 }
 
 /* ---- root only: the same pid again ---- */
@@ -549,7 +313,7 @@ fork_with_pid(pid_t pid)
 static void
 test_a_pid_given_again_is_not_believed(void **state)
 {
-    struct fixture *f = *state;
+    struct callers *f = *state;
     AG_AUTO(peer) struct peer *early = NULL;
     AG_AUTO(peer) struct peer *late = NULL;
     struct proc_facts before;
@@ -587,7 +351,8 @@ test_a_pid_given_again_is_not_believed(void **state)
 int
 main(int argc, char **argv)
 {
-#define WITH_ALL(test) cmocka_unit_test_setup_teardown(test, begin, finish)
+#define WITH_ALL(test)                                                         \
+    cmocka_unit_test_setup_teardown(test, callers_begin, callers_end)
     const struct CMUnitTest as_is[] = {
         WITH_ALL(test_a_pid_given_again_is_not_believed),
     };
@@ -605,10 +370,6 @@ main(int argc, char **argv)
         WITH_ALL(test_another_uid_is_other),
         WITH_ALL(test_without_the_witness_everybody_is_other),
         WITH_ALL(test_a_process_younger_than_its_connection_is_not_believed),
-        WITH_ALL(test_a_tcp_caller_is_traced_to_its_task),
-        WITH_ALL(test_a_tcp_caller_outside_the_task_is_positively_outside),
-        WITH_ALL(test_a_role_token_in_a_tree_makes_no_service),
-        WITH_ALL(test_a_tcp_caller_that_cannot_be_found_is_only_refused),
     };
     int failed;
 

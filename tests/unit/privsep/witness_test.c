@@ -1,60 +1,13 @@
-/* The witness as a process of its own: what it says about processes and
- * connections, and that nobody gets at it. */
+/* The witness as a process of its own: what it says about processes, and that
+ * nobody gets at it. */
 #include <sys/ptrace.h>
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <semaphore.h>
 
-#include "common/actor.h"
-#include "privsep/spawn.h"
-#include "privsep/witness.h"
+#include "unit/privsep/watched.h"
 
-struct fixture {
-    struct witness *witness;
-    const struct proc_source *source;
-    sem_t died;
-};
-
-static void
-on_death(void *arg)
-{
-    struct fixture *f = arg;
-
-    (void)sem_post(&f->died);
-}
-
-static int
-begin(void **state)
-{
-    static struct fixture f;
-
-    (void)sem_init(&f.died, 0, 0);
-    check_ok(witness_start(on_death, &f, &f.witness));
-    f.source = witness_source(f.witness);
-    actors_begin();
-    *state = &f;
-    return 0;
-}
-
-static int
-finish(void **state)
-{
-    struct fixture *f = *state;
-
-    actors_end();
-    witness_stop(f->witness);
-    return 0;
-}
-
-static struct proc_facts
-facts_of(struct fixture *f, pid_t pid)
-{
-    struct proc_facts facts = {.sid = 0};
-
-    check_ok(f->source->facts(f->source->ctx, pid, &facts));
-    return facts;
-}
+/* ---- facts ---- */
 
 static bool
 has_ancestor(const struct proc_facts *facts, struct proc_ref ancestor)
@@ -66,8 +19,6 @@ has_ancestor(const struct proc_facts *facts, struct proc_ref ancestor)
     }
     return false;
 }
-
-/* ---- facts ---- */
 
 static void
 test_facts_of_this_process(void **state)
@@ -88,7 +39,7 @@ test_facts_of_this_process(void **state)
 static void
 test_a_process_that_is_gone_has_no_facts(void **state)
 {
-    struct fixture *f = *state;
+    struct watched *f = *state;
     struct proc_facts facts;
     pid_t pid;
 
@@ -136,7 +87,7 @@ test_a_session_whose_leader_died_says_so(void **state)
 static void
 test_a_daemon_that_forks_twice_stays_below_its_subreaper(void **state)
 {
-    struct fixture *f = *state;
+    struct watched *f = *state;
     struct proc_ref members[8];
     struct proc_facts root;
     struct proc_facts daemon;
@@ -161,7 +112,7 @@ test_a_daemon_that_forks_twice_stays_below_its_subreaper(void **state)
 static void
 test_the_tree_goes_through_pid_namespaces(void **state)
 {
-    struct fixture *f = *state;
+    struct watched *f = *state;
     struct proc_ref members[8];
     struct proc_facts root;
     struct proc_facts inner;
@@ -189,7 +140,7 @@ test_the_tree_goes_through_pid_namespaces(void **state)
 static void
 test_a_root_that_is_gone_or_another_has_no_tree(void **state)
 {
-    struct fixture *f = *state;
+    struct watched *f = *state;
     struct proc_ref members[4];
     struct proc_ref root;
     size_t count = 0;
@@ -203,163 +154,6 @@ test_a_root_that_is_gone_or_another_has_no_tree(void **state)
               AG_ENOTFOUND);
 }
 
-/* ---- TCP ---- */
-
-/* The connection waiting at `listener`, as its caller sees it. */
-static int
-accept_one(int listener, int family, uint16_t port, struct proc_tcp *ret)
-{
-    struct sockaddr_storage from;
-    socklen_t len = sizeof(from);
-    int fd = accept4(listener, (struct sockaddr *)&from, &len, SOCK_CLOEXEC);
-
-    assert_true(fd >= 0);
-    memset(ret, 0, sizeof(*ret));
-    ret->family = family;
-    ret->broker_port = port;
-    if (family == AF_INET) {
-        struct sockaddr_in v4;
-
-        memcpy(&v4, &from, sizeof(v4));
-        ret->caller_port = ntohs(v4.sin_port);
-        memcpy(ret->caller_addr, &v4.sin_addr, 4);
-    } else {
-        struct sockaddr_in6 v6;
-
-        memcpy(&v6, &from, sizeof(v6));
-        ret->caller_port = ntohs(v6.sin6_port);
-        memcpy(ret->caller_addr, &v6.sin6_addr, 16);
-    }
-    memcpy(ret->broker_addr, ret->caller_addr, PROC_ADDR_BYTES);
-    return fd;
-}
-
-static struct proc_tcp_owner
-owner_of(struct fixture *f, const struct proc_tcp *tcp,
-         const struct proc_ref *roots, size_t root_count)
-{
-    struct proc_tcp_owner owner = {.place = PROC_TCP_UNKNOWN};
-
-    check_ok(
-        f->source->tcp_owner(f->source->ctx, tcp, roots, root_count, &owner));
-    return owner;
-}
-
-/* Actor 0 is the root, actor 1 its child that connects, actor 2 a stranger. */
-static void
-check_connection(struct fixture *f, int family, enum actor_op how)
-{
-    uint16_t port = 0;
-    int listener = actor_listen_tcp(family, &port);
-    struct proc_tcp_owner owner;
-    struct proc_ref roots[3];
-    struct proc_tcp tcp;
-    int held;
-    int fd;
-
-    if (listener < 0) {
-        skip(); /* no IPv6 here */
-    }
-    actor_start(0);
-    assert_true(actor_forks(0, ACT_FORK, 1));
-    actor_start(2);
-    held = actor_do(1, how, port);
-    assert_true(held >= 0);
-    fd = accept_one(listener, family, port, &tcp);
-    roots[0] = facts_of(f, actors.pid[2]).self;
-    roots[1] = facts_of(f, actors.pid[0]).self;
-    roots[2] = facts_of(f, actors.pid[1]).self;
-
-    owner = owner_of(f, &tcp, roots, 2);
-    assert_int_equal(owner.place, PROC_TCP_INSIDE);
-    assert_int_equal(owner.root_index, 1);
-    assert_int_equal(owner.uid, geteuid());
-    assert_true(proc_ref_equal(owner.owner, roots[2]));
-
-    /* Not in the stranger's tree, and no root is in its own. */
-    assert_int_equal(owner_of(f, &tcp, roots, 1).place, PROC_TCP_OUTSIDE);
-    assert_int_equal(owner_of(f, &tcp, &roots[2], 1).place, PROC_TCP_OUTSIDE);
-    /* With no roots only the uid is asked for. */
-    assert_int_equal(owner_of(f, &tcp, NULL, 0).place, PROC_TCP_OUTSIDE);
-    /* A root whose pid was given again is another process. */
-    roots[1].start_ticks--;
-    assert_int_equal(owner_of(f, &tcp, roots, 2).place, PROC_TCP_OUTSIDE);
-    roots[1].start_ticks++;
-
-    /* Closed at the caller's end: nobody can be named any more. */
-    assert_int_equal(actor_do(1, ACT_CLOSE, held), 0);
-    assert_int_equal(owner_of(f, &tcp, roots, 2).place, PROC_TCP_UNKNOWN);
-    (void)close(fd);
-    assert_int_equal(owner_of(f, &tcp, roots, 2).place, PROC_TCP_UNKNOWN);
-    (void)close(listener);
-}
-
-static void
-test_the_owner_of_a_tcp_connection(void **state)
-{
-    check_connection(*state, AF_INET, ACT_CONNECT_4);
-}
-
-static void
-test_the_owner_of_a_tcp6_connection(void **state)
-{
-    check_connection(*state, AF_INET6, ACT_CONNECT_6);
-}
-
-static void
-test_the_owner_of_a_mapped_connection(void **state)
-{
-    check_connection(*state, AF_INET, ACT_CONNECT_MAPPED);
-}
-
-static void
-test_a_connection_from_a_pid_namespace(void **state)
-{
-    struct fixture *f = *state;
-    uint16_t port = 0;
-    int listener = actor_listen_tcp(AF_INET, &port);
-    struct proc_tcp_owner owner;
-    struct proc_ref root;
-    struct proc_tcp tcp;
-    int fd;
-
-    actor_start(0);
-    if (!actor_forks(0, ACT_NAMESPACE, 1)) {
-        (void)close(listener);
-        skip();
-    }
-    assert_true(actor_forks(1, ACT_FORK, 2));
-    assert_true(actor_do(2, ACT_CONNECT_4, port) >= 0);
-    fd = accept_one(listener, AF_INET, port, &tcp);
-    root = facts_of(f, actors.pid[0]).self;
-    owner = owner_of(f, &tcp, &root, 1);
-    assert_int_equal(owner.place, PROC_TCP_INSIDE);
-    assert_int_equal(owner.owner.pid, actors.pid[2]);
-    (void)close(fd);
-    (void)close(listener);
-}
-
-static void
-test_what_cannot_be_read_is_not_called_outside(void **state)
-{
-    struct fixture *f = *state;
-    uint16_t port = 0;
-    int listener = actor_listen_tcp(AF_INET, &port);
-    struct proc_ref root;
-    struct proc_tcp tcp;
-    int fd;
-
-    actor_start(0);
-    assert_true(actor_forks(0, ACT_FORK, 1));
-    assert_true(actor_do(1, ACT_CONNECT_4, port) >= 0);
-    fd = accept_one(listener, AF_INET, port, &tcp);
-    root = facts_of(f, actors.pid[0]).self;
-    assert_int_equal(actor_do(1, ACT_UNDUMPABLE, 0), 0);
-    assert_int_equal(owner_of(f, &tcp, &root, 1).place, PROC_TCP_UNKNOWN);
-    (void)close(fd);
-    (void)close(listener);
-}
-
 /* ---- the process itself ---- */
 
 static void
@@ -369,7 +163,7 @@ test_nobody_gets_at_the_witness(void **state)
     (void)state;
     skip(); /* leak checking needs ptrace */
 #else
-    struct fixture *f = *state;
+    struct watched *f = *state;
     static const char *const FILES[] = {"mem", "environ", "maps", "fd"};
     char path[64];
 
@@ -396,7 +190,7 @@ test_the_witness_is_held_by_its_call_list(void **state)
     (void)state;
     skip();
 #else
-    struct fixture *f = *state;
+    struct watched *f = *state;
     char path[64];
     char text[4096] = {0};
     FILE *file;
@@ -417,7 +211,7 @@ test_the_witness_is_held_by_its_call_list(void **state)
 static void
 test_its_death_is_noticed(void **state)
 {
-    struct fixture *f = *state;
+    struct watched *f = *state;
     struct proc_facts facts;
 
     (void)facts_of(f, getpid());
@@ -430,7 +224,7 @@ test_its_death_is_noticed(void **state)
 static void
 test_it_ends_with_its_channel(void **state)
 {
-    struct fixture *f = *state;
+    struct watched *f = *state;
     pid_t pid = witness_pid(f->witness);
     int died = 1;
 
@@ -447,7 +241,7 @@ test_it_ends_with_its_channel(void **state)
 static void
 test_it_inherits_nothing(void **state)
 {
-    struct fixture *f = *state;
+    struct watched *f = *state;
     char path[64];
     char text[256];
     size_t count = 0;
@@ -483,7 +277,8 @@ test_it_inherits_nothing(void **state)
 int
 main(int argc, char **argv)
 {
-#define WITH_WITNESS(test) cmocka_unit_test_setup_teardown(test, begin, finish)
+#define WITH_WITNESS(test)                                                     \
+    cmocka_unit_test_setup_teardown(test, watched_begin, watched_end)
     const struct CMUnitTest as_is[] = {
         WITH_WITNESS(test_it_inherits_nothing),
         WITH_WITNESS(test_facts_of_this_process),
@@ -496,11 +291,6 @@ main(int argc, char **argv)
         WITH_WITNESS(test_a_daemon_that_forks_twice_stays_below_its_subreaper),
         WITH_WITNESS(test_the_tree_goes_through_pid_namespaces),
         WITH_WITNESS(test_a_root_that_is_gone_or_another_has_no_tree),
-        WITH_WITNESS(test_the_owner_of_a_tcp_connection),
-        WITH_WITNESS(test_the_owner_of_a_tcp6_connection),
-        WITH_WITNESS(test_the_owner_of_a_mapped_connection),
-        WITH_WITNESS(test_a_connection_from_a_pid_namespace),
-        WITH_WITNESS(test_what_cannot_be_read_is_not_called_outside),
         WITH_WITNESS(test_nobody_gets_at_the_witness),
         WITH_WITNESS(test_the_witness_is_held_by_its_call_list),
         WITH_WITNESS(test_its_death_is_noticed),

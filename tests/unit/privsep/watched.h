@@ -1,0 +1,59 @@
+/*
+ * watched.h - a running witness and the actors it looks at, for each test.
+ */
+#ifndef AG_TESTS_WATCHED_H
+#define AG_TESTS_WATCHED_H
+
+#include <semaphore.h>
+
+#include "common/actor.h"
+#include "privsep/spawn.h"
+#include "privsep/witness.h"
+
+struct watched {
+    struct witness *witness;
+    const struct proc_source *source;
+    sem_t died;
+};
+
+static inline void
+watched_death(void *arg)
+{
+    struct watched *f = arg;
+
+    (void)sem_post(&f->died);
+}
+
+static inline int
+watched_begin(void **state)
+{
+    static struct watched f;
+
+    (void)sem_init(&f.died, 0, 0);
+    check_ok(witness_start(watched_death, &f, &f.witness));
+    f.source = witness_source(f.witness);
+    actors_begin();
+    *state = &f;
+    return 0;
+}
+
+static inline int
+watched_end(void **state)
+{
+    struct watched *f = *state;
+
+    actors_end();
+    witness_stop(f->witness);
+    return 0;
+}
+
+static inline struct proc_facts
+facts_of(struct watched *f, pid_t pid)
+{
+    struct proc_facts facts = {.sid = 0};
+
+    check_ok(f->source->facts(f->source->ctx, pid, &facts));
+    return facts;
+}
+
+#endif
