@@ -7,6 +7,7 @@
 
 #include "args.h"
 #include "client.h"
+#include "move/recover.h"
 #include "verb.h"
 
 enum {
@@ -72,7 +73,9 @@ verb_status(struct cli *cli, int argc, char **argv)
     static const struct arg_spec spec = {
         .usage = "status",
         .about = "Says whether the broker runs, whether the vault is open, and "
-                 "what to type next.\nStarts nothing."};
+                 "what to type next.\nStarts nothing; finishes or undoes what "
+                 "a crash "
+                 "left of adopt and release."};
     json_auto_t *status = NULL;
     const char *vault;
     struct args args;
@@ -88,6 +91,9 @@ verb_status(struct cli *cli, int argc, char **argv)
     vault = status != NULL      ? out_member(status, "vault")
             : vault_exists(cli) ? "locked"
                                 : "absent";
+    if (strcmp(vault, "open") == 0) {
+        (void)!moves_recover(cli, NULL); /* it says what it finds */
+    }
     if (!cli->out.json) {
         print_state(cli, status, vault);
         return AG_OK;

@@ -10,6 +10,7 @@
 #include "client.h"
 #include "keyfile.h"
 #include "launch.h"
+#include "move/recover.h"
 #include "tty.h"
 #include "verb.h"
 
@@ -230,7 +231,13 @@ verb_unlock(struct cli *cli, int argc, char **argv)
     if (err == AG_OK) {
         err = slow_call(cli, "/v1/unlock", NULL, &member, &answer);
     }
-    return err == AG_OK ? show_unlocked(cli, answer) : err;
+    if (err == AG_OK) {
+        err = show_unlocked(cli, answer);
+    }
+    if (err == AG_OK) {
+        (void)!moves_recover(cli, NULL); /* it says what it finds */
+    }
+    return err;
 }
 
 /* lock and stop: one POST, one sentence. */
