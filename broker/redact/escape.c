@@ -27,6 +27,7 @@ traits_of_byte(uint8_t c)
     unsigned int traits = 0;
 
     traits |= c < 0x20 || c == '"' || c == '\\' ? TRAIT_JSON : 0U;
+    traits |= c < 0x20 && !is_in(c, "\b\f\n\r\t") ? TRAIT_CONTROL : 0U;
     traits |= c == '/' ? TRAIT_SLASH : 0U;
     traits |= is_in(c, "&<>") ? TRAIT_MARKUP : 0U;
     traits |= c == '\n' ? TRAIT_LINES : 0U;

@@ -28,7 +28,8 @@ enum escape_trait {
     TRAIT_FORM_MARKS = 1 << 10, /* ~ * where form encodings differ */
     TRAIT_APOSTROPHE = 1 << 11,
     TRAIT_QUOTE = 1 << 12,
-    TRAIT_SHELL = 1 << 13, /* \ " $ ` */
+    TRAIT_SHELL = 1 << 13,   /* \ " $ ` */
+    TRAIT_CONTROL = 1 << 14, /* a control byte that JSON writes as \u */
 };
 
 /* All traits of `raw`, or'ed. */

@@ -31,7 +31,9 @@ marker_parse(const char *marker, struct marker *ret)
     *ret = (struct marker){
         .head_len = at, .tail_len = tail.len, .has_name = at < text.len};
     memcpy(ret->head, text.ptr, at);
-    memcpy(ret->tail, tail.ptr, tail.len);
+    if (tail.len > 0) {
+        memcpy(ret->tail, tail.ptr, tail.len);
+    }
     return AG_OK;
 }
 

@@ -30,7 +30,9 @@
     X(VARIANT_JSON_UPPER,         "json-ascii")     \
     X(VARIANT_JSON_SLASH_ASCII,   "json-slash")     \
     X(VARIANT_JSON_HTML,          "json-html")      \
+    X(VARIANT_JSON_CONTROL,       "json")           \
     X(VARIANT_JSON2,              "json-in-json")   \
+    X(VARIANT_JSON2_CONTROL,      "json-in-json")   \
     X(VARIANT_JSON2_SLASH,        "json-in-json")   \
     X(VARIANT_JSON2_ASCII,        "json-in-json")   \
     X(VARIANT_JSON2_UPPER,        "json-in-json")   \

@@ -12,6 +12,7 @@
 
 #include <sodium.h>
 
+#include "base/parse.h"
 #include "redact/strength.h"
 
 enum {
@@ -38,7 +39,7 @@ struct oracle {
 static inline void
 bytes_add(struct bytes *b, const void *ptr, size_t len)
 {
-    if (b->len + len > b->cap) {
+    if (b->ptr == NULL || b->len + len > b->cap) {
         b->cap = (b->len + len) * 2 + 64;
         b->ptr = realloc(b->ptr, b->cap);
         if (b->ptr == NULL) {
@@ -76,22 +77,18 @@ enum {
 static inline size_t
 oracle_utf8(const uint8_t *p, size_t len, uint32_t *ret)
 {
-    if (p[0] >= 0xf0 && len >= 4) {
-        *ret = (uint32_t)(p[0] & 7) << 18 | (uint32_t)(p[1] & 63) << 12 |
-               (uint32_t)(p[2] & 63) << 6 | (p[3] & 63U);
-        return 4;
+    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc0 ? 2 : 1;
+    size_t i;
+
+    if (n == 1 || n > len || !parse_is_utf8(span_of(p, n))) {
+        *ret = p[0];
+        return 1;
     }
-    if (p[0] >= 0xe0 && len >= 3) {
-        *ret = (uint32_t)(p[0] & 15) << 12 | (uint32_t)(p[1] & 63) << 6 |
-               (p[2] & 63U);
-        return 3;
+    *ret = p[0] & (0xffU >> (n + 1));
+    for (i = 1; i < n; i++) {
+        *ret = *ret << 6 | (p[i] & 63U);
     }
-    if (p[0] >= 0xc0 && len >= 2) {
-        *ret = (uint32_t)(p[0] & 31) << 6 | (p[1] & 63U);
-        return 2;
-    }
-    *ret = p[0];
-    return 1;
+    return n;
 }
 
 static inline struct bytes
@@ -281,6 +278,7 @@ oracle_text_forms(struct oracle *o, struct bytes in, const char *name,
                                      "\"", "&#34;", "'", "&#39;", NULL};
     static const char *const REPR[] = {"\\", "\\\\", "'", "\\'",
                                        "\n", "\\n",  NULL};
+    bool is_utf8 = parse_is_utf8(span_of(in.ptr, in.len));
     bool has_quote = memchr(in.ptr, '"', in.len) != NULL;
     bool has_apostrophe = memchr(in.ptr, '\'', in.len) != NULL;
     bool has_marks = memchr(in.ptr, '~', in.len) != NULL ||
@@ -303,7 +301,11 @@ oracle_text_forms(struct oracle *o, struct bytes in, const char *name,
         if ((how & O_HTML) != 0 ? how != O_HTML : false) {
             continue;
         }
-        if ((how & O_UPPER) != 0 && how != (O_ASCII | O_UPPER)) {
+        if ((how & O_ASCII) != 0 && !is_utf8) {
+            continue; /* no such form */
+        }
+        if ((how & O_UPPER) != 0 && how != O_UPPER &&
+            how != (O_ASCII | O_UPPER)) {
             continue;
         }
         once = oracle_json(in, how);
@@ -398,9 +400,12 @@ oracle_add(struct oracle *o, const void *value, size_t len, const char *name)
                    name, is_weak, true);
     }
     for (a = 0; a < 9; a++) {
-        struct bytes json = oracle_json(in, a / 3 == 0   ? 0
-                                            : a / 3 == 1 ? O_ASCII
-                                                         : O_HTML);
+        struct bytes json = {NULL, 0, 0};
+
+        if (a / 3 == 1 && !parse_is_utf8(span_of(in.ptr, in.len))) {
+            continue;
+        }
+        json = oracle_json(in, a / 3 == 0 ? 0 : a / 3 == 1 ? O_ASCII : O_HTML);
 
         oracle_put(
             o,

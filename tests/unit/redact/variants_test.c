@@ -36,6 +36,14 @@ static const struct vector VECTORS[] = {
      "p\\u00e4ss\\/w\\u00f6rd+42bvaqrp\\ud83d\\ude00"},
     {VARIANT_JSON_HTML, V1,
      "tJ8#kd\\\"03\\\\x/Qa 7'm\\u003cb\\u003e\\u0026$w`~*!("},
+    {VARIANT_JSON_CONTROL,
+     "x8z\x1f"
+     "51p\x1b",
+     "x8z\\u001F51p\\u001B"},
+    {VARIANT_JSON2_CONTROL,
+     "x8z\x1f"
+     "51p\x1b",
+     "x8z\\\\u001F51p\\\\u001B"},
     {VARIANT_JSON2, V1, "tJ8#kd\\\\\\\"03\\\\\\\\x/Qa 7'm<b>&$w`~*!("},
     {VARIANT_JSON2_SLASH, V1,
      "tJ8#kd\\\\\\\"03\\\\\\\\x\\\\\\/Qa 7'm<b>&$w`~*!("},
