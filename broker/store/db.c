@@ -293,6 +293,9 @@ db_open(const char *home, bool create, struct db **ret)
         err = open_writer(db, create);
     }
     if (err == AG_OK) {
+        err = tx_prime(&db->tx);
+    }
+    if (err == AG_OK) {
         err = set_schema(db, create);
     }
     if (err != AG_OK) {
@@ -409,7 +412,7 @@ db_read_open(struct db *db, bool locked_too, struct db_read **ret)
         err = conn_exec(&r->conn, SQL_SNAPSHOT);
     }
     if (err != AG_OK) {
-        give_reader(db, r);
+        give_reader(db, r); /* NULL when none could be made */
         return err;
     }
     *ret = r;
@@ -423,7 +426,11 @@ db_read_close(struct db_read *r)
         return;
     }
     if (conn_exec(&r->conn, SQL_SNAPSHOT_END) != AG_OK) {
-        (void)sqlite3_exec(r->conn.handle, "ROLLBACK", NULL, NULL, NULL);
+        /* It can't be used again: still in a transaction. */
+        conn_close(&r->conn);
+        give_reader(r->db, NULL);
+        free(r);
+        return;
     }
     give_reader(r->db, r);
 }

@@ -23,11 +23,38 @@ forget_marks(struct db_tx *tx)
 }
 
 enum ag_err
+tx_prime(struct db_tx *tx)
+{
+    static const char *const TEXTS[] = {SQL_BEGIN, SQL_COMMIT, SQL_ROLLBACK,
+                                        SQL_SAVE,  SQL_KEEP,   SQL_UNDO};
+    enum ag_err err = AG_OK;
+    size_t i;
+
+    for (i = 0; i < AG_COUNT(TEXTS) && err == AG_OK; i++) {
+        AG_AUTO(query) struct query q = {0};
+
+        err = query_start(&tx->self.conn, TEXTS[i], &q);
+    }
+    return err;
+}
+
+/* Out of any transaction SQLite is still in. */
+static void
+leave(struct db_tx *tx)
+{
+    if (sqlite3_get_autocommit(tx->self.conn.handle) == 0 &&
+        conn_exec(&tx->self.conn, SQL_ROLLBACK) != AG_OK) {
+        return; /* tx_begin() tries again */
+    }
+}
+
+enum ag_err
 tx_begin(struct db_tx *tx)
 {
     enum ag_err err;
 
     AG_ASSERT(!tx->open);
+    leave(tx);
     err = conn_exec(&tx->self.conn, SQL_BEGIN);
     if (err != AG_OK) {
         return err;
@@ -42,10 +69,10 @@ tx_begin(struct db_tx *tx)
 void
 tx_rollback(struct db_tx *tx)
 {
-    if (tx_alive(tx) && conn_exec(&tx->self.conn, SQL_ROLLBACK) != AG_OK) {
-        /* No memory for the statement's text: SQLite needs none for this. */
-        (void)sqlite3_exec(tx->self.conn.handle, "ROLLBACK", NULL, NULL, NULL);
+    if (!tx->open) {
+        return;
     }
+    leave(tx);
     tx->open = false;
     tx->wiped = false;
     tx->end = tx->group;
@@ -101,6 +128,6 @@ tx_undo(struct db_tx *tx)
     if (tx_alive(tx) && (conn_exec(&tx->self.conn, SQL_UNDO) != AG_OK ||
                          conn_exec(&tx->self.conn, SQL_KEEP) != AG_OK)) {
         /* What can't be undone alone is undone with the group. */
-        (void)sqlite3_exec(tx->self.conn.handle, "ROLLBACK", NULL, NULL, NULL);
+        leave(tx);
     }
 }

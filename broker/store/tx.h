@@ -52,6 +52,9 @@ struct db_tx {
     bool wiped; /* a value was destroyed: checkpoint after the commit */
 };
 
+/* Prepares the statements below, so that a rollback needs no memory. */
+AG_CHECK AG_NONNULL enum ag_err tx_prime(struct db_tx *tx);
+
 AG_CHECK AG_NONNULL enum ag_err tx_begin(struct db_tx *tx);
 
 /* Durable when it returns AG_OK; after any error nothing of it is there. */

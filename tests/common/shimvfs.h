@@ -56,6 +56,39 @@ static struct {
     int fail_code; /* what a failing call of SQLite's answers */
 } shim = {.lock = PTHREAD_MUTEX_INITIALIZER, .fail_code = SQLITE_IOERR};
 
+/* Does this call fail? Under the lock: the writer's thread asks. */
+static inline bool
+shim_fails(void)
+{
+    bool fails;
+
+    (void)pthread_mutex_lock(&shim.lock);
+    fails = fault_now();
+    (void)pthread_mutex_unlock(&shim.lock);
+    return fails;
+}
+
+static inline void
+shim_arm(unsigned nth, bool all_later)
+{
+    (void)pthread_mutex_lock(&shim.lock);
+    fault_arm(nth);
+    fault.all_later = all_later;
+    (void)pthread_mutex_unlock(&shim.lock);
+}
+
+/* Disarms; did a call fail? */
+static inline bool
+shim_done(void)
+{
+    bool fired;
+
+    (void)pthread_mutex_lock(&shim.lock);
+    fired = fault_done();
+    (void)pthread_mutex_unlock(&shim.lock);
+    return fired;
+}
+
 /* ---- the diary ---- */
 
 static inline int
@@ -293,7 +326,7 @@ shim_close(sqlite3_file *f)
 static inline int
 shim_read(sqlite3_file *f, void *out, int len, sqlite3_int64 at)
 {
-    return fault_now()
+    return shim_fails()
                ? shim.fail_code
                : shim_real(f)->pMethods->xRead(shim_real(f), out, len, at);
 }
@@ -301,7 +334,7 @@ shim_read(sqlite3_file *f, void *out, int len, sqlite3_int64 at)
 static inline int
 shim_write(sqlite3_file *f, const void *bytes, int len, sqlite3_int64 at)
 {
-    if (fault_now()) {
+    if (shim_fails()) {
         return shim.fail_code;
     }
     shim_note(SHIM_WRITE, shim_number(f), at, bytes, (size_t)len);
@@ -311,7 +344,7 @@ shim_write(sqlite3_file *f, const void *bytes, int len, sqlite3_int64 at)
 static inline int
 shim_truncate(sqlite3_file *f, sqlite3_int64 len)
 {
-    if (fault_now()) {
+    if (shim_fails()) {
         return shim.fail_code;
     }
     shim_note(SHIM_TRUNCATE, shim_number(f), len, NULL, 0);
@@ -321,7 +354,7 @@ shim_truncate(sqlite3_file *f, sqlite3_int64 len)
 static inline int
 shim_sync(sqlite3_file *f, int flags)
 {
-    if (fault_now()) {
+    if (shim_fails()) {
         return shim.fail_code;
     }
     shim_note(SHIM_SYNC, shim_number(f), 0, NULL, 0);
@@ -331,15 +364,15 @@ shim_sync(sqlite3_file *f, int flags)
 static inline int
 shim_size(sqlite3_file *f, sqlite3_int64 *ret)
 {
-    return fault_now() ? shim.fail_code
-                       : shim_real(f)->pMethods->xFileSize(shim_real(f), ret);
+    return shim_fails() ? shim.fail_code
+                        : shim_real(f)->pMethods->xFileSize(shim_real(f), ret);
 }
 
 static inline int
 shim_lock(sqlite3_file *f, int level)
 {
-    return fault_now() ? shim.fail_code
-                       : shim_real(f)->pMethods->xLock(shim_real(f), level);
+    return shim_fails() ? shim.fail_code
+                        : shim_real(f)->pMethods->xLock(shim_real(f), level);
 }
 
 static inline int
@@ -378,9 +411,9 @@ static inline int
 shim_shm_map(sqlite3_file *f, int page, int len, int extend,
              volatile void **ret)
 {
-    return fault_now() ? shim.fail_code
-                       : shim_real(f)->pMethods->xShmMap(shim_real(f), page,
-                                                         len, extend, ret);
+    return shim_fails() ? shim.fail_code
+                        : shim_real(f)->pMethods->xShmMap(shim_real(f), page,
+                                                          len, extend, ret);
 }
 
 static inline int
@@ -432,7 +465,7 @@ shim_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags,
     memset(h, 0, sizeof(*h));
     h->real = (sqlite3_file *)(void *)(h + 1);
     h->file = shim_file_of(name);
-    rc = fault_now()
+    rc = shim_fails()
              ? SQLITE_CANTOPEN
              : shim.real->xOpen(shim.real, name, h->real, flags, ret_flags);
     h->base.pMethods = rc == SQLITE_OK ? &SHIM_METHODS : NULL;
@@ -443,7 +476,7 @@ static inline int
 shim_delete(sqlite3_vfs *vfs, const char *name, int sync_dir)
 {
     (void)vfs;
-    if (fault_now()) {
+    if (shim_fails()) {
         return shim.fail_code;
     }
     shim_note(SHIM_REMOVE, shim_file_of(name), 0, NULL, 0);
@@ -488,7 +521,7 @@ shim_file_of_fd(int fd)
     ssize_t __wrap_pwrite(int fd, const void *b, size_t n, off_t at);          \
     ssize_t __wrap_pwrite(int fd, const void *b, size_t n, off_t at)           \
     {                                                                          \
-        if (fault_now()) {                                                     \
+        if (shim_fails()) {                                                    \
             return -1;                                                         \
         }                                                                      \
         if (shim.on) {                                                         \
@@ -500,7 +533,7 @@ shim_file_of_fd(int fd)
     ssize_t __wrap_write(int fd, const void *b, size_t n);                     \
     ssize_t __wrap_write(int fd, const void *b, size_t n)                      \
     {                                                                          \
-        if (fault_now()) {                                                     \
+        if (shim_fails()) {                                                    \
             return -1;                                                         \
         }                                                                      \
         if (shim.on) {                                                         \
@@ -513,7 +546,7 @@ shim_file_of_fd(int fd)
     int __wrap_ftruncate(int fd, off_t len);                                   \
     int __wrap_ftruncate(int fd, off_t len)                                    \
     {                                                                          \
-        if (fault_now()) {                                                     \
+        if (shim_fails()) {                                                    \
             return -1;                                                         \
         }                                                                      \
         if (shim.on) {                                                         \
@@ -525,7 +558,7 @@ shim_file_of_fd(int fd)
     int __wrap_fdatasync(int fd);                                              \
     int __wrap_fdatasync(int fd)                                               \
     {                                                                          \
-        if (fault_now()) {                                                     \
+        if (shim_fails()) {                                                    \
             return -1;                                                         \
         }                                                                      \
         if (shim.on) {                                                         \
