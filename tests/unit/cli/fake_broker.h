@@ -53,7 +53,7 @@ struct fake_copy {
     int dst;
 };
 
-static inline void
+__attribute__((format(printf, 2, 3))) static inline void
 fake_log(const char *dir, const char *fmt, ...)
 {
     char path[128];
@@ -68,7 +68,7 @@ fake_log(const char *dir, const char *fmt, ...)
     close(fd);
 }
 
-static void
+__attribute__((format(printf, 2, 3))) static inline void
 fake_say(struct fake_line *line, const char *fmt, ...)
 {
     char text[512];
