@@ -18,7 +18,15 @@ static struct {
     size_t step;
     unsigned nth;
     bool all_later;
+    /* Calls are many (allocations): a failed step left the vault as it was, so
+     * the next try goes on with it, and only one in LIGHT_EVERY starts anew. */
+    bool light;
+    bool open;
 } vf;
+
+enum {
+    LIGHT_EVERY = 64
+};
 
 static inline char *
 vf_dump(void)
@@ -69,8 +77,11 @@ vf_try(void)
     enum ag_err err;
     bool fired;
 
-    shim_disk_save(&vf.before, vault.home);
-    vf_open();
+    if (!vf.open) {
+        shim_disk_save(&vf.before, vault.home);
+        vf_open();
+        vf.open = true;
+    }
     free(vf_dump()); /* its statements are prepared and pages read before */
     shim_arm(vf.nth, vf.all_later);
     err = vault_dump_step(vf.step, vf.fresh);
@@ -82,6 +93,10 @@ vf_try(void)
     assert_true(fired || err == AG_OK);
     assert_int_not_equal(err, AG_EINTERNAL);
     vf_expect(vf.want[err == AG_OK], "at once");
+    if (vf.light && err != AG_OK && vf.nth % LIGHT_EVERY != 0) {
+        return fired;
+    }
+    vf.open = false;
     vf_close();
     vf_open();
     vf_expect(vf.want[err == AG_OK], "after a start");
