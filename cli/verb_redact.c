@@ -75,6 +75,15 @@ filter_one(struct redaction *r, const char *ticket, const char *name, int src)
     if (err != AG_OK) {
         return err;
     }
+    /* A stream that did not end with its source says why. */
+    if (json_object_get(event, "code") != NULL) {
+        err = err_why(err_from_code(out_member(event, "code")),
+                      "the stream of %s broke off; nothing after that point "
+                      "was passed on",
+                      name);
+        json_decref(event);
+        return err;
+    }
     r->hits += out_member_int(event, "hits");
     (void)json_object_del(event, "event");
     (void)json_object_del(event, "stream");
