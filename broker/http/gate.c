@@ -1,13 +1,16 @@
 #include "http/gate.h"
 
 #include <sys/socket.h>
+#include <sys/syscall.h>
 
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <dlfcn.h>
+#include <netinet/in.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -150,6 +153,19 @@ gate_recv(int fd, void *out, size_t len, int flags)
         return linger(c, out, len);
     }
     return nothing_yet();
+}
+
+int
+gate_setsockopt(int fd, int level, int name, const void *value,
+                unsigned int len)
+{
+    const struct conn *c = level == IPPROTO_TCP ? conn_of_fd(fd) : NULL;
+
+    if (c != NULL && c->socket != HTTP_TCP) {
+        errno = EOPNOTSUPP;
+        return -1;
+    }
+    return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
 }
 
 void

@@ -28,6 +28,14 @@ struct conn;
 /* What recv() does; the same contract. */
 ssize_t gate_recv(int fd, void *out, size_t len, int flags);
 
+/*
+ * What setsockopt() does. After every answer libmicrohttpd sets two options of
+ * TCP, on Unix sockets too, where they can only fail: there the failure is
+ * given without asking the kernel.
+ */
+int gate_setsockopt(int fd, int level, int name, const void *value,
+                    unsigned int len);
+
 /* MHD has answered one request of this connection; a refusal that waited for
  * it goes out now. */
 AG_NONNULL void gate_completed(struct conn *c);

@@ -14,6 +14,16 @@ recv(int fd, void *out, size_t len, int flags)
     return gate_recv(fd, out, len, flags);
 }
 
+/* As in POSIX; socklen_t is an unsigned int here. */
+__attribute__((visibility("default"))) int
+setsockopt(int fd, int level, int name, const void *value, unsigned int len);
+
+int
+setsockopt(int fd, int level, int name, const void *value, unsigned int len)
+{
+    return gate_setsockopt(fd, level, name, value, len);
+}
+
 void *
 recv_address(void)
 {

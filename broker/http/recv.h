@@ -1,6 +1,7 @@
 /*
- * recv.h - the definition of recv() for the whole process; see gate.h. In a
- * file of its own, since <sys/socket.h> may bring an inline recv().
+ * recv.h - the definitions of recv() and setsockopt() for the whole process;
+ * see gate.h. In a file of their own, since <sys/socket.h> may bring an inline
+ * recv().
  * Floor: http. Depends on: http/gate.
  */
 #ifndef AG_HTTP_RECV_H

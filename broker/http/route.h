@@ -42,7 +42,7 @@ struct route {
     unsigned int callers; /* enum caller_mask */
     unsigned int roles;   /* enum route_roles */
     unsigned int sockets; /* enum http_socket */
-    enum route_flags flags;
+    unsigned int flags;   /* enum route_flags */
     enum route_work work;
     const struct msg_spec *query; /* NULL: no query allowed */
     const struct msg_spec *body;  /* NULL: no body allowed */

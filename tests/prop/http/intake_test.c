@@ -44,8 +44,7 @@ static const char *const PIECES[] = {
     "\x7f",
     "\xff",
     "GET /v1/plain HTTP/1.1\r\nHost: 127.0.0.1:4711\r\n\r\n",
-    "PUT /v1/x HTTP/1.1\r\nHost: 127.0.0.1:4711\r\nContent-Length: 5\r\n\r\n"
-    "hello",
+    "PUT /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
 };
 
 static size_t

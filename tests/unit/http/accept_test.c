@@ -177,6 +177,8 @@ test_http_over_unix(void **state)
 static void
 test_http_over_tcp(void **state)
 {
+    static const char WRONG[] =
+        "GET /v1/plain HTTP/1.1\r\nHost: evil:80\r\n\r\n";
     char request[128];
     struct answer a;
     int fd;
@@ -192,7 +194,7 @@ test_http_over_tcp(void **state)
     assert_int_equal(a.status, 200);
     (void)close(fd);
     fd = connect_tcp();
-    serve_send(fd, "GET /v1/plain HTTP/1.1\r\nHost: evil:80\r\n\r\n", 43);
+    serve_send(fd, WRONG, strlen(WRONG));
     serve_read(fd, &a);
     assert_code(&a, 403, "denied");
     (void)close(fd);

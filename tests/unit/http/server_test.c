@@ -421,6 +421,9 @@ test_client_that_leaves_while_its_request_is_away(void **state)
     (void)state;
     (void)pthread_mutex_lock(&served.gate);
     serve_send(fd, SLOW, strlen(SLOW));
+    while (atomic_load(&served.admitted) < 1) {
+        (void)poll(NULL, 0, 1);
+    }
     (void)close(fd);
     (void)pthread_mutex_unlock(&served.gate);
 }
@@ -500,8 +503,7 @@ test_drain_finishes_what_is_under_way(void **state)
     serve_read(kept, &a);
     (void)pthread_mutex_lock(&served.gate);
     serve_send(under_way, WAIT, strlen(WAIT));
-    /* Until it is there for sure: an answer on the other connection says that
-     * nothing about this one, so ask the counter. */
+    /* Until it is under way for sure. */
     while (atomic_load(&served.admitted) < 2) {
         (void)poll(NULL, 0, 1);
     }
