@@ -3,6 +3,10 @@
 #include "unit/wire/sample.h"
 #include "wire/json.h"
 
+enum {
+    STEP_MAX_BYTES = 500, /* a longer step of a pointer is refused */
+};
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
@@ -21,8 +25,8 @@ visit(void *ctx, struct span pointer, struct span text)
 
     (void)text;
     /* What the walk names can be found again. */
-    AG_ASSERT(pointer.len > 1024 || wjson_at(ctx, pointer, &at) == AG_OK ||
-              memchr(pointer.ptr, '/', pointer.len) != NULL);
+    AG_ASSERT(pointer.len > STEP_MAX_BYTES ||
+              wjson_at(ctx, pointer, &at) == AG_OK);
     return AG_OK;
 }
 
