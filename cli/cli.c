@@ -161,5 +161,9 @@ cli_call_text(struct cli *cli, const char *path, struct buf *out)
     if (cli->client == NULL) {
         err = client_open(cli->paths.api_sock, &cli->client);
     }
-    return err == AG_OK ? client_call_text(cli->client, &rq, out) : err;
+    if (err != AG_OK) {
+        return err;
+    }
+    AG_ASSERT(cli->client != NULL);
+    return client_call_text(cli->client, &rq, out);
 }

@@ -430,6 +430,7 @@ client_path(struct buf *out, const char *fmt, ...)
     va_start(args, fmt);
     for (const char *p = fmt; err == AG_OK && *p != '\0'; p++) {
         if (p[0] == '%' && p[1] == 's') {
+            /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): started */
             err = add_escaped(out, va_arg(args, const char *));
             p++;
         } else {

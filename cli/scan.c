@@ -56,42 +56,58 @@ take_string(struct cursor *c, struct span *ret)
     return true;
 }
 
+/* A number, a word, or one byte of what stands inside brackets. */
+static void
+skip_scalar(struct cursor *c, size_t depth)
+{
+    c->p++;
+    while (depth == 0 && c->p < c->end && *c->p != ',' && *c->p != '}' &&
+           *c->p != ' ' && *c->p != '\n') {
+        c->p++;
+    }
+}
+
+/* One step through a value; false where none can be. */
+static bool
+skip_step(struct cursor *c, size_t *depth)
+{
+    struct span ignored;
+
+    skip_blanks(c);
+    if (c->p >= c->end) {
+        return false;
+    }
+    switch (*c->p) {
+    case '"':
+        return take_string(c, &ignored);
+    case '{':
+    case '[':
+        c->p++;
+        return ++*depth < DEPTH_MAX;
+    case '}':
+    case ']':
+        c->p++;
+        return (*depth)-- > 0;
+    case ',':
+        c->p++;
+        return *depth > 0;
+    default:
+        skip_scalar(c, *depth);
+        return true;
+    }
+}
+
 /* Any value: strings whole, brackets counted, scalars up to a delimiter. */
 static bool
 skip_value(struct cursor *c)
 {
-    struct span ignored;
     size_t depth = 0;
+    bool ok;
 
     do {
-        skip_blanks(c);
-        if (c->p >= c->end) {
-            return false;
-        }
-        if (*c->p == '"') {
-            if (!take_string(c, &ignored)) {
-                return false;
-            }
-        } else if (*c->p == '{' || *c->p == '[') {
-            depth++;
-            c->p++;
-        } else if (*c->p == '}' || *c->p == ']') {
-            if (depth == 0) {
-                return false;
-            }
-            depth--;
-            c->p++;
-        } else if (depth == 0 && *c->p == ',') {
-            return false;
-        } else {
-            c->p++;
-            while (depth == 0 && c->p < c->end && *c->p != ',' &&
-                   *c->p != '}' && *c->p != ' ' && *c->p != '\n') {
-                c->p++;
-            }
-        }
-    } while (depth > 0 && depth < DEPTH_MAX);
-    return depth == 0;
+        ok = skip_step(c, &depth);
+    } while (ok && depth > 0);
+    return ok;
 }
 
 static bool

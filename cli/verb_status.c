@@ -37,24 +37,41 @@ advice(bool broker, const char *vault, bool operator_here)
     return NULL;
 }
 
+/* What the broker takes the caller for, in words. */
+static void
+print_caller(const struct cli *cli, const json_t *caller, bool here)
+{
+    if (strcmp(out_member(caller, "class"), "task") == 0) {
+        out_line(&cli->out, OUT_PLAIN, "%-*s inside task %lld", LABEL_WIDTH,
+                 "session", (long long)out_member_int(caller, "task"));
+        return;
+    }
+    out_line(&cli->out, OUT_PLAIN, "%-*s %s", LABEL_WIDTH, "session",
+             here ? "the operator's" : "not approved");
+}
+
 static void
 print_state(const struct cli *cli, const json_t *status, const char *vault)
 {
     bool open = strcmp(vault, "open") == 0;
     const json_t *counts = json_object_get(status, "counts");
-    bool here = strncmp(out_member(json_object_get(status, "caller"), "class"),
-                        "operator", 8) == 0;
-    const char *next = advice(status != NULL, vault, here);
+    const json_t *caller = json_object_get(status, "caller");
+    const char *home = json_string_value(json_object_get(status, "home"));
+    bool here = strncmp(out_member(caller, "class"), "operator", 8) == 0;
+    bool inside = strcmp(out_member(caller, "class"), "task") == 0;
+    const char *next = inside ? NULL : advice(status != NULL, vault, here);
 
     out_line(&cli->out, status != NULL ? OUT_GOOD : OUT_WARN, "%-*s %s",
              LABEL_WIDTH, "broker", status != NULL ? "running" : "not running");
-    out_line(&cli->out, open ? OUT_GOOD : OUT_WARN, "%-*s %s, in %s",
-             LABEL_WIDTH, "vault", vault, cli->paths.home);
+    out_line(&cli->out, open ? OUT_GOOD : OUT_WARN, "%-*s %s%s%s", LABEL_WIDTH,
+             "vault", vault, inside ? "" : ", in ",
+             inside         ? ""
+             : home != NULL ? home
+                            : cli->paths.home);
     out_line(&cli->out, OUT_PLAIN, "%-*s %s", LABEL_WIDTH, "sockets",
              cli->paths.run);
     if (status != NULL && open) {
-        out_line(&cli->out, OUT_PLAIN, "%-*s %s", LABEL_WIDTH, "session",
-                 here ? "the operator's" : "not approved");
+        print_caller(cli, caller, here);
     }
     if (counts != NULL) {
         out_line(&cli->out, OUT_PLAIN, "%-*s %lld", LABEL_WIDTH, "secrets",
