@@ -230,7 +230,7 @@ take_journal(struct store *s, struct store_found *found)
         err = open_uses(s, vault.uses_folded);
     }
     job.uses = s->uses;
-    if (err == AG_OK) {
+    if (err == AG_OK && !uses_empty(job.uses)) {
         err = writer_run_held(s->writer, recover_uses, &job);
     }
     if (err == AG_OK) {

@@ -1,10 +1,12 @@
 #include "store/uses.h"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,14 +20,19 @@
 enum {
     FILES = 2,
     FIELDS_BYTES = USE_RECORD_BYTES - CHAIN_BYTES,
-    READ_RECORDS = 46, /* some 4 KiB a read */
+    NUMBER_BYTES = 8,
+    READ_RECORDS = 46,            /* some 4 KiB a read */
+    ROOM_STEP_BYTES = 128 * 1024, /* a file's room grows by it */
+    ROOM_KEEP_BYTES = 256 * 1024, /* and is kept below it: resident memory */
 };
 
 _Static_assert(FIELDS_BYTES == 56, "layout differs");
 
 struct journal {
     int fd;
-    off_t len; /* bytes that verify */
+    uint8_t *map; /* USES_FILE_MAX_BYTES of the file, shared */
+    size_t room;  /* bytes the file has on disk: no more may be touched */
+    size_t len;   /* bytes of records that verify */
     uint8_t chain[CHAIN_BYTES];
 };
 
@@ -71,6 +78,26 @@ start_chain(const struct uses *u, uint8_t out[CHAIN_BYTES])
     chain_start(u->key, "uses", u->vault_id, out);
 }
 
+static enum ag_err
+open_file(const struct uses *u, int dir_fd, const char *name,
+          struct journal *file)
+{
+    void *map = MAP_FAILED;
+
+    file->fd =
+        openat(dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (file->fd >= 0) {
+        map = mmap(NULL, USES_FILE_MAX_BYTES, PROT_READ | PROT_WRITE,
+                   MAP_SHARED, file->fd, 0);
+    }
+    if (map == MAP_FAILED) {
+        return err_from_errno(errno);
+    }
+    file->map = map;
+    start_chain(u, file->chain);
+    return AG_OK;
+}
+
 enum ag_err
 uses_open(int dir_fd, const struct secret *key, const uint8_t *vault_id,
           uint64_t last_number, struct uses **ret)
@@ -88,38 +115,44 @@ uses_open(int dir_fd, const struct secret *key, const uint8_t *vault_id,
     u->last_number = last_number;
     memcpy(u->vault_id, vault_id, sizeof(u->vault_id));
     err = secret_from(secret_view(key), &u->key);
-    if (err != AG_OK) {
-        return err;
+    for (i = 0; err == AG_OK && i < FILES; i++) {
+        err = open_file(u, dir_fd, NAMES[i], &u->files[i]);
     }
-    for (i = 0; i < FILES; i++) {
-        u->files[i].fd =
-            openat(dir_fd, NAMES[i],
-                   O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (u->files[i].fd < 0) {
-            return err_from_errno(errno);
-        }
-        start_chain(u, u->files[i].chain);
+    if (err == AG_OK) {
+        *ret = AG_TAKE(u);
     }
-    *ret = AG_TAKE(u);
-    return AG_OK;
+    return err;
+}
+
+static void
+close_file(struct journal *file)
+{
+    if (file->map != NULL) {
+        (void)munmap(file->map, USES_FILE_MAX_BYTES);
+    }
+    /* After an orderly end it is of no length, as before the first use. */
+    if (file->room > 0 && file->len == 0) {
+        (void)!ftruncate(file->fd, 0);
+    }
+    fd_close(file->fd);
 }
 
 void
 uses_close(struct uses *u)
 {
     if (u != NULL) {
-        fd_close(u->files[0].fd);
-        fd_close(u->files[1].fd);
+        close_file(&u->files[0]);
+        close_file(&u->files[1]);
         secret_free(u->key);
         (void)pthread_mutex_destroy(&u->lock);
         free(u);
     }
 }
 
+/* All but the number. */
 static void
-encode(const struct use *use, uint64_t number, uint8_t out[FIELDS_BYTES])
+encode(const struct use *use, uint8_t out[FIELDS_BYTES])
 {
-    put_le(out, number);
     put_le(out + 8, (uint64_t)clock_wall_ms());
     put_le(out + 16, (uint64_t)use->token_id);
     put_le(out + 24, (uint64_t)use->task_id);
@@ -128,31 +161,52 @@ encode(const struct use *use, uint64_t number, uint8_t out[FIELDS_BYTES])
     put_le(out + 48, (uint64_t)use->verb);
 }
 
+/* Has the disk give the file room for one more record, and says so now:
+ * touching a page that the disk has no room for is SIGBUS. */
 static enum ag_err
-append_locked(struct uses *u, const struct use *use)
+make_room(struct journal *file)
 {
-    struct journal *file = &u->files[u->active];
-    uint8_t record[USE_RECORD_BYTES] = {0};
-    struct span part = span_of(record, FIELDS_BYTES);
-    ssize_t put;
+    int failed;
 
-    if (file->len + USE_RECORD_BYTES > USES_FILE_MAX_BYTES) {
+    if (file->len + USE_RECORD_BYTES <= file->room) {
+        return AG_OK;
+    }
+    if (file->room + ROOM_STEP_BYTES > USES_FILE_MAX_BYTES) {
         return err_why(AG_EBUSY, "the use journal is full");
     }
-    encode(use, u->last_number + 1, record);
-    chain_step(u->key, file->chain, &part, 1, record + FIELDS_BYTES);
     do {
-        put = write(file->fd, record, sizeof(record));
-    } while (put < 0 && errno == EINTR);
-    if (put != (ssize_t)sizeof(record)) {
-        enum ag_err err = put < 0 ? err_from_errno(errno) : AG_ENOSPACE;
+        failed = posix_fallocate(file->fd, (off_t)file->room, ROOM_STEP_BYTES);
+    } while (failed == EINTR);
+    if (failed != 0) {
+        return err_from_errno(failed);
+    }
+    file->room += ROOM_STEP_BYTES;
+    return AG_OK;
+}
 
-        /* A torn record would hide those after it. */
-        if (put > 0 && ftruncate(file->fd, file->len) != 0) {
-            file->len = USES_FILE_MAX_BYTES; /* nothing more goes in */
-        }
+/* The number comes last: without it there is no record. */
+static void
+put_record(uint8_t *to, const uint8_t record[USE_RECORD_BYTES])
+{
+    memcpy(to + NUMBER_BYTES, record + NUMBER_BYTES,
+           USE_RECORD_BYTES - NUMBER_BYTES);
+    atomic_thread_fence(memory_order_release);
+    memcpy(to, record, NUMBER_BYTES);
+}
+
+static enum ag_err
+append_locked(struct uses *u, uint8_t record[USE_RECORD_BYTES])
+{
+    struct journal *file = &u->files[u->active];
+    struct span part = span_of(record, FIELDS_BYTES);
+    enum ag_err err = make_room(file);
+
+    if (err != AG_OK) {
         return err;
     }
+    put_le(record, u->last_number + 1);
+    chain_step(u->key, file->chain, &part, 1, record + FIELDS_BYTES);
+    put_record(file->map + file->len, record);
     file->len += USE_RECORD_BYTES;
     memcpy(file->chain, record + FIELDS_BYTES, CHAIN_BYTES);
     u->last_number++;
@@ -162,12 +216,14 @@ append_locked(struct uses *u, const struct use *use)
 enum ag_err
 uses_append(struct uses *u, const struct use *use, bool *ret_first)
 {
+    uint8_t record[USE_RECORD_BYTES] = {0};
     enum ag_err err;
 
+    encode(use, record);
     (void)pthread_mutex_lock(&u->lock);
     AG_ASSERT(u->recovered);
     *ret_first = u->files[u->active].len == 0;
-    err = append_locked(u, use);
+    err = append_locked(u, record);
     (void)pthread_mutex_unlock(&u->lock);
     return err;
 }
@@ -206,7 +262,8 @@ take_record(struct uses *u, const uint8_t *record, struct uses_sum *sum,
     return uses_sum_add(sum, &seen);
 }
 
-/* All records of a file up to the first that does not verify. */
+/* All records of a file up to the zeros behind them, or to the first that does
+ * not verify. */
 static enum ag_err
 sum_file(struct uses *u, struct journal *file, struct uses_sum *sum,
          struct uses_folded *ret)
@@ -224,6 +281,9 @@ sum_file(struct uses *u, struct journal *file, struct uses_sum *sum,
             struct span part = span_of(block + i, FIELDS_BYTES);
             enum ag_err err;
 
+            if (get_le(block + i) == 0) {
+                return AG_OK;
+            }
             chain_step(u->key, chain, &part, 1, chain);
             if (!chain_equal(chain, block + i + FIELDS_BYTES)) {
                 ret->torn++;
@@ -252,6 +312,20 @@ first_number(const struct journal *file)
     return pread(file->fd, record, sizeof(record), 0) == (ssize_t)sizeof(record)
                ? get_le(record)
                : 0;
+}
+
+bool
+uses_empty(const struct uses *u)
+{
+    struct stat st;
+    size_t i;
+
+    for (i = 0; i < FILES; i++) {
+        if (fstat(u->files[i].fd, &st) != 0 || st.st_size != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 enum ag_err
@@ -307,11 +381,18 @@ uses_fold(struct uses *u, struct db_tx *tx, struct uses_folded *ret)
     return err;
 }
 
+/* Zeros over what was written; a large file, and one that was found, gives its
+ * room back. */
 static enum ag_err
 empty(struct uses *u, struct journal *file)
 {
-    if (ftruncate(file->fd, 0) != 0) {
-        return err_from_errno(errno);
+    if (!u->recovered || file->room > ROOM_KEEP_BYTES) {
+        if (ftruncate(file->fd, 0) != 0) {
+            return err_from_errno(errno);
+        }
+        file->room = 0;
+    } else {
+        memset(file->map, 0, file->len); // ids, no secret
     }
     file->len = 0;
     start_chain(u, file->chain);
@@ -330,7 +411,9 @@ uses_forget(struct uses *u)
             err = empty(u, &u->files[1]);
         }
         u->recovered = err == AG_OK;
-        u->last_number = u->folded_number;
+        if (u->folded_number > u->last_number) {
+            u->last_number = u->folded_number;
+        }
     } else if (u->folding) {
         err = empty(u, &u->files[(u->active + 1) % FILES]);
         u->folding = err != AG_OK;

@@ -1,7 +1,9 @@
 /*
- * uses.h - the use journal: a use is written (write(2), so it outlives kill -9
- * of the broker) before its answer goes out, and folded into the audit record
- * within USES_FOLD_MS, many uses to a row.
+ * uses.h - the use journal: a use is written before its answer goes out, and
+ * folded into the audit record within USES_FOLD_MS, many uses to a row. The
+ * files are mapped shared, so what is written is with the kernel, as after
+ * write(2): it outlives kill -9 of the broker, and no answer waits for the
+ * file system's own commits. Room on the disk is taken ahead of it.
  * Floor: store. Depends on: crypt/chain, base/fdx, store/audit.
  *
  * Two files, uses.journal and uses.journal2 in the vault's directory, 0600: one
@@ -9,7 +11,8 @@
  * fixed, hold ids only, are numbered without gaps and chained by a keyed hash
  * within a file. Recovery folds both in order of number and skips numbers that
  * the record has already (the last folded number is in the same transaction as
- * the fold). A torn last record is an answer that never went out.
+ * the fold). A torn last record is an answer that never went out. Zeros behind
+ * the records are room; an emptied file has nothing else.
  *
  * The folded audit row (AUDIT_USES) has the body
  * {"uses":[{"token":1,"task":1,"secret":1,"version":1,"verb":"read","count":9,
@@ -77,6 +80,10 @@ uses_append(struct uses *u, const struct use *use, bool *ret_first);
 
 /* Is there something to fold? Threads: any. */
 AG_NONNULL bool uses_waiting(struct uses *u);
+
+/* At the start: is there nothing at all in the files? Then uses_forget() is all
+ * that is left to do. */
+AG_NONNULL bool uses_empty(const struct uses *u);
 
 /* At the start: folds both files in the transaction (rows of the record are
  * added by it); after its commit uses_forget(). */
