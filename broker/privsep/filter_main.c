@@ -231,6 +231,7 @@ begin(struct server *s)
     raise_memlock();
     /* One arena for all threads: to decide on another, malloc would ask for
      * the processors, a call that is not on the list. */
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before any other thread
     (void)mallopt(M_ARENA_MAX, 1);
     err = lockmem_init(sizeof(*s->packet), &s->packet_mem);
     if (err != AG_OK) {

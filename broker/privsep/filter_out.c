@@ -55,11 +55,13 @@ add_piece(struct fout *o, size_t at, size_t len, bool is_copy)
     err = need(&pieces, &o->piece_cap, o->piece_count + 1, sizeof(*last),
                PIECES_FIRST_COUNT);
     o->pieces = pieces;
-    if (err == AG_OK) {
-        o->pieces[o->piece_count++] =
-            (struct fout_piece){.at = at, .len = len, .is_copy = is_copy};
+    if (err != AG_OK) {
+        return err;
     }
-    return err;
+    AG_ASSERT(o->pieces != NULL);
+    o->pieces[o->piece_count++] =
+        (struct fout_piece){.at = at, .len = len, .is_copy = is_copy};
+    return AG_OK;
 }
 
 static enum ag_err

@@ -136,7 +136,7 @@ fpool_new(struct fset *set, const struct fpool_hooks *hooks, struct fpool **ret)
 static void
 sleep_nudge(void)
 {
-    const struct timespec pause = {.tv_nsec = FPOOL_NUDGE_MS * 1000 * 1000};
+    const struct timespec pause = {.tv_nsec = FPOOL_NUDGE_MS * 1000L * 1000};
 
     (void)nanosleep(&pause, NULL);
 }

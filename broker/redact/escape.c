@@ -21,24 +21,34 @@ is_in(uint8_t c, const char *set)
     return c != 0 && strchr(set, c) != NULL;
 }
 
+/* Bytes whose presence is a trait. */
+static const struct {
+    const char *bytes;
+    unsigned int trait;
+} TRAITS[] = {
+    {"\"\\", TRAIT_JSON},   {"/", TRAIT_SLASH},       {"&<>", TRAIT_MARKUP},
+    {"\n", TRAIT_LINES},    {"\r", TRAIT_CR},         {" ", TRAIT_SPACE},
+    {"!'()*", TRAIT_MARKS}, {"~*", TRAIT_FORM_MARKS}, {"'", TRAIT_APOSTROPHE},
+    {"\"", TRAIT_QUOTE},    {"\\\"$`", TRAIT_SHELL},
+};
+
 static unsigned int
 traits_of_byte(uint8_t c)
 {
     unsigned int traits = 0;
+    size_t i;
 
-    traits |= c < 0x20 || c == '"' || c == '\\' ? TRAIT_JSON : 0U;
-    traits |= c < 0x20 && !is_in(c, "\b\f\n\r\t") ? TRAIT_CONTROL : 0U;
-    traits |= c == '/' ? TRAIT_SLASH : 0U;
-    traits |= is_in(c, "&<>") ? TRAIT_MARKUP : 0U;
-    traits |= c == '\n' ? TRAIT_LINES : 0U;
-    traits |= c == '\r' ? TRAIT_CR : 0U;
-    traits |= c == ' ' ? TRAIT_SPACE : 0U;
-    traits |= is_in(c, "!'()*") ? TRAIT_MARKS : 0U;
-    traits |= is_in(c, "~*") ? TRAIT_FORM_MARKS : 0U;
-    traits |= c == '\'' ? TRAIT_APOSTROPHE : 0U;
-    traits |= c == '"' ? TRAIT_QUOTE : 0U;
-    traits |= is_in(c, "\\\"$`") ? TRAIT_SHELL : 0U;
-    if (!is_unreserved(c)) {
+    if (is_unreserved(c) && c != '~') {
+        return 0; /* most bytes */
+    }
+    for (i = 0; i < AG_COUNT(TRAITS); i++) {
+        traits |= is_in(c, TRAITS[i].bytes) ? TRAITS[i].trait : 0U;
+    }
+    if (c < 0x20) {
+        traits |= TRAIT_JSON;
+        traits |= is_in(c, "\b\f\n\r\t") ? 0U : TRAIT_CONTROL;
+    }
+    if (c != '~') {
         traits |= TRAIT_RESERVED;
         traits |= c >> 4 > 9 || (c & 15) > 9 ? TRAIT_LETTERED : 0U;
     }

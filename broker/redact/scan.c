@@ -220,28 +220,26 @@ byte_before(const struct scan *s, size_t start, size_t back)
     return back <= s->behind.len ? s->behind.ptr[s->behind.len - back] : 0;
 }
 
-/* Does what stands before `start` end an escape, and so belong to nobody's
- * word? \n, %20, \u0022 and the end of a colour sequence. */
+/* Do `digits` hex digits stand before `start`? */
 static bool
-ends_escape(const struct scan *s, size_t start)
+hex_before(const struct scan *s, size_t start, size_t digits)
 {
-    uint8_t last = byte_before(s, start, 1);
     size_t back;
 
-    if (byte_before(s, start, 2) == '\\' && last < 0x80) {
-        return strchr("nrtbfv0", last) != NULL;
-    }
-    if (is_hex(last) && is_hex(byte_before(s, start, 2))) {
-        if (byte_before(s, start, 3) == '%') {
-            return true;
-        }
-        if (is_hex(byte_before(s, start, 3)) &&
-            is_hex(byte_before(s, start, 4)) &&
-            byte_before(s, start, 5) == 'u' &&
-            byte_before(s, start, 6) == '\\') {
-            return true;
+    for (back = 1; back <= digits; back++) {
+        if (!is_hex(byte_before(s, start, back))) {
+            return false;
         }
     }
+    return true;
+}
+
+/* The end of a sequence such as ESC [ 1 ; 3 2 m. */
+static bool
+control_before(const struct scan *s, size_t start)
+{
+    size_t back;
+
     for (back = 2; back < MATCHER_BEHIND_BYTES; back++) {
         uint8_t c = byte_before(s, start, back);
 
@@ -253,6 +251,24 @@ ends_escape(const struct scan *s, size_t start)
         }
     }
     return false;
+}
+
+/* Does what stands before `start` end an escape, and so belong to nobody's
+ * word? \n, %20, \u0022 and the end of a colour sequence. */
+static bool
+ends_escape(const struct scan *s, size_t start)
+{
+    if (byte_before(s, start, 2) == '\\') {
+        return strchr("nrtbfv0", byte_before(s, start, 1)) != NULL;
+    }
+    if (byte_before(s, start, 3) == '%' && hex_before(s, start, 2)) {
+        return true;
+    }
+    if (byte_before(s, start, 6) == '\\' && byte_before(s, start, 5) == 'u' &&
+        hex_before(s, start, 4)) {
+        return true;
+    }
+    return control_before(s, start);
 }
 
 enum border {

@@ -149,7 +149,7 @@ const char *
 variant_name(enum variant form)
 {
     static const char *const NAMES[VARIANT_COUNT] = {
-#define AG_VARIANT_NAME(id, name) [id] = name,
+#define AG_VARIANT_NAME(id, name) [id] = (name),
         AG_VARIANTS(AG_VARIANT_NAME)
 #undef AG_VARIANT_NAME
     };

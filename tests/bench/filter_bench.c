@@ -36,6 +36,13 @@ enum {
 static char values[VALUES_MAX + 1][VALUE_MAX_BYTES + 1];
 static uint64_t state = 88172645463325252ULL;
 
+static _Noreturn void
+die(void)
+{
+    (void)fprintf(stderr, "filter_bench: out of (lockable) memory\n");
+    _exit(EXIT_FAILURE);
+}
+
 static uint32_t
 rnd(uint32_t below)
 {
@@ -120,7 +127,7 @@ line(char *out)
         len += words(out + len, 8);
         break;
     case 2:
-        n = 76 * (1 + rnd(8));
+        n = 76U * (size_t)(1 + rnd(8));
         fill(out, n, BASE64);
         len = n;
         break;
@@ -149,7 +156,7 @@ make_text(size_t count)
     size_t planted = 0;
 
     if (text == NULL) {
-        exit(EXIT_FAILURE);
+        die();
     }
     while (len < TEXT_BYTES) {
         len += line(text + len);
@@ -184,8 +191,7 @@ make_set(size_t count)
             .value = span_of(values[i], strlen(values[i]))};
     }
     if (matcher_build(list, count, &set) != AG_OK) {
-        (void)fprintf(stderr, "%s\n", err_text(AG_EMEMLOCK));
-        exit(EXIT_FAILURE);
+        die();
     }
     return set;
 }
@@ -225,15 +231,15 @@ mb_per_s(const struct matcher *set, const char *text, size_t part)
 
         if (redactor_new(&options, &sink, &r) != AG_OK ||
             redactor_use(r, set) != AG_OK) {
-            exit(EXIT_FAILURE);
+            die();
         }
         for (at = 0; at < TEXT_BYTES; at += part) {
             if (redactor_feed(r, span_of(text + at, part)) != AG_OK) {
-                exit(EXIT_FAILURE);
+                die();
             }
         }
         if (redactor_finish(r) != AG_OK) {
-            exit(EXIT_FAILURE);
+            die();
         }
         redactor_free(r);
         speed = TEXT_BYTES / 1e6 / (cpu_s() - start);

@@ -50,13 +50,15 @@ check_in_force(struct fset *s, const char *want)
 {
     const struct matcher *set = fset_enter(s);
     char got[64] = "";
+    size_t len = 0;
     size_t i;
 
     assert_non_null(set);
     for (i = 0; i < matcher_count(set); i++) {
         struct matcher_value v = matcher_value_at(set, i);
 
-        (void)strncat(got, (const char *)v.name.ptr, v.name.len);
+        memcpy(got + len, v.name.ptr, v.name.len);
+        len += v.name.len;
     }
     fset_leave(s);
     assert_string_equal(got, want);

@@ -146,10 +146,35 @@ explain(struct bytes text, struct bytes want, struct bytes got)
     fprintf(stderr, "\n");
 }
 
-/* how: 0 random parts, 1 byte by byte, 2 one cut at `cut`. */
-static void
-check(const struct matcher *set, struct bytes text, struct bytes want,
-      size_t holes, bool task, int how, size_t cut)
+enum how {
+    HOW_RANDOM,
+    HOW_BYTES,
+    HOW_ONE_CUT,
+};
+
+/* Length of the next part, of `left` bytes. */
+static size_t
+next_part(enum how how, size_t at, size_t cut, size_t left)
+{
+    size_t len = left;
+
+    switch (how) {
+    case HOW_RANDOM:
+        len = rnd(2) == 0 ? 1 + rnd(8) : 1 + rnd(left);
+        break;
+    case HOW_BYTES:
+        len = 1;
+        break;
+    case HOW_ONE_CUT:
+        len = at == 0 ? cut : left;
+        break;
+    }
+    return len < left ? len : left;
+}
+
+static struct bytes
+run(const struct matcher *set, struct bytes text, bool task, enum how how,
+    size_t cut)
 {
     struct bytes got = {NULL, 0, 0};
     struct sink sink = {.ctx = &got, .feed = take};
@@ -160,34 +185,40 @@ check(const struct matcher *set, struct bytes text, struct bytes want,
 
     hits = 0;
     bytes_add(&got, "", 0);
-    assert_int_equal(redactor_new(&options, &sink, &r), AG_OK);
-    assert_int_equal(redactor_use(r, set), AG_OK);
+    check_ok(redactor_new(&options, &sink, &r));
+    check_ok(redactor_use(r, set));
     while (at < text.len) {
-        size_t left = text.len - at;
-        size_t len = how == 1   ? 1
-                     : how == 2 ? (at == 0 ? cut : left)
-                                : 1 + rnd(left);
+        size_t len = next_part(how, at, cut, text.len - at);
 
-        if (how == 0 && rnd(2) == 0) {
-            len = 1 + rnd(8);
-        }
-        len = len > left ? left : len;
-        assert_int_equal(redactor_feed(r, span_of(text.ptr + at, len)), AG_OK);
+        check_ok(redactor_feed(r, span_of(text.ptr + at, len)));
         at += len;
         assert_true(redactor_held_bytes(r) <=
                     matcher_longest_bytes(set) + (task ? text.len : 0));
-        if (len == 0) {
-            cut = left;
-        }
     }
-    assert_int_equal(redactor_finish(r), AG_OK);
+    check_ok(redactor_finish(r));
     redactor_free(r);
-    if (got.len != want.len ||
-        (want.len > 0 && memcmp(got.ptr, want.ptr, want.len) != 0)) {
+    return got;
+}
+
+/* What a set must make of a text. */
+struct expected {
+    struct bytes text;
+    size_t holes;
+    bool task;
+};
+
+static void
+check(const struct matcher *set, struct bytes text,
+      const struct expected *expected, enum how how, size_t cut)
+{
+    struct bytes got = run(set, text, expected->task, how, cut);
+    struct bytes want = expected->text;
+
+    if (got.len != want.len || memcmp(got.ptr, want.ptr, want.len) != 0) {
         explain(text, want, got);
         fail();
     }
-    assert_int_equal(hits, holes);
+    assert_int_equal(hits, expected->holes);
     bytes_done(&got);
 }
 
@@ -201,10 +232,8 @@ one_run(size_t chunkings)
     struct oracle o = {NULL, 0};
     struct matcher *set = NULL;
     size_t count = 1 + rnd(VALUES_MAX);
+    struct expected want = {.task = rnd(4) == 0};
     struct bytes text;
-    struct bytes want;
-    bool task = rnd(4) == 0;
-    size_t holes;
     size_t i;
 
     for (i = 0; i < count; i++) {
@@ -223,19 +252,19 @@ one_run(size_t chunkings)
     }
     assert_int_equal(matcher_build(values, count, &set), AG_OK);
     text = random_text(&o);
-    want = oracle_redact(&o, text.ptr, text.len, task, &holes);
-    hole_total += holes;
-    check(set, text, want, holes, task, 1, 0);
+    want.text = oracle_redact(&o, text.ptr, text.len, want.task, &want.holes);
+    hole_total += want.holes;
+    check(set, text, &want, HOW_BYTES, 0);
     for (i = 1; i < text.len; i++) {
-        check(set, text, want, holes, task, 2, i);
+        check(set, text, &want, HOW_ONE_CUT, i);
     }
     for (i = 0; i < chunkings; i++) {
-        check(set, text, want, holes, task, 0, 0);
+        check(set, text, &want, HOW_RANDOM, 0);
     }
     matcher_unref(set);
     oracle_done(&o);
     bytes_done(&text);
-    bytes_done(&want);
+    bytes_done(&want.text);
     for (i = 0; i < count; i++) {
         bytes_done(&raw[i]);
     }

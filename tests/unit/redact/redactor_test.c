@@ -2,7 +2,6 @@
 #include "base/buf.h"
 #include "common/check.h"
 #include "redact/lockmem.h"
-#include "redact/marker.h"
 #include "redact/redactor.h"
 
 enum {
@@ -399,31 +398,6 @@ test_another_set_from_the_next_part_on(void **state)
     finish(&rig, "[redacted:late] q7RtWz90LmXc");
 }
 
-static void
-test_markers(void **state)
-{
-    static const char *const BAD[] = {"%",  "%d",      "%s %s",
-                                      "a%", "\x1b[0m", "%s\n"};
-    static const char LONG[] =
-        "0123456789012345678901234567890123456789012345678901234567890123456";
-    uint8_t out[MARKER_MAX_BYTES];
-    struct marker m;
-    size_t i;
-
-    (void)state;
-    for (i = 0; i < AG_COUNT(BAD); i++) {
-        check_err(marker_parse(BAD[i], &m), AG_EINVAL);
-    }
-    check_err(marker_parse(LONG, &m), AG_EINVAL);
-    check_ok(marker_parse(NULL, &m));
-    check_span(span_of(out, marker_write(&m, span_str("a/b"), out)),
-               "[redacted:a/b]");
-    check_ok(marker_parse("***", &m));
-    check_span(span_of(out, marker_write(&m, span_str("a/b"), out)), "***");
-    check_ok(marker_parse("", &m));
-    assert_int_equal(marker_write(&m, span_str("a"), out), 0);
-}
-
 static enum ag_err
 refuse(void *ctx, struct span part)
 {
@@ -473,28 +447,6 @@ test_as_a_sink_in_a_chain(void **state)
     rig_done(&rig);
 }
 
-static void
-test_limits_of_a_set(void **state)
-{
-    static char big[MATCHER_VALUE_MAX_BYTES + 2];
-    struct matcher_value v = {.name = span_str("n"),
-                              .value = span_of(big, sizeof(big) - 1)};
-    struct matcher *set = NULL;
-
-    (void)state;
-    memset(big, 'x', sizeof(big));
-    check_err(matcher_build(&v, 1, &set), AG_ELIMIT);
-    v.value.len = 20;
-    v.name = span_of(big, MATCHER_NAME_MAX_BYTES + 1);
-    check_err(matcher_build(&v, 1, &set), AG_ELIMIT);
-    check_err(matcher_build(&v, MATCHER_VALUES_MAX_COUNT + 1, &set), AG_ELIMIT);
-    check_ok(matcher_build(NULL, 0, &set));
-    assert_int_equal(matcher_count(set), 0);
-    matcher_unref(set);
-    matcher_unref(NULL);
-    assert_int_equal(lockmem_used_bytes(), 0);
-}
-
 int
 main(void)
 {
@@ -513,10 +465,8 @@ main(void)
         cmocka_unit_test(test_a_task_sees_whole_lines_only),
         cmocka_unit_test(test_a_tasks_endless_line_is_bounded),
         cmocka_unit_test(test_another_set_from_the_next_part_on),
-        cmocka_unit_test(test_markers),
         cmocka_unit_test(test_errors_of_the_next_sink_come_back),
         cmocka_unit_test(test_as_a_sink_in_a_chain),
-        cmocka_unit_test(test_limits_of_a_set),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
