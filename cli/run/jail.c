@@ -110,6 +110,16 @@ enter_user(uid_t uid, gid_t gid)
     return err;
 }
 
+/* A devpts of the task's own: the person's terminals are out of reach, where it
+ * could write past the filter or type. Where a system has none there is nothing
+ * to hide; where it can't be had, the command still has no terminal of ours. */
+static void
+hide_terminals(void)
+{
+    (void)mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
+                "newinstance,ptmxmode=0666,mode=0620");
+}
+
 enum ag_err
 jail_enter(enum jail_kind kind, const char *tmpfs_dir)
 {
@@ -128,6 +138,9 @@ jail_enter(enum jail_kind kind, const char *tmpfs_dir)
     }
     if (err == AG_OK && kind == JAIL_FULL) {
         err = mount_or("proc", "/proc", "proc", strict, NULL);
+    }
+    if (err == AG_OK) {
+        hide_terminals();
     }
     if (err == AG_OK && tmpfs_dir != NULL) {
         (void)snprintf(options, sizeof(options),

@@ -16,9 +16,11 @@
 #include <unistd.h>
 
 #include "base/fdx.h"
+#include "run/term.h"
 
 struct keeper {
     const struct keeper_spec *spec;
+    struct child_spec command; /* with the PTY filled in */
     int line;
     int signals;
     pid_t child;
@@ -116,6 +118,34 @@ keeper_remove_files(const struct keeper_spec *spec)
     }
 }
 
+/* ---- terminal ---- */
+
+/* Made here, inside: its other end is the only way to it from outside, and the
+ * person's own terminals are not in this devpts. */
+static void
+open_pty(struct keeper *k)
+{
+    struct keeper_message message = {.what = KEEPER_TTY};
+    struct pty pty = {-1, -1};
+
+    if (!k->spec->pty) {
+        return;
+    }
+    if (pty_open(k->spec->pty_model, &pty) != AG_OK) {
+        fail(k->line, CHILD_STEP_SETUP, errno, "making a terminal");
+    }
+    for (size_t i = 0; i < AG_COUNT(k->command.stdio); i++) {
+        if (k->command.stdio[i] < 0) {
+            k->command.stdio[i] = pty.slave_fd;
+        }
+    }
+    k->command.tty_fd = pty.slave_fd;
+    if (say(k->line, &message, &pty.master_fd, 1) != AG_OK) {
+        _exit(125);
+    }
+    close(pty.master_fd);
+}
+
 /* ---- the end ---- */
 
 /* As process 1 our exit is enough: the kernel kills the rest and waits. */
@@ -142,9 +172,9 @@ start_child(struct keeper *k)
     }
     if (k->child == 0) {
         enum child_step step = CHILD_STEP_SETUP;
-        int failed = child_exec(&k->spec->child, &step);
+        int failed = child_exec(&k->command, &step);
 
-        fail(k->line, (int)step, failed, k->spec->child.argv[0]);
+        fail(k->line, (int)step, failed, k->command.argv[0]);
     }
 }
 
@@ -238,7 +268,7 @@ wait_for_go(const struct keeper *k)
 static void
 make_session(const struct keeper *k)
 {
-    int tty = k->spec->child.tty_fd;
+    int tty = k->command.tty_fd;
 
     if (setsid() < 0) {
         fail(k->line, CHILD_STEP_SETUP, errno, "setsid");
@@ -251,7 +281,8 @@ make_session(const struct keeper *k)
 __attribute__((noreturn)) static void
 keeper_main(const struct keeper_spec *spec, int line)
 {
-    struct keeper k = {.spec = spec, .line = line, .signals = -1};
+    struct keeper k = {
+        .spec = spec, .command = spec->child, .line = line, .signals = -1};
     sigset_t children;
     bool whole = spec->kind == JAIL_FULL;
 
@@ -267,6 +298,7 @@ keeper_main(const struct keeper_spec *spec, int line)
     if (geteuid() != 0) {
         (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
     }
+    open_pty(&k);
     open_files(&k);
     (void)sigemptyset(&children);
     (void)sigaddset(&children, SIGCHLD);

@@ -12,6 +12,7 @@
 
 #include <sys/types.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -38,12 +39,15 @@ struct keeper_spec {
                         JAIL_NONE it is a directory of this task's own */
     const struct keeper_file *files;
     size_t file_count;
+    bool pty;      /* make one: every -1 of child.stdio is its slave */
+    int pty_model; /* the terminal it copies, or -1 */
     struct child_spec child;
 };
 
 /* Keeper to supervisor. */
 enum keeper_says {
-    KEEPER_FILE = 1, /* with [file, its directory]; value: index */
+    KEEPER_TTY = 1,  /* with [master] */
+    KEEPER_FILE,     /* with [file, its directory]; value: index */
     KEEPER_READY,    /* the jail stands */
     KEEPER_STOPPED,  /* value: signal */
     KEEPER_ENDED,    /* value: wait status of the command; step: 1 when no

@@ -125,19 +125,29 @@ claim_life(struct run *r)
 }
 
 static enum ag_err
+send_stream(struct run *r, int src_fd, int dst_fd)
+{
+    int fds[] = {src_fd, dst_fd};
+    enum ag_err err;
+
+    if (r->streams_left >= r->task->stream_count) {
+        return err_why(AG_ECORRUPT, "the broker gave too few stream tickets");
+    }
+    err = session_send(r->session, "stream", r->task->streams[r->streams_left],
+                       fds, 2);
+    r->answers_due += err == AG_OK ? 1 : 0;
+    r->streams_left += err == AG_OK ? 1 : 0;
+    return err;
+}
+
+static enum ag_err
 send_streams(struct run *r)
 {
     enum ag_err err = streams_open(wish_of(r->plan->options), &r->streams);
 
-    if (err == AG_OK && r->streams.out_count > r->task->stream_count) {
-        err = err_why(AG_ECORRUPT, "the broker gave too few stream tickets");
-    }
     for (size_t i = 0; err == AG_OK && i < r->streams.out_count; i++) {
-        int fds[] = {r->streams.out[i].src_fd, r->streams.out[i].dst_fd};
-
-        err = session_send(r->session, "stream", r->task->streams[i], fds, 2);
-        r->answers_due += err == AG_OK ? 1 : 0;
-        r->streams_left += err == AG_OK ? 1 : 0;
+        err =
+            send_stream(r, r->streams.out[i].src_fd, r->streams.out[i].dst_fd);
     }
     streams_close_out(&r->streams);
     return err;
@@ -245,6 +255,13 @@ put_links(struct run *r)
 /* ---- the keeper ---- */
 
 static enum ag_err
+on_tty(struct run *r, int master_fd)
+{
+    streams_attach(&r->streams, master_fd);
+    return send_stream(r, master_fd, STDOUT_FILENO);
+}
+
+static enum ag_err
 on_file(struct run *r, const struct keeper_message *m, int fds[2])
 {
     enum ag_err err = AG_EINTERNAL;
@@ -272,6 +289,9 @@ await_jail(struct run *r, bool *ret_refused)
 
     while (err == AG_OK && m.what != KEEPER_READY) {
         err = keeper_hear(r->line, &m, fds);
+        if (err == AG_OK && m.what == KEEPER_TTY) {
+            err = on_tty(r, fds[0]);
+        }
         if (err == AG_OK && m.what == KEEPER_FILE) {
             err = on_file(r, &m, fds);
         }
@@ -307,13 +327,15 @@ start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
         .dir = r->dir,
         .files = r->keeper_files,
         .file_count = r->file_count,
+        .pty = r->streams.pty,
+        .pty_model = r->streams.pty ? streams_model() : -1,
         .child = {.argv = argv_words(r->argv),
                   .env = env_vector(r->env),
                   .values = r->values,
                   .value_count = r->value_count,
                   .stdio = {r->streams.child_fd[0], r->streams.child_fd[1],
                             r->streams.child_fd[2]},
-                  .tty_fd = r->streams.pty ? r->streams.child_fd[1] : -1,
+                  .tty_fd = -1,
                   .mask = &r->mask_before}};
     err = keeper_start(&r->spec, &r->keeper, &r->line);
     if (err != AG_OK) {

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/fdx.h"
-#include "run/term.h"
+#include "base/parse.h"
 
 static bool
 uses_pty(enum streams_wish wish)
@@ -81,8 +82,7 @@ open_input(struct streams *s)
     int ends[2];
 
     if (s->pty && isatty(STDIN_FILENO) == 1) {
-        s->child_fd[0] = s->child_fd[1];
-        s->input_fd = s->master_fd;
+        s->pty_input = true;
         return AG_OK;
     }
     if (input_passes()) {
@@ -97,32 +97,18 @@ open_input(struct streams *s)
     return AG_OK;
 }
 
-static enum ag_err
-open_pty(struct streams *s)
-{
-    struct pty pty = {-1, -1};
-    int like = isatty(STDIN_FILENO) == 1 ? STDIN_FILENO : STDOUT_FILENO;
-    enum ag_err err = pty_open(like, &pty);
-
-    if (err == AG_OK) {
-        s->pty = true;
-        s->master_fd = pty.master_fd;
-        s->child_fd[1] = pty.slave_fd;
-        s->out[s->out_count++] =
-            (struct stream_pair){s->master_fd, STDOUT_FILENO};
-    }
-    return err;
-}
-
 enum ag_err
 streams_open(enum streams_wish wish, struct streams *ret)
 {
-    enum ag_err err;
+    enum ag_err err = AG_OK;
 
-    *ret = (struct streams){
-        .master_fd = -1, .child_fd = {-1, -1, -1}, .input_fd = -1};
-    err = uses_pty(wish) ? open_pty(ret)
-                         : add_pipe(ret, STDOUT_FILENO, &ret->child_fd[1]);
+    *ret = (struct streams){.pty = uses_pty(wish),
+                            .master_fd = -1,
+                            .child_fd = {-1, -1, -1},
+                            .input_fd = -1};
+    if (!ret->pty) {
+        err = add_pipe(ret, STDOUT_FILENO, &ret->child_fd[1]);
+    }
     if (err == AG_OK && err_joins(ret->pty)) {
         ret->child_fd[2] = ret->child_fd[1];
     } else if (err == AG_OK) {
@@ -138,12 +124,49 @@ streams_open(enum streams_wish wish, struct streams *ret)
 }
 
 void
+streams_attach(struct streams *s, int master_fd)
+{
+    s->master_fd = master_fd;
+    if (s->pty_input) {
+        s->input_fd = master_fd;
+    }
+}
+
+int
+streams_model(void)
+{
+    if (isatty(STDIN_FILENO) == 1) {
+        return STDIN_FILENO;
+    }
+    return isatty(STDOUT_FILENO) == 1 ? STDOUT_FILENO : -1;
+}
+
+void
+streams_hide_terminals(void)
+{
+    DIR *dir = opendir("/proc/self/fd");
+    const struct dirent *entry;
+
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        uint64_t fd = 0;
+
+        if (parse_u64(span_str(entry->d_name), INT32_MAX, &fd) == AG_OK &&
+            fd > 2 && isatty((int)fd) == 1) {
+            (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
+        }
+    }
+    if (dir != NULL) {
+        (void)closedir(dir);
+    }
+}
+
+void
 streams_close_child(struct streams *s)
 {
     for (int i = 2; i >= 0; i--) {
         bool shared = i > 0 && s->child_fd[i] == s->child_fd[i - 1];
 
-        /* fd 0 shares with 1 on a PTY; our own 0 stays open. */
+        /* Our own 0 stays open. */
         if (!shared && s->child_fd[i] > 2) {
             fd_close(s->child_fd[i]);
         }
@@ -155,9 +178,7 @@ void
 streams_close_out(struct streams *s)
 {
     for (size_t i = 0; i < s->out_count; i++) {
-        if (s->out[i].src_fd != s->master_fd) {
-            fd_close(s->out[i].src_fd);
-        }
+        fd_close(s->out[i].src_fd);
         s->out[i].src_fd = -1;
     }
 }

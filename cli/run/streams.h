@@ -32,8 +32,9 @@ struct stream_pair {
 
 struct streams {
     bool pty;
-    int master_fd;   /* of the PTY, or -1 */
-    int child_fd[3]; /* what the command gets; 0 may be our own 0 */
+    bool pty_input;  /* a person types into it */
+    int master_fd;   /* of the PTY once it is there, or -1 */
+    int child_fd[3]; /* what the command gets: -1 the PTY; 0 may be our own */
     int input_fd;    /* where a person's input is copied to, or -1 */
     struct stream_pair out[STREAMS_MAX_COUNT];
     size_t out_count;
@@ -42,9 +43,20 @@ struct streams {
 /* How many streams streams_open() will make: to ask for tickets first. */
 size_t streams_count(enum streams_wish wish);
 
-/* Opens PTY and pipes. Errors: AG_EUNSUPPORTED, AG_EIO. */
+/* Opens the pipes. A PTY is made by the keeper, in the task's own devpts.
+ * Errors: AG_EIO. */
 AG_CHECK AG_NONNULL enum ag_err streams_open(enum streams_wish wish,
                                              struct streams *ret);
+
+/* The PTY's other end has come; it is taken over. */
+AG_NONNULL void streams_attach(struct streams *s, int master_fd);
+
+/* The terminal whose settings and size a PTY copies, or -1. */
+int streams_model(void);
+
+/* Descriptors above 2 that lead to a terminal would stay open in the command:
+ * they are made to close. */
+void streams_hide_terminals(void);
 
 /* Closes what was handed on: the command's ends after it was started, the
  * filter's after they were sent. */

@@ -203,6 +203,7 @@ on_keeper(struct run *r)
     case KEEPER_FAILED:
         on_failure(r, &m);
         break;
+    case KEEPER_TTY:
     case KEEPER_FILE:
     case KEEPER_READY:
         break;
@@ -423,6 +424,7 @@ run_command(struct cli *cli, const struct run_plan *plan, int *ret_exit)
         run.streams.child_fd[i] = -1;
     }
     cli_harden_bare(cli);
+    streams_hide_terminals();
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     err = run_signals(&run);
     if (err == AG_OK) {

@@ -8,6 +8,8 @@
 
 static const char PLAIN[] = TASK("agx_life", "");
 
+static char screen[65536]; /* since the person sat down */
+
 struct person {
     int master;  /* what a terminal window holds */
     pid_t shell; /* leads the session */
@@ -63,6 +65,7 @@ sit_down(char **words)
     slave = open(ptsname(p.master), O_RDWR | O_NOCTTY);
     assert_true(slave >= 0);
     assert_int_equal(ioctl(slave, TIOCSWINSZ, &size), 0);
+    screen[0] = '\0';
     start_broker(PLAIN);
     p.shell = fork();
     if (p.shell == 0) {
@@ -71,6 +74,7 @@ sit_down(char **words)
         for (int fd = 0; fd < 3; fd++) {
             (void)dup2(slave, fd);
         }
+        (void)dup2(slave, 9); /* one that somebody forgot to close */
         close(p.master);
         be_shell(slave, words);
     }
@@ -82,21 +86,19 @@ sit_down(char **words)
 static void
 await_word(const struct person *p, const char *word)
 {
-    static char text[65536];
-    size_t len = 0;
+    size_t len = strlen(screen);
 
-    text[0] = '\0';
-    while (strstr(text, word) == NULL) {
+    while (strstr(screen, word) == NULL) {
         struct pollfd fd = {.fd = p->master, .events = POLLIN};
-        ssize_t n = poll(&fd, 1, WAIT_MS) == 1
-                        ? read(p->master, text + len, sizeof(text) - 1 - len)
-                        : -1;
+        ssize_t n = poll(&fd, 1, WAIT_MS) == 1 ? read(p->master, screen + len,
+                                                      sizeof(screen) - 1 - len)
+                                               : -1;
 
         if (n <= 0) {
-            fail_msg("'%s' never came; seen: %s", word, text);
+            fail_msg("'%s' never came; seen: %s", word, screen);
         }
         len += (size_t)n;
-        text[len] = '\0';
+        screen[len] = '\0';
     }
 }
 
@@ -193,13 +195,17 @@ test_stop_key_stops_both_and_continue_wakes_both(void **state)
 static void
 test_terminal_of_the_person_is_out_of_reach(void **state)
 {
-    struct person p = sit_down(
-        (char *[]){W("sh"), W("-c"),
-                   W("echo by-tty > /dev/tty; echo \"tty $(tty)\""), NULL});
+    struct person p = sit_down((char *[]){
+        W("sh"), W("-c"),
+        W("echo by-tty > /dev/tty; echo \"tty $(tty)\"; echo $(ls /dev/pts) "
+          "there; test -t 9 && echo leaked || echo closed"),
+        NULL});
 
     (void)state;
     await_word(&p, "by-tty"); /* through the filter, as all output */
-    await_word(&p, "tty /dev/pts/");
+    await_word(&p, "closed");
+    assert_non_null(strstr(screen, "tty /dev/pts/0"));
+    assert_non_null(strstr(screen, "0 ptmx there")); /* and no other */
     assert_int_equal(get_up(&p), 0);
 }
 
