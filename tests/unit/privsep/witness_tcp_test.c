@@ -63,9 +63,9 @@ check_connection(struct watched *f, int family, enum actor_op how)
     held = actor_do(1, how, port);
     assert_true(held >= 0);
     fd = accept_one(listener, family, port, &tcp);
-    roots[0] = facts_of(f, actors.pid[2]).self;
-    roots[1] = facts_of(f, actors.pid[0]).self;
-    roots[2] = facts_of(f, actors.pid[1]).self;
+    roots[0] = ref_of(f, actors.pid[2]);
+    roots[1] = ref_of(f, actors.pid[0]);
+    roots[2] = ref_of(f, actors.pid[1]);
 
     owner = owner_of(f, &tcp, roots, 2);
     assert_int_equal(owner.place, PROC_TCP_INSIDE);
@@ -128,7 +128,7 @@ test_a_connection_from_a_pid_namespace(void **state)
     assert_true(actor_forks(1, ACT_FORK, 2));
     assert_true(actor_do(2, ACT_CONNECT_4, port) >= 0);
     fd = accept_one(listener, AF_INET, port, &tcp);
-    root = facts_of(f, actors.pid[0]).self;
+    root = ref_of(f, actors.pid[0]);
     owner = owner_of(f, &tcp, &root, 1);
     assert_int_equal(owner.place, PROC_TCP_INSIDE);
     assert_int_equal(owner.owner.pid, actors.pid[2]);
@@ -150,7 +150,7 @@ test_what_cannot_be_read_is_not_called_outside(void **state)
     assert_true(actor_forks(0, ACT_FORK, 1));
     assert_true(actor_do(1, ACT_CONNECT_4, port) >= 0);
     fd = accept_one(listener, AF_INET, port, &tcp);
-    root = facts_of(f, actors.pid[0]).self;
+    root = ref_of(f, actors.pid[0]);
     assert_int_equal(actor_do(1, ACT_UNDUMPABLE, 0), 0);
     assert_int_equal(owner_of(f, &tcp, &root, 1).place, PROC_TCP_UNKNOWN);
     (void)close(fd);
