@@ -353,7 +353,7 @@ intake_feed(struct intake *in, struct span bytes, size_t *ret_whole,
         return malformed("the connection was refused before");
     }
     while (done < bytes.len && err == AG_OK) {
-        struct span rest = span_sub(bytes, done, bytes.len - done);
+        struct span rest = {bytes.ptr + done, bytes.len - done};
         size_t used = 0;
 
         if (in->state == INTAKE_BODY) {

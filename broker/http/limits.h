@@ -22,7 +22,7 @@ enum {
     HTTP_TARGET_MAX_BYTES = 4096, /* two escaped names and their query */
     HTTP_HEADER_NAME_MAX_BYTES = 64,
     HTTP_HEADERS_MAX_COUNT = 64,
-    HTTP_HEAD_MAX_BYTES = 16 * 1024, /* half of what MHD gets for a request */
+    HTTP_HEAD_MAX_BYTES = 16 * 1024, /* fits MHD's pool with its own notes */
     HTTP_HOST_MAX_BYTES = 255,
     HTTP_BODY_MAX_BYTES = WJSON_MAX_BYTES,
     HTTP_MEMORY_BYTES = 32 * 1024,      /* MHD's pool: one per connection */

@@ -1,9 +1,9 @@
 #include "http/problem.h"
 
-#include <inttypes.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <sodium.h>
 
@@ -20,14 +20,28 @@ choose_run(void)
     run_number = randombytes_random();
 }
 
+static char *
+put_hex(char *out, uint64_t value, unsigned int digits)
+{
+    static const char HEX[] = "0123456789abcdef";
+
+    for (unsigned int i = 0; i < digits; i++) {
+        out[i] = HEX[value >> (4 * (digits - 1 - i)) & 15];
+    }
+    return out + digits;
+}
+
 void
 request_id_next(char out[REQUEST_ID_BYTES])
 {
     uint64_t count = atomic_fetch_add(&request_count, 1) + 1;
+    char *end = out + 4;
 
     (void)pthread_once(&run_once, choose_run);
-    (void)snprintf(out, REQUEST_ID_BYTES, "req_%08" PRIx32 "%016" PRIx64,
-                   run_number, count);
+    memcpy(out, "req_", 4);
+    end = put_hex(end, run_number, 8);
+    end = put_hex(end, count, 16);
+    *end = '\0';
 }
 
 enum ag_err

@@ -26,8 +26,9 @@ struct route;
 struct server;
 
 enum {
-    REQUEST_PARAMS_MAX_COUNT = 2,
-    REQUEST_PARAM_BYTES = 256, /* NAME_MAX_BYTES and a NUL */
+    REQUEST_PARAMS_MAX_COUNT = 1, /* no path has more; a request stays below
+                                     1 KiB, what malloc() gives cheaply */
+    REQUEST_PARAM_BYTES = 256,    /* NAME_MAX_BYTES and a NUL */
 };
 
 enum request_phase {
