@@ -270,6 +270,25 @@ search_round(struct search *s, struct wproc_scan *scan,
     return err;
 }
 
+/*
+ * Something in the trees can't be read (their keeper never can): then only who
+ * is seen to hold it elsewhere tells that it is outside.
+ */
+static void
+search_elsewhere(struct search *s, const struct wproc_scan *scan,
+                 struct proc_tcp_owner *owner)
+{
+    s->thorough = false;
+    for (size_t i = 0; i < scan->count; i++) {
+        const struct wproc_entry *e = &scan->entries[i];
+
+        if (e->root == WPROC_OUTSIDE && look_at(s, e) == LOOK_FOUND) {
+            owner->place = PROC_TCP_OUTSIDE;
+            return;
+        }
+    }
+}
+
 /* Rounds until it is found, or two agree that it isn't there. */
 static enum ag_err
 search_trees(struct search *s, struct proc_tcp_owner *owner)
@@ -297,8 +316,14 @@ search_trees(struct search *s, struct proc_tcp_owner *owner)
             owner->place = PROC_TCP_OUTSIDE;
             return AG_OK;
         }
+        if (round > 0 && s->doubtful && s->seen_sum == last_sum) {
+            break; /* it would not be clearer the next time */
+        }
         last_sure = !s->doubtful;
         last_sum = s->seen_sum;
+    }
+    if (!scan.torn) {
+        search_elsewhere(s, &scan, owner);
     }
     return AG_OK;
 }

@@ -27,9 +27,10 @@ AG_CHECK AG_NONNULL enum ag_err
 wdiag_find(int diag_fd, const struct proc_tcp *tcp, struct wdiag_socket *ret);
 
 /*
- * As proc_source.tcp_owner. `outside` is said only when the same processes
- * were searched twice, thread by thread, every one of them could be read, and
- * the connection was still the same at the end.
+ * As proc_source.tcp_owner. `outside` is said only when the same processes were
+ * searched twice, thread by thread, and every one of them could be read; or,
+ * where one could not, when a process outside the trees is seen to hold it. And
+ * the connection must still be the same at the end.
  */
 AG_CHECK AG_NONNULL enum ag_err wdiag_owner(int diag_fd, int proc_fd,
                                             const struct proc_tcp *tcp,

@@ -157,6 +157,38 @@ test_what_cannot_be_read_is_not_called_outside(void **state)
     (void)close(listener);
 }
 
+/* A tree with a member that can't be read, as every keeper is. */
+static void
+test_a_holder_seen_elsewhere_is_outside(void **state)
+{
+    struct watched *f = *state;
+    uint16_t port = 0;
+    int listener = actor_listen_tcp(AF_INET, &port);
+    struct proc_ref root;
+    struct proc_tcp inside;
+    struct proc_tcp outside;
+    int fds[2];
+
+    actor_start(0);
+    assert_true(actor_forks(0, ACT_FORK, 1));
+    assert_true(actor_forks(1, ACT_FORK, 2));
+    actor_start(3);
+    assert_int_equal(actor_do(1, ACT_UNDUMPABLE, 0), 0);
+    assert_true(actor_do(2, ACT_CONNECT_4, port) >= 0);
+    fds[0] = accept_one(listener, AF_INET, port, &inside);
+    assert_true(actor_do(3, ACT_CONNECT_4, port) >= 0);
+    fds[1] = accept_one(listener, AF_INET, port, &outside);
+    root = ref_of(f, actors.pid[0]);
+    assert_int_equal(owner_of(f, &inside, &root, 1).place, PROC_TCP_INSIDE);
+    assert_int_equal(owner_of(f, &outside, &root, 1).place, PROC_TCP_OUTSIDE);
+    /* Who can't be read either may be anybody. */
+    assert_int_equal(actor_do(3, ACT_UNDUMPABLE, 0), 0);
+    assert_int_equal(owner_of(f, &outside, &root, 1).place, PROC_TCP_UNKNOWN);
+    (void)close(fds[0]);
+    (void)close(fds[1]);
+    (void)close(listener);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -168,6 +200,7 @@ main(int argc, char **argv)
         WITH_WITNESS(test_the_owner_of_a_mapped_connection),
         WITH_WITNESS(test_a_connection_from_a_pid_namespace),
         WITH_WITNESS(test_what_cannot_be_read_is_not_called_outside),
+        WITH_WITNESS(test_a_holder_seen_elsewhere_is_outside),
     };
 
     if (argc == 2 && strcmp(argv[1], spawn_argument(SPAWN_WITNESS)) == 0) {
