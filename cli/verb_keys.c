@@ -87,16 +87,37 @@ verb_passphrase(struct cli *cli, int argc, char **argv)
     return err;
 }
 
+/* The recovery code of an answer, shown once; with --json the answer. */
+static enum ag_err
+show_code(const struct cli *cli, const struct secret *answer, const char *words)
+{
+    AG_AUTO(secret) struct secret *code = NULL;
+    enum ag_err err = AG_OK;
+
+    if (!cli->out.json) {
+        err = body_take(answer, "recovery_code", &code, NULL);
+    }
+    if (err == AG_OK) {
+        out_say(&cli->out, "%s", words);
+        err = out_bytes(secret_view(code != NULL ? code : answer));
+    }
+    return err == AG_OK ? out_bytes(span_str("\n")) : err;
+}
+
 enum ag_err
 verb_rekey(struct cli *cli, int argc, char **argv)
 {
     static const struct arg_spec spec = {
         .usage = "rekey",
-        .about = "Makes new keys and wraps every value's key anew, in one "
-                 "transaction. For when\na copy of the vault and its "
-                 "passphrase may be in other hands.",
+        .about =
+            "Makes new keys and wraps every value's key anew, in one "
+            "transaction. For when\na copy of the vault and its passphrase "
+            "may be in other hands. The passphrase stays;\nkey files and "
+            "recovery codes of before open nothing any more, and a new "
+            "recovery\ncode is shown once.",
     };
     AG_AUTO(secret) struct secret *passphrase = NULL;
+    AG_AUTO(secret) struct secret *answer = NULL;
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
@@ -112,12 +133,14 @@ verb_rekey(struct cli *cli, int argc, char **argv)
         err = slow_post(
             cli, "/v1/rekey", NULL,
             &(struct body_member){.name = "passphrase", .value = passphrase}, 1,
-            NULL);
+            &answer);
     }
-    if (err == AG_OK) {
-        out_say(&cli->out, "Every value has new keys.");
-    }
-    return err;
+    return err == AG_OK
+               ? show_code(cli, answer,
+                           "Every value has new keys. The recovery code and "
+                           "key files of before open nothing any more; the new "
+                           "code, shown this once:")
+               : err;
 }
 
 static enum ag_err
@@ -146,7 +169,6 @@ slot_add_recovery(struct cli *cli, int argc, char **argv)
         .about = "Makes a further recovery code and shows it once."};
     struct args args;
     AG_AUTO(secret) struct secret *answer = NULL;
-    AG_AUTO(secret) struct secret *code = NULL;
     json_auto_t *public_part = json_pack("{s:s}", "kind", "recovery");
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
@@ -154,16 +176,9 @@ slot_add_recovery(struct cli *cli, int argc, char **argv)
         return err;
     }
     err = slow_post(cli, "/v1/slots", public_part, NULL, 0, &answer);
-    if (err == AG_OK && cli->out.json) {
-        err = out_bytes(secret_view(answer));
-    } else if (err == AG_OK) {
-        err = body_take(answer, "recovery_code", &code, NULL);
-        if (err == AG_OK) {
-            out_say(&cli->out, "A further recovery code, shown this once:");
-            err = out_bytes(secret_view(code));
-        }
-    }
-    return err == AG_OK ? out_bytes(span_str("\n")) : err;
+    return err == AG_OK ? show_code(cli, answer,
+                                    "A further recovery code, shown this once:")
+                        : err;
 }
 
 static enum ag_err

@@ -274,6 +274,10 @@ core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
 /* ---- roles ---- */
 
 /* The role's row, its token, and the bond between them. */
+/* A service's token when nobody says for how long: a season, then somebody
+ * looks at it again. */
+static const int64_t ROLE_TTL_MS = 90LL * 24 * 3600 * 1000;
+
 static enum ag_err
 role_rows(struct core *core, struct db_tx *tx, struct role_row *row,
           int64_t ttl_ms, struct issued *ret)
@@ -291,7 +295,7 @@ role_rows(struct core *core, struct db_tx *tx, struct role_row *row,
     what.role = (int)row->kind;
     what.role_id = row->id;
     what.grants = none;
-    what.expires_ms = db_tx_now_ms(tx) + ttl_ms;
+    what.expires_ms = db_tx_now_ms(tx) + (ttl_ms > 0 ? ttl_ms : ROLE_TTL_MS);
     what.max_ms = what.expires_ms;
     err = issue_row(core, tx, &what, ret);
     return err == AG_OK ? roles_bind(tx, row->id, ret->token.id) : err;
