@@ -262,6 +262,13 @@ take_record(struct uses *u, const uint8_t *record, struct uses_sum *sum,
     return uses_sum_add(sum, &seen);
 }
 
+/* No record begins here, nor did one that was cut. */
+static bool
+is_room(const uint8_t *bytes, size_t len)
+{
+    return len >= NUMBER_BYTES && get_le(bytes) == 0;
+}
+
 /* All records of a file up to the zeros behind them, or to the first that does
  * not verify. */
 static enum ag_err
@@ -281,7 +288,7 @@ sum_file(struct uses *u, struct journal *file, struct uses_sum *sum,
             struct span part = span_of(block + i, FIELDS_BYTES);
             enum ag_err err;
 
-            if (get_le(block + i) == 0) {
+            if (is_room(block + i, (size_t)got - i)) {
                 return AG_OK;
             }
             chain_step(u->key, chain, &part, 1, chain);
@@ -296,7 +303,7 @@ sum_file(struct uses *u, struct journal *file, struct uses_sum *sum,
         }
         at += (off_t)i;
         if (i != (size_t)got && (size_t)got < sizeof(block)) {
-            ret->torn++;
+            ret->torn += is_room(block + i, (size_t)got - i) ? 0 : 1;
             return AG_OK;
         }
     }

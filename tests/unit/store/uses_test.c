@@ -180,11 +180,25 @@ struct saved {
     size_t len[2];
 };
 
+/* Without the room behind its records. */
+static size_t
+save_journal(const char *name, uint8_t *out, size_t cap)
+{
+    static const uint8_t ROOM[USE_RECORD_BYTES];
+    size_t len = save(name, out, cap) / USE_RECORD_BYTES * USE_RECORD_BYTES;
+
+    while (len > 0 &&
+           memcmp(out + len - USE_RECORD_BYTES, ROOM, USE_RECORD_BYTES) == 0) {
+        len -= USE_RECORD_BYTES;
+    }
+    return len;
+}
+
 static void
 save_both(struct saved *s)
 {
-    s->len[0] = save("uses.journal", s->bytes[0], sizeof(s->bytes[0]));
-    s->len[1] = save("uses.journal2", s->bytes[1], sizeof(s->bytes[1]));
+    s->len[0] = save_journal("uses.journal", s->bytes[0], sizeof(s->bytes[0]));
+    s->len[1] = save_journal("uses.journal2", s->bytes[1], sizeof(s->bytes[1]));
 }
 
 static void
@@ -272,6 +286,39 @@ test_leftover_uses_are_folded_by_the_next_unlock(void **state)
     vault_check_sound();
 }
 
+/* Some 400 KiB of records: past a step of room, and past what is kept. */
+static enum ag_err
+step_fill(struct db_tx *tx, void *arg)
+{
+    const struct use *use = arg;
+    unsigned i;
+
+    (void)tx;
+    for (i = 0; i < 5000; i++) {
+        check_ok(store_use(vault.s, use));
+    }
+    return AG_OK;
+}
+
+static void
+test_the_files_grow_and_give_their_room_back(void **state)
+{
+    static uint8_t file[512 * 1024];
+    struct use use = a_use();
+
+    (void)state;
+    check_ok(store_do(vault.s, step_fill, &use));
+    check_ok(store_flush(vault.s));
+    check_ok(store_do(vault.s, step_fill, &use));
+    check_ok(store_flush(vault.s));
+    assert_int_equal(recorded_uses(), 10000);
+    assert_true(save("uses.journal", file, sizeof(file)) < 300 * 1024);
+    assert_true(save("uses.journal2", file, sizeof(file)) < 300 * 1024);
+    shut();
+    assert_int_equal(save("uses.journal", file, sizeof(file)), 0);
+    assert_int_equal(save("uses.journal2", file, sizeof(file)), 0);
+}
+
 static void
 test_a_forged_record_is_left_out(void **state)
 {
@@ -312,6 +359,7 @@ main(void)
         TEST(test_a_crash_before_the_fold_loses_nothing_and_doubles_nothing),
         TEST(test_leftover_uses_are_folded_by_the_next_unlock),
         TEST(test_a_forged_record_is_left_out),
+        TEST(test_the_files_grow_and_give_their_room_back),
     };
 
     return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
