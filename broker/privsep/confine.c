@@ -153,6 +153,9 @@ confine_files(int *ret_level)
     long fd;
     long failed;
 
+#ifdef AG_SANITIZED /* leak checking reads /proc at the end */
+    level = 0;
+#endif
     if (level <= 0) {
         *ret_level = 0;
         return AG_OK;
