@@ -14,7 +14,9 @@
  * itself undumpable; nothing could attach later. Exit 137: killed at call N;
  * else the command's own code. The last line on stderr is `calls K`.
  */
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -128,23 +130,87 @@ static const long OPTIONS = PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE |
                             PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
                             PTRACE_O_TRACEEXEC;
 
-static pid_t
-spawn(char **argv, struct traced *t)
+/* The tracer's side: takes the stopped `pid` over and lets it go on. */
+static bool
+seize(pid_t pid, struct traced *t)
 {
-    pid_t pid = fork();
+    int status;
 
-    if (pid == 0) {
-        (void)raise(SIGSTOP);
-        (void)execvp(argv[0], argv);
-        _exit(127);
-    }
-    if (pid < 0 || waitpid(pid, NULL, WUNTRACED) != pid ||
-        ptrace(PTRACE_SEIZE, pid, NULL, OPTIONS | PTRACE_O_EXITKILL) != 0) {
-        return -1;
+    if (ptrace(PTRACE_SEIZE, pid, NULL, OPTIONS | PTRACE_O_EXITKILL) != 0 ||
+        ptrace(PTRACE_INTERRUPT, pid, NULL, NULL) != 0 ||
+        waitpid(pid, &status, __WALL) != pid) {
+        return false;
     }
     remember(t, pid);
-    (void)kill(pid, SIGCONT);
+    return ptrace(PTRACE_SYSCALL, pid, NULL, NULL) == 0;
+}
+
+/* Waits until the other side closes or writes, then becomes the command. */
+static _Noreturn void
+become(int gate, char **argv)
+{
+    char byte;
+
+    (void)!read(gate, &byte, 1);
+    (void)close(gate);
+    (void)execvp(argv[0], argv);
+    _exit(127);
+}
+
+/* With -a: the command is our child. */
+static pid_t
+trace_child(char **argv, struct traced *t)
+{
+    int gate[2];
+    pid_t pid = pipe(gate) == 0 ? fork() : -1;
+
+    if (pid == 0) {
+        (void)close(gate[1]);
+        become(gate[0], argv);
+    }
+    if (pid < 0 || !seize(pid, t)) {
+        return -1;
+    }
+    (void)close(gate[0]);
+    (void)close(gate[1]);
     return pid;
+}
+
+/*
+ * Else: this process becomes the command, so that its parent, and what the
+ * broker holds of it, is the caller's; an orphan traces it. They talk over a
+ * socket pair: the tracer's pid, leave to trace, go. Returns in the tracer.
+ */
+static pid_t
+trace_self(char **argv, struct traced *t)
+{
+    pid_t self = getpid();
+    pid_t tracer = 0;
+    int line[2];
+    pid_t pid = socketpair(AF_UNIX, SOCK_STREAM, 0, line) == 0 ? fork() : -1;
+    char byte = 0;
+
+    if (pid > 0) {
+        (void)close(line[1]);
+        (void)waitpid(pid, NULL, 0);
+        (void)!read(line[0], &tracer, sizeof(tracer));
+        (void)prctl(PR_SET_PTRACER, (unsigned long)tracer, 0, 0, 0);
+        (void)!write(line[0], &byte, 1);
+        become(line[0], argv);
+    }
+    if (pid < 0 || fork() != 0) {
+        _exit(EXIT_FAULT);
+    }
+    (void)close(line[0]);
+    tracer = getpid();
+    (void)!write(line[1], &tracer, sizeof(tracer));
+    (void)!read(line[1], &byte, 1);
+    if (!seize(self, t)) {
+        return -1;
+    }
+    (void)!write(line[1], &byte, 1);
+    (void)close(line[1]);
+    return self;
 }
 
 /* True when this stop is the entry of a call that counts. */
@@ -258,7 +324,7 @@ main(int argc, char **argv)
     act.sa_handler = on_signal; /* no SA_RESTART: waitpid returns */
     (void)sigaction(SIGTERM, &act, NULL);
     (void)sigaction(SIGUSR1, &act, NULL);
-    leader = spawn(argv + 2, &t);
+    leader = is_armed ? trace_self(argv + 2, &t) : trace_child(argv + 2, &t);
     if (leader < 0) {
         perror("crash: start");
         return EXIT_FAULT;
