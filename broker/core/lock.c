@@ -40,7 +40,8 @@ run_end_all(struct core *core, struct db_tx *tx, struct core_job *job)
     for (size_t i = 0; i < count && err == AG_OK; i++) {
         err = core_end_task(core, tx, ids[i], e->reason, -1);
     }
-    return err == AG_OK ? core_note(tx, e->call, e->kind, 0, 0, NULL) : err;
+    return err == AG_OK ? core_note(tx, e->call, e->kind, 0, 0, json_object())
+                        : err;
 }
 
 enum ag_err

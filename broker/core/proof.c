@@ -46,7 +46,8 @@ run_note(struct core *core, struct db_tx *tx, struct core_job *job)
     struct note_job *n = (struct note_job *)job;
 
     (void)core;
-    return core_note(tx, n->call, n->kind, 0, 0, AG_TAKE(n->body));
+    return core_note(tx, n->call, n->kind, 0, 0,
+                     n->body != NULL ? AG_TAKE(n->body) : json_object());
 }
 
 enum ag_err

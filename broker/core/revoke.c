@@ -23,8 +23,8 @@ struct revoking {
 static enum ag_err
 revoke_whole_task(struct revoking *r, int64_t task_id)
 {
-    enum ag_err err =
-        core_note(r->tx, r->call, AUDIT_TOKEN_REVOKED, task_id, 0, NULL);
+    enum ag_err err = core_note(r->tx, r->call, AUDIT_TOKEN_REVOKED, task_id, 0,
+                                json_object());
 
     if (err == AG_OK) {
         err = core_end_task(r->core, r->tx, task_id, END_REVOKED, -1);

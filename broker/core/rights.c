@@ -110,7 +110,7 @@ core_lease_revoke(struct core *core, struct db_tx *tx, const struct call *call,
         err = leases_end(tx, number, END_REVOKED);
     }
     return err == AG_OK ? core_note(tx, call, AUDIT_LEASE_ENDED, row.task_id,
-                                    row.secret_id, NULL)
+                                    row.secret_id, json_object())
                         : err;
 }
 

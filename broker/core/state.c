@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/parse.h"
 #include "base/secret.h"
-#include "base/wipealloc.h"
 #include "caller/peer.h"
 
 struct core_settings
@@ -82,10 +82,16 @@ core_token_hash(struct core *core, enum token_kind kind, struct span text,
 enum ag_err
 core_dump(const json_t *tree, char **ret)
 {
-    char *text = json_dumps(tree, JSON_COMPACT);
-    char *copy = text != NULL ? strdup(text) : NULL;
+    AG_AUTO(buf) struct buf text = {0};
+    char *copy = NULL;
+    enum ag_err err = AG_OK;
 
-    wipe_free(text);
+    buf_init(&text, WJSON_MAX_BYTES, BUF_PLAIN);
+    err = wjson_dump(tree, &text);
+    if (err != AG_OK) {
+        return err;
+    }
+    copy = strndup((const char *)text.ptr, text.len);
     if (copy == NULL) {
         return AG_ENOMEM;
     }
@@ -121,7 +127,7 @@ enum ag_err
 core_note(struct db_tx *tx, const struct call *call, enum audit_kind kind,
           int64_t task_id, int64_t secret_id, json_t *body)
 {
-    AG_AUTO(wjson) json_t *owned = body != NULL ? body : json_object();
+    AG_AUTO(wjson) json_t *owned = body;
     struct audit_event event = {
         .kind = kind, .task_id = task_id, .secret_id = secret_id};
     char *text = NULL;

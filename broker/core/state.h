@@ -84,7 +84,8 @@ AG_CHECK AG_NONNULL enum ag_err core_dump(const json_t *tree, char **ret);
 
 /*
  * Appends the audit row of a use case. `body` is stolen (dropped in every
- * case; NULL: empty), and gets the caller: its class, pid and session.
+ * case; NULL: AG_ENOMEM, so json_pack() may stand in the call) and gets the
+ * caller: its class, pid and session.
  */
 AG_CHECK enum ag_err core_note(struct db_tx *tx, const struct call *call,
                                enum audit_kind kind, int64_t task_id,

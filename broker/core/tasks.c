@@ -268,16 +268,15 @@ run_it(struct starting *s)
     }
     err = tree_add(s->core->tree, peer_facts(s->call->peer)->self, s->row.id);
     if (err == AG_OK) {
-        err = issue_live(s->core, &s->issued);
+        err = answer(s);
     }
     if (err == AG_OK) {
-        err = answer(s);
+        err = issue_live(s->core, &s->issued);
     }
     if (err != AG_OK) {
         running_remove(s->core->running, s->row.id);
         tree_remove(s->core->tree, s->row.id);
         tickets_drop_task(s->core->tickets, s->row.id);
-        live_revoke_task(s->core->live, s->row.id);
     }
     return err;
 }
@@ -356,7 +355,7 @@ core_task_end(struct core *core, struct db_tx *tx, const struct call *call,
     if (row.ended_ms != 0) {
         return err_why(AG_ECONFLICT, "task %s has ended already", id);
     }
-    err = core_note(tx, call, AUDIT_TOKEN_REVOKED, number, 0, NULL);
+    err = core_note(tx, call, AUDIT_TOKEN_REVOKED, number, 0, json_object());
     return err == AG_OK ? core_end_task(core, tx, number, END_REVOKED, -1)
                         : err;
 }

@@ -13,7 +13,6 @@
 #include "base/buf.h"
 #include "base/fdx.h"
 #include "base/secret.h"
-#include "base/wipealloc.h"
 #include "caller/peer.h"
 #include "handover/deliver.h"
 #include "handover/handover.h"
@@ -276,7 +275,6 @@ do_end(struct conn *c, const struct message *m, const int *fds)
     AG_AUTO(wjson) json_t *answer = NULL;
     AG_AUTO(buf) struct buf message = {0};
     int64_t task_id = atomic_exchange(&c->task_id, 0);
-    char *text = NULL;
     enum ag_err err;
 
     (void)fds;
@@ -289,15 +287,11 @@ do_end(struct conn *c, const struct message *m, const int *fds)
     if (err != AG_OK) {
         return err;
     }
-    if (json_object_set_new(answer, "ok", json_true()) == 0) {
-        text = json_dumps(answer, JSON_COMPACT);
-    }
-    if (text == NULL) {
+    if (json_object_set_new(answer, "ok", json_true()) != 0) {
         return AG_ENOMEM;
     }
     buf_init(&message, MESSAGE_MAX_BYTES, BUF_PLAIN);
-    err = buf_add_str(&message, text);
-    wipe_free(text);
+    err = wjson_dump(answer, &message);
     if (err == AG_OK) {
         conn_send(c, &message);
     }

@@ -53,26 +53,9 @@ enum ag_err
 reply_json(struct request *rq, json_t *tree)
 {
     AG_AUTO(wjson) json_t *dropped = tree;
-    size_t len;
-    uint8_t *room = NULL;
-    enum ag_err err;
 
-    if (tree == NULL) {
-        return buf_add_str(&rq->reply.body, "{}");
-    }
-    len = json_dumpb(dropped, NULL, 0, JSON_COMPACT);
-    if (len == 0) {
-        return AG_ENOMEM;
-    }
-    err = buf_room(&rq->reply.body, len, &room);
-    if (err != AG_OK) {
-        return err;
-    }
-    if (json_dumpb(dropped, (char *)room, len, JSON_COMPACT) != len) {
-        return AG_ENOMEM;
-    }
-    buf_grew(&rq->reply.body, len);
-    return AG_OK;
+    return dropped != NULL ? wjson_dump(dropped, &rq->reply.body)
+                           : buf_add_str(&rq->reply.body, "{}");
 }
 
 enum ag_err

@@ -406,3 +406,24 @@ wjson_walk(json_t *tree, wjson_visit_fn visit, void *ctx)
     buf_done(&w.at);
     return err;
 }
+
+enum ag_err
+wjson_dump(const json_t *tree, struct buf *out)
+{
+    size_t len = json_dumpb(tree, NULL, 0, JSON_COMPACT);
+    uint8_t *room = NULL;
+    enum ag_err err;
+
+    if (len == 0) {
+        return AG_ENOMEM;
+    }
+    err = buf_room(out, len, &room);
+    if (err != AG_OK) {
+        return err;
+    }
+    if (json_dumpb(tree, (char *)room, len, JSON_COMPACT) != len) {
+        return AG_ENOMEM;
+    }
+    buf_grew(out, len);
+    return AG_OK;
+}

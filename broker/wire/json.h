@@ -69,6 +69,14 @@ AG_CHECK AG_NONNULL enum ag_err
 wjson_secret_at(json_t *tree, struct span pointer, struct secret **ret);
 
 /*
+ * Appends the compact text of a tree. In two passes over it, without
+ * allocating on the way: jansson's own json_dumps() passes over a key that
+ * memory ran out for, and then gives a text that is cut.
+ * Errors: AG_ELIMIT, AG_ENOMEM; `out` is unchanged.
+ */
+AG_CHECK AG_NONNULL enum ag_err wjson_dump(const json_t *tree, struct buf *out);
+
+/*
  * Calls visit() for every string, number and boolean of the tree with its
  * pointer and text, in the tree's order; stops at the first error.
  */
