@@ -203,5 +203,6 @@ const struct check check_table[] = {
     {"caller identity", check_peerpidfd},
     {"tracing", check_ptrace},
     {"core files", check_core},
+    {"plaintext", check_plaintext},
     {NULL, NULL},
 };

@@ -35,10 +35,10 @@ struct check {
 /* In the order of the report, ended by a row without a name. */
 extern const struct check check_table[];
 
-/* Rows of check_kernel.c. */
+/* Rows of check_kernel.c and check_files.c. */
 typedef void check_fn(struct cli *cli, struct check_result *ret);
 check_fn check_memlock, check_memfd_secret, check_namespaces, check_landlock,
-    check_peerpidfd, check_ptrace;
+    check_peerpidfd, check_ptrace, check_plaintext;
 
 AG_PRINTF(3, 4)
 void check_says(struct check_result *ret, enum check_verdict verdict,

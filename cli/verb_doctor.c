@@ -40,8 +40,7 @@ verb_doctor(struct cli *cli, int argc, char **argv)
     static const struct arg_spec spec = {
         .usage = "doctor",
         .about = "Looks at what this machine offers and lacks. 'note' works "
-                 "with less; 'bad' has to\nbe mended (exit 69). Plaintext "
-                 "credentials: see auth-guard scan."};
+                 "with less; 'bad' has to\nbe mended (exit 69)."};
     json_auto_t *list = json_array();
     bool bad = false;
     struct args args;

@@ -75,6 +75,12 @@ use_profile(struct job *j, const struct expand_env *env)
     return AG_OK;
 }
 
+static const char *
+owner(const struct job *j)
+{
+    return j->match.profile == NULL ? "nobody" : j->match.profile->title;
+}
+
 static enum ag_err
 find_profile(struct job *j)
 {
@@ -100,7 +106,7 @@ find_profile(struct job *j)
         return err_why(AG_EFILE,
                        "%s is a store of %s's own that can't be moved; log out "
                        "there and use a token instead",
-                       j->src.path, j->match.profile->title);
+                       j->src.path, owner(j));
     }
     naming_default(j->file == NULL ? NULL : &j->match, by_name, j->src.path,
                    j->name);

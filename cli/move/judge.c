@@ -47,7 +47,8 @@ count_field(void *arg, const char *pointer, struct secret *value)
 static bool
 has(struct span text, const char *word)
 {
-    return memmem(text.ptr, text.len, word, strlen(word)) != NULL;
+    return text.ptr != NULL &&
+           memmem(text.ptr, text.len, word, strlen(word)) != NULL;
 }
 
 /* A private key behind a passphrase: the old armour says so, the new one names

@@ -30,6 +30,8 @@ run_signals(struct run *r)
     sigset_t handled;
     sigset_t blocked;
 
+    /* Whoever started us may not have cared for children; we do. */
+    (void)signal(SIGCHLD, SIG_DFL);
     (void)sigemptyset(&handled);
     for (size_t i = 0; i < AG_COUNT(SIGNALS); i++) {
         (void)sigaddset(&handled, SIGNALS[i]);
@@ -426,10 +428,8 @@ run_command(struct cli *cli, const struct run_plan *plan, int *ret_exit)
     cli_harden_bare(cli);
     streams_hide_terminals();
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    err = run_signals(&run);
-    if (err == AG_OK) {
-        err = run_start(&run);
-    }
+    (void)sigprocmask(SIG_BLOCK, NULL, &run.mask_before);
+    err = run_start(&run);
     if (err == AG_OK) {
         client_close(AG_TAKE(cli->client)); /* not needed for hours */
         err = run_supervise(&run, ret_exit);
