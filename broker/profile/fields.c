@@ -231,11 +231,21 @@ give_nested(const struct secret_walk *s, const char *pointer, struct span value)
     return leaf_walk(value, FORMAT_JSON, give_inner, &n);
 }
 
+/* Not a secret by what the profile says or, without one, by its looks. */
+static bool
+is_open(const struct secret_walk *s, const struct leaf *leaf, struct span value)
+{
+    if (s->patterns != NULL && s->patterns->count > 0) {
+        return !is_declared(s, leaf->pointer) || span_is(value, "true") ||
+               span_is(value, "false") || span_is(value, "null");
+    }
+    return leaf->kind == LEAF_WORD || is_harmless(value);
+}
+
 static enum ag_err
 give_leaf(void *arg, const struct leaf *leaf)
 {
     const struct secret_walk *s = arg;
-    bool declares = s->patterns != NULL && s->patterns->count > 0;
     AG_AUTO(secret) struct secret *value = NULL;
     struct span view;
     enum ag_err err;
@@ -253,19 +263,9 @@ give_leaf(void *arg, const struct leaf *leaf)
     }
     if (!s->whole) {
         err = give_url_password(s, leaf, view);
-        if (err != AG_OK) {
+        if (err != AG_OK || is_open(s, leaf, view)) {
             return err;
         }
-        if (declares ? !is_declared(s, leaf->pointer)
-                     : leaf->kind == LEAF_WORD || is_harmless(view)) {
-            return AG_OK;
-        }
-        if (span_is(view, "true") || span_is(view, "false") ||
-            span_is(view, "null")) {
-            return AG_OK;
-        }
-    }
-    if (!s->whole) {
         err = give_nested(s, leaf->pointer, view);
     }
     return err == AG_OK ? s->each(s->arg, leaf->pointer, AG_TAKE(value)) : err;

@@ -71,36 +71,46 @@ end_line(struct leaf_walk *w)
                : walk_wrong(w, "something follows after a value");
 }
 
+/* Is the string that `width` quotes opened closed at `i`? */
+static bool
+closes(struct span rest, size_t i, uint8_t quote, size_t width)
+{
+    for (size_t k = 0; k < width; k++) {
+        if (i + k >= rest.len || rest.ptr[i + k] != quote) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* A string at its quote: one line, or several between triple quotes. */
 static enum ag_err
 take_string(struct leaf_walk *w, struct span *ret, enum leaf_spelling *ret_how)
 {
-    uint8_t quote = peek(w);
     struct span rest = span_sub(w->in, w->at, w->in.len - w->at);
-    bool triple = rest.len >= 6 && rest.ptr[1] == quote && rest.ptr[2] == quote;
-    size_t width = triple ? 3 : 1;
+    uint8_t quote = rest.ptr[0];
+    size_t width = rest.len >= 6 && closes(rest, 0, quote, 3) ? 3 : 1;
     size_t i = width;
 
-    for (; i < rest.len; i++) {
-        if (rest.ptr[i] == '\n' && !triple) {
-            break;
-        }
-        w->line += rest.ptr[i] == '\n' ? 1 : 0;
-        if (rest.ptr[i] == '\\' && quote == '"') {
-            i++;
-        } else if (rest.ptr[i] == quote &&
-                   (!triple || (i + 2 < rest.len && rest.ptr[i + 1] == quote &&
-                                rest.ptr[i + 2] == quote))) {
-            *ret = span_sub(rest, width, i - width);
-            *ret_how = quote == '"' ? SPELL_JSON : SPELL_PLAIN;
-            w->at += i + width;
-            if (triple && ret->len > 0 && ret->ptr[0] == '\n') {
-                *ret = span_sub(*ret, 1, ret->len - 1);
+    while (i < rest.len && !closes(rest, i, quote, width)) {
+        if (rest.ptr[i] == '\n') {
+            if (width == 1) {
+                break;
             }
-            return AG_OK;
+            w->line++;
         }
+        i += rest.ptr[i] == '\\' && quote == '"' ? 2 : 1;
     }
-    return walk_wrong(w, "a string is not closed");
+    if (i >= rest.len || rest.ptr[i] != quote) {
+        return walk_wrong(w, "a string is not closed");
+    }
+    *ret = span_sub(rest, width, i - width);
+    *ret_how = quote == '"' ? SPELL_JSON : SPELL_PLAIN;
+    w->at += i + width;
+    if (width == 3 && ret->len > 0 && ret->ptr[0] == '\n') {
+        *ret = span_sub(*ret, 1, ret->len - 1);
+    }
+    return AG_OK;
 }
 
 static bool

@@ -133,9 +133,8 @@ decode_json(struct decode *d)
             put(d, (uint8_t)BYTES[name - NAMES]);
         } else if (c == 'u') {
             err = take_unicode(d);
-        } else if (c == 'x' && take_hex(d, 2, &value)) {
-            put_utf8(d, value);
-        } else if (c == 'U' && take_hex(d, 8, &value) && value < 0x110000) {
+        } else if ((c == 'x' && take_hex(d, 2, &value)) ||
+                   (c == 'U' && take_hex(d, 8, &value) && value < 0x110000)) {
             put_utf8(d, value);
         } else {
             err = bad_escape();

@@ -306,6 +306,18 @@ test_a_failing_call(void **state)
     }
 }
 
+/* Every pair of points takes minutes; a fork of a sanitized program takes ten
+ * times as long as another one. */
+static unsigned
+stride(void)
+{
+#ifdef AG_SANITIZED
+    return 40;
+#else
+    return check_env("FAULT_DEEP", 0) != 0 ? 1 : 5;
+#endif
+}
+
 static void
 test_killed_at_every_call(void **state)
 {
@@ -314,9 +326,7 @@ test_killed_at_every_call(void **state)
         unsigned points = kill_each(&SCENES[i]);
         unsigned again = 0;
 
-        /* Every pair takes minutes: by default every fifth first point. */
-        for (unsigned first = 1; first <= points;
-             first += check_env("FAULT_DEEP", 0) != 0 ? 1 : 5) {
+        for (unsigned first = 1; first <= points; first += stride()) {
             again += kill_recovery(&SCENES[i], first);
         }
         printf("%s: killed at %u points, and recovery at %u\n", SCENES[i].kind,
