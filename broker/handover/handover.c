@@ -125,10 +125,11 @@ conn_main(void *arg)
 
     free(arg);
     conn_serve(start.conn);
+    /* Dropped under the lock: when the table is empty all is closed. */
     (void)pthread_mutex_lock(&start.handover->lock);
     forget(start.handover, start.conn);
-    (void)pthread_mutex_unlock(&start.handover->lock);
     conn_drop(start.conn);
+    (void)pthread_mutex_unlock(&start.handover->lock);
     return NULL;
 }
 
