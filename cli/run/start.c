@@ -463,6 +463,10 @@ run_start(struct run *r)
 {
     enum ag_err err = ask_task(r);
 
+    /* Until here ^C just ends us: nothing has been begun. */
+    if (err == AG_OK) {
+        err = run_signals(r);
+    }
     if (err == AG_OK) {
         err = claim_life(r);
     }
