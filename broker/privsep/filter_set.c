@@ -8,6 +8,7 @@
 
 enum {
     ROOM_FIRST_BYTES = 64 * 1024,
+    ON_TOP_MIN_COUNT = 32, /* so few are never worth compiling all anew */
     CHANGES_MAX_COUNT = 2 * MATCHER_VALUES_MAX_COUNT,
 };
 
@@ -235,10 +236,10 @@ index_changes(const struct fset *s, struct latest *ret)
     return AG_OK;
 }
 
-/* The values of the next set: the old ones that nothing changes, then loads
- * that nothing later changes. Views only. */
+/* The values of the next set from the `from`th old one on: those that nothing
+ * changes, then loads that nothing later changes. Views only. */
 static size_t
-collect(const struct fset *s, const struct latest *l,
+collect(const struct fset *s, const struct latest *l, size_t from,
         struct matcher_value *values)
 {
     const uint8_t *room = s->room.ptr;
@@ -246,7 +247,7 @@ collect(const struct fset *s, const struct latest *l,
     size_t count = 0;
     size_t i;
 
-    for (i = 0; i < old_count; i++) {
+    for (i = from; i < old_count; i++) {
         struct matcher_value old = matcher_value_at(s->set, i);
 
         if (*find_slot(s, l, old.id) == 0) {
@@ -268,20 +269,60 @@ collect(const struct fset *s, const struct latest *l,
     return count;
 }
 
+/*
+ * How many old values may stay compiled as they are: all of the base if
+ * nothing in it changes and what comes on top stays small against it, else
+ * none. With n values a commit then costs about the square root of 2n, not n.
+ */
+static size_t
+count_kept(const struct fset *s, const struct latest *l)
+{
+    size_t kept = s->set == NULL ? 0 : matcher_count(matcher_base(s->set));
+    size_t on_top =
+        s->change_count + (kept == 0 ? 0 : matcher_count(s->set) - kept);
+    size_t i;
+
+    if (on_top > ON_TOP_MIN_COUNT && on_top * on_top > 2 * kept) {
+        return 0;
+    }
+    for (i = 0; i < kept; i++) {
+        if (*find_slot(s, l, matcher_value_at(s->set, i).id) != 0) {
+            return 0;
+        }
+    }
+    return kept;
+}
+
+static enum ag_err
+build_from(const struct fset *s, const struct latest *l, struct matcher **ret)
+{
+    size_t old_count = s->set == NULL ? 0 : matcher_count(s->set);
+    size_t kept = count_kept(s, l);
+    struct matcher_value *values =
+        calloc(old_count - kept + s->change_count + 1, sizeof(*values));
+    size_t count;
+    enum ag_err err;
+
+    if (values == NULL) {
+        return AG_ENOMEM;
+    }
+    count = collect(s, l, kept, values);
+    err = kept == 0 ? matcher_build(values, count, ret)
+                    : matcher_extend(matcher_base(s->set), values, count, ret);
+    free(values);
+    return err;
+}
+
 static enum ag_err
 build_next(const struct fset *s, struct matcher **ret)
 {
     struct latest latest = {.slots = NULL};
-    size_t old_count = s->set == NULL ? 0 : matcher_count(s->set);
-    struct matcher_value *values =
-        calloc(old_count + s->change_count + 1, sizeof(*values));
-    enum ag_err err = values == NULL ? AG_ENOMEM : index_changes(s, &latest);
+    enum ag_err err = index_changes(s, &latest);
 
     if (err == AG_OK) {
-        err = matcher_build(values, collect(s, &latest, values), ret);
+        err = build_from(s, &latest, ret);
     }
     free(latest.slots);
-    free(values);
     return err;
 }
 

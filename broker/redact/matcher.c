@@ -191,9 +191,9 @@ fill_all(struct build *b)
     }
 }
 
-enum ag_err
-matcher_build(const struct matcher_value *values, size_t count,
-              struct matcher **ret)
+static enum ag_err
+build(struct matcher *base, const struct matcher_value *values, size_t count,
+      struct matcher **ret)
 {
     AG_AUTO(matcher) struct matcher *m = calloc(1, sizeof(*m));
     struct build b = {.m = m, .values = values, .value_count = count};
@@ -203,11 +203,11 @@ matcher_build(const struct matcher_value *values, size_t count,
         return AG_ENOMEM;
     }
     atomic_init(&m->refs, 1);
+    m->base = base == NULL ? NULL : matcher_ref(base);
     err = count_all(&b);
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        err = take_room(&b);
     }
-    err = take_room(&b);
     if (err != AG_OK) {
         return err;
     }
@@ -220,6 +220,21 @@ matcher_build(const struct matcher_value *values, size_t count,
     wipe(m->scratch, 2 * sizeof(*m->scratch));
     *ret = AG_TAKE(m);
     return AG_OK;
+}
+
+enum ag_err
+matcher_build(const struct matcher_value *values, size_t count,
+              struct matcher **ret)
+{
+    return build(NULL, values, count, ret);
+}
+
+enum ag_err
+matcher_extend(struct matcher *base, const struct matcher_value *values,
+               size_t count, struct matcher **ret)
+{
+    AG_ASSERT(base->base == NULL);
+    return build(base, values, count, ret);
 }
 
 struct matcher *
@@ -235,6 +250,7 @@ matcher_unref(struct matcher *m)
     if (m == NULL || atomic_fetch_sub(&m->refs, 1) != 1) {
         return;
     }
+    matcher_unref(m->base);
     lockmem_done(&m->store);
     lockmem_done(&m->bitmaps);
     free(m);
@@ -243,37 +259,42 @@ matcher_unref(struct matcher *m)
 size_t
 matcher_count(const struct matcher *m)
 {
-    return m->value_count;
+    return m->value_count + (m->base == NULL ? 0 : m->base->value_count);
 }
 
 struct matcher_value
 matcher_value_at(const struct matcher *m, size_t index)
 {
-    const struct set_value *v = &m->values[index];
+    size_t before = m->base == NULL ? 0 : m->base->value_count;
 
-    AG_ASSERT(index < m->value_count);
-    return (struct matcher_value){
-        .id = v->id,
-        .name = span_of(m->bytes + v->name_at, v->name_len),
-        .value = span_of(m->bytes + v->value_at, v->value_len),
-        .flags = (enum matcher_flags)v->flags,
-    };
+    AG_ASSERT(index < before + m->value_count);
+    return index < before ? set_value_of(m->base, index)
+                          : set_value_of(m, index - before);
+}
+
+struct matcher *
+matcher_base(struct matcher *m)
+{
+    return m->base == NULL ? m : m->base;
 }
 
 size_t
 matcher_longest_bytes(const struct matcher *m)
 {
-    return m->longest_bytes;
+    size_t below = m->base == NULL ? 0 : m->base->longest_bytes;
+
+    return m->longest_bytes > below ? m->longest_bytes : below;
 }
 
 size_t
 matcher_locked_bytes(const struct matcher *m)
 {
-    return m->store.len + m->bitmaps.len;
+    return m->store.len + m->bitmaps.len +
+           (m->base == NULL ? 0 : matcher_locked_bytes(m->base));
 }
 
 size_t
 matcher_entry_count(const struct matcher *m)
 {
-    return m->entry_count;
+    return m->entry_count + (m->base == NULL ? 0 : m->base->entry_count);
 }

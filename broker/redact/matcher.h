@@ -64,6 +64,16 @@ struct matcher_value {
 AG_CHECK enum ag_err matcher_build(const struct matcher_value *values,
                                    size_t count, struct matcher **ret);
 
+/*
+ * Values that come on top of `base`: compiled alone, which is quick, and
+ * searched together with it. Their ids must not repeat any of base's, and base
+ * must not be such a set itself.
+ * Ownership: *ret has a reference of its own to base. Errors: as above.
+ */
+AG_CHECK enum ag_err matcher_extend(struct matcher *base,
+                                    const struct matcher_value *values,
+                                    size_t count, struct matcher **ret);
+
 AG_NONNULL struct matcher *matcher_ref(struct matcher *m);
 void matcher_unref(struct matcher *m); /* wiped with the last; NULL allowed */
 
@@ -77,6 +87,9 @@ matcher_cleanup(struct matcher **slot)
 AG_NONNULL size_t matcher_count(const struct matcher *m);
 AG_NONNULL struct matcher_value matcher_value_at(const struct matcher *m,
                                                  size_t index);
+
+/* What it was extended from, or itself; the base's values come first. */
+AG_NONNULL struct matcher *matcher_base(struct matcher *m);
 
 /* The longest form of any piece: nothing longer is ever held back. */
 AG_NONNULL size_t matcher_longest_bytes(const struct matcher *m);

@@ -69,6 +69,7 @@ struct set_scratch {
 
 struct matcher {
     atomic_size_t refs;
+    struct matcher *base;   /* what this extends, or NULL */
     struct lockmem store;   /* values, bytes, pieces, entries */
     struct lockmem bitmaps; /* of the classes, and pairs */
     struct set_value *values;
@@ -101,6 +102,19 @@ set_raw(const struct matcher *m, uint32_t ref)
     const struct set_piece *piece = &m->pieces[ref >> FORM_BITS];
 
     return span_of(m->bytes + piece->at, piece->len);
+}
+
+static inline struct matcher_value
+set_value_of(const struct matcher *m, size_t index)
+{
+    const struct set_value *v = &m->values[index];
+
+    return (struct matcher_value){
+        .id = v->id,
+        .name = span_of(m->bytes + v->name_at, v->name_len),
+        .value = span_of(m->bytes + v->value_at, v->value_len),
+        .flags = (enum matcher_flags)v->flags,
+    };
 }
 
 static inline enum variant

@@ -53,9 +53,8 @@ let_out(struct redactor *r, struct span text, size_t upto)
 static enum ag_err
 open_hole(struct redactor *r, const struct scan_hit *hit)
 {
-    const struct matcher *m = r->set;
-    const struct set_piece *piece = &m->pieces[hit->ref >> FORM_BITS];
-    struct matcher_value value = matcher_value_at(m, piece->value);
+    const struct set_piece *piece = &hit->part->pieces[hit->ref >> FORM_BITS];
+    struct matcher_value value = set_value_of(hit->part, piece->value);
     struct redactor_hit told = {
         .id = value.id,
         .name = value.name,

@@ -107,7 +107,7 @@ find_starts(struct scan *s, const struct set_class *class)
 
 /* Could a form begin with text[at..], of which little is there? */
 static bool
-may_begin(const struct scan *s, size_t at)
+may_begin(const struct scan *s, const struct matcher *part, size_t at)
 {
     size_t left = s->text.len - at;
     uint64_t hash;
@@ -116,35 +116,51 @@ may_begin(const struct scan *s, size_t at)
         return true; /* the search will tell */
     }
     if (left < KEY_BYTES) {
-        return set_bit(s->set->pairs,
+        return set_bit(part->pairs,
                        (uint64_t)s->text.ptr[at] << 8 | s->text.ptr[at + 1]);
     }
     hash = set_hash(word_at(s, at), KEY_BYTES);
-    return set_bit(s->set->quads, hash >> s->set->quad_shift);
+    return set_bit(part->quads, hash >> part->quad_shift);
 }
 
 /* Near the end of the text a form may have begun whose window is not there. */
 static void
-find_open_starts(struct scan *s)
+find_open_starts(struct scan *s, const struct matcher *part)
 {
-    size_t window = s->set->window_max_bytes;
+    size_t window = part->window_max_bytes;
     size_t from = s->text.len < window ? 0 : s->text.len - window;
 
     if (from < s->tile) {
         from = s->tile;
     }
     for (; from < s->tile_end; from++) {
-        if (may_begin(s, from)) {
+        if (may_begin(s, part, from)) {
             add_start(s, from);
         }
+    }
+}
+
+static void
+find_all_starts(struct scan *s, const struct matcher *part)
+{
+    size_t i;
+
+    for (i = 0; i < CLASS_COUNT; i++) {
+        const struct set_class *class = &part->classes[i];
+
+        if (class->blocks != NULL &&
+            (i != TOKEN_CLASS || (s->flags & SCAN_NO_WEAK) == 0)) {
+            find_starts(s, class);
+        }
+    }
+    if ((s->flags & SCAN_AT_END) == 0) {
+        find_open_starts(s, part);
     }
 }
 
 static bool
 next_tile(struct scan *s)
 {
-    size_t i;
-
     if (s->tile_end >= s->limit) {
         return false;
     }
@@ -154,16 +170,9 @@ next_tile(struct scan *s)
                       ? s->limit
                       : s->tile + SCAN_TILE_BYTES;
     memset(s->starts, 0, sizeof(s->starts));
-    for (i = 0; i < CLASS_COUNT; i++) {
-        const struct set_class *class = &s->set->classes[i];
-
-        if (class->blocks != NULL &&
-            (i != TOKEN_CLASS || (s->flags & SCAN_NO_WEAK) == 0)) {
-            find_starts(s, class);
-        }
-    }
-    if ((s->flags & SCAN_AT_END) == 0) {
-        find_open_starts(s);
+    find_all_starts(s, s->set);
+    if (s->set->base != NULL) {
+        find_all_starts(s, s->set->base);
     }
     return true;
 }
@@ -298,12 +307,12 @@ token_border(const struct scan *s, size_t start, size_t len)
 /* ---- what stands at a start ---- */
 
 static bool
-is_wanted(const struct scan *s, uint32_t ref)
+is_wanted(const struct scan *s, const struct matcher *part, uint32_t ref)
 {
-    const struct set_piece *piece = &s->set->pieces[ref >> FORM_BITS];
+    const struct set_piece *piece = &part->pieces[ref >> FORM_BITS];
 
     return (s->flags & SCAN_NO_WEAK) == 0 ||
-           s->set->values[piece->value].is_weak == 0;
+           part->values[piece->value].is_weak == 0;
 }
 
 /*
@@ -315,12 +324,14 @@ static void
 find_longest(struct scan *s, struct span text, size_t upto,
              struct scan_hit *hit)
 {
+    const struct matcher *part = hit->part;
+
     while (upto > 0) {
-        uint32_t ref = s->set->entries[upto - 1].ref;
-        struct set_order order = set_compare(s->set, ref, text, &s->scratch);
+        uint32_t ref = part->entries[upto - 1].ref;
+        struct set_order order = set_compare(part, ref, text, &s->scratch);
         enum border border = BORDER_YES;
 
-        if (order.is_whole && is_wanted(s, ref)) {
+        if (order.is_whole && is_wanted(s, part, ref)) {
             if (order.common < STRENGTH_FULL_MIN_BYTES) {
                 border = token_border(s, hit->start, order.common);
             }
@@ -337,26 +348,45 @@ find_longest(struct scan *s, struct span text, size_t upto,
         if (text.len < KEY_BYTES) {
             return;
         }
-        upto = entries_upto(s->set, text, &s->scratch);
+        upto = entries_upto(part, text, &s->scratch);
     }
 }
 
-static bool
-look_at(struct scan *s, size_t start, struct scan_hit *hit)
+static struct scan_hit
+look_in(struct scan *s, const struct matcher *part, size_t start)
 {
     struct span text = span_sub(s->text, start, s->text.len - start);
-    size_t upto = entries_upto(s->set, text, &s->scratch);
+    size_t upto = entries_upto(part, text, &s->scratch);
+    struct scan_hit hit = {.start = start, .part = part};
 
-    *hit = (struct scan_hit){.start = start};
-    if ((s->flags & SCAN_AT_END) == 0 && upto < s->set->entry_count) {
-        hit->is_open =
-            set_compare(s->set, s->set->entries[upto].ref, text, &s->scratch)
+    if ((s->flags & SCAN_AT_END) == 0 && upto < part->entry_count) {
+        hit.is_open =
+            set_compare(part, part->entries[upto].ref, text, &s->scratch)
                 .is_open;
     }
     if (text.len >= KEY_BYTES) {
-        find_longest(s, text, upto, hit);
+        find_longest(s, text, upto, &hit);
     }
-    return hit->is_open || hit->len > 0;
+    return hit;
+}
+
+/* Of equal forms the base's counts: it was there first. */
+static bool
+look_at(struct scan *s, size_t start, struct scan_hit *ret)
+{
+    const struct matcher *base = s->set->base;
+    struct scan_hit own;
+
+    *ret = look_in(s, base != NULL ? base : s->set, start);
+    if (base != NULL) {
+        own = look_in(s, s->set, start);
+        own.is_open = own.is_open || ret->is_open;
+        ret->is_open = own.is_open;
+        if (own.len > ret->len) {
+            *ret = own;
+        }
+    }
+    return ret->is_open || ret->len > 0;
 }
 
 bool
@@ -372,24 +402,34 @@ scan_next(struct scan *s, struct scan_hit *ret)
     return false;
 }
 
-size_t
-scan_shortest_open(struct scan *s, size_t start)
+static size_t
+shortest_open_in(struct scan *s, const struct matcher *part, size_t start)
 {
     struct span text = span_sub(s->text, start, s->text.len - start);
-    size_t i = entries_upto(s->set, text, &s->scratch);
+    size_t i = entries_upto(part, text, &s->scratch);
     size_t shortest = SIZE_MAX;
 
-    for (; i < s->set->entry_count; i++) {
-        uint32_t ref = s->set->entries[i].ref;
+    for (; i < part->entry_count; i++) {
+        uint32_t ref = part->entries[i].ref;
         size_t len;
 
-        if (!set_compare(s->set, ref, text, &s->scratch).is_open) {
+        if (!set_compare(part, ref, text, &s->scratch).is_open) {
             break;
         }
-        len = variant_len(set_form(ref), set_raw(s->set, ref));
+        len = variant_len(set_form(ref), set_raw(part, ref));
         if (len < shortest) {
             shortest = len;
         }
     }
     return shortest;
+}
+
+size_t
+scan_shortest_open(struct scan *s, size_t start)
+{
+    const struct matcher *base = s->set->base;
+    size_t own = shortest_open_in(s, s->set, start);
+    size_t below = base == NULL ? SIZE_MAX : shortest_open_in(s, base, start);
+
+    return own < below ? own : below;
 }

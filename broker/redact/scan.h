@@ -24,8 +24,9 @@ enum scan_flags {
 /* What may be found where. */
 struct scan_hit {
     size_t start;
-    size_t len;   /* of the longest form that stands here; 0: none */
-    uint32_t ref; /* of that form, if len > 0 */
+    size_t len; /* of the longest form that stands here; 0: none */
+    const struct matcher *part; /* the set or its base: where that form is */
+    uint32_t ref;               /* of that form, if len > 0 */
     bool is_open; /* a (longer) form may stand here once text follows */
 };
 

@@ -114,7 +114,8 @@ check_stream(enum redactor_audience audience)
         }
         assert_true(err == AG_ENOMEM || err == AG_EMEMLOCK);
         assert_int_equal(lockmem_used_bytes(), matcher_locked_bytes(set));
-        assert_null(memmem(out.ptr, out.len, "q7RtW", 5));
+        assert_true(out.len == 0 ||
+                    memmem(out.ptr, out.len, "q7RtW", 5) == NULL);
     }
     assert_true(n > 3);
     matcher_unref(set);

@@ -138,6 +138,45 @@ test_ten_thousand_values_fit_the_default_limit(void **state)
     shut(&s, AG_OK);
 }
 
+/* One at a time, replaced and dropped now and then: always what was said. */
+static void
+test_many_small_commits(void **state)
+{
+    enum {
+        VALUES = 300,
+    };
+    struct fixture *f = *state;
+    const struct filter_options person = {.audience = FILTER_OPERATOR};
+    struct filter_stats stats;
+    char value[64];
+    uint32_t i;
+
+    for (i = 0; i < VALUES; i++) {
+        random_value(value, i);
+        load(f, i, "before", value);
+        assert_int_equal(commit(f), i + 1);
+    }
+    check_ok(filter_stats(f->filter, &stats));
+    assert_int_equal(stats.value_count, VALUES);
+    for (i = 0; i < VALUES; i += 50) {
+        random_value(value, i);
+        check_body(f, &person, value, "[redacted:before]", 1);
+        load(f, i, "after", value);
+        (void)commit(f);
+        check_body(f, &person, value, "[redacted:after]", 1);
+        check_ok(filter_drop(f->filter, i));
+        (void)commit(f);
+        check_body(f, &person, value, value, 0);
+    }
+    random_value(value, VALUES - 1);
+    load(f, 1000000, "twin", value);
+    (void)commit(f);
+    check_body(f, &person, value, "[redacted:before]", 1);
+    check_ok(filter_drop(f->filter, VALUES - 1));
+    (void)commit(f);
+    check_body(f, &person, value, "[redacted:twin]", 1);
+}
+
 static void
 test_a_value_of_the_largest_size(void **state)
 {
@@ -177,6 +216,7 @@ main(int argc, char **argv)
         RIG_ROW(test_a_body),
         RIG_ROW(test_a_large_body),
         RIG_ROW(test_ten_thousand_values_fit_the_default_limit),
+        RIG_ROW(test_many_small_commits),
         RIG_ROW(test_a_value_of_the_largest_size),
     };
     int ret = 0;
