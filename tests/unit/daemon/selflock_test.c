@@ -63,11 +63,45 @@ in_child(int (*act)(void))
 }
 
 static int
-refused(bool done)
+act_use_home(void)
 {
-    return done ? EXIT_DID_IT : EXIT_AS_WANTED;
+    char path[128];
+    int fd;
+
+    (void)snprintf(path, sizeof(path), "%s/home/vault.db", dir);
+    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || write(fd, "x", 1) != 1 || fsync(fd) != 0 ||
+        ftruncate(fd, 0) != 0 || unlink(path) != 0) {
+        return EXIT_DID_IT;
+    }
+    return EXIT_AS_WANTED;
 }
 
+static void *
+nothing(void *arg)
+{
+    return arg;
+}
+
+static int
+act_start_thread(void)
+{
+    pthread_t thread;
+
+    if (pthread_create(&thread, NULL, nothing, NULL) != 0 ||
+        pthread_join(thread, NULL) != 0) {
+        return EXIT_DID_IT;
+    }
+    return EXIT_AS_WANTED;
+}
+
+static void
+expect_exit(int (*act)(void))
+{
+    assert_int_equal(in_child(act), 0);
+}
+
+#ifndef AG_SANITIZED
 static bool
 opens(const char *path)
 {
@@ -77,6 +111,12 @@ opens(const char *path)
         (void)close(fd);
     }
     return fd >= 0;
+}
+
+static int
+refused(bool done)
+{
+    return done ? EXIT_DID_IT : EXIT_AS_WANTED;
 }
 
 static int
@@ -91,21 +131,6 @@ act_write_elsewhere(void)
 {
     return refused(open("/tmp/ag-selflock-out", O_WRONLY | O_CREAT | O_CLOEXEC,
                         0600) >= 0);
-}
-
-static int
-act_use_home(void)
-{
-    char path[128];
-    int fd;
-
-    (void)snprintf(path, sizeof(path), "%s/home/vault.db", dir);
-    fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || write(fd, "x", 1) != 1 || fsync(fd) != 0 ||
-        ftruncate(fd, 0) != 0 || unlink(path) != 0) {
-        return EXIT_DID_IT;
-    }
-    return EXIT_AS_WANTED;
 }
 
 static int
@@ -146,35 +171,11 @@ act_trace(void)
     return EXIT_DID_IT;
 }
 
-static void *
-nothing(void *arg)
-{
-    return arg;
-}
-
-static int
-act_start_thread(void)
-{
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, nothing, NULL) != 0 ||
-        pthread_join(thread, NULL) != 0) {
-        return EXIT_DID_IT;
-    }
-    return EXIT_AS_WANTED;
-}
-
 static int
 act_be_dumpable(void)
 {
     return refused(prctl(PR_GET_DUMPABLE, 0, 0, 0, 0) != 0 ||
                    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1);
-}
-
-static void
-expect_exit(int (*act)(void))
-{
-    assert_int_equal(in_child(act), 0);
 }
 
 static void
@@ -186,7 +187,6 @@ expect_killed(int (*act)(void))
     assert_int_equal(WTERMSIG(status), SIGSYS);
 }
 
-#ifndef AG_SANITIZED
 static void
 test_what_is_forbidden(void **state)
 {
