@@ -224,31 +224,49 @@ fail_each(const struct scene *scene, bool all)
     }
 }
 
+static enum ag_err
+do_recover(void)
+{
+    return moves_recover(&place.cli, NULL);
+}
+
+/* Runs one act in a process that ends before its n-th call. True when it did;
+ * false when the act ran to its end. */
+static bool
+run_killed(enum ag_err (*act)(void), unsigned n)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        /* The arena is not inherited; the child opens its own. */
+        if (secret_arena_open(SECRET_ARENA_CLI_BYTES) != AG_OK) {
+            _exit(1);
+        }
+        kill_instead = true;
+        fault_arm(n);
+        _exit(act() == AG_OK ? 0 : 2);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != KILLED) {
+        fail_msg("point %u: ended with %d", n, WEXITSTATUS(status));
+    }
+    return WEXITSTATUS(status) == KILLED;
+}
+
 static unsigned
 kill_each(const struct scene *scene)
 {
     for (unsigned n = 1;; n++) {
-        int status = 0;
-        pid_t pid;
+        bool killed;
 
         set_up(scene);
-        pid = fork();
-        if (pid == 0) {
-            /* The arena is not inherited; the child opens its own. */
-            if (secret_arena_open(SECRET_ARENA_CLI_BYTES) != AG_OK) {
-                _exit(1);
-            }
-            kill_instead = true;
-            fault_arm(n);
-            _exit(scene->run() == AG_OK ? 0 : 2);
-        }
-        assert_int_equal(waitpid(pid, &status, 0), pid);
-        if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-            recover(scene, n, "not killed");
+        killed = run_killed(scene->run, n);
+        recover(scene, n, "killed");
+        if (!killed) {
             return n - 1;
         }
-        assert_true(WIFEXITED(status) && WEXITSTATUS(status) == KILLED);
-        recover(scene, n, "killed");
     }
 }
 
@@ -256,32 +274,15 @@ kill_each(const struct scene *scene)
 static unsigned
 kill_recovery(const struct scene *scene, unsigned first)
 {
-    unsigned points = 0;
-
     for (unsigned n = 1;; n++) {
-        int status = 0;
-        pid_t pid;
+        bool killed;
 
         set_up(scene);
-        for (int round = 0; round < 2; round++) {
-            pid = fork();
-            if (pid == 0) {
-                if (secret_arena_open(SECRET_ARENA_CLI_BYTES) != AG_OK) {
-                    _exit(1);
-                }
-                kill_instead = true;
-                fault_arm(round == 0 ? first : n);
-                _exit((round == 0 ? scene->run()
-                                  : moves_recover(&place.cli, NULL)) == AG_OK
-                          ? 0
-                          : 2);
-            }
-            assert_int_equal(waitpid(pid, &status, 0), pid);
-        }
+        (void)run_killed(scene->run, first);
+        killed = run_killed(do_recover, n);
         recover(scene, n, "killed again in recovery");
-        points++;
-        if (!WIFEXITED(status) || WEXITSTATUS(status) != KILLED) {
-            return points;
+        if (!killed) {
+            return n;
         }
     }
 }
@@ -341,6 +342,7 @@ group_setup(void **state)
     (void)state;
     check_ok(secret_arena_open(SECRET_ARENA_CLI_BYTES));
     place_make(&place, "auth.json");
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     assert_int_equal(setenv("CODEX_HOME", place.dir, 1), 0);
     return profiles_load(AG_SOURCE_DIR "/schema/profiles", NULL, &profiles) ==
                    AG_OK

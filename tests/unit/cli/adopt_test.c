@@ -44,6 +44,7 @@ setup(void **state)
     (void)state;
     fake_open();
     place_make(&place, "auth.json");
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     return setenv("CODEX_HOME", place.dir, 1);
 }
 

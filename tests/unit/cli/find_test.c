@@ -72,6 +72,7 @@ static int
 teardown(void **state)
 {
     (void)state;
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
     return nftw(home, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 

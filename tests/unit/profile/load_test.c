@@ -267,32 +267,36 @@ relocated(void *arg, const char *name)
 }
 
 static void
-test_paths_lead_back_to_their_profile(void **state)
+check_path(const struct profile *p, size_t index)
 {
     struct expand_env env = {.home = "/home/me"};
+    AG_AUTO(buf) struct buf path = {0};
+    struct profile_match match;
 
+    if (p->files.items[index].path == NULL) {
+        return;
+    }
+    buf_init(&path, EXPAND_MAX_BYTES, BUF_PLAIN);
+    check_ok(
+        expand_path(p->files.items[index].path, &env, EXPAND_USUAL, &path));
+    for (size_t c = 0; c < path.len; c++) {
+        path.ptr[c] = path.ptr[c] == '*' ? 'x' : path.ptr[c];
+    }
+    check_ok(profile_for_path(profiles, &env, buf_cstr(&path), &match));
+    if (match.profile != p || match.file_index != index) {
+        fail_msg("%s is taken for %s", buf_cstr(&path), match.profile->name);
+    }
+}
+
+static void
+test_paths_lead_back_to_their_profile(void **state)
+{
     (void)state;
     for (size_t i = 0; i < profiles_count(profiles); i++) {
         const struct profile *p = profiles_at(profiles, i);
 
         for (size_t k = 0; k < p->files.count; k++) {
-            AG_AUTO(buf) struct buf path = {0};
-            struct profile_match match;
-
-            if (p->files.items[k].path == NULL) {
-                continue;
-            }
-            buf_init(&path, EXPAND_MAX_BYTES, BUF_PLAIN);
-            check_ok(
-                expand_path(p->files.items[k].path, &env, EXPAND_USUAL, &path));
-            for (size_t c = 0; c < path.len; c++) {
-                path.ptr[c] = path.ptr[c] == '*' ? 'x' : path.ptr[c];
-            }
-            check_ok(profile_for_path(profiles, &env, buf_cstr(&path), &match));
-            if (match.profile != p || match.file_index != k) {
-                fail_msg("%s is taken for %s", buf_cstr(&path),
-                         match.profile->name);
-            }
+            check_path(p, k);
         }
     }
 }
