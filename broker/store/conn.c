@@ -265,6 +265,7 @@ step(struct query *q)
 {
     int rc;
 
+    AG_ASSERT(q->slot != NULL);
     if (q->rc != SQLITE_OK) {
         return q->rc; /* a binding failed */
     }

@@ -54,11 +54,12 @@ struct store_job {
     store_run_fn run;
     store_done_fn done;
     void *arg;
-    bool alone; /* its own transaction, nobody else's job beside it */
     /* The writer's own: */
     struct store_job *next;
     enum ag_err err;
-    char why[STORE_WHY_BYTES];
+    /* Its own transaction, nobody else's job beside it. */
+    bool alone;
+    char why[STORE_WHY_BYTES]; /* the writer's own */
 };
 
 /* Is there a vault in `home`? AG_OK, AG_ENOVAULT, AG_EMODE, AG_EIO. */

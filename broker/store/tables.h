@@ -38,20 +38,20 @@ enum {
 };
 
 struct table {
-    enum table_id id;
     const char *name;
-    unsigned ints;
-    unsigned blobs;
-    bool body;
-    /* Small tables are in a digest that each row of the record carries: 1 is
-     * checked by every unlock, 2 by the loader of the redaction set; 0: none. */
-    unsigned digest;
-    uint16_t refs;    /* bit i: number i is a reference, NULL when 0 */
     const char *put;  /* insert or update; parameters in order of columns */
     const char *get;  /* by id */
     const char *all;  /* in order of id */
     const char *tag;  /* of one row */
     const char *next; /* the next id */
+    enum table_id id;
+    unsigned ints;
+    unsigned blobs;
+    /* Small tables are in a digest that each row of the record carries: 1 is
+     * checked by every unlock, 2 by the loader of the redaction set; 0: none. */
+    unsigned digest;
+    uint16_t refs; /* bit i: number i is a reference, NULL when 0 */
+    bool body;
 };
 
 /* Asserted to exist. */

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "store/ends.h"
 #include "store/row.h"
 #include "store/secrets_row.h"
 #include "store/value.h"
@@ -473,52 +472,4 @@ versions_release(struct db_tx *tx, int64_t secret_id, int64_t number)
     secret.current_version = 0;
     secret.changed_ms = tx->now_ms;
     return err != AG_OK ? err : secret_row_write(tx, &secret);
-}
-
-/* ---- rekey --------------------------------------------------------------- */
-
-static const char SQL_WRAPPED[] =
-    "SELECT id FROM version WHERE state <= ?1 AND id > ?2 ORDER BY id LIMIT ?3";
-
-struct rewrap {
-    struct keyring *old_ring;
-    struct keyring *fresh;
-};
-
-static enum ag_err
-rewrap_one(struct db_tx *tx, int64_t id, void *arg)
-{
-    const struct rewrap *rings = arg;
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    AG_AUTO(buf) struct buf wrapped;
-    struct seal_at at;
-    enum ag_err err;
-
-    row_init(&row);
-    buf_init(&wrapped, VALUE_WRAPPED_MAX_BYTES, BUF_PLAIN);
-    err = row_get(db_tx_read(tx), table_of(TABLE_VERSION), id, &q, &row);
-    if (err == AG_OK) {
-        at = place_of(&row, "wrapped");
-        err = keyring_data_rewrap(rings->old_ring, rings->fresh, &at,
-                                  row.blobs[B_WRAPPED], &wrapped);
-    }
-    if (err != AG_OK) {
-        return err;
-    }
-    row.blobs[B_WRAPPED] = buf_view(&wrapped);
-    return row_write(tx, table_of(TABLE_VERSION), &row);
-}
-
-enum ag_err
-versions_rewrap_all(struct db_tx *tx, struct keyring *old_ring,
-                    struct keyring *fresh)
-{
-    struct rewrap rings = {.old_ring = old_ring, .fresh = fresh};
-    struct ends_walk walk = {.sql = SQL_WRAPPED,
-                             .key = VERSION_RETAINED,
-                             .each = rewrap_one,
-                             .arg = &rings};
-
-    return ends_each(tx, &walk);
 }

@@ -68,6 +68,8 @@ number_of(const struct words *w, struct span text, int *ret)
 
 #define AG_WORD_LIST(name, number, text) " " text
 
+/* `type` is a word of the language here, not a value. */
+/* NOLINTBEGIN(bugprone-macro-parentheses) */
 #define AG_WORDS(words_name, type, rows, list, label)                          \
     static const struct words words_name = {rows, AG_COUNT(rows), label,       \
                                             "" list(AG_WORD_LIST)};            \
@@ -91,6 +93,8 @@ number_of(const struct words *w, struct span text, int *ret)
         }                                                                      \
         return err;                                                            \
     }
+
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 AG_WORDS(W_SECRET_KIND, secret_kind, SECRET_KIND_WORDS, SECRET_KINDS,
          "kind of secret")

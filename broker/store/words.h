@@ -124,15 +124,15 @@ enum move_state {
     MOVE_STATES(AG_WORD_ENUM)
 };
 
-const char *secret_kind_text(enum secret_kind kind);
-const char *grade_text(enum grade grade);
-const char *verb_text(enum verb verb);
-const char *version_state_text(enum version_state state);
-const char *slot_kind_text(enum slot_kind kind);
-const char *role_kind_text(enum role_kind kind);
-const char *end_reason_text(enum end_reason reason);
-const char *move_kind_text(enum move_kind kind);
-const char *move_state_text(enum move_state state);
+const char *secret_kind_text(enum secret_kind value);
+const char *grade_text(enum grade value);
+const char *verb_text(enum verb value);
+const char *version_state_text(enum version_state value);
+const char *slot_kind_text(enum slot_kind value);
+const char *role_kind_text(enum role_kind value);
+const char *end_reason_text(enum end_reason value);
+const char *move_kind_text(enum move_kind value);
+const char *move_state_text(enum move_state value);
 
 AG_CHECK AG_NONNULL enum ag_err secret_kind_parse(struct span text,
                                                   enum secret_kind *ret);

@@ -3,9 +3,7 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "store/ends.h"
 #include "store/row.h"
-#include "store/secrets_row.h"
 #include "store/value.h"
 
 enum {
@@ -27,9 +25,6 @@ static const char SQL_BY_HASH[] =
 static const char SQL_EXPIRED[] =
     "SELECT id FROM wrap INDEXED BY wrap_waiting WHERE has_value = 1"
     " AND expires_ms <= ? LIMIT ?";
-static const char SQL_WAITING[] =
-    "SELECT id FROM wrap WHERE has_value = ?1 AND id > ?2"
-    " ORDER BY id LIMIT ?3";
 
 static struct seal_at
 place_of(int64_t id)
@@ -208,45 +203,4 @@ wraps_expire(struct db_tx *tx, int64_t now_ms, uint32_t limit,
     }
     *ret_count = count;
     return AG_OK;
-}
-
-struct rewrap {
-    struct keyring *old_ring;
-    struct keyring *fresh;
-};
-
-static enum ag_err
-rewrap_one(struct db_tx *tx, int64_t id, void *arg)
-{
-    const struct rewrap *rings = arg;
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    AG_AUTO(buf) struct buf wrapped;
-    struct seal_at at = place_of(id);
-    enum ag_err err;
-
-    row_init(&row);
-    buf_init(&wrapped, VALUE_WRAPPED_MAX_BYTES, BUF_PLAIN);
-    at.column = "wrapped";
-    err = row_get(db_tx_read(tx), table_of(TABLE_WRAP), id, &q, &row);
-    if (err == AG_OK) {
-        err = keyring_data_rewrap(rings->old_ring, rings->fresh, &at,
-                                  row.blobs[B_WRAPPED], &wrapped);
-    }
-    if (err != AG_OK) {
-        return err;
-    }
-    row.blobs[B_WRAPPED] = buf_view(&wrapped);
-    return row_write(tx, table_of(TABLE_WRAP), &row);
-}
-
-enum ag_err
-wraps_rewrap_all(struct db_tx *tx, struct keyring *old_ring,
-                 struct keyring *fresh)
-{
-    struct rewrap rings = {.old_ring = old_ring, .fresh = fresh};
-    struct ends_walk walk = {
-        .sql = SQL_WAITING, .key = 1, .each = rewrap_one, .arg = &rings};
-
-    return ends_each(tx, &walk);
 }

@@ -115,13 +115,14 @@ raw_per_s(const char *dir)
 
     (void)snprintf(path, sizeof(path), "%s/raw", dir);
     fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0 || fallocate(fd, 0, 0, 64 * 4096) != 0) {
+    if (fd < 0 || fallocate(fd, 0, 0, (off_t)64 * (off_t)sizeof(block)) != 0) {
         must(AG_EIO, "raw");
     }
     begin = now_s();
     for (int i = 0; i < RAW_COUNT; i++) {
         memset(block, i, sizeof(block));
-        if (pwrite(fd, block, sizeof(block), (off_t)(i % 64) * 4096) < 0 ||
+        if (pwrite(fd, block, sizeof(block),
+                   (off_t)(i % 64) * (off_t)sizeof(block)) < 0 ||
             fdatasync(fd) != 0) {
             must(AG_EIO, "raw");
         }
@@ -346,7 +347,8 @@ first_rows(struct db_tx *tx, void *arg)
 {
     AG_AUTO(secret) struct secret *value = NULL;
     struct task_row task = {.name = "bench",
-                            .deadline_ms = db_tx_now_ms(tx) + 24 * HOUR_MS};
+                            .deadline_ms =
+                                db_tx_now_ms(tx) + (int64_t)24 * HOUR_MS};
     struct secret_row secret = {
         .name = "bench", .kind = SECRET_OPAQUE, .min_grade = GRADE_ENV};
     struct version_new add = {.state = VERSION_CURRENT, .if_version = -1};

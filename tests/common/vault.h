@@ -68,6 +68,7 @@ vault_set_up(void **state)
     (void)state;
     vault_place();
     check_ok(store_create(vault.home, vault.ring, &slot, 1, &vault.s));
+    assert_non_null(vault.s);
     return 0;
 }
 
@@ -91,6 +92,9 @@ vault_try_reopen(struct store_found *found)
     store_close(vault.s);
     vault.s = NULL;
     check_ok(store_open(vault.home, &vault.s));
+    if (vault.s == NULL) {
+        return AG_EINTERNAL;
+    }
     return store_unlock(vault.s, vault.ring, found == NULL ? &ignored : found);
 }
 
@@ -140,8 +144,7 @@ vault_put_job(struct db_tx *tx, void *arg)
     AG_AUTO(secret) struct secret *value = NULL;
     struct version_new add = {.state = put->state,
                               .if_version = put->if_version};
-    enum ag_err err =
-        secrets_find(db_tx_read(tx), span_str(put->name), &row);
+    enum ag_err err = secrets_find(db_tx_read(tx), span_str(put->name), &row);
 
     if (err == AG_ENOTFOUND) {
         (void)snprintf(row.name, sizeof(row.name), "%s", put->name);
@@ -189,11 +192,10 @@ vault_check_value(const char *name, int64_t number, const char *want)
     if (err == AG_OK) {
         err = versions_value(r, row.id, number, NULL, &value);
     }
-    if (want == NULL) {
-        assert_int_equal(err, AG_ENOTFOUND);
+    if (want == NULL || value == NULL) {
+        assert_int_equal(err, want == NULL ? AG_ENOTFOUND : AG_OK);
         return;
     }
-    check_ok(err);
     check_span(secret_view(value), want);
 }
 
@@ -209,7 +211,8 @@ vault_step_job(struct db_tx *tx, void *arg)
     const struct vault_step *step = arg;
     enum ag_err err = step->step(tx, step->arg);
 
-    return err != AG_OK ? err : audit_note(tx, AUDIT_BROKER_STARTED, 0, 0, NULL);
+    return err != AG_OK ? err
+                        : audit_note(tx, AUDIT_BROKER_STARTED, 0, 0, NULL);
 }
 
 static inline enum ag_err

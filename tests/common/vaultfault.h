@@ -7,7 +7,7 @@
 #ifndef AG_TESTS_VAULTFAULT_H
 #define AG_TESTS_VAULTFAULT_H
 
-#include "common/shimvfs.h"
+#include "common/shimdisk.h"
 #include "common/vaultdump.h"
 
 static struct {

@@ -5,7 +5,7 @@
  * record verifies, its head is accepted, every answered step is there, and the
  * one under way is there whole or not at all.
  */
-#include "common/shimvfs.h"
+#include "common/shimdisk.h"
 #include "common/vaultdump.h"
 #include "store/uses.h"
 
@@ -54,8 +54,7 @@ record(void)
     vault.s = NULL;
     shim_disk_load(&t.start, vault.home);
     shim.on = true;
-    check_ok(store_open(vault.home, &vault.s));
-    check_ok(store_unlock(vault.s, vault.ring, &found));
+    check_ok(vault_open_either(t.fresh, &found));
     t.states[0] = dump_now();
     for (i = 0; i < DUMP_STEPS_COUNT; i++) {
         use_something();

@@ -312,8 +312,8 @@ test_the_files_grow_and_give_their_room_back(void **state)
     check_ok(store_do(vault.s, step_fill, &use));
     check_ok(store_flush(vault.s));
     assert_int_equal(recorded_uses(), 10000);
-    assert_true(save("uses.journal", file, sizeof(file)) < 300 * 1024);
-    assert_true(save("uses.journal2", file, sizeof(file)) < 300 * 1024);
+    assert_true(save("uses.journal", file, sizeof(file)) < (size_t)300 * 1024);
+    assert_true(save("uses.journal2", file, sizeof(file)) < (size_t)300 * 1024);
     shut();
     assert_int_equal(save("uses.journal", file, sizeof(file)), 0);
     assert_int_equal(save("uses.journal2", file, sizeof(file)), 0);
