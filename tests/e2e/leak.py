@@ -1,13 +1,14 @@
 #!/usr/bin/python3
 """leak.py - looks for canaries where they must not be.
 
-    leak.py --canaries FILE [--skip DIR]… [--procs] [--self PID] ROOT…
+    leak.py --canaries FILE [--since EPOCH] [--skip DIR]… [--procs] ROOT…
 
 Every canary (one a line, 8 bytes at least) is sought raw, in hex (both cases),
 base64 and base64url at three alignments, percent- and JSON-escaped, in the
 names and contents of all files below every ROOT and, with --procs, in every
 readable /proc/PID/environ and cmdline. Prints the place and the form, never
-the value. Exit 0: nowhere; 1: found; 2: nothing was searched.
+the value. With --since only files whose status changed since then are read: a
+secret made later can be in no other. Exit 0: nowhere; 1: found; 2: nothing was searched.
 """
 import argparse
 import base64
@@ -42,7 +43,8 @@ def forms(value):
 
 
 class Search:
-    def __init__(self, needles, skip):
+    def __init__(self, needles, skip, since):
+        self.since = since
         self.needles = needles
         self.longest = max(len(n) for _, _, n in needles)
         self.skip = skip
@@ -81,12 +83,13 @@ class Search:
             self.bytes("name of " + root, entry.name.encode(errors="replace"))
             path = entry.path
             try:
-                mode = entry.stat(follow_symlinks=False).st_mode
+                state = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
+            mode = state.st_mode
             if stat.S_ISDIR(mode):
                 self.tree(path)
-            elif stat.S_ISREG(mode):
+            elif stat.S_ISREG(mode) and state.st_ctime >= self.since:
                 self.file(path)
             elif stat.S_ISLNK(mode):
                 self.bytes("link " + path, os.readlink(path).encode())
@@ -102,6 +105,7 @@ class Search:
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("--canaries", required=True)
+    p.add_argument("--since", type=float, default=0)
     p.add_argument("--skip", action="append", default=[])
     p.add_argument("--procs", action="store_true")
     p.add_argument("roots", nargs="*")
@@ -113,7 +117,8 @@ def main():
         return 2
     needles = [(n, form, text) for n, v in enumerate(values, 1)
                for form, text in forms(v)]
-    search = Search(needles, [os.path.realpath(s) for s in args.skip])
+    search = Search(needles, [os.path.realpath(s) for s in args.skip],
+                    args.since)
     for root in args.roots:
         if os.path.isdir(root):
             search.tree(root)

@@ -8,6 +8,7 @@
 set -uo pipefail
 
 C=$S/canary
+BEGUN=$(date +%s)
 export HOME=$S/home XDG_RUNTIME_DIR=$RUNDIR
 unset XDG_DATA_HOME XDG_CONFIG_HOME AUTH_GUARD_HOME AUTH_GUARD_SOCKET \
     AUTH_GUARD_TOKEN AUTH_GUARD_ADDR
@@ -114,7 +115,7 @@ audit_verifies() { ok auth-guard audit verify; }
 # directory, shared temporary places, every readable environment and argument.
 no_leak() { # [MORE ROOTS…]
     /usr/bin/python3 "$SRC/tests/e2e/leak.py" --canaries "$C/canaries" --skip "$C" \
-        --procs "$S" "$RUNDIR" /tmp /var/tmp /dev/shm "$@" >"$C/leaks" 2>&1
+        --since "$BEGUN" --procs "$S" "$RUNDIR" /tmp /var/tmp /dev/shm "$@" >"$C/leaks" 2>&1
     case $? in
     0) say "$(tail -n 1 "$C/leaks")" ;;
     *) fail "leak search: $(cat "$C/leaks")" ;;
