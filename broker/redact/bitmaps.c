@@ -13,6 +13,10 @@ enum {
     CROWDED_ENTRY_COUNT = 20000,
     CROWDED_WINDOW_BYTES = 14,
     PAIRS_BYTES = 65536 / 8,
+    /* A few forms of this class go with the next, shorter one, if that has
+     * any: one pass over the text less. */
+    FOLDED_CLASS = 1,
+    FOLDED_MAX_COUNT = 512,
 };
 
 /* Forms of at least min_bytes and fewer than the row above. */
@@ -22,14 +26,14 @@ static const struct {
 } CLASSES[CLASS_COUNT] = {{20, 8}, {12, 6}, {8, 4}, {4, 4}};
 
 static size_t
-class_of(size_t len)
+class_of(const struct matcher *m, size_t len)
 {
     size_t i = 0;
 
     while (i + 1 < CLASS_COUNT && len < CLASSES[i].min_bytes) {
         i++;
     }
-    return i;
+    return i == FOLDED_CLASS && m->is_folded ? i + 1 : i;
 }
 
 static size_t
@@ -38,6 +42,19 @@ entry_len(const struct matcher *m, size_t index)
     uint32_t ref = m->entries[index].ref;
 
     return variant_len(set_form(ref), set_raw(m, ref));
+}
+
+static void
+fold(struct matcher *m)
+{
+    struct set_class *from = &m->classes[FOLDED_CLASS];
+    struct set_class *to = &m->classes[FOLDED_CLASS + 1];
+
+    if (from->entry_count <= FOLDED_MAX_COUNT && to->entry_count > 0) {
+        m->is_folded = true;
+        to->entry_count += from->entry_count;
+        from->entry_count = 0;
+    }
 }
 
 /* How many forms each class has, and how much of their starts may be used:
@@ -55,13 +72,14 @@ measure(struct matcher *m)
     }
     for (i = 0; i < m->entry_count; i++) {
         size_t len = entry_len(m, i);
-        struct set_class *class = &m->classes[class_of(len)];
+        struct set_class *class = &m->classes[class_of(m, len)];
 
         class->entry_count++;
         if (len < class->window_bytes) {
             class->window_bytes = (uint32_t)len;
         }
     }
+    fold(m);
     for (i = 0; i < CLASS_COUNT; i++) {
         struct set_class *class = &m->classes[i];
 
@@ -140,7 +158,7 @@ set_mark(uint8_t *bitmap, uint64_t index)
 static void
 mark_entry(struct matcher *m, size_t index)
 {
-    struct set_class *class = &m->classes[class_of(entry_len(m, index))];
+    struct set_class *class = &m->classes[class_of(m, entry_len(m, index))];
     struct set_scratch *scratch = &m->scratch[0];
     uint32_t ref = m->entries[index].ref;
     uint64_t hash;

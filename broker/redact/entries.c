@@ -137,60 +137,111 @@ compare_forms(const struct matcher *m, uint32_t a, uint32_t b)
     }
 }
 
-static bool
-is_less(const struct matcher *m, struct set_entry a, struct set_entry b)
-{
-    int order;
+typedef bool (*less_fn)(const struct matcher *m, struct set_entry a,
+                        struct set_entry b);
 
-    if (a.key != b.key) {
-        return a.key < b.key;
-    }
-    if (a.ref == b.ref) {
-        return false;
-    }
-    order = compare_forms(m, a.ref, b.ref);
+static bool
+is_less_number(const struct matcher *m, struct set_entry a, struct set_entry b)
+{
+    (void)m;
+    return a.key != b.key ? a.key < b.key : a.ref < b.ref;
+}
+
+static bool
+is_less_form(const struct matcher *m, struct set_entry a, struct set_entry b)
+{
+    int order = a.ref == b.ref ? 0 : compare_forms(m, a.ref, b.ref);
+
     return order == 0 ? a.ref < b.ref : order < 0;
 }
 
 static void
-swap(struct set_entry *a, struct set_entry *b)
+sift_down(const struct matcher *m, less_fn is_less, struct set_entry *e,
+          size_t root, size_t count)
 {
-    struct set_entry moved = *a;
-
-    *a = *b;
-    *b = moved;
-}
-
-static void
-sift_down(const struct matcher *m, struct set_entry *e, size_t root,
-          size_t count)
-{
+    struct set_entry moved = e[root];
     size_t child = 2 * root + 1;
 
     while (child < count) {
         if (child + 1 < count && is_less(m, e[child], e[child + 1])) {
             child++;
         }
-        if (!is_less(m, e[root], e[child])) {
-            return;
+        if (!is_less(m, moved, e[child])) {
+            break;
         }
-        swap(&e[root], &e[child]);
+        e[root] = e[child];
         root = child;
         child = 2 * root + 1;
     }
+    e[root] = moved;
 }
 
 static void
-heap_sort(const struct matcher *m, struct set_entry *e, size_t count)
+heap_sort(const struct matcher *m, less_fn is_less, struct set_entry *e,
+          size_t count)
 {
     size_t i;
 
     for (i = count / 2; i > 0; i--) {
-        sift_down(m, e, i - 1, count);
+        sift_down(m, is_less, e, i - 1, count);
     }
     for (i = count; i > 1; i--) {
-        swap(&e[0], &e[i - 1]);
-        sift_down(m, e, 0, i - 1);
+        struct set_entry top = e[0];
+
+        e[0] = e[i - 1];
+        e[i - 1] = top;
+        sift_down(m, is_less, e, 0, i - 1);
+    }
+}
+
+/* The four bytes of a form that begin `depth` bytes behind its start. Padded
+ * with zeros, so one whose last byte is zero may have ended. */
+static uint32_t
+key_at(const struct matcher *m, uint32_t ref, size_t depth)
+{
+    struct set_scratch *scratch = &m->scratch[0];
+    size_t len;
+
+    variant_begin(&scratch->gen, set_form(ref), set_raw(m, ref));
+    len = variant_next(&scratch->gen, scratch->bytes, depth + KEY_BYTES);
+    return text_key(
+        span_of(scratch->bytes + depth, len < depth ? 0 : len - depth));
+}
+
+/*
+ * Sorts entries whose forms are equal up to `depth`, by their keys at depth;
+ * stretches of equal keys are then sorted by the next four bytes, and so on.
+ * So forms are written anew once a level, not once a comparison. Where a form
+ * may have ended, and deep down, they are compared whole.
+ */
+static void
+sort_at(const struct matcher *m, struct set_entry *e, size_t count,
+        size_t depth)
+{
+    size_t from;
+    size_t to;
+
+    heap_sort(m, is_less_number, e, count);
+    for (from = 0; from < count; from = to) {
+        uint32_t key = e[from].key;
+        size_t i;
+
+        for (to = from + 1; to < count && e[to].key == key; to++) {
+        }
+        if (to - from == 1) {
+            continue;
+        }
+        if ((key & 0xff) == 0 || depth + 2 * KEY_BYTES > SCRATCH_BYTES) {
+            heap_sort(m, is_less_form, e + from, to - from);
+            continue;
+        }
+        for (i = from; i < to; i++) {
+            e[i].key = key_at(m, e[i].ref, depth + KEY_BYTES);
+        }
+        sort_at(m, e + from, to - from, depth + KEY_BYTES);
+        for (i = from; i < to; i++) {
+            e[i].key = key;
+        }
     }
 }
 
@@ -200,7 +251,7 @@ entries_sort(struct matcher *m)
     size_t kept = 0;
     size_t i;
 
-    heap_sort(m, m->entries, m->entry_count);
+    sort_at(m, m->entries, m->entry_count, 0);
     for (i = 0; i < m->entry_count; i++) {
         if (kept > 0 && m->entries[kept - 1].key == m->entries[i].key &&
             compare_forms(m, m->entries[kept - 1].ref, m->entries[i].ref) ==

@@ -85,6 +85,7 @@ struct matcher {
     size_t entry_count;
     size_t longest_bytes;
     size_t window_max_bytes;
+    bool is_folded; /* see bitmaps.c */
     struct set_class classes[CLASS_COUNT];
 };
 
