@@ -54,6 +54,7 @@ echo_off(int fd)
     quiet = terminal.before;
     quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHONL);
     quiet.c_lflag |= ICANON | ISIG;
+    quiet.c_cc[VSUSP] = _POSIX_VDISABLE; /* ^Z would leave it silent */
     for (size_t i = 0; i < AG_COUNT(END_SIGNALS); i++) {
         (void)sigaction(END_SIGNALS[i], &act, NULL);
     }

@@ -437,12 +437,14 @@ follow_files(struct run *r)
     for (size_t i = 0; err == AG_OK && i < r->file_count; i++) {
         struct run_file *f = &r->files[i];
 
+        const struct watch_file file = {.dir_fd = f->dir_fd,
+                                        .name = f->delivery->name,
+                                        .ticket = f->delivery->take,
+                                        .spill_as = f->lease};
+
         if (f->delivery->take != NULL) {
-            err = watch_add(r->watch,
-                            &(struct watch_file){.dir_fd = FD_TAKE(f->dir_fd),
-                                                 .name = f->delivery->name,
-                                                 .ticket = f->delivery->take,
-                                                 .spill_as = f->lease});
+            f->dir_fd = -1; /* the watch's now */
+            err = watch_add(r->watch, &file);
         }
     }
     return err;
