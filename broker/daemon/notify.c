@@ -81,10 +81,11 @@ notify_open(struct notify *ret)
 {
     struct notify n = {.fd = -1};
     enum ag_err err = read_watchdog(&n.watchdog_ms);
-
     // NOLINTBEGIN(concurrency-mt-unsafe): before any other thread
-    if (err == AG_OK && getenv("NOTIFY_SOCKET") != NULL) {
-        err = connect_to(getenv("NOTIFY_SOCKET"), &n.fd);
+    const char *path = getenv("NOTIFY_SOCKET");
+
+    if (err == AG_OK && path != NULL) {
+        err = connect_to(path, &n.fd);
     }
     (void)unsetenv("NOTIFY_SOCKET");
     (void)unsetenv("WATCHDOG_PID");

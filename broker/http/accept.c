@@ -102,37 +102,61 @@ accept_some(const struct acceptor *a, const struct accept_socket *from)
     return true;
 }
 
+enum waited {
+    WAITED_READY,
+    WAITED_NOTHING,
+    WAITED_STOP,
+};
+
+/* For a connection or the end; in a pause for the end alone. The last of
+ * `polled` is the end's. */
+static enum waited
+wait_ready(const struct acceptor *a, struct pollfd *polled, bool is_pause)
+{
+    struct pollfd *stop = &polled[a->count];
+    int ready = is_pause ? poll(stop, 1, PAUSE_MS)
+                         : poll(polled, (nfds_t)a->count + 1, -1);
+
+    if (ready < 0 && errno != EINTR) {
+        log_error("accept loop", "error", strerrorname_np(errno));
+        return WAITED_STOP;
+    }
+    if (ready > 0 && stop->revents != 0) {
+        return WAITED_STOP;
+    }
+    return ready > 0 ? WAITED_READY : WAITED_NOTHING;
+}
+
+static bool
+accept_all(const struct acceptor *a, const struct pollfd *polled)
+{
+    bool has_room = true;
+
+    for (size_t i = 0; i < a->count; i++) {
+        if (polled[i].revents != 0 && !accept_some(a, &a->sockets[i])) {
+            has_room = false;
+        }
+    }
+    return has_room;
+}
+
 static void *
 acceptor_main(void *arg)
 {
     const struct acceptor *a = arg;
     struct pollfd polled[ACCEPT_SOCKETS_MAX_COUNT + 1];
-    bool pause = false;
+    enum waited waited = WAITED_NOTHING;
+    bool is_pause = false;
 
     for (size_t i = 0; i < a->count; i++) {
         polled[i] = (struct pollfd){.fd = a->sockets[i].fd, .events = POLLIN};
     }
     polled[a->count] = (struct pollfd){.fd = a->stop_fd, .events = POLLIN};
-    for (;;) {
-        /* In a pause only the end is waited for. */
-        struct pollfd *first = pause ? &polled[a->count] : polled;
-        nfds_t count = pause ? 1 : (nfds_t)a->count + 1;
-        int ready = poll(first, count, pause ? PAUSE_MS : -1);
-
-        pause = false;
-        if (ready < 0 && errno != EINTR) {
-            log_error("accept loop", "error", strerrorname_np(errno));
-            return NULL;
-        }
-        if (ready > 0 && polled[a->count].revents != 0) {
-            return NULL;
-        }
-        for (size_t i = 0; ready > 0 && count > 1 && i < a->count; i++) {
-            if (polled[i].revents != 0 && !accept_some(a, &a->sockets[i])) {
-                pause = true;
-            }
-        }
+    while (waited != WAITED_STOP) {
+        waited = wait_ready(a, polled, is_pause);
+        is_pause = waited == WAITED_READY && !accept_all(a, polled);
     }
+    return NULL;
 }
 
 enum ag_err

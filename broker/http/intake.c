@@ -83,8 +83,7 @@ gather(struct intake *in, uint8_t c, size_t max)
 static bool
 gathered_is(const struct intake *in, const char *word)
 {
-    return strlen(word) == in->part_bytes &&
-           memcmp(in->text, word, in->part_bytes) == 0; // public text
+    return span_is(span_of(in->text, in->part_bytes), word);
 }
 
 static enum ag_err
@@ -301,29 +300,71 @@ take_byte(struct intake *in, uint8_t c)
     return AG_EINTERNAL;
 }
 
-/* How many bytes of a value that nobody looks at can be passed over at once. */
+/* Bytes of a value that nobody looks at. */
 static size_t
-value_run(const struct intake *in, struct span bytes)
+value_run(struct span bytes)
 {
-    size_t most = HTTP_HEAD_MAX_BYTES - in->head_bytes;
     size_t n = 0;
 
-    while (n < bytes.len && n < most && is_value(bytes.ptr[n])) {
+    while (n < bytes.len && is_value(bytes.ptr[n])) {
         n++;
     }
     return n;
+}
+
+/* Bytes of a target before the next escape, within its limit. */
+static size_t
+target_run(struct intake *in, struct span bytes)
+{
+    struct span part =
+        span_sub(bytes, 0, HTTP_TARGET_MAX_BYTES - in->part_bytes);
+    size_t n = 0;
+
+    while (n < part.len && part.ptr[n] != '%' && is_in(TARGET, part.ptr[n])) {
+        n++;
+    }
+    in->part_bytes += n;
+    return n;
+}
+
+/* Bytes of a header's name, within its limit. */
+static size_t
+name_run(struct intake *in, struct span bytes)
+{
+    struct span part =
+        span_sub(bytes, 0, HTTP_HEADER_NAME_MAX_BYTES - in->part_bytes);
+    size_t n = 0;
+
+    while (n < part.len && is_in(TOKEN, part.ptr[n])) {
+        in->text[in->part_bytes++] = (char)part.ptr[n++];
+    }
+    return n;
+}
+
+/* How many bytes can be taken at once; 0: the next one is looked at alone. */
+static size_t
+take_run(struct intake *in, struct span bytes)
+{
+    struct span part = span_sub(bytes, 0, HTTP_HEAD_MAX_BYTES - in->head_bytes);
+
+    if (in->state == INTAKE_VALUE && !intake_header_is_kept(in)) {
+        return value_run(part);
+    }
+    if (in->state == INTAKE_TARGET && in->part_bytes > 0 &&
+        in->escape_left == 0) {
+        return target_run(in, part);
+    }
+    return in->state == INTAKE_NAME ? name_run(in, part) : 0;
 }
 
 /* Takes a part of the head: a run, or one byte. */
 static enum ag_err
 take_head(struct intake *in, struct span bytes, size_t *used)
 {
-    if (in->state == INTAKE_VALUE && !intake_header_is_kept(in)) {
-        *used = value_run(in, bytes);
+    *used = take_run(in, bytes);
+    if (*used > 0) {
         in->head_bytes += *used;
-        if (*used > 0) {
-            return AG_OK;
-        }
+        return AG_OK;
     }
     *used = 1;
     if (++in->head_bytes > HTTP_HEAD_MAX_BYTES) {

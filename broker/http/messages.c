@@ -10,7 +10,8 @@ enum {
     RECOVERY_MAX_BYTES = 256,
     KEY_MAX_BYTES = 8 * 1024, /* of a key file or credential, in base64 */
     WORD_MAX_BYTES = 64,      /* kinds, verbs, ids */
-    LINE_MAX_BYTES = 256,     /* purpose, description */
+    ENV_NAME_MAX_BYTES = 128,
+    LINE_MAX_BYTES = 256, /* purpose, description */
     PATH_MAX_BYTES = 4096,
     TOKEN_MAX_BYTES = 128,
     TTL_MAX_S = 366 * 24 * 3600, /* core has the real maximum: a setting */
@@ -111,7 +112,7 @@ static const struct msg_spec GRANT =
     MSG_SPEC(struct task_grant_request, GRANT_ROWS);
 
 static const struct msg_field ENV_ROWS[] = {
-    MSG_FIELD_STRING(struct task_env_request, var, 1, WORD_MAX_BYTES * 2,
+    MSG_FIELD_STRING(struct task_env_request, var, 1, ENV_NAME_MAX_BYTES,
                      MSG_REQUIRED, parse_env_name),
     MSG_FIELD_STRING(struct task_env_request, ref, 1, REFERENCE_MAX_BYTES,
                      MSG_REQUIRED, NULL),

@@ -174,12 +174,12 @@ enum ag_err
 route_find(const struct route_set *set, const char *method, struct span path,
            struct request *rq)
 {
+    struct matched m = {0};
     bool found_path = false;
 
     rq->reply.allow_text[0] = '\0';
     for (size_t i = 0; i < set->count; i++) {
         const struct route *row = &set->rows[i];
-        struct matched m;
 
         if (!match(row->pattern, path, &m)) {
             continue;

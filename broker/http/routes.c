@@ -21,7 +21,7 @@
 #define ANY   HTTP_ANY
 
 #define OPEN  ROUTE_OPEN
-#define TOKEN ROUTE_OPEN | ROUTE_TOKEN
+#define TOKEN (ROUTE_OPEN | ROUTE_TOKEN)
 
 /* clang-format off */
 static const struct route ROWS[] = {

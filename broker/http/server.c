@@ -194,7 +194,8 @@ dispatch_request(struct server *s, struct request *rq, const char *url,
  * MHD calls once with the head, then with each part of the body, then without
  * one: only there it may be answered, or it would close the connection.
  */
-static enum MHD_Result
+/* The signature is libmicrohttpd's. */
+static enum MHD_Result // NOLINTNEXTLINE(readability-function-size)
 on_access(void *cls, struct MHD_Connection *mhd, const char *url,
           const char *method, const char *version, const char *upload_data,
           size_t *upload_data_size, void **con_cls)
