@@ -121,6 +121,7 @@ confine(void)
         {SCMP_SYS(openat), 2, WRITES, 0},
         {SCMP_SYS(getdents64), 0, 0, 0},
         {SCMP_SYS(readlinkat), 0, 0, 0},
+        {SCMP_SYS(pread64), 0, 0, 0},
         {SCMP_SYS(newfstatat), 0, 0, 0},
         {SCMP_SYS(fstat), 0, 0, 0},
         {SCMP_SYS(lseek), 0, 0, 0},

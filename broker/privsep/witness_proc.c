@@ -21,24 +21,30 @@ enum {
     TRIES = 8, /* readings of a chain that changes under our eyes */
     SCAN_TRIES = 4,
     FIRST_ENTRIES = 512,
+    KEPT_COUNT = 128, /* open files of processes asked for before */
 };
 
-/* The beginning of a small file of /proc/PID. */
 static enum ag_err
-read_file(int proc_fd, pid_t pid, const char *name, char *out, size_t cap,
-          struct span *ret)
+open_file(int proc_fd, pid_t pid, const char *name, int *ret_fd)
 {
     char path[PATH_ROOM_BYTES];
-    AG_AUTO(fd) int fd = -1;
-    ssize_t n;
 
     (void)snprintf(path, sizeof(path), "%ld/%s", (long)pid, name);
-    fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
+    *ret_fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (*ret_fd < 0) {
         return errno == ENOENT || errno == ESRCH ? AG_ENOTFOUND : AG_EUNTRACED;
     }
+    return AG_OK;
+}
+
+/* The beginning of a small file, from its start whatever was read before. */
+static enum ag_err
+read_file(int fd, char *out, size_t cap, struct span *ret)
+{
+    ssize_t n;
+
     do {
-        n = read(fd, out, cap);
+        n = pread(fd, out, cap, 0);
     } while (n < 0 && errno == EINTR);
     if (n <= 0) {
         return n == 0 || errno == ESRCH ? AG_ENOTFOUND : AG_EUNTRACED;
@@ -47,14 +53,13 @@ read_file(int proc_fd, pid_t pid, const char *name, char *out, size_t cap,
     return AG_OK;
 }
 
-enum ag_err
-wproc_stat(int proc_fd, pid_t pid, struct proc_stat *ret)
+static enum ag_err
+read_stat(int fd, pid_t pid, struct proc_stat *ret)
 {
     char text[STAT_BYTES];
     struct proc_stat stat;
     struct span line;
-    enum ag_err err =
-        read_file(proc_fd, pid, "stat", text, sizeof(text), &line);
+    enum ag_err err = read_file(fd, text, sizeof(text), &line);
 
     if (err != AG_OK) {
         return err;
@@ -66,19 +71,31 @@ wproc_stat(int proc_fd, pid_t pid, struct proc_stat *ret)
     return AG_OK;
 }
 
+enum ag_err
+wproc_stat(int proc_fd, pid_t pid, struct proc_stat *ret)
+{
+    AG_AUTO(fd) int fd = -1;
+    enum ag_err err = open_file(proc_fd, pid, "stat", &fd);
+
+    return err == AG_OK ? read_stat(fd, pid, ret) : err;
+}
+
 /* The effective uid: the second number behind "Uid:". */
 static enum ag_err
 read_uid(int proc_fd, pid_t pid, uid_t *ret)
 {
     static const char KEY[] = "\nUid:\t";
+    AG_AUTO(fd) int fd = -1;
     char text[STATUS_BYTES];
     struct span status;
     struct span rest;
     const uint8_t *at;
     uint64_t uid = 0;
-    enum ag_err err =
-        read_file(proc_fd, pid, "status", text, sizeof(text), &status);
+    enum ag_err err = open_file(proc_fd, pid, "status", &fd);
 
+    if (err == AG_OK) {
+        err = read_file(fd, text, sizeof(text), &status);
+    }
     if (err != AG_OK) {
         return err;
     }
@@ -99,6 +116,38 @@ read_uid(int proc_fd, pid_t pid, uid_t *ret)
 
 /* ---- one process and its ancestors ---- */
 
+/*
+ * Files of processes that are asked for again and again: shells, terminals,
+ * supervisors. An open one stays bound to its process, not to the number: when
+ * that is gone reading says so, also if the number was given again.
+ */
+static struct {
+    pid_t pid; /* 0: free */
+    int fd;
+} kept[KEPT_COUNT];
+
+/* As wproc_stat(), by a file that may be open already. */
+static enum ag_err
+stat_again(int proc_fd, pid_t pid, struct proc_stat *ret)
+{
+    size_t at = (size_t)pid % KEPT_COUNT;
+    enum ag_err err;
+
+    if (kept[at].pid == pid && read_stat(kept[at].fd, pid, ret) == AG_OK) {
+        return AG_OK;
+    }
+    if (kept[at].pid != 0) {
+        fd_close(kept[at].fd);
+        kept[at].pid = 0;
+    }
+    err = open_file(proc_fd, pid, "stat", &kept[at].fd);
+    if (err != AG_OK) {
+        return err;
+    }
+    kept[at].pid = pid;
+    return read_stat(kept[at].fd, pid, ret);
+}
+
 /* The process, its parent's session, and the chain, read once. */
 struct reading {
     struct proc_stat self;
@@ -111,7 +160,7 @@ static enum ag_err
 read_chain(int proc_fd, pid_t pid, struct reading *ret)
 {
     struct proc_stat stat;
-    enum ag_err err = wproc_stat(proc_fd, pid, &ret->self);
+    enum ag_err err = stat_again(proc_fd, pid, &ret->self);
 
     ret->chain_count = 0;
     ret->parent_sid = 0;
@@ -123,7 +172,7 @@ read_chain(int proc_fd, pid_t pid, struct reading *ret)
             return err_why(AG_EUNTRACED, "more than %d ancestors",
                            PROC_CHAIN_MAX_COUNT);
         }
-        err = wproc_stat(proc_fd, stat.ppid, &stat);
+        err = stat_again(proc_fd, stat.ppid, &stat);
         if (err == AG_OK && stat.self.start_ticks > child_ticks) {
             err = AG_EUNTRACED; /* younger than its child: not its parent */
         }
@@ -160,7 +209,7 @@ leader_start(int proc_fd, pid_t sid)
 {
     struct proc_stat leader;
 
-    if (sid == 0 || wproc_stat(proc_fd, sid, &leader) != AG_OK ||
+    if (sid == 0 || stat_again(proc_fd, sid, &leader) != AG_OK ||
         leader.sid != sid || leader.state == 'Z' || leader.state == 'X') {
         return 0;
     }
