@@ -105,6 +105,7 @@ locked_walk(struct pass *pass, int64_t version_id, const struct secret *value)
     enum ag_err err = AG_OK;
 
     (void)pthread_mutex_lock(&pass->core->set_lock);
+    pass->core->set_waits = true;
     err = walk(pass, version_id, value);
     (void)pthread_mutex_unlock(&pass->core->set_lock);
     return err;
@@ -145,9 +146,42 @@ redaction_commit(struct core *core)
     enum ag_err err = AG_OK;
 
     (void)pthread_mutex_lock(&core->set_lock);
-    err = filter_commit(core->parts.filter, &epoch);
+    if (core->set_waits) {
+        err = filter_commit(core->parts.filter, &epoch);
+        core->set_waits = err != AG_OK;
+    }
     (void)pthread_mutex_unlock(&core->set_lock);
     return err;
+}
+
+/* Tokens have ids of their own in the set, beside those of versions. */
+static uint64_t
+token_id_of(int64_t id)
+{
+    return 1ULL << 63 | (uint64_t)id;
+}
+
+enum ag_err
+redaction_add_token(struct core *core, int64_t id, const struct secret *text)
+{
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&core->set_lock);
+    core->set_waits = true;
+    err = filter_load(core->parts.filter, token_id_of(id), "auth-guard/token",
+                      text, FILTER_LOAD_PLAIN);
+    (void)pthread_mutex_unlock(&core->set_lock);
+    return err;
+}
+
+void
+redaction_drop_token(struct core *core, int64_t id)
+{
+    (void)pthread_mutex_lock(&core->set_lock);
+    core->set_waits = true;
+    /* A dead token that stays in the set hides nothing that matters. */
+    (void)!filter_drop(core->parts.filter, token_id_of(id));
+    (void)pthread_mutex_unlock(&core->set_lock);
 }
 
 static enum ag_err
@@ -160,7 +194,9 @@ fill_one(const struct secret_row *row, const struct version_row *version,
 enum ag_err
 redaction_fill(struct core *core, struct db_read *r)
 {
-    enum ag_err err = versions_live_each(r, fill_one, core);
+    enum ag_err err = AG_OK;
 
+    core->set_waits = true; /* an empty set is a set too */
+    err = versions_live_each(r, fill_one, core);
     return err == AG_OK ? redaction_commit(core) : err;
 }

@@ -32,6 +32,12 @@ AG_CHECK AG_NONNULL enum ag_err redaction_remove(struct core *core,
                                                  int64_t version_id,
                                                  const struct secret *value);
 
+/* A token of a task, from its making until it is revoked: what a task prints
+ * of its own environment. Dropping one that is not there is no error. */
+AG_CHECK AG_NONNULL enum ag_err
+redaction_add_token(struct core *core, int64_t id, const struct secret *text);
+AG_NONNULL void redaction_drop_token(struct core *core, int64_t id);
+
 /* Blocks for the filter when something waits. Never on the writer thread. */
 AG_CHECK AG_NONNULL enum ag_err redaction_commit(struct core *core);
 

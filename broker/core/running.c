@@ -227,6 +227,19 @@ running_hits(struct running_table *table, int64_t id)
     return hits;
 }
 
+int64_t
+running_token(struct running_table *table, int64_t id)
+{
+    struct running **at = NULL;
+    int64_t token_id = 0;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    token_id = at != NULL ? (*at)->token_id : 0;
+    (void)pthread_mutex_unlock(&table->lock);
+    return token_id;
+}
+
 enum ag_err
 running_ask(struct running_table *table, int64_t id, int64_t steady_ms,
             int max_count, int64_t window_ms)

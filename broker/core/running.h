@@ -42,6 +42,7 @@ struct running {
     bool ending;              /* told to end; waits for its line to close */
     int64_t hits;             /* of the filter, all streams */
     struct grant_set *grants; /* a reference of its own */
+    int64_t token_id;         /* its first token, in the redaction set */
     /* What the task asked the filter by itself (core/tripwire.h). */
     int64_t foreign_hits;
     int64_t asked_window_ms; /* steady clock: when the count below began */
@@ -82,6 +83,9 @@ AG_NONNULL bool running_tell(struct running_table *table, int64_t id,
 AG_NONNULL void running_hit(struct running_table *table, int64_t id,
                             int64_t hits);
 AG_NONNULL int64_t running_hits(struct running_table *table, int64_t id);
+
+/* The task's first token; 0 when it does not run. */
+AG_NONNULL int64_t running_token(struct running_table *table, int64_t id);
 
 /* One question of the task's to the filter: AG_ERATE when there were `max_count`
  * in this window already; AG_ENOTFOUND. */

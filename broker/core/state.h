@@ -41,6 +41,7 @@ struct core {
     struct keyring *_Atomic keyring;
     struct keyring *retired;
     pthread_mutex_t set_lock; /* the redaction set has one caller at a time */
+    bool set_waits;           /* under it: there is something to commit */
     struct live_tokens *live;
     struct shelf *shelf;
     struct running_table *running;

@@ -9,6 +9,7 @@
 #include "caller/peer.h"
 #include "core/issue.h"
 #include "core/promise.h"
+#include "core/redaction.h"
 #include "core/state.h"
 #include "store/exposure.h"
 #include "store/grants.h"
@@ -261,6 +262,7 @@ run_it(struct starting *s)
     task->delivery_count = s->promises->delivery_count;
     memcpy(task->deliveries, s->promises->deliveries, sizeof(task->deliveries));
     task->grants = grant_set_share(s->grants);
+    task->token_id = s->issued.token.id;
     err = running_add(s->core->running, task);
     free(task);
     if (err != AG_OK) {
@@ -269,6 +271,9 @@ run_it(struct starting *s)
     err = tree_add(s->core->tree, peer_facts(s->call->peer)->self, s->row.id);
     if (err == AG_OK) {
         err = answer(s);
+    }
+    if (err == AG_OK) {
+        err = redaction_add_token(s->core, s->issued.token.id, s->issued.text);
     }
     if (err == AG_OK) {
         err = issue_live(s->core, &s->issued);
@@ -331,6 +336,9 @@ core_end_task(struct core *core, struct db_tx *tx, int64_t id,
     }
     if (err != AG_OK) {
         return err;
+    }
+    if (running_token(core->running, id) != 0) {
+        redaction_drop_token(core, running_token(core->running, id));
     }
     live_revoke_task(core->live, id);
     tickets_drop_task(core->tickets, id);

@@ -97,6 +97,7 @@ create(struct core *core, const struct secret *passphrase,
     store_on_rebuild(core->store, rebuild, core);
     core_set_keyring(core, AG_TAKE(keyring));
     atomic_store(&core->state, VAULT_OPEN);
+    core->set_waits = true; /* an empty set is a set too */
     err = shelf_open(core->shelf);
     return err == AG_OK ? redaction_commit(core) : err;
 }

@@ -208,6 +208,17 @@ test_a_task_reads_what_it_was_granted(void **state)
 }
 
 static void
+test_a_task_that_prints_its_token_is_redacted(void **state)
+{
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = call_of(flow.operator_peer);
+
+    (void)state;
+    check_ok(record_redact(flow.core, &call, span_str(task.token), &answer));
+    assert_string_equal(text_at(answer, "text"), "[redacted:auth-guard/token]");
+}
+
+static void
 test_a_task_is_never_the_operator(void **state)
 {
     AG_AUTO(secret) struct secret *passphrase = secret_of(PASSPHRASE);
@@ -454,6 +465,7 @@ main(int argc, char **argv)
         cmocka_unit_test(
             test_lock_forgets_and_a_wrong_passphrase_opens_nothing),
         cmocka_unit_test(test_a_task_reads_what_it_was_granted),
+        cmocka_unit_test(test_a_task_that_prints_its_token_is_redacted),
         cmocka_unit_test(test_a_task_is_never_the_operator),
         cmocka_unit_test(test_bad_tokens_each_have_their_code),
         cmocka_unit_test(test_a_child_is_narrower_and_runs_out),
