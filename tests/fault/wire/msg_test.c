@@ -7,6 +7,10 @@
 #include "unit/wire/sample.h"
 #include "wire/json.h"
 
+enum {
+    ARENA_BYTES = 256 * 1024,
+};
+
 void *__real_malloc(size_t len);
 void *__real_calloc(size_t count, size_t size);
 void *__wrap_malloc(size_t len);
@@ -74,7 +78,7 @@ main(void)
     };
 
     wjson_setup();
-    if (secret_arena_open(256 * 1024) != AG_OK) {
+    if (secret_arena_open(ARENA_BYTES) != AG_OK) {
         return 1;
     }
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,8 +179,10 @@ inherit(const char *path, int type, enum ag_err want)
             _exit(90);
         }
         (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
+        // NOLINTBEGIN(concurrency-mt-unsafe): a process of its own
         (void)setenv("LISTEN_PID", pid, 1);
         (void)setenv("LISTEN_FDS", "1", 1);
+        // NOLINTEND(concurrency-mt-unsafe)
         err = listeners_open(&place.paths, false, 0, &l);
         if (err != want) {
             (void)fprintf(stderr, "%s: %s\n", err_code(err), err_text(err));

@@ -9,6 +9,7 @@
 #include "common/check.h"
 #include "daemon/notify.h"
 
+// NOLINTBEGIN(concurrency-mt-unsafe): one thread
 static void
 test_without_a_manager(void **state)
 {
@@ -83,6 +84,8 @@ test_another_process_watchdog_is_not_ours(void **state)
     (void)setenv("NOTIFY_SOCKET", "relative", 1);
     check_err(notify_open(&n), AG_EINVAL);
 }
+
+// NOLINTEND(concurrency-mt-unsafe)
 
 int
 main(void)
