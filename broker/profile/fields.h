@@ -10,7 +10,7 @@
  *
  * Every format has a pointer syntax (profile.h, enum file_format). JSON and
  * the others are read strictly: what the tool itself could not have written is
- * AG_EINVAL, and the caller then treats the value as opaque.
+ * AG_EINVAL (the sentence says which line, never the content).
  */
 #ifndef AG_PROFILE_FIELDS_H
 #define AG_PROFILE_FIELDS_H
@@ -43,13 +43,14 @@ typedef enum ag_err (*field_secret_fn)(void *arg, const char *pointer,
 /*
  * The secret fields of `content`: what `file` declares, or, when file is NULL
  * or declares none, each string leaf of FIELD_UNDECLARED_MIN_BYTES and more
- * that is not a plain URL, path, time or number. FORMAT_OPAQUE and FORMAT_PEM
- * have one field, the whole, with its last newline cut. Empty leaves are
- * passed over. `file` NULL: the format is guessed.
+ * that is not a plain URL, path, time or number. The password inside a URL
+ * counts whatever is declared; a secret that is JSON again gives its own
+ * strings too. FORMAT_OPAQUE and FORMAT_PEM have one field, the whole, with its
+ * last newline cut; so has content that is not of its format: better too much
+ * than nothing. Empty leaves and references (`${NAME}`) are passed over. `file`
+ * NULL: the format is guessed.
  *
- * Errors: AG_EINVAL the content is not of that format (the sentence says
- *         which line or byte, never the content); AG_ELIMIT depth or count;
- *         AG_EMEMLOCK; what `each` returned.
+ * Errors: AG_EMEMLOCK, AG_ENOMEM; what `each` returned.
  * Threads: safe. Blocks: no.
  */
 AG_CHECK enum ag_err fields_secret(struct span content,

@@ -71,6 +71,9 @@ naming_default(const struct profile_match *match, bool by_name,
     if (f == NULL || by_name || (f->path != NULL && strstr(f->path, "*/"))) {
         int cut = parent.len > 40 ? 40 : (int)parent.len;
 
+        while (base.len > 1 && base.ptr[0] == '.') {
+            base = span_sub(base, 1, base.len - 1);
+        }
         (void)snprintf(text, sizeof(text), "%.*s-%.*s", cut,
                        (const char *)parent.ptr, (int)base.len,
                        (const char *)base.ptr);

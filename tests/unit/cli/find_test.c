@@ -255,7 +255,7 @@ test_default_names(void **state)
         {"codex", 1, false, "/h/.codex/.credentials.json",
          "codex/credentials.json"},
         {"codex", 0, true, "/h/work/auth.json", "codex/work-auth.json"},
-        {"dotenv", 0, true, "/h/My Project/.env", "env/my-project-.env"},
+        {"dotenv", 0, true, "/h/My Project/.env", "env/my-project-env"},
         {"ssh", 0, false, "/h/.ssh/id_ed25519", "ssh/id_ed25519"},
         {"aws", 2, false, "/h/.aws/sso/cache/Ab.json", "aws/ab.json"},
         {NULL, 0, false, "/h/x/Secret File", "file/x-secret-file"},
