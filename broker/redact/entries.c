@@ -231,7 +231,8 @@ sort_at(const struct matcher *m, struct set_entry *e, size_t count,
         if (to - from == 1) {
             continue;
         }
-        if ((key & 0xff) == 0 || depth + 2 * KEY_BYTES > SCRATCH_BYTES) {
+        if ((key & 0xff) == 0 ||
+            depth + (size_t)(2 * KEY_BYTES) > SCRATCH_BYTES) {
             heap_sort(m, is_less_form, e + from, to - from);
             continue;
         }
