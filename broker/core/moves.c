@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "caller/peer.h"
 #include "core/state.h"
+#include "core/values.h"
 #include "store/moves.h"
 #include "store/versions.h"
 
@@ -52,7 +53,7 @@ plan_release(struct db_tx *tx, const struct move_request *request,
 {
     AG_AUTO(secret_row) struct secret_row secret = {0};
     enum ag_err err =
-        secrets_find(db_tx_read(tx), span_str(request->name), &secret);
+        secret_named(db_tx_read(tx), span_str(request->name), &secret);
 
     if (err == AG_OK && secret.current_version == 0) {
         err = err_why(AG_ENOTFOUND, "%s has no current version", request->name);

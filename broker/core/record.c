@@ -7,6 +7,7 @@
 #include "core/redaction.h"
 #include "core/state.h"
 #include "core/tripwire.h"
+#include "core/values.h"
 #include "privsep/filter.h"
 #include "store/audit_check.h"
 #include "store/exposure.h"
@@ -78,7 +79,7 @@ record_exposure(struct core *core, const char *secret, const char *task,
     e.read = r;
     e.items = json_object_get(answer, "exposure");
     if (secret != NULL) {
-        err = secrets_find(r, span_str(secret), &row);
+        err = secret_named(r, span_str(secret), &row);
         if (err == AG_OK) {
             err = exposure_of_secret_each(r, row.id, 0, EXPOSURE_MAX_COUNT,
                                           list_exposure, &e);

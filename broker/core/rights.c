@@ -132,7 +132,7 @@ wrapped_value(struct core *core, struct db_tx *tx, const struct call *call,
     }
     (void)snprintf(field, sizeof(field), "%.*s", (int)ref.pointer.len,
                    (const char *)ref.pointer.ptr);
-    err = secrets_find(db_tx_read(tx), ref.name, &secret);
+    err = secret_named(db_tx_read(tx), ref.name, &secret);
     if (err != AG_OK) {
         return err;
     }

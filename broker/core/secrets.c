@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "core/redaction.h"
 #include "core/state.h"
+#include "core/values.h"
 #include "store/versions.h"
 
 /* ---- descriptions: the sealed JSON of a secret's row ---- */
@@ -201,7 +202,7 @@ core_secret_patch(struct core *core, struct db_tx *tx, const struct call *call,
 {
     AG_AUTO(secret_row) struct secret_row row = {0};
     enum ag_err err =
-        secrets_find(db_tx_read(tx), span_str(request->name), &row);
+        secret_named(db_tx_read(tx), span_str(request->name), &row);
     enum grade grade = row.min_grade;
 
     (void)core;
@@ -259,7 +260,7 @@ core_secret_remove(struct core *core, struct db_tx *tx, const struct call *call,
 {
     AG_AUTO(secret_row) struct secret_row row = {0};
     struct forgetting f = {.core = core, .read = db_tx_read(tx), .row = &row};
-    enum ag_err err = secrets_find(f.read, span_str(name), &row);
+    enum ag_err err = secret_named(f.read, span_str(name), &row);
 
     if (err != AG_OK) {
         return err;
@@ -379,7 +380,7 @@ find_visible(struct db_read *r, const struct call *call, const char *name,
     if (!may_see(call, name)) {
         return err_why(AG_ENOGRANT, "no grant of this task covers %s", name);
     }
-    return secrets_find(r, span_str(name), row);
+    return secret_named(r, span_str(name), row);
 }
 
 enum ag_err
@@ -453,7 +454,7 @@ core_secret_rollback(struct core *core, struct db_tx *tx,
                      const struct call *call, const char *name, int64_t version)
 {
     AG_AUTO(secret_row) struct secret_row row = {0};
-    enum ag_err err = secrets_find(db_tx_read(tx), span_str(name), &row);
+    enum ag_err err = secret_named(db_tx_read(tx), span_str(name), &row);
 
     (void)core;
     if (err == AG_OK) {
@@ -474,7 +475,7 @@ core_secret_destroy(struct core *core, struct db_tx *tx,
     AG_AUTO(secret_row) struct secret_row row = {0};
     struct forgetting f = {.core = core, .read = db_tx_read(tx), .row = &row};
     struct version_row found = {0};
-    enum ag_err err = secrets_find(f.read, span_str(name), &row);
+    enum ag_err err = secret_named(f.read, span_str(name), &row);
 
     if (err == AG_OK) {
         err = versions_get(f.read, row.id, version, &found);

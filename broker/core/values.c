@@ -13,6 +13,18 @@
 #include "store/uses.h"
 #include "store/versions.h"
 
+enum ag_err
+secret_named(struct db_read *r, struct span name, struct secret_row *ret)
+{
+    enum ag_err err = secrets_find(r, name, ret);
+
+    return err == AG_ENOTFOUND
+               ? err_why(AG_ENOTFOUND,
+                         "%.*s is not in the vault; see: auth-guard list",
+                         (int)name.len, (const char *)name.ptr)
+               : err;
+}
+
 /* Which of the profile's files: `adopt` notes it; others have the first. */
 static size_t
 file_index(const struct secret_row *row)
@@ -132,7 +144,7 @@ quick_value(struct core *core, const struct call *call,
     }
     err = store_read(core->store, &r);
     if (err == AG_OK) {
-        err = secrets_find(r, span_str(request->name), &row);
+        err = secret_named(r, span_str(request->name), &row);
     }
     if (err == AG_OK) {
         err = read_right(call, &row, request, &grant);
@@ -290,7 +302,7 @@ core_secret_get(struct core *core, struct db_tx *tx, const struct call *call,
     struct db_read *r = db_tx_read(tx);
     struct version_row version = {0};
     const struct grant *grant = NULL;
-    enum ag_err err = secrets_find(r, span_str(request->name), &row);
+    enum ag_err err = secret_named(r, span_str(request->name), &row);
 
     if (err == AG_OK) {
         err = read_right(call, &row, request, &grant);

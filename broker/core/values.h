@@ -10,6 +10,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/span.h"
 
 struct core;
 struct db_read;
@@ -18,6 +19,11 @@ struct profile_file;
 struct secret;
 struct secret_row;
 struct version_row;
+
+/* secrets_find() with a sentence that says which is missing, and what to type.
+ */
+AG_CHECK AG_NONNULL enum ag_err
+secret_named(struct db_read *r, struct span name, struct secret_row *ret);
 
 /* The profile a secret belongs to, or NULL; *ret_file (may be NULL) is the
  * entry its content came from, or NULL too. Live as long as the profiles. */
