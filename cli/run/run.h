@@ -82,6 +82,26 @@ AG_CHECK AG_NONNULL enum ag_err run_signals(struct run *r);
  */
 AG_CHECK AG_NONNULL enum ag_err run_start(struct run *r);
 
+/* ---- pieces of the start ---- */
+
+/* Sends a message with one descriptor; its answer is due. */
+AG_CHECK AG_NONNULL enum ag_err run_send(struct run *r, const char *op,
+                                         const char *ticket, int fd);
+/* Waits for the answers that are due. Errors: the first that is one. */
+AG_CHECK AG_NONNULL enum ag_err run_collect(struct run *r);
+
+/* In this order (files.c): from the task's deliveries to the keeper's list; the
+ * directory for a kind of jail; variables that name a place in it; an opened
+ * file has come, index and [file, directory] taken over; each has its content
+ * and is followed; links are placed. Errors: with a sentence. */
+AG_NONNULL void files_list(struct run *r);
+AG_CHECK AG_NONNULL enum ag_err files_dir(struct run *r, enum jail_kind kind);
+AG_CHECK AG_NONNULL enum ag_err files_name(struct run *r);
+AG_CHECK AG_NONNULL enum ag_err files_opened(struct run *r, int index,
+                                             int fds[2]);
+AG_CHECK AG_NONNULL enum ag_err files_follow(struct run *r);
+AG_CHECK AG_NONNULL enum ag_err files_link(struct run *r);
+
 /* Lets the command go and stays until its tree is gone, its files are taken,
  * its streams have ended. *ret_exit is the exit code for our caller. */
 AG_CHECK AG_NONNULL enum ag_err run_supervise(struct run *r, int *ret_exit);

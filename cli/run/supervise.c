@@ -364,11 +364,19 @@ exit_of(const struct run *r)
 enum ag_err
 run_supervise(struct run *r, int *ret_exit)
 {
+    enum ag_err err;
+
     if (r->streams.pty && r->streams.input_fd >= 0) {
         r->raw = term_raw(STDIN_FILENO);
     }
     if (keeper_tell(r->line, KEEPER_GO, 0) != AG_OK) {
         return err_why(AG_EINTERNAL, "the task's first process died");
+    }
+    /* While the command is loaded: a stream that was refused passes nothing,
+     * a value that was refused lets it wait, so nothing is lost by going on. */
+    err = run_collect(r);
+    if (err != AG_OK) {
+        return err;
     }
     while (r->keeper > 0 && !r->tree_gone) {
         turn(r);
