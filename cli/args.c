@@ -185,43 +185,59 @@ check_words(const struct arg_spec *spec, size_t count)
     return AG_OK;
 }
 
+/* What was read so far of the words, and how the next one is meant. */
+struct reading {
+    char **next;
+    char **words;
+    size_t count;
+    bool only_words;
+};
+
+static enum ag_err
+take_next(struct parser *p, struct reading *r)
+{
+    char *arg = *r->next++;
+    bool dash = !r->only_words && arg[0] == '-' && arg[1] != '\0';
+
+    if (dash && strcmp(arg, "--") == 0) {
+        r->only_words = true;
+        return AG_OK;
+    }
+    if (dash && strcmp(arg, "-h") == 0) {
+        p->ret->help = true;
+        return AG_OK;
+    }
+    if (dash && arg[1] == '-') {
+        return take_option(p, arg + 2, &r->next);
+    }
+    if (dash) {
+        return err_why(AG_EUSAGE,
+                       "options are long here: '%s' is none; see --help", arg);
+    }
+    r->words[r->count++] = arg;
+    r->only_words = r->only_words || p->spec->stop_at_word;
+    return AG_OK;
+}
+
 enum ag_err
 args_parse(struct cli *cli, const struct arg_spec *spec, int argc, char **argv,
            struct args *ret)
 {
     struct parser p = {.cli = cli, .spec = spec, .ret = ret};
-    char **next = argv + (argc > 0 ? 1 : 0);
-    char **words = next;
-    size_t count = 0;
-    bool only_words = false;
+    char **first = argv + (argc > 0 ? 1 : 0);
+    struct reading r = {.next = first, .words = first};
     enum ag_err err = AG_OK;
 
     AG_ASSERT(spec->opt_count <= 64);
-    *ret = (struct args){.words = words};
-    while (err == AG_OK && *next != NULL) {
-        char *arg = *next++;
-
-        if (!only_words && strcmp(arg, "--") == 0) {
-            only_words = true;
-        } else if (!only_words && strcmp(arg, "-h") == 0) {
-            ret->help = true;
-        } else if (!only_words && arg[0] == '-' && arg[1] == '-') {
-            err = take_option(&p, arg + 2, &next);
-        } else if (!only_words && arg[0] == '-' && arg[1] != '\0') {
-            err = err_why(AG_EUSAGE,
-                          "options are long here: '%s' is none; see "
-                          "--help",
-                          arg);
-        } else {
-            words[count++] = arg;
-            only_words = only_words || spec->stop_at_word;
-        }
+    *ret = (struct args){.words = first};
+    while (err == AG_OK && *r.next != NULL) {
+        err = take_next(&p, &r);
     }
-    words[count] = NULL;
-    ret->count = count;
+    r.words[r.count] = NULL;
+    ret->count = r.count;
     if (err == AG_OK && ret->help) {
         print_help(spec);
         return AG_OK;
     }
-    return err == AG_OK ? check_words(spec, count) : err;
+    return err == AG_OK ? check_words(spec, ret->count) : err;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/fdx.h"
+#include "base/parse.h"
 
 enum {
     CHILDREN_BYTES = 4096, /* of the list read at once; it is read again */
@@ -165,17 +166,18 @@ kill_children(void)
     }
     text[n] = '\0';
     while (*at != '\0') {
-        char *end;
-        long pid = strtol(at, &end, 10); // NOLINT(cert-err34-c)
+        size_t len = strcspn(at, " ");
+        uint64_t pid = 0;
 
         /* A number cut off at the end of the block is read again later. */
-        if (end == at || *end != ' ') {
+        if (at[len] != ' ' ||
+            parse_u64(span_of(at, len), INT32_MAX, &pid) != AG_OK) {
             break;
         }
         if (pid > 1) {
             (void)kill((pid_t)pid, SIGKILL);
         }
-        at = end + 1;
+        at += len + 1;
     }
     return true;
 }

@@ -22,7 +22,10 @@ for my $file (@ARGV) {
     my $line = 0;
     for (split /\n/, $text) {
         $line++;
-        while (/(?<![\w.>])($always)\s*\(/g) { print "$file:$line: $1() is banned\n"; $bad = 1; }
+        while (/(?<![\w.>])($always)\s*\(/g) {
+            next if $1 eq "system" && $file =~ m{^tests/}; # scratch folders
+            print "$file:$line: $1() is banned\n"; $bad = 1;
+        }
         next if $file =~ m{^broker/base/|^tests/};
         while (/(?<![\w.>])($base)\s*\(/g) { print "$file:$line: $1() only in base/\n"; $bad = 1; }
         if (/(?<!\w)goto\s+\w+/) { print "$file:$line: goto is not used\n"; $bad = 1; }
