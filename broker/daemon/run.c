@@ -1,6 +1,7 @@
 #include "daemon/run.h"
 
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 
 #include <errno.h>
@@ -32,6 +33,8 @@
 
 enum {
     TICK_MS = 500, /* a task that started since may end before the rest */
+    OTHER_FDS_COUNT = 256, /* database, helpers, lines of tasks */
+    CONNECTIONS_LEAST_COUNT = 16,
 };
 
 enum helper_death {
@@ -43,6 +46,7 @@ enum helper_death {
 struct daemon {
     struct paths paths;
     struct settings settings;
+    int64_t files_max; /* asked once: later the call is not allowed */
     struct listeners listeners;
     struct notify notify;
     sigset_t signals;
@@ -121,9 +125,30 @@ open_signals(struct daemon *d)
     return d->signal_fd >= 0 && d->wake_fd >= 0 ? AG_OK : AG_EIO;
 }
 
+/* A connection takes two descriptors, its own and a pidfd. Where the limit is
+ * low the caps follow it: a refusal that is told is better than a hang. */
+static void
+fit_connections(const struct daemon *d, struct http_limits *limits)
+{
+    char text[24];
+    int64_t fit = (d->files_max - OTHER_FDS_COUNT) / 2;
+
+    if (fit >= limits->connections) {
+        return;
+    }
+    fit = fit < CONNECTIONS_LEAST_COUNT ? CONNECTIONS_LEAST_COUNT : fit;
+    limits->connections = fit;
+    if (limits->admin_spare > fit / 4) {
+        limits->admin_spare = fit / 4;
+    }
+    (void)snprintf(text, sizeof(text), "%lld", (long long)fit);
+    log_warn("few open files are allowed (ulimit -n)", "connections", text);
+}
+
 static enum ag_err
 open_outside(struct daemon *d)
 {
+    struct rlimit files;
     enum ag_err err = selflock_begin();
 
     if (err == AG_OK) {
@@ -136,6 +161,10 @@ open_outside(struct daemon *d)
         return err;
     }
     log_set_level((enum log_level)d->settings.log_level);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        d->files_max = (int64_t)files.rlim_cur;
+    }
+    fit_connections(d, &d->settings.http);
     err = listeners_open(&d->paths, d->settings.http.connections_tcp > 0,
                          (uint16_t)d->settings.tcp_port, &d->listeners);
     if (err == AG_OK) {
@@ -259,6 +288,7 @@ reload(struct daemon *d)
     err = settings_load(&d->paths, &wanted);
     if (err == AG_OK) {
         /* Sockets stay as they are until the next start. */
+        fit_connections(d, &wanted.http);
         d->settings = wanted;
         log_set_level((enum log_level)wanted.log_level);
         core_set_settings(d->core, &wanted.core);
