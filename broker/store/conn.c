@@ -119,6 +119,12 @@ set_pragmas(sqlite3 *handle, enum conn_mode mode)
     return err;
 }
 
+enum ag_err
+conn_set_wal(struct conn *c)
+{
+    return pragma_is(c->handle, "PRAGMA journal_mode = WAL", "wal");
+}
+
 static void
 set_config(sqlite3 *handle)
 {

@@ -52,6 +52,9 @@ enum conn_mode {
 AG_CHECK AG_NONNULL enum ag_err conn_open(const char *path, enum conn_mode mode,
                                           struct conn *ret);
 
+/* Turns the file to WAL, for good. AG_EUNSUPPORTED where that can't be. */
+AG_CHECK AG_NONNULL enum ag_err conn_set_wal(struct conn *c);
+
 /* Finalises every statement and closes. A zeroed conn is allowed. */
 AG_NONNULL void conn_close(struct conn *c);
 

@@ -41,23 +41,9 @@ struct db {
     bool paused;
 };
 
-/* An empty private file, so that SQLite gives its WAL the same mode. */
-static enum ag_err
-make_file(int dir_fd)
-{
-    AG_AUTO(fd)
-    int fd = openat(dir_fd, DB_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-                    0600);
-
-    if (fd < 0) {
-        return err_from_errno(errno);
-    }
-    return fs_sync_dir(dir_fd);
-}
-
 /* Takes the lock, opens the writer's connection, makes sure it is that file. */
 static enum ag_err
-open_writer(struct db *db, bool create)
+open_writer(struct db *db, const char *home, bool create)
 {
     struct conn *c = &db->tx.self.conn;
     struct stat by_name;
@@ -68,7 +54,7 @@ open_writer(struct db *db, bool create)
         return err_why(AG_EBUSY, "another broker has this vault open");
     }
     if (err == AG_OK && create) {
-        err = make_file(db->dir_fd);
+        err = db_make_file(home, db->dir_fd);
     }
     if (err == AG_OK) {
         err = db_check_files(db->dir_fd, &by_name);
@@ -90,27 +76,6 @@ open_writer(struct db *db, bool create)
 }
 
 static enum ag_err
-set_wal(struct conn *c)
-{
-    sqlite3_stmt *st = NULL;
-    enum ag_err err = AG_OK;
-    int rc = sqlite3_prepare_v2(c->handle, "PRAGMA journal_mode = WAL", -1, &st,
-                                NULL);
-
-    if (rc == SQLITE_OK) {
-        rc = sqlite3_step(st);
-    }
-    if (rc != SQLITE_ROW) {
-        err = conn_err(rc, DB_NAME);
-    } else if (!span_is(span_str((const char *)sqlite3_column_text(st, 0)),
-                        "wal")) {
-        err = err_why(AG_EUNSUPPORTED, "this file system can't hold a WAL");
-    }
-    (void)sqlite3_finalize(st);
-    return err;
-}
-
-static enum ag_err
 set_schema(struct db *db, bool create)
 {
     struct conn *c = &db->tx.self.conn;
@@ -124,7 +89,7 @@ set_schema(struct db *db, bool create)
         err = AG_OK;
     }
     if (err == AG_OK) {
-        err = set_wal(c);
+        err = conn_set_wal(c);
     }
     if (err == AG_OK && (size_t)version < MIGRATION_COUNT && !create) {
         err = tx_begin(&db->tx);
@@ -168,7 +133,7 @@ db_open(const char *home, bool create, struct db **ret)
     }
     err = fs_private_dir(home, &db->dir_fd);
     if (err == AG_OK) {
-        err = open_writer(db, create);
+        err = open_writer(db, home, create);
     }
     if (err == AG_OK) {
         err = tx_prime(&db->tx);

@@ -2,14 +2,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "base/fdx.h"
 #include "base/fsx.h"
+#include "base/paths.h"
+#include "store/conn.h"
 #include "store/db.h"
 #include "store/migrate.h"
 
 static const char DB_NAME[] = "vault.db";
+static const char NEW_NAME[] = "vault.db.new";
 
 enum {
     HEADER_BYTES = 100, /* of a SQLite file */
@@ -85,7 +90,7 @@ db_check_header(int dir_fd)
         return err_from_errno(errno);
     }
     if (got == 0) {
-        return AG_OK; /* just made, or all of it is in the WAL */
+        return AG_OK;
     }
     if ((size_t)got < sizeof(header) ||
         !span_starts(span_of(header, sizeof(header)),
@@ -105,33 +110,117 @@ db_check_header(int dir_fd)
     return AG_OK;
 }
 
-enum ag_err
-db_probe(const char *home)
+/* ---- a new file ----------------------------------------------------------- */
+
+static enum ag_err
+open_at(const char *home, const char *name, struct conn *ret)
 {
-    AG_AUTO(fd) int dir_fd = -1;
+    char path[PATH_BYTES + 16];
+
+    if (snprintf(path, sizeof(path), "%s/%s", home, name) >=
+        (int)sizeof(path)) {
+        return err_why(AG_EINVAL, "the vault's path is too long");
+    }
+    return conn_open(path, CONN_WRITE, ret);
+}
+
+static enum ag_err
+remove_all(int dir_fd, const char *const *names, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        if (unlinkat(dir_fd, names[i], 0) != 0 && errno != ENOENT) {
+            return err_from_errno(errno);
+        }
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+fill_new(const char *home, int dir_fd)
+{
+    AG_AUTO(fd)
+    int fd = openat(dir_fd, NEW_NAME,
+                    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    struct conn *c = calloc(1, sizeof(*c));
+    enum ag_err err = c == NULL ? AG_ENOMEM : AG_OK;
+
+    if (err == AG_OK && fd < 0) {
+        err = err_from_errno(errno);
+    }
+    if (err == AG_OK) {
+        err = open_at(home, NEW_NAME, c);
+    }
+    if (err == AG_OK) {
+        err = conn_set_wal(c);
+        conn_close(c);
+    }
+    if (err == AG_OK && fsync(fd) != 0) {
+        err = err_from_errno(errno);
+    }
+    free(c);
+    return err;
+}
+
+enum ag_err
+db_make_file(const char *home, int dir_fd)
+{
+    static const char *const LEFT[] = {
+        "vault.db-wal",        "vault.db-shm",     "vault.db-journal",
+        "vault.db.new",        "vault.db.new-wal", "vault.db.new-shm",
+        "vault.db.new-journal"};
     struct stat st;
     enum ag_err err;
 
-    dir_fd = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    if (fstatat(dir_fd, DB_NAME, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+        st.st_size > 0) {
+        return AG_OK;
+    }
+    err = remove_all(dir_fd, LEFT, AG_COUNT(LEFT));
+    if (err == AG_OK) {
+        err = fill_new(home, dir_fd);
+    }
+    if (err == AG_OK && renameat(dir_fd, NEW_NAME, dir_fd, DB_NAME) != 0) {
+        err = err_from_errno(errno);
+    }
+    return err != AG_OK ? err : fs_sync_dir(dir_fd);
+}
+
+/* A database without a vault in it is what an init that was cut short leaves;
+ * its first rows may still be in the WAL, so SQLite has to say. */
+static enum ag_err
+probe_inside(const char *home)
+{
+    struct conn *c = calloc(1, sizeof(*c));
+    int version = 0;
+    enum ag_err err = c == NULL ? AG_ENOMEM : open_at(home, DB_NAME, c);
+
+    if (err == AG_OK) {
+        err = migrate_check(c->handle, &version);
+        conn_close(c);
+    }
+    free(c);
+    return err;
+}
+
+enum ag_err
+db_probe(const char *home)
+{
+    AG_AUTO(fd)
+    int dir_fd = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    enum ag_err err;
+
     if (dir_fd < 0) {
         return errno == ENOENT ? AG_ENOVAULT : err_from_errno(errno);
     }
     err = db_check_files(dir_fd, &st);
-    if (err == AG_ENOTFOUND) {
+    if (err == AG_ENOTFOUND || (err == AG_OK && st.st_size == 0)) {
         return AG_ENOVAULT;
     }
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        err = db_check_header(dir_fd);
     }
-    err = db_check_header(dir_fd);
-    if (err == AG_OK && st.st_size == 0) {
-        struct stat wal;
-
-        /* Empty with an empty WAL: an init that was cut short. */
-        if (fstatat(dir_fd, "vault.db-wal", &wal, AT_SYMLINK_NOFOLLOW) != 0 ||
-            wal.st_size == 0) {
-            return AG_ENOVAULT;
-        }
-    }
-    return err;
+    return err != AG_OK ? err : probe_inside(home);
 }

@@ -111,6 +111,8 @@ first_rows(struct db_tx *tx, void *arg)
         memcpy(first.chain, tx->end.chain, CHAIN_BYTES);
         err = audit_note(tx, AUDIT_VAULT_CREATED, 0, 0, NULL);
     }
+    /* Into the file at once, so that a lost WAL can't pass for no vault. */
+    tx->wiped = true;
     /* The head is there before the commit: a vault without one was cut. */
     return err != AG_OK ? err
                         : head_create(db_dir_fd(job->s->db), db_keys(r),

@@ -20,7 +20,9 @@
 #include "common/fault.h"
 
 enum {
-    SHIM_FILES = 5,
+    SHIM_FILES = 6,
+    SHIM_HEAD = 2, /* places below */
+    SHIM_NEW = 5,
     SHIM_SECTOR_BYTES = 512,
 };
 
@@ -41,7 +43,8 @@ struct shim_event {
 };
 
 static const char *const SHIM_NAMES[SHIM_FILES] = {
-    "vault.db", "vault.db-wal", "vault.head", "uses.journal", "uses.journal2"};
+    "vault.db",     "vault.db-wal",  "vault.head",
+    "uses.journal", "uses.journal2", "vault.db.new"};
 
 static struct {
     pthread_mutex_t lock;

@@ -415,6 +415,9 @@ vault_open_either(struct keyring *fresh, struct store_found *found)
     if (err == AG_OK) {
         err = slots_list(vault.s, slots, &count);
     }
+    if (err == AG_OK && vault.s == NULL) {
+        err = AG_EINTERNAL;
+    }
     return err != AG_OK
                ? err
                : store_unlock(vault.s, slots[0].id == 1 ? vault.ring : fresh,

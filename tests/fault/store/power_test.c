@@ -150,12 +150,87 @@ test_a_power_cut_at_any_moment(void **state)
     shim_forget();
 }
 
+/* ---- the vault itself ---- */
+
+/* The vault is made while the diary is on. The head file and an empty
+ * database are there from the start, since they are renamed into place,
+ * durable, before the first commit. */
+static void
+record_creation(void)
+{
+    struct slot_row slot = vault_slot(1);
+    size_t i;
+
+    vault_place();
+    shim.on = true;
+    check_ok(store_create(vault.home, vault.ring, &slot, 1, &vault.s));
+    store_close(vault.s);
+    vault.s = NULL;
+    shim.on = false;
+    shim_disk_load(&t.cut, vault.home);
+    t.start.there[SHIM_HEAD] = true;
+    shim_disk_write(&t.start, SHIM_HEAD, 0, t.cut.bytes[SHIM_HEAD],
+                    t.cut.len[SHIM_HEAD] / 2); /* the first of its two slots */
+    shim_disk_cut(&t.start, SHIM_HEAD, (int64_t)t.cut.len[SHIM_HEAD]);
+    for (i = 0; i < shim.count; i++) {
+        struct shim_event e = shim.events[i];
+
+        if (e.file == SHIM_NEW) { /* renamed into place, durable */
+            e.file = 0;
+            shim_disk_apply(&t.start, &e, false);
+        }
+    }
+}
+
+/* Either there is a vault, and it opens, or there is none, and one is made. */
+static void
+check_creation(size_t count)
+{
+    struct slot_row slot = vault_slot(1);
+    struct store_found found;
+    enum ag_err err;
+
+    shim_disk_at(&t.start, count, &t.cut);
+    shim_disk_save(&t.cut, vault.home);
+    err = store_exists(vault.home);
+    if (err == AG_ENOVAULT) {
+        check_ok(store_create(vault.home, vault.ring, &slot, 1, &vault.s));
+    } else {
+        check_ok(err);
+        check_ok(vault_open_either(vault.ring, &found));
+    }
+    vault_put("a", "1");
+    vault_check_sound();
+    store_close(vault.s);
+    vault.s = NULL;
+}
+
+static void
+test_a_power_cut_while_the_vault_is_made(void **state)
+{
+    size_t i;
+
+    (void)prop_begin(1);
+    shim_disk_new(&t.start);
+    shim_disk_new(&t.cut);
+    record_creation();
+    for (i = 0; i <= shim.count; i++) {
+        check_creation(i);
+    }
+    print_message("power cut while making a vault: %zu points tried\n", i);
+    shim_disk_free(&t.start);
+    shim_disk_free(&t.cut);
+    shim_forget();
+    (void)vault_tear_down(state);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_power_cut_at_any_moment,
                                         vault_set_up, vault_tear_down),
+        cmocka_unit_test(test_a_power_cut_while_the_vault_is_made),
     };
 
     shim_install();

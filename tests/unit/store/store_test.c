@@ -359,6 +359,60 @@ test_an_older_vault_is_noticed(void **state)
     vault_check_sound();
 }
 
+/* As kill -9 leaves them: the last changes are in the WAL only. */
+static void
+put_back_killed(void)
+{
+    copy("killed.db", "vault.db");
+    copy("killed.wal", "vault.db-wal");
+    copy("killed.head", "vault.head");
+}
+
+static enum ag_err
+open_killed(void)
+{
+    struct store_found found;
+    enum ag_err err = store_open(vault.home, &vault.s);
+
+    if (err == AG_OK) {
+        err = store_unlock(vault.s, vault.ring, &found);
+    }
+    if (err == AG_OK) {
+        vault_check_value("a", 0, "2");
+    }
+    shut();
+    return err;
+}
+
+static void
+test_a_changed_wal_is_noticed(void **state)
+{
+    char path[160];
+    struct stat st;
+
+    (void)state;
+    vault_put("a", "1");
+    vault_put("a", "2");
+    check_ok(store_flush(vault.s));
+    copy("vault.db", "killed.db");
+    copy("vault.db-wal", "killed.wal");
+    copy("vault.head", "killed.head");
+    shut();
+    put_back_killed();
+    check_ok(open_killed());
+    path_of("vault.db-wal", path);
+    put_back_killed();
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(truncate(path, st.st_size - 5000), 0);
+    check_err(open_killed(), AG_EROLLBACK);
+    put_back_killed();
+    patch("vault.db-wal", st.st_size - 100, "x", 1);
+    check_err(open_killed(), AG_EROLLBACK);
+    put_back_killed();
+    assert_int_equal(unlink(path), 0);
+    check_err(open_killed(), AG_EROLLBACK);
+}
+
 static void
 test_a_missing_or_damaged_head_is_noticed(void **state)
 {
@@ -419,6 +473,7 @@ main(void)
         TEST(test_rekey),
         TEST(test_a_refused_rekey_changes_nothing),
         TEST(test_an_older_vault_is_noticed),
+        TEST(test_a_changed_wal_is_noticed),
         TEST(test_a_missing_or_damaged_head_is_noticed),
         TEST(test_a_fork_of_the_record_is_noticed),
     };
