@@ -17,7 +17,6 @@
 
 #include "base/attr.h"
 #include "base/err.h"
-
 #include "run/child.h"
 #include "run/jail.h"
 
@@ -46,13 +45,13 @@ struct keeper_spec {
 
 /* Keeper to supervisor. */
 enum keeper_says {
-    KEEPER_TTY = 1,  /* with [master] */
-    KEEPER_FILE,     /* with [file, its directory]; value: index */
-    KEEPER_READY,    /* the jail stands */
-    KEEPER_STOPPED,  /* value: signal */
-    KEEPER_ENDED,    /* value: wait status of the command; step: 1 when no
+    KEEPER_TTY = 1, /* with [master] */
+    KEEPER_FILE,    /* with [file, its directory]; value: index */
+    KEEPER_READY,   /* the jail stands */
+    KEEPER_STOPPED, /* value: signal */
+    KEEPER_ENDED,   /* value: wait status of the command; step: 1 when no
                         other process of the task is left */
-    KEEPER_FAILED,   /* before exec; value: errno, step, text */
+    KEEPER_FAILED,  /* before exec; value: errno, step, text */
 };
 
 /* Supervisor to keeper. */
@@ -81,9 +80,8 @@ AG_CHECK enum ag_err keeper_tell(int line, enum keeper_hears what, int value);
 
 /* The next message; blocks. *ret_fds takes up to two descriptors (-1 else).
  * Errors: AG_EIO when the line has ended. */
-AG_CHECK AG_NONNULL enum ag_err keeper_hear(int line,
-                                            struct keeper_message *ret,
-                                            int ret_fds[2]);
+AG_CHECK AG_NONNULL enum ag_err
+keeper_hear(int line, struct keeper_message *ret, int ret_fds[2]);
 
 /* With JAIL_NONE: takes the files and the directory away; may be done twice. */
 AG_NONNULL void keeper_remove_files(const struct keeper_spec *spec);

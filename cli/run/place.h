@@ -19,8 +19,7 @@ struct place;
  *         AG_ENOTFOUND its directory is missing; AG_EIO.
  */
 AG_CHECK AG_NONNULL enum ag_err place_link(const char *run_dir,
-                                           const char *path,
-                                           const char *target,
+                                           const char *path, const char *target,
                                            struct place **ret);
 
 /* Gives the place up; the last one removes the link, if it is still ours. */

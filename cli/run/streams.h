@@ -74,13 +74,13 @@ struct input {
     size_t at;
     bool ended; /* nothing more will come */
 };
+
 struct input_want {
     bool read;  /* poll fd 0 for POLLIN */
     bool write; /* poll input_fd for POLLOUT */
 };
-AG_NONNULL struct input_want input_wants(const struct streams *s,
-                                         const struct input *in,
-                                         bool foreground);
+AG_NONNULL struct input_want
+input_wants(const struct streams *s, const struct input *in, bool foreground);
 AG_NONNULL void input_read(struct streams *s, struct input *in);
 AG_NONNULL void input_write(struct streams *s, struct input *in);
 

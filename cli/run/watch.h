@@ -21,13 +21,13 @@ enum {
 struct watch_file {
     int dir_fd; /* of the directory it lies in; taken over */
     const char *name;
-    const char *ticket;  /* of `take` */
+    const char *ticket;   /* of `take` */
     const char *spill_as; /* its name below spill/ */
 };
 
 struct watch_spill {
-    const char *home;   /* the vault's directory */
-    const char *key;    /* public key of the vault, base64, or NULL */
+    const char *home; /* the vault's directory */
+    const char *key;  /* public key of the vault, base64, or NULL */
 };
 
 AG_CHECK AG_NONNULL enum ag_err watch_new(const struct watch_spill *spill,

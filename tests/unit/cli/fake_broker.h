@@ -172,7 +172,7 @@ static void *
 fake_line_run(void *arg)
 {
     struct fake_line *line = arg;
-    char text[4096]; /* longer messages are none of these tests */
+    char text[2048]; /* longer messages are none of these tests */
     int fds[FD_PASS_MAX_COUNT];
     size_t fd_count = 0;
     size_t len = 0;
