@@ -172,6 +172,11 @@ wjson_parse(struct span text, size_t max_bytes, json_t **ret)
     }
     /* Its text field may quote the input. */
     wipe(&error, sizeof(error));
+    if (tree != NULL && ran_out) {
+        /* jansson's lexer passes over a failed append: a string may be short. */
+        json_decref(tree);
+        return AG_ENOMEM;
+    }
     if (tree == NULL) {
         return err;
     }
