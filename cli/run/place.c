@@ -72,8 +72,33 @@ make_parent(const char *path)
     }
 }
 
+/*
+ * A link of a run that was shot: it leads below our own directory, and nobody
+ * has its lock. It is taken away; a shared lock is held again afterwards.
+ */
+static bool
+clear_stale(const struct place *p, const char *run_dir)
+{
+    char found[LINK_TEXT_BYTES];
+    ssize_t n = readlink(p->path, found, sizeof(found) - 1);
+    size_t dir_len = strlen(run_dir);
+    bool cleared = false;
+
+    if (n <= 0) {
+        return false;
+    }
+    found[n] = '\0';
+    if (strncmp(found, run_dir, dir_len) != 0 || found[dir_len] != '/') {
+        return false;
+    }
+    if (flock(p->lock_fd, LOCK_EX | LOCK_NB) == 0) {
+        cleared = unlink(p->path) == 0;
+    }
+    return flock(p->lock_fd, LOCK_SH) == 0 && cleared;
+}
+
 static enum ag_err
-put_link(const struct place *p)
+put_link(const struct place *p, const char *run_dir)
 {
     struct stat st;
 
@@ -90,7 +115,8 @@ put_link(const struct place *p)
         return err_why(err_from_errno(errno), "%s: %s", p->path,
                        strerrordesc_np(errno));
     }
-    if (is_ours(p)) {
+    if (is_ours(p) ||
+        (clear_stale(p, run_dir) && symlink(p->target, p->path) == 0)) {
         return AG_OK;
     }
     if (lstat(p->path, &st) == 0 && S_ISREG(st.st_mode)) {
@@ -120,7 +146,7 @@ place_link(const char *run_dir, const char *path, const char *target,
     }
     err = open_lock(run_dir, path, &p->lock_fd);
     if (err == AG_OK) {
-        err = put_link(p);
+        err = put_link(p, run_dir);
     }
     if (err == AG_OK) {
         *ret = AG_TAKE(p);
