@@ -282,6 +282,10 @@ put_load(struct filter *f, struct fmsg_record *record, struct span value)
     return AG_OK;
 }
 
+_Static_assert((int)FILTER_LOAD_NO_LINES == (int)MATCHER_NO_LINES &&
+                   (int)FILTER_LOAD_SPARE == (int)MATCHER_SPARE,
+               "flags differ");
+
 enum ag_err
 filter_load(struct filter *f, uint64_t id, const char *name,
             const struct secret *value, enum filter_load_flags flags)
@@ -289,8 +293,7 @@ filter_load(struct filter *f, uint64_t id, const char *name,
     struct fmsg_record record = {
         .kind = FMSG_LOAD,
         .id = id,
-        .flags =
-            flags == FILTER_LOAD_NO_LINES ? MATCHER_NO_LINES : MATCHER_PLAIN,
+        .flags = (enum matcher_flags)flags, /* the same bits */
         .value_len = secret_len(value),
         .name = span_str(name),
     };

@@ -30,6 +30,7 @@ enum {
     FILTER_BODY_MAX_BYTES = 256 * 1024,
     FILTER_COUNTS_MAX_COUNT = 128, /* rows of one report; the rest is summed */
     FILTER_MARKER_MAX_BYTES = 64,
+    FILTER_SPARE_MAX_COUNT = 1024, /* tokens come and go without end */
 };
 
 /*
@@ -52,13 +53,16 @@ AG_NONNULL bool filter_is_alive(struct filter *f);
 enum filter_load_flags {
     FILTER_LOAD_PLAIN = 0,
     FILTER_LOAD_NO_LINES = 1, /* only the whole value, not its lines */
+    FILTER_LOAD_SPARE = 2,    /* a token: the newest of these are kept */
 };
 
 /*
  * Adds a value under `id` (the caller's; one already there is replaced) and
  * `name` (as the marker shows it). In force after filter_commit(). What is too
  * short or guessable (redact/strength.h) is accepted and left out: the caller
- * warns of it.
+ * warns of it. Of values with FILTER_LOAD_SPARE about the newest
+ * FILTER_SPARE_MAX_COUNT stay, and one that is dropped may stay for a while;
+ * they may be in force before the commit.
  * Errors: AG_ELIMIT, AG_EINVAL (name), AG_EMEMLOCK, AG_EFILTER; errors of the
  *         helper may come with a later load or with the commit.
  */

@@ -88,7 +88,7 @@ get_load(struct reader *r, struct fmsg_record *ret)
     part_len = get_number(r, 4);
     ret->name = get_bytes(r, name_len);
     ret->part = get_bytes(r, part_len);
-    if (r->bad || (flags != MATCHER_PLAIN && flags != MATCHER_NO_LINES) ||
+    if (r->bad || flags > (uint64_t)(MATCHER_NO_LINES | MATCHER_SPARE) ||
         ret->name.len > MATCHER_NAME_MAX_BYTES ||
         ret->value_len > MATCHER_VALUE_MAX_BYTES ||
         ret->part.len > ret->value_len) {

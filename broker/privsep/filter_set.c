@@ -9,6 +9,7 @@
 enum {
     ROOM_FIRST_BYTES = 64 * 1024,
     ON_TOP_MIN_COUNT = 32, /* so few are never worth compiling all anew */
+    WAITING_MAX_COUNT = 4 * FILTER_SPARE_MAX_COUNT,
     CHANGES_MAX_COUNT = 2 * MATCHER_VALUES_MAX_COUNT,
 };
 
@@ -194,6 +195,12 @@ fset_change(struct fset *s, const struct fmsg_record *record)
     };
     add_bytes(s, record->name);
     add_bytes(s, record->part);
+    if (s->change_count > WAITING_MAX_COUNT && s->set != NULL &&
+        !is_incomplete(s)) {
+        uint64_t epoch = 0;
+
+        return fset_commit(s, &epoch); /* tokens by the thousand */
+    }
     return AG_OK;
 }
 
@@ -236,6 +243,28 @@ index_changes(const struct fset *s, struct latest *ret)
     return AG_OK;
 }
 
+/* Leaves out the oldest of the values that may go, if there are too many. */
+static size_t
+trim_spare(struct matcher_value *values, size_t count)
+{
+    size_t spare = 0;
+    size_t kept = 0;
+    size_t i;
+
+    for (i = 0; i < count; i++) {
+        spare += (values[i].flags & MATCHER_SPARE) != 0 ? 1 : 0;
+    }
+    for (i = 0; i < count; i++) {
+        if ((values[i].flags & MATCHER_SPARE) != 0 &&
+            spare > FILTER_SPARE_MAX_COUNT) {
+            spare--;
+            continue;
+        }
+        values[kept++] = values[i];
+    }
+    return kept;
+}
+
 /* The values of the next set from the `from`th old one on: those that nothing
  * changes, then loads that nothing later changes. Views only. */
 static size_t
@@ -266,7 +295,18 @@ collect(const struct fset *s, const struct latest *l, size_t from,
             };
         }
     }
-    return count;
+    return trim_spare(values, count);
+}
+
+/* Must this value of the base be compiled away? */
+static bool
+is_changed(const struct fset *s, const struct latest *l,
+           struct matcher_value old)
+{
+    size_t change = *find_slot(s, l, old.id);
+
+    return change != 0 && ((old.flags & MATCHER_SPARE) == 0 ||
+                           !s->changes[change - 1].is_drop);
 }
 
 /*
@@ -286,7 +326,7 @@ count_kept(const struct fset *s, const struct latest *l)
         return 0;
     }
     for (i = 0; i < kept; i++) {
-        if (*find_slot(s, l, matcher_value_at(s->set, i).id) != 0) {
+        if (is_changed(s, l, matcher_value_at(s->set, i))) {
             return 0;
         }
     }
@@ -307,8 +347,11 @@ build_from(const struct fset *s, const struct latest *l, struct matcher **ret)
         return AG_ENOMEM;
     }
     count = collect(s, l, kept, values);
-    err = kept == 0 ? matcher_build(values, count, ret)
-                    : matcher_extend(matcher_base(s->set), values, count, ret);
+    if (kept == 0 || s->set == NULL) {
+        err = matcher_build(values, count, ret);
+    } else {
+        err = matcher_extend(matcher_base(s->set), values, count, ret);
+    }
     free(values);
     return err;
 }

@@ -44,6 +44,7 @@ enum {
 enum matcher_flags {
     MATCHER_PLAIN = 0,
     MATCHER_NO_LINES = 1, /* only the whole value, not its lines */
+    MATCHER_SPARE = 2,    /* for whoever collects values: one that may go */
 };
 
 struct matcher_value {

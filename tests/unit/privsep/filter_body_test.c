@@ -177,6 +177,45 @@ test_many_small_commits(void **state)
     check_body(f, &person, value, "[redacted:twin]", 1);
 }
 
+/* Tokens without end: the newest are known, memory stays bounded. */
+static void
+test_spare_values_are_bounded(void **state)
+{
+    enum {
+        TOKENS = 20000,
+    };
+    struct fixture *f = *state;
+    const struct filter_options person = {.audience = FILTER_OPERATOR};
+    struct filter_stats stats;
+    char value[64];
+    uint32_t i;
+
+    load(f, 1, "secret", VALUE);
+    (void)commit(f);
+    for (i = 0; i < TOKENS; i++) {
+        AG_AUTO(secret) struct secret *s = NULL;
+
+        random_value(value, i);
+        check_ok(secret_from(span_str(value), &s));
+        check_ok(
+            filter_load(f->filter, 1000 + i, "token", s, FILTER_LOAD_SPARE));
+    }
+    (void)commit(f);
+    check_ok(filter_stats(f->filter, &stats));
+    assert_true(stats.value_count <= 2 * FILTER_SPARE_MAX_COUNT + 1);
+    assert_true(stats.locked_bytes < LOCK_LIMIT_BYTES / 4);
+    check_body(f, &person, VALUE, "[redacted:secret]", 1);
+    random_value(value, TOKENS - FILTER_SPARE_MAX_COUNT);
+    check_body(f, &person, value, "[redacted:token]", 1);
+    random_value(value, 0);
+    check_body(f, &person, value, value, 0);
+    for (i = 0; i < TOKENS; i++) {
+        check_ok(filter_drop(f->filter, 1000 + i));
+    }
+    (void)commit(f);
+    check_body(f, &person, VALUE, "[redacted:secret]", 1);
+}
+
 static void
 test_a_value_of_the_largest_size(void **state)
 {
@@ -217,6 +256,7 @@ main(int argc, char **argv)
         RIG_ROW(test_a_large_body),
         RIG_ROW(test_ten_thousand_values_fit_the_default_limit),
         RIG_ROW(test_many_small_commits),
+        RIG_ROW(test_spare_values_are_bounded),
         RIG_ROW(test_a_value_of_the_largest_size),
     };
     int ret = 0;
