@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,7 +18,7 @@
 #include "verb.h"
 
 enum {
-    FILES_MAX_COUNT = 64, /* of one call; each is a stream of its own */
+    FILES_MAX_COUNT = 4096, /* of one call; a list longer than that is a tree */
 };
 
 struct redaction {
@@ -57,6 +58,19 @@ wait_end(struct redaction *r, json_t **ret)
     return err;
 }
 
+/* Whoever read our output has gone, as `head` does: no error, and the end that
+ * every filter in a pipe takes. */
+static void
+end_as_filters_do(void)
+{
+    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+    if (poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0) {
+        (void)signal(SIGPIPE, SIG_DFL);
+        (void)raise(SIGPIPE);
+    }
+}
+
 static enum ag_err
 filter_one(struct redaction *r, const char *ticket, const char *name, int src)
 {
@@ -77,6 +91,7 @@ filter_one(struct redaction *r, const char *ticket, const char *name, int src)
     }
     /* A stream that did not end with its source says why. */
     if (json_object_get(event, "code") != NULL) {
+        end_as_filters_do();
         err = err_why(err_from_code(out_member(event, "code")),
                       "the stream of %s broke off; nothing after that point "
                       "was passed on",
@@ -110,27 +125,33 @@ filter_file(struct redaction *r, const char *ticket, const char *name)
     return filter_one(r, ticket, name, fd);
 }
 
+/* A ticket for each when its turn comes: they don't keep. */
+static enum ag_err
+filter_named(struct redaction *r, const char *name)
+{
+    json_auto_t *body = json_pack("{s:i}", "count", 1);
+    json_auto_t *answer = NULL;
+    const char *ticket;
+    enum ag_err err = cli_call(r->cli, "POST", "/v1/streams", body, &answer);
+
+    ticket = json_string_value(
+        json_array_get(json_object_get(answer, "streams"), 0));
+    if (err == AG_OK && ticket == NULL) {
+        err = err_why(AG_ECORRUPT, "the broker gave no ticket for the stream");
+    }
+    if (err == AG_OK && r->session == NULL) {
+        err = session_open(r->cli->paths.fd_sock, &r->session);
+    }
+    return err == AG_OK ? filter_file(r, ticket, name) : err;
+}
+
 static enum ag_err
 filter_all(struct redaction *r, char *const *names, size_t count)
 {
-    json_auto_t *body = json_pack("{s:I}", "count", (json_int_t)count);
-    json_auto_t *answer = NULL;
-    const json_t *tickets;
-    enum ag_err err = cli_call(r->cli, "POST", "/v1/streams", body, &answer);
+    enum ag_err err = AG_OK;
 
-    tickets = json_object_get(answer, "streams");
-    if (err == AG_OK && json_array_size(tickets) != count) {
-        err = err_why(AG_ECORRUPT,
-                      "the broker gave %zu tickets for %zu "
-                      "streams",
-                      json_array_size(tickets), count);
-    }
-    if (err == AG_OK) {
-        err = session_open(r->cli->paths.fd_sock, &r->session);
-    }
     for (size_t i = 0; err == AG_OK && i < count; i++) {
-        err = filter_file(r, json_string_value(json_array_get(tickets, i)),
-                          names[i]);
+        err = filter_named(r, names[i]);
     }
     return err;
 }
