@@ -42,7 +42,9 @@ enum {
  */
 AG_CHECK enum ag_err filter_start(void (*died)(void *arg), void *arg,
                                   struct filter **ret);
-void filter_stop(struct filter *f); /* NULL is allowed */
+/* Ends the helper; end callbacks of streams still alive are not called, nor is
+ * `died`. NULL is allowed. */
+void filter_stop(struct filter *f);
 AG_DEFINE_CLEANUP(filter, filter_stop)
 
 AG_NONNULL pid_t filter_pid(const struct filter *f);
@@ -167,7 +169,7 @@ AG_CHECK AG_NONNULL enum ag_err filter_cancel(struct filter *f,
 /*
  * Filters one body whole, appended to `out` (use BUF_WIPE). `counted` (may be
  * NULL) is called with the report before it returns. Blocks, some 100 µs for
- * small bodies. Errors: as filter_stream; AG_ELIMIT body or out.
+ * small bodies. SIGPIPE must be ignored in the process. Errors: as filter_stream; AG_ELIMIT body or out.
  */
 AG_CHECK enum ag_err filter_body(struct filter *f, struct span body,
                                  const struct filter_options *options,
