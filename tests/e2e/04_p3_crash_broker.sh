@@ -8,7 +8,7 @@ vault
 ok auth-guard stop
 mkdir -m 700 "$HOME/.codex"
 f=$HOME/.codex/auth.json
-step=${CRASH_BROKER_STEP:-9}
+step=${CRASH_BROKER_STEP:-15}
 tried=0
 within 5 broker_gone || fail "the broker did not stop"
 
