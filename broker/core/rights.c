@@ -212,6 +212,7 @@ core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
     struct wrap_row row = {.task_id = call->task_id};
     int64_t max_ms = core_settings_of(core).wrap_ttl_max_ms;
     int64_t ttl_ms = request->ttl_ms;
+    const struct secret *value = NULL;
     enum ag_err err = AG_OK;
 
     if ((request->ref == NULL) == (request->value == NULL)) {
@@ -225,8 +226,9 @@ core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
     if (err == AG_OK) {
         err = wrap_token(core, &row, &text);
     }
-    if (err == AG_OK) {
-        err = wraps_add(tx, &row, found != NULL ? found : request->value);
+    value = found != NULL ? found : request->value;
+    if (err == AG_OK && value != NULL) {
+        err = wraps_add(tx, &row, value);
     }
     if (err == AG_OK) {
         err = note_wrap(tx, call, &row);
