@@ -256,9 +256,11 @@ wait_for_go(const struct keeper *k)
     struct keeper_message message = {.what = KEEPER_READY};
     int fds[2] = {-1, -1};
 
-    if (say(k->line, &message, NULL, 0) != AG_OK ||
-        keeper_hear(k->line, &message, fds) != AG_OK ||
-        message.what != KEEPER_GO) {
+    if (say(k->line, &message, NULL, 0) != AG_OK) {
+        finish(k);
+    }
+    if (!k->spec->at_once && (keeper_hear(k->line, &message, fds) != AG_OK ||
+                              message.what != KEEPER_GO)) {
         finish(k);
     }
 }

@@ -40,6 +40,7 @@ struct keeper_spec {
     size_t file_count;
     bool pty;      /* make one: every -1 of child.stdio is its slave */
     int pty_model; /* the terminal it copies, or -1 */
+    bool at_once;  /* nothing has to be there first: don't wait for KEEPER_GO */
     struct child_spec child;
 };
 

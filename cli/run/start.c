@@ -203,6 +203,7 @@ start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
         .files = r->keeper_files,
         .file_count = r->file_count,
         .pty = r->streams.pty,
+        .at_once = r->file_count == 0 && !r->streams.pty,
         .pty_model = r->streams.pty ? streams_model() : -1,
         .child = {.argv = argv_words(r->argv),
                   .env = env_vector(r->env),

@@ -369,7 +369,7 @@ run_supervise(struct run *r, int *ret_exit)
     if (r->streams.pty && r->streams.input_fd >= 0) {
         r->raw = term_raw(STDIN_FILENO);
     }
-    if (keeper_tell(r->line, KEEPER_GO, 0) != AG_OK) {
+    if (!r->spec.at_once && keeper_tell(r->line, KEEPER_GO, 0) != AG_OK) {
         return err_why(AG_EINTERNAL, "the task's first process died");
     }
     /* While the command is loaded: a stream that was refused passes nothing,
