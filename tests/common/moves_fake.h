@@ -288,7 +288,7 @@ place_count(const struct place *p, const char *text, bool clean)
 
     for (int i = 0; i < count; i++) {
         char path[512];
-        char content[8192];
+        char content[4096]; /* its files are small */
         int fd;
         ssize_t len;
 
