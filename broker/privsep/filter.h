@@ -169,7 +169,8 @@ AG_CHECK AG_NONNULL enum ag_err filter_cancel(struct filter *f,
 /*
  * Filters one body whole, appended to `out` (use BUF_WIPE). `counted` (may be
  * NULL) is called with the report before it returns. Blocks, some 100 µs for
- * small bodies. SIGPIPE must be ignored in the process. Errors: as filter_stream; AG_ELIMIT body or out.
+ * small bodies. SIGPIPE must be ignored in the process.
+ * Errors: as filter_stream; AG_ELIMIT body or out.
  */
 AG_CHECK enum ag_err filter_body(struct filter *f, struct span body,
                                  const struct filter_options *options,
