@@ -35,9 +35,10 @@ struct server {
     struct conns *conns;
     struct dispatch *dispatch;
     struct MHD_Daemon *mhd;
-    pthread_mutex_t lock; /* over active_count */
+    pthread_mutex_t lock; /* of those who wait for `idle` */
     pthread_cond_t idle;
-    size_t active_count; /* requests between first call and completion */
+    atomic_size_t active_count; /* requests between first call and completion */
+    atomic_bool waiting;        /* somebody wants to know when it is 0 */
     _Atomic int64_t drain_s;
     atomic_uint_fast64_t answered[STATUS_CLASSES_COUNT];
 };
@@ -47,20 +48,18 @@ struct server {
 static void
 count_begun(struct server *s)
 {
-    (void)pthread_mutex_lock(&s->lock);
-    s->active_count++;
-    (void)pthread_mutex_unlock(&s->lock);
+    atomic_fetch_add(&s->active_count, 1);
 }
 
 static void
 count_ended(struct server *s)
 {
-    (void)pthread_mutex_lock(&s->lock);
-    s->active_count--;
-    if (s->active_count == 0) {
+    if (atomic_fetch_sub(&s->active_count, 1) == 1 &&
+        atomic_load(&s->waiting)) {
+        (void)pthread_mutex_lock(&s->lock);
         (void)pthread_cond_broadcast(&s->idle);
+        (void)pthread_mutex_unlock(&s->lock);
     }
-    (void)pthread_mutex_unlock(&s->lock);
 }
 
 static enum MHD_Result
@@ -349,18 +348,18 @@ server_new(const struct server_app *app, const struct route_set *routes,
     return AG_OK;
 }
 
-/* Waits until no request is under way; with a deadline or without. */
+/* Waits until no request is under way, at most until then. */
 static void
 wait_idle(struct server *s, const struct timespec *until)
 {
     int result = 0;
 
     (void)pthread_mutex_lock(&s->lock);
-    while (s->active_count > 0 && result == 0) {
-        result = until == NULL
-                     ? pthread_cond_wait(&s->idle, &s->lock)
-                     : pthread_cond_timedwait(&s->idle, &s->lock, until);
+    atomic_store(&s->waiting, true);
+    while (atomic_load(&s->active_count) > 0 && result == 0) {
+        result = pthread_cond_timedwait(&s->idle, &s->lock, until);
     }
+    atomic_store(&s->waiting, false);
     (void)pthread_mutex_unlock(&s->lock);
 }
 
