@@ -39,7 +39,7 @@ setup(void **state)
     char path[128];
     FILE *to;
     FILE *from;
-    char text[8192];
+    static char text[8192];
     size_t len;
 
     (void)state;
