@@ -412,11 +412,11 @@ vault_open_either(struct keyring *fresh, struct store_found *found)
     size_t count = 0;
     enum ag_err err = store_open(vault.home, &vault.s);
 
-    if (err == AG_OK) {
-        err = slots_list(vault.s, slots, &count);
-    }
     if (err == AG_OK && vault.s == NULL) {
         err = AG_EINTERNAL;
+    }
+    if (err == AG_OK) {
+        err = slots_list(vault.s, slots, &count);
     }
     return err != AG_OK
                ? err
