@@ -12,7 +12,7 @@ static struct conn *_Atomic by_fd[HTTP_FDS_MAX_COUNT];
 struct conns {
     pthread_mutex_t lock; /* over all below */
     struct http_limits limits;
-    LIST_HEAD(, conn) all;
+    LIST_HEAD(conn_list, conn) all;
     int64_t count;
 };
 

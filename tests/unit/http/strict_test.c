@@ -262,7 +262,7 @@ test_each_is_refused_behind_a_good_request(void **state)
 {
     static const char GOOD[] =
         "POST /v1/write HTTP/1.1\r\n" HOST BODY "\r\n" JSON;
-    char text[2048];
+    static char text[2048];
     struct answer a;
 
     (void)state;
