@@ -40,6 +40,7 @@ selflock_begin(void)
                        strerrordesc_np(errno));
     }
     /* Beside our own wiping: copies of libraries die with their block. */
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before any other thread
     (void)mallopt(M_PERTURB, FREED_BYTE);
 #endif
     return AG_OK;
