@@ -311,11 +311,17 @@ db_keys_swap(struct db *db, struct keys *keys, struct keyring *ring)
     return former;
 }
 
-void
+bool
 db_checkpoint(struct db *db)
 {
-    (void)sqlite3_wal_checkpoint_v2(db->tx.self.conn.handle, NULL,
-                                    SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3 *handle = db->tx.self.conn.handle;
+    int rc;
+
+    (void)sqlite3_busy_timeout(handle, 0);
+    rc = sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+                                   NULL, NULL);
+    (void)sqlite3_busy_timeout(handle, DB_BUSY_MS);
+    return rc == SQLITE_OK;
 }
 
 int

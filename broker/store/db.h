@@ -87,8 +87,8 @@ AG_NONNULL void db_vault_id_set(struct db *db,
                                 const uint8_t id[DB_VAULT_ID_BYTES]);
 AG_NONNULL struct conn *db_conn(struct db_read *r);
 
-/* Moves the WAL into the file and empties it (after a destroy, at the end).
- * Best effort: a reader may be in the way. */
-AG_NONNULL void db_checkpoint(struct db *db);
+/* Moves the WAL into the file and empties it; never waits. Did it? (A reader
+ * may be in the way.) */
+AG_CHECK AG_NONNULL bool db_checkpoint(struct db *db);
 
 #endif

@@ -155,5 +155,6 @@ store_rekey(struct store *s, struct keyring *fresh, struct slot_row *slots,
     err = rekey_held(s, &job);
     db_readers_resume(s->db);
     writer_release(s->writer);
+    writer_wake(s->writer); /* empties the WAL, syncs the head */
     return err;
 }

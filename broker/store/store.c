@@ -54,10 +54,8 @@ store_committed(void *arg)
     if (s->head != NULL) {
         put_head(s);
     }
-    if (tx->wiped) {
-        tx->wiped = false;
-        db_checkpoint(s->db);
-    }
+    s->wal_late = s->wal_late || tx->wiped;
+    tx->wiped = false;
 }
 
 /* Folds what waits, in a transaction of its own. */
@@ -93,6 +91,7 @@ store_settle(struct store *s)
     if (s->uses != NULL && uses_waiting(s->uses)) {
         err = fold_uses(s);
     }
+    s->wal_late = s->wal_late && !db_checkpoint(s->db);
     if (s->head != NULL && s->head_late) {
         put_head(s);
     }
@@ -110,7 +109,7 @@ on_tick(void *arg)
     struct store *s = arg;
 
     /* What failed is tried again; a full journal refuses uses meanwhile. */
-    return store_settle(s) != AG_OK ||
+    return store_settle(s) != AG_OK || s->wal_late ||
            (s->uses != NULL && uses_waiting(s->uses));
 }
 

@@ -22,6 +22,7 @@ struct store {
     struct writer *writer;
     struct head
         *head;      /* NULL while locked; of the thread that has the writer */
+    bool wal_late;  /* a value was destroyed and may still be in the WAL */
     bool head_late; /* the last head could not be written */
     pthread_rwlock_t gate; /* of uses: users read, lock and unlock write */
     struct uses *uses;     /* NULL while locked */
@@ -35,10 +36,11 @@ struct store {
 AG_CHECK AG_NONNULL enum ag_err store_start(const char *home, bool create,
                                             struct store **ret);
 
-/* What follows a durable commit: head and, after a destroy, the WAL. */
+/* What follows a durable commit: the head. */
 AG_NONNULL void store_committed(void *store);
 
-/* Folds what waits, writes and syncs the head. By whom has the writer. */
+/* Folds what waits, empties the WAL of what was destroyed (in vain while a
+ * reader looks at it: the next tick tries again), writes and syncs the head. By whom has the writer. */
 AG_CHECK AG_NONNULL enum ag_err store_settle(struct store *s);
 
 #endif

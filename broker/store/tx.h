@@ -49,7 +49,7 @@ struct db_tx {
     struct buf marks;
     size_t mark_count;
     bool open;
-    bool wiped; /* a value was destroyed: checkpoint after the commit */
+    bool wiped; /* a value was destroyed: the WAL is to be emptied */
 };
 
 /* Prepares the statements below, so that a rollback needs no memory. */

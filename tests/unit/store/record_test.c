@@ -409,6 +409,43 @@ test_no_plaintext_reaches_the_disk(void **state)
     assert_true(file_has("vault.db", "SQLite format 3")); /* it does look */
 }
 
+/* A destroyed version's sealed bytes are gone from file and WAL. */
+static void
+test_a_destroyed_value_leaves_no_sealed_bytes(void **state)
+{
+    static uint8_t sealed[4096];
+    char path[160];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+    char needle[33] = "";
+
+    (void)state;
+    vault_put("a", "first");
+    (void)snprintf(path, sizeof(path), "%s/vault.db", vault.home);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db,
+                                        "SELECT wrapped FROM version"
+                                        " WHERE id = 1",
+                                        -1, &st, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    memcpy(sealed, sqlite3_column_blob(st, 0), 32);
+    (void)sqlite3_finalize(st);
+    (void)sqlite3_close(db);
+    memcpy(needle, sealed + 1, 16); /* of its nonce */
+    if (strlen(needle) < 8) {
+        skip(); /* a zero byte: file_has() can't look for it */
+    }
+    assert_true(file_has("vault.db-wal", needle) ||
+                file_has("vault.db", needle));
+    vault_put("a", "2");
+    vault_put("a", "3");
+    vault_put("a", "4"); /* two are retained: the first is destroyed */
+    check_ok(store_flush(vault.s));
+    assert_false(file_has("vault.db-wal", needle));
+    assert_false(file_has("vault.db", needle));
+}
+
 int
 main(void)
 {
@@ -425,6 +462,7 @@ main(void)
         TEST(test_a_moved_value_does_not_open),
         TEST(test_flipped_bytes_are_never_believed),
         TEST(test_no_plaintext_reaches_the_disk),
+        TEST(test_a_destroyed_value_leaves_no_sealed_bytes),
     };
 
     return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
