@@ -15,6 +15,7 @@
 
 #include "base/fdx.h"
 #include "caller/tree.h"
+#include "crypt/memo.h"
 
 #ifndef SO_PEERPIDFD
 enum {
@@ -34,6 +35,7 @@ struct peer {
     int pidfd;
     struct proc_tcp tcp;
     struct proc_facts *facts; /* NULL: nothing is established */
+    struct token_memo memo;
 };
 
 static atomic_uint_fast64_t last_id;
@@ -383,4 +385,10 @@ int
 peer_pidfd(const struct peer *p)
 {
     return p->pidfd;
+}
+
+struct token_memo *
+peer_memo(struct peer *p)
+{
+    return &p->memo;
 }

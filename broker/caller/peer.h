@@ -1,7 +1,7 @@
 /*
  * peer.h - who is at the other end of a connection, established once, when it
  * is accepted; per request only whether that process is still there.
- * Floor: caller. Depends on: base/proc.
+ * Floor: caller. Depends on: base/proc, crypt/memo.
  *
  * Unix sockets: SO_PEERCRED and SO_PEERPIDFD (where the kernel has it, 6.5)
  * name the process that called connect(). The facts are read between two looks
@@ -26,6 +26,7 @@
 #include "base/proc.h"
 
 struct peer;
+struct token_memo;
 struct tree;
 
 enum peer_transport {
@@ -86,6 +87,10 @@ AG_NONNULL pid_t peer_pid(const struct peer *p);
 
 /* A number that no other peer of this broker ever has; above 0. */
 AG_NONNULL uint64_t peer_id(const struct peer *p);
+
+/* The token last shown on this connection; borrowed. Threads: one at a time per
+ * peer. */
+AG_NONNULL struct token_memo *peer_memo(struct peer *p);
 
 /* A pidfd of the connector, -1 without; borrowed. */
 AG_NONNULL int peer_pidfd(const struct peer *p);

@@ -7,6 +7,7 @@
 #include "base/secret.h"
 #include "caller/peer.h"
 #include "core/state.h"
+#include "crypt/memo.h"
 #include "crypt/token.h"
 #include "store/tokens.h"
 
@@ -73,13 +74,31 @@ why_unknown(struct core *core, const uint8_t hash[TOKEN_HASH_BYTES])
     return row.revoked_ms != 0 ? AG_EREVOKED : AG_EEXPIRED;
 }
 
-static enum ag_err
-find_token(struct core *core, struct span text, struct live_token **ret)
+/* The token shown again on its connection, if it still is a live one: all that
+ * can change about it is looked at each time, in the table. */
+static struct live_token *
+find_again(struct core *core, struct peer *peer, struct span text)
 {
     uint8_t hash[TOKEN_HASH_BYTES];
-    struct live_token *token = NULL;
-    enum ag_err err = core_token_hash(core, TOKEN_TASK, text, hash);
 
+    return token_memo_find(peer_memo(peer), text, hash)
+               ? live_find(core->live, hash)
+               : NULL;
+}
+
+static enum ag_err
+find_token(struct core *core, struct peer *peer, struct span text,
+           struct live_token **ret)
+{
+    uint8_t hash[TOKEN_HASH_BYTES];
+    struct live_token *token = find_again(core, peer, text);
+    enum ag_err err = AG_OK;
+
+    if (token != NULL) {
+        *ret = token;
+        return AG_OK;
+    }
+    err = core_token_hash(core, TOKEN_TASK, text, hash);
     if (err != AG_OK) {
         return err;
     }
@@ -87,6 +106,7 @@ find_token(struct core *core, struct span text, struct live_token **ret)
     if (token == NULL) {
         return why_unknown(core, hash);
     }
+    token_memo_keep(peer_memo(peer), text, hash);
     *ret = token;
     return AG_OK;
 }
@@ -197,7 +217,7 @@ access_check(struct core *core, struct peer *peer, struct span token_text,
     if (err != AG_OK) {
         return err;
     }
-    err = find_token(core, token_text, &token);
+    err = find_token(core, peer, token_text, &token);
     if (err != AG_OK) {
         classify(core, peer, NULL, &call, &why);
         return refuse(core, &call, err, 0);
