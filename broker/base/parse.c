@@ -393,10 +393,28 @@ utf8_char(struct span text)
     return 0;
 }
 
+/* Bytes of ASCII at the front, in steps of eight. */
+static size_t
+ascii_run(struct span text)
+{
+    size_t n = 0;
+
+    while (n + sizeof(uint64_t) <= text.len) {
+        uint64_t eight;
+
+        memcpy(&eight, text.ptr + n, sizeof(eight));
+        if ((eight & 0x8080808080808080) != 0) {
+            break;
+        }
+        n += sizeof(eight);
+    }
+    return n;
+}
+
 bool
 parse_is_utf8(struct span bytes)
 {
-    size_t at = 0;
+    size_t at = ascii_run(bytes);
 
     while (at < bytes.len) {
         size_t len = utf8_char(span_sub(bytes, at, bytes.len));

@@ -312,12 +312,15 @@ value_run(struct span bytes)
     return n;
 }
 
-/* Bytes of a target before the next escape, within its limit. */
+/* Bytes of a target before the next escape, within its limit (which the digits
+ * of an escape may be past: the byte after them is refused). */
 static size_t
 target_run(struct intake *in, struct span bytes)
 {
-    struct span part =
-        span_sub(bytes, 0, HTTP_TARGET_MAX_BYTES - in->part_bytes);
+    size_t most = in->part_bytes < HTTP_TARGET_MAX_BYTES
+                      ? HTTP_TARGET_MAX_BYTES - in->part_bytes
+                      : 0;
+    struct span part = span_sub(bytes, 0, most);
     size_t n = 0;
 
     while (n < part.len && part.ptr[n] != '%' && is_in(TARGET, part.ptr[n])) {

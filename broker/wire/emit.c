@@ -1,7 +1,5 @@
 #include "wire/emit.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -161,10 +159,19 @@ void
 emit_int(struct emit *e, const char *key, int64_t value)
 {
     char digits[24]; /* 20 digits, sign, NUL */
+    char *at = digits + sizeof(digits) - 1;
+    uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
 
+    *at = '\0';
+    do {
+        *--at = (char)('0' + rest % 10);
+        rest /= 10;
+    } while (rest > 0);
+    if (value < 0) {
+        *--at = '-';
+    }
     begin(e, key);
-    (void)snprintf(digits, sizeof(digits), "%" PRId64, value);
-    add_text(e, digits);
+    add_text(e, at);
 }
 
 void
