@@ -96,7 +96,7 @@ run_ctest() { # PRESET
     [ -z "$only" ] || filter=(-R "$only")
     # Failing calls one by one is single-threaded: nothing for this sanitizer.
     [ "$preset" != tsan ] || filter+=(-LE fault)
-    ASAN_OPTIONS=detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1 \
+    ASAN_OPTIONS=detect_leaks=1:detect_stack_use_after_return=1 \
     UBSAN_OPTIONS=print_stacktrace=1 \
     TSAN_OPTIONS="suppressions=$PWD/tests/tsan.supp:halt_on_error=1:second_deadlock_stack=1" \
         fixed_addresses ctest --test-dir "build/$preset" -j "$jobs" \

@@ -156,7 +156,9 @@ keep_all(void)
 static void
 come_up(bool names_kept)
 {
-    struct disk was = *disk;
+    static struct disk was;
+
+    was = *disk;
 
     if (names_kept) {
         keep_names();
