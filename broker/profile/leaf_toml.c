@@ -88,7 +88,7 @@ static enum ag_err
 take_string(struct leaf_walk *w, struct span *ret, enum leaf_spelling *ret_how)
 {
     struct span rest = span_sub(w->in, w->at, w->in.len - w->at);
-    uint8_t quote = rest.ptr[0];
+    uint8_t quote = rest.len > 0 ? rest.ptr[0] : '"';
     size_t width = rest.len >= 6 && closes(rest, 0, quote, 3) ? 3 : 1;
     size_t i = width;
 

@@ -111,7 +111,7 @@ recover(const struct scene *scene, unsigned n, const char *how)
     check_scene(scene, n, how);
 }
 
-static const struct scene SCENES[] = {
+__attribute__((unused)) static const struct scene SCENES[] = {
     {"adopt", do_adopt, NULL},
     {"adopt", do_adopt, "auth.json.bak"},
     {"release", do_release, NULL},
