@@ -197,7 +197,8 @@ shelf_get(struct shelf *s, struct shelf_item *item, struct secret **ret)
     (void)pthread_rwlock_rdlock(&s->lock);
     p = s->places[place_of(key, key_len)];
     if (s->key != NULL && p != NULL && p->key_len == key_len &&
-        memcmp(p->key, key, key_len) == 0 && p->epoch == item->epoch) {
+        span_equal(span_of(p->key, key_len), span_of(key, key_len)) &&
+        p->epoch == item->epoch) {
         err = open_place(s, p, item, ret);
     }
     (void)pthread_rwlock_unlock(&s->lock);
