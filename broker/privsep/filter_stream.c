@@ -4,13 +4,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/fdx.h"
+#include "base/secret.h"
 #include "privsep/filter_copy.h"
 
 enum {
     STACK_BYTES = 128 * 1024, /* the buffers are elsewhere */
     NUDGE_SIGNAL = SIGUSR1,
+    SIGNAL_STACK_BYTES = 64 * 1024, /* where the system can't say */
 };
 
 struct slot {
@@ -51,13 +54,43 @@ wait_stream(struct slot *slot)
     return copy;
 }
 
+/*
+ * A signal's frame holds all registers, and the wide ones may hold bytes that
+ * were being copied: text of the task, perhaps a value. So frames go to a
+ * stack of their own, which is wiped when the stream has ended.
+ */
+static bool
+signals_begin(stack_t *own, stack_t *before)
+{
+    long len = sysconf(_SC_SIGSTKSZ);
+
+    own->ss_size = len > 0 ? (size_t)len : (size_t)SIGNAL_STACK_BYTES;
+    own->ss_flags = 0;
+    own->ss_sp = calloc(1, own->ss_size);
+    if (own->ss_sp == NULL) {
+        return false;
+    }
+    return sigaltstack(own, before) == 0;
+}
+
+static void
+signals_end(stack_t *own, const stack_t *before)
+{
+    (void)sigaltstack(before, NULL);
+    free(own->ss_sp);
+}
+
 static void *
 slot_main(void *arg)
 {
     struct slot *slot = arg;
     struct fpool *p = slot->pool;
+    stack_t own;
+    stack_t before;
     struct fcopy *copy;
+    bool ready = signals_begin(&own, &before);
 
+    AG_ASSERT(ready); /* at the start of the process, or not at all */
     while ((copy = wait_stream(slot)) != NULL) {
         const struct fmsg_end *end =
             fcopy_run(copy, slot->src_fd, slot->dst_fd);
@@ -69,9 +102,11 @@ slot_main(void *arg)
         slot->copy = NULL;
         p->busy_count--;
         (void)pthread_mutex_unlock(&p->lock);
+        wipe(own.ss_sp, own.ss_size);
         p->hooks.end(p->hooks.ctx, end);
         fcopy_free(copy);
     }
+    signals_end(&own, &before);
     return NULL;
 }
 
@@ -86,7 +121,7 @@ on_nudge(int signal_number)
 static void
 catch_nudges(void)
 {
-    struct sigaction action = {.sa_handler = on_nudge};
+    struct sigaction action = {.sa_handler = on_nudge, .sa_flags = SA_ONSTACK};
 
     (void)sigemptyset(&action.sa_mask);
     (void)sigaction(NUDGE_SIGNAL, &action, NULL);
