@@ -101,7 +101,7 @@ take_string(struct leaf_walk *w, struct span *ret, enum leaf_spelling *ret_how)
         }
         i += rest.ptr[i] == '\\' && quote == '"' ? 2 : 1;
     }
-    if (i >= rest.len || rest.ptr[i] != quote) {
+    if (!closes(rest, i, quote, width)) {
         return walk_wrong(w, "a string is not closed");
     }
     *ret = span_sub(rest, width, i - width);
