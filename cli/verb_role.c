@@ -101,11 +101,19 @@ verb_profiles(struct cli *cli, int argc, char **argv)
                                                 {"TITLE", "title", false},
                                                 {"SECRET", "secret", false},
                                                 {"FROM", "origin", false}};
-    static const struct arg_spec spec = {
-        .usage = "profiles [NAME]",
+    bool trust = false;
+    const struct arg_opt opts[] = {
+        {"trust", ARG_FLAG, &trust, NULL,
+         "use this profile of your own, as it is now"},
+    };
+    const struct arg_spec spec = {
+        .usage = "profiles [--trust] [NAME]",
         .about = "Lists the profiles, or shows one: the tools and services "
                  "auth-guard knows. Your\nown go to ~/.config/auth-guard/"
-                 "profiles/NAME.json.",
+                 "profiles/NAME.json; one is used only after you\nhave "
+                 "trusted it, and again when it has changed.",
+        .opts = opts,
+        .opt_count = AG_COUNT(opts),
         .words_max = 1};
     AG_AUTO(buf) struct buf path;
     struct args args;
@@ -115,9 +123,17 @@ verb_profiles(struct cli *cli, int argc, char **argv)
     if (err != AG_OK || args.help) {
         return err;
     }
+    if (trust && args.count == 0) {
+        return err_why(AG_EUSAGE, "--trust needs the profile's NAME");
+    }
     if (args.count == 0) {
         return acts_table(cli, "/v1/profiles", "profiles", columns,
                           AG_COUNT(columns));
+    }
+    if (trust) {
+        err = client_path(&path, "/v1/profiles/%s/trust", args.words[0]);
+        return err == AG_OK ? cli_call(cli, "PUT", buf_cstr(&path), NULL, NULL)
+                            : err;
     }
     err = client_path(&path, "/v1/profiles/%s", args.words[0]);
     return err == AG_OK ? acts_show(cli, buf_cstr(&path)) : err;

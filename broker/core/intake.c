@@ -288,8 +288,11 @@ seal_pending(struct core *core, struct db_tx *tx, struct moving *m,
     struct version_row added = {0};
     struct version_new add = {
         .value = m->content, .state = VERSION_PENDING, .if_version = -1};
-    enum ag_err err = secret_for(core, tx, move, &row);
+    enum ag_err err = redaction_fits(m->content);
 
+    if (err == AG_OK) {
+        err = secret_for(core, tx, move, &row);
+    }
     if (err != AG_OK) {
         return err;
     }

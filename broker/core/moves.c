@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "caller/peer.h"
 #include "core/state.h"
+#include "core/trust.h"
 #include "core/values.h"
 #include "store/moves.h"
 #include "store/versions.h"
@@ -146,14 +147,29 @@ plan(struct db_tx *tx, const struct call *call,
     return err == AG_OK && *ret_facts == NULL ? AG_ENOMEM : err;
 }
 
+/* What a profile of the person's own says of the file counts only if trusted. */
+static enum ag_err
+check_profile(struct core *core, struct db_tx *tx,
+              const struct move_request *request)
+{
+    const struct profile *profile = NULL;
+
+    return request->profile != NULL && request->profile[0] != '\0'
+               ? trust_find(core, db_tx_read(tx), request->profile, &profile)
+               : AG_OK;
+}
+
 enum ag_err
 core_move_begin(struct core *core, struct db_tx *tx, const struct call *call,
                 const struct move_request *request, json_t **ret)
 {
     AG_AUTO(move_row) struct move_row row = {0};
     AG_AUTO(wjson) json_t *facts = NULL;
-    enum ag_err err = plan(tx, call, request, &row, &facts);
+    enum ag_err err = check_profile(core, tx, request);
 
+    if (err == AG_OK) {
+        err = plan(tx, call, request, &row, &facts);
+    }
     if (err == AG_OK) {
         err = core_dump(facts, &row.detail);
     }

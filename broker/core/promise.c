@@ -7,6 +7,7 @@
 #include "base/encode.h"
 #include "base/secret.h"
 #include "core/state.h"
+#include "core/trust.h"
 #include "core/values.h"
 #include "crypt/box.h"
 #include "profile/plan.h"
@@ -281,7 +282,7 @@ by_profile(struct core *core, struct db_read *r, const char *text,
     (void)snprintf(name, sizeof(name), "%.*s",
                    equals != NULL ? (int)(equals - text) : NAME_MAX_BYTES,
                    text);
-    err = profile_find(core->parts.profiles, name, &profile);
+    err = trust_find(core, r, name, &profile);
     if (err != AG_OK) {
         return err;
     }

@@ -130,6 +130,17 @@ redaction_remove(struct core *core, const struct secret_row *row,
 }
 
 enum ag_err
+redaction_fits(const struct secret *value)
+{
+    return secret_len(value) <= FILTER_VALUE_MAX_BYTES
+               ? AG_OK
+               : err_why(AG_ELIMIT,
+                         "a value may have %d bytes at most: what is larger "
+                         "could not be redacted",
+                         FILTER_VALUE_MAX_BYTES);
+}
+
+enum ag_err
 redaction_warn(struct core *core, const struct secret_row *row,
                const struct secret *value, json_t *warnings)
 {

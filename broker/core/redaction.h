@@ -45,6 +45,10 @@ AG_CHECK AG_NONNULL enum ag_err redaction_commit(struct core *core);
 AG_CHECK AG_NONNULL enum ag_err redaction_fill(struct core *core,
                                                struct db_read *r);
 
+/* Values of more bytes than the filter takes are not for the vault: what can't
+ * be redacted must not be handed out. AG_ELIMIT with a sentence. */
+AG_CHECK AG_NONNULL enum ag_err redaction_fits(const struct secret *value);
+
 /* Appends to an array of sentences what `put` and `adopt` must say about the
  * fields that can't be redacted. */
 AG_CHECK AG_NONNULL enum ag_err redaction_warn(struct core *core,

@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "core/redaction.h"
 #include "core/state.h"
+#include "core/trust.h"
 #include "core/values.h"
 #include "store/versions.h"
 
@@ -67,8 +68,8 @@ apply_put(const struct put_request *request, struct secret_row *row)
 
 /* What a profile says of the secrets that are its own. */
 static enum ag_err
-apply_profile(struct core *core, const struct put_request *request,
-              struct secret_row *row)
+apply_profile(struct core *core, struct db_tx *tx,
+              const struct put_request *request, struct secret_row *row)
 {
     const struct profile *profile = NULL;
     enum ag_err err = AG_OK;
@@ -76,7 +77,7 @@ apply_profile(struct core *core, const struct put_request *request,
     if (request->profile == NULL) {
         return AG_OK;
     }
-    err = profile_find(core->parts.profiles, request->profile, &profile);
+    err = trust_find(core, db_tx_read(tx), request->profile, &profile);
     if (err != AG_OK) {
         return err;
     }
@@ -98,7 +99,7 @@ make_row(struct core *core, struct db_tx *tx, const struct put_request *request,
     row->min_grade = GRADE_ENV;
     row->retain_count = SECRET_RETAIN_DEFAULT_COUNT;
     (void)snprintf(row->name, sizeof(row->name), "%s", request->name);
-    err = apply_profile(core, request, row);
+    err = apply_profile(core, tx, request, row);
     if (err == AG_OK) {
         err = apply_put(request, row);
     }
@@ -164,8 +165,11 @@ core_secret_put(struct core *core, struct db_tx *tx, const struct call *call,
     struct version_new add = {.value = request->value,
                               .state = VERSION_CURRENT,
                               .if_version = request->if_version};
-    enum ag_err err = find_or_make(core, tx, request, &row);
+    enum ag_err err = redaction_fits(request->value);
 
+    if (err == AG_OK) {
+        err = find_or_make(core, tx, request, &row);
+    }
     if (err != AG_OK || warnings == NULL) {
         return err != AG_OK ? err : AG_ENOMEM;
     }

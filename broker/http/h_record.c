@@ -1,5 +1,6 @@
 /* Handlers: exposure, audit, profiles. */
 #include "core/record.h"
+#include "core/trust.h"
 #include "http/handlers.h"
 #include "http/messages.h"
 #include "http/request.h"
@@ -59,4 +60,11 @@ h_profile_show(struct request *rq)
     json_t *tree = NULL;
 
     return reply_with(rq, record_profile(rq->core, rq->param[0], &tree), &tree);
+}
+
+enum ag_err
+h_profile_trust(struct request *rq)
+{
+    return reply_none(
+        rq, core_profile_trust(rq->core, rq->tx, &rq->call, rq->param[0]));
 }

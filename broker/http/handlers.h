@@ -80,6 +80,7 @@ HANDLER(h_audit_verify);
 HANDLER(h_audit_export);
 HANDLER(h_profile_list);
 HANDLER(h_profile_show);
+HANDLER(h_profile_trust);
 
 #undef HANDLER
 

@@ -82,6 +82,7 @@ static const struct route ROWS[] = {
     {"GET",    "/v1/audit/export",               OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_WAIT,  &QUERY_AFTER,    NULL,                h_audit_export, NULL},
     {"GET",    "/v1/profiles",                   OPERATOR,                  ROLES_NONE,    ADMIN,  ROUTE_PLAIN, WORK_READ,  NULL,            NULL,                h_profile_list, NULL},
     {"GET",    "/v1/profiles/{name}",            OPERATOR,                  ROLES_NONE,    ADMIN,  ROUTE_PLAIN, WORK_READ,  NULL,            NULL,                h_profile_show, NULL},
+    {"PUT",    "/v1/profiles/{name}/trust",      PROOF,                     ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_profile_trust, NULL},
 
     {"POST",   "/v1/moves",                      OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_MOVE,           h_move_begin,   NULL},
     {"GET",    "/v1/moves",                      OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_move_list,    NULL},

@@ -1,0 +1,39 @@
+/*
+ * trust.h - a user's own profile says where a credential goes, so it is used
+ * only when the operator has said, with fresh proof, that it may: its hash is
+ * kept in the vault, and a profile that changed has to be trusted anew.
+ * Floor: core. Depends on: store/secrets, profile.
+ *
+ * The hash is a value like others (one mechanism: sealed, versioned, on the
+ * record), named auth-guard/profile/NAME, at a grade no task is ever given.
+ */
+#ifndef AG_CORE_TRUST_H
+#define AG_CORE_TRUST_H
+
+#include <stdbool.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "core/core.h"
+
+struct db_read;
+struct profile;
+
+/* Shipped profiles are always trusted. Errors: AG_EDENIED with a sentence that
+ * says what to type. */
+AG_CHECK AG_NONNULL enum ag_err trust_check(struct db_read *r,
+                                            const struct profile *profile);
+
+/* profile_find() and trust_check(). */
+AG_CHECK AG_NONNULL enum ag_err trust_find(struct core *core, struct db_read *r,
+                                           const char *name,
+                                           const struct profile **ret);
+
+/* PUT /v1/profiles/{name}/trust. Errors: AG_ENOTFOUND; AG_EINVAL a shipped
+ * one. Writer. */
+AG_CHECK AG_NONNULL enum ag_err core_profile_trust(struct core *core,
+                                                   struct db_tx *tx,
+                                                   const struct call *call,
+                                                   const char *name);
+
+#endif
