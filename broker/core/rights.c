@@ -10,6 +10,7 @@
 #include "store/exposure.h"
 #include "store/leases.h"
 #include "store/roles.h"
+#include "store/tasks.h"
 #include "store/tokens.h"
 #include "store/versions.h"
 #include "store/wraps.h"
@@ -236,6 +237,20 @@ core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
     return err == AG_OK ? wrap_answer(text, row.expires_ms, ret) : err;
 }
 
+/* What a task wrapped ends with it, as its tokens do. */
+static enum ag_err
+check_maker(struct db_tx *tx, const struct wrap_row *row)
+{
+    AG_AUTO(task_row) struct task_row task = {0};
+    enum ag_err err = row->task_id == 0
+                          ? AG_OK
+                          : tasks_get(db_tx_read(tx), row->task_id, &task);
+
+    return err == AG_OK && task.ended_ms != 0
+               ? err_why(AG_EREVOKED, "the task that made this wrap has ended")
+               : err;
+}
+
 /*
  * A second opening is an alarm: the row that says so must be kept, so the job
  * succeeds and *ret_outcome carries the refusal.
@@ -258,6 +273,9 @@ core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
         outcome != AG_EEXPIRED) {
         return outcome;
     }
+    if (outcome == AG_OK) {
+        outcome = check_maker(tx, &row);
+    }
     err = core_note(tx, call,
                     outcome == AG_EUNWRAPPED ? AUDIT_UNWRAP_ALARM
                                              : AUDIT_UNWRAPPED,
@@ -269,7 +287,7 @@ core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
         return err;
     }
     *ret_outcome = outcome;
-    *ret = AG_TAKE(value);
+    *ret = outcome == AG_OK ? AG_TAKE(value) : NULL;
     return AG_OK;
 }
 
