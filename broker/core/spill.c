@@ -128,6 +128,7 @@ take_one(struct core *core, int dir_fd, const char *name, json_t *found)
     AG_AUTO(secret) struct secret *content = NULL;
     struct spill s = {.job.run = run_spill};
     json_t *sentence = NULL;
+    bool unfit = false;
     enum ag_err err = AG_OK;
 
     if (!parse_spill_name(name, &s.lease_id)) {
@@ -135,7 +136,9 @@ take_one(struct core *core, int dir_fd, const char *name, json_t *found)
     }
     err = open_box(core, dir_fd, name, &content);
     s.content = content;
-    if (err == AG_OK) {
+    if (err != AG_OK && err != AG_ENOMEM) {
+        unfit = true; /* whatever lies there: it must not keep the vault shut */
+    } else if (err == AG_OK) {
         err = core_write_wait(core, &s.job);
     }
     if (err == AG_OK) {
@@ -145,7 +148,7 @@ take_one(struct core *core, int dir_fd, const char *name, json_t *found)
         if (unlinkat(dir_fd, name, 0) != 0) {
             err = err_from_errno(errno);
         }
-    } else if (err == AG_ECORRUPT || err == AG_ENOTFOUND) {
+    } else if (unfit || err == AG_ECORRUPT || err == AG_ENOTFOUND) {
         /* Not ours, or of another vault: left where it is, and said. */
         sentence =
             json_sprintf("spill/%s can't be opened: %s", name, err_text(err));
@@ -181,6 +184,13 @@ intake_spilled(struct core *core, json_t *found)
     int fd = openat(store_dir_fd(core->store), "spill",
                     O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
+    if (fd < 0 && (errno == ELOOP || errno == ENOTDIR)) {
+        return json_array_append_new(
+                   found, json_string("spill is not a directory; it was not "
+                                      "looked into")) == 0
+                   ? AG_OK
+                   : AG_ENOMEM;
+    }
     if (fd < 0) {
         return errno == ENOENT ? AG_OK : err_from_errno(errno);
     }

@@ -114,3 +114,20 @@ say "$(tail -n 1 "$C/malformed")"
 ok auth-guard get web/key
 [ "$OUT" = "$value" ] || fail "the secret changed"
 audit_verifies
+
+# What a neighbour leaves where write-backs are kept does not keep the vault shut.
+mkdir -m 700 "$VAULT/spill"
+mkfifo -m 600 "$VAULT/spill/1.sealed"
+mkdir -m 700 "$VAULT/spill/2.sealed"
+(umask 077; head -c 200000 /dev/urandom >"$VAULT/spill/3.sealed")
+ln -s /etc/passwd "$VAULT/spill/4.sealed"
+ok auth-guard lock
+ok auth-guard unlock
+for i in 1 2 3 4; do has "$OUT$ERR" "spill/$i.sealed"; done
+ok auth-guard lock
+rm -r "$VAULT/spill"
+ln -s /tmp "$VAULT/spill"
+ok auth-guard unlock
+has "$OUT$ERR" spill
+ok auth-guard get web/key
+say "rubbish among the write-backs is named and left alone"
