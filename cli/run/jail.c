@@ -14,6 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/landlock.h>
+
 #include "base/fdx.h"
 #include "base/parse.h"
 
@@ -149,6 +151,34 @@ jail_enter(enum jail_kind kind, const char *tmpfs_dir)
         err = mount_or("auth-guard", tmpfs_dir, "tmpfs", strict, options);
     }
     return err;
+}
+
+/* Debian 12's header stops at level 1. Source: linux/landlock.h of 6.12. */
+struct scoped_rules {
+    uint64_t handled_access_fs;
+    uint64_t handled_access_net;
+    uint64_t scoped;
+};
+
+enum {
+    SCOPED_LEVEL = 6, /* Linux 6.12 */
+    SCOPE_SIGNAL = 1 << 1,
+};
+
+void
+jail_shut_in(enum jail_kind kind)
+{
+    static const struct scoped_rules rules = {.scoped = SCOPE_SIGNAL};
+    int fd;
+
+    if (kind == JAIL_FULL ||
+        syscall(SYS_landlock_create_ruleset, NULL, 0,
+                LANDLOCK_CREATE_RULESET_VERSION) < SCOPED_LEVEL) {
+        return;
+    }
+    fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);
+    (void)syscall(SYS_landlock_restrict_self, fd, 0);
+    fd_close(fd);
 }
 
 /* Kills the children listed now; false when there is none. */

@@ -44,6 +44,15 @@ pid_t jail_clone(enum jail_kind kind);
 AG_CHECK enum ag_err jail_enter(enum jail_kind kind, const char *tmpfs_dir);
 
 /*
+ * In the command's process, before it is loaded: where no PID namespace hides
+ * them, a Landlock domain keeps the processes outside the task from being
+ * killed, stopped or traced by it; above all supervisor and keeper, without
+ * whom it would outlive its end. Needs Linux 6.12; with less it does nothing,
+ * which README.md says. Only async-signal-safe calls.
+ */
+void jail_shut_in(enum jail_kind kind);
+
+/*
  * Kills every descendant of this process, which must be a child subreaper, and
  * reaps them; returns when there is none. For where no PID namespace does it.
  */

@@ -172,7 +172,10 @@ start_child(struct keeper *k)
     }
     if (k->child == 0) {
         enum child_step step = CHILD_STEP_SETUP;
-        int failed = child_exec(&k->command, &step);
+        int failed;
+
+        jail_shut_in(k->spec->kind);
+        failed = child_exec(&k->command, &step);
 
         fail(k->line, (int)step, failed, k->command.argv[0]);
     }

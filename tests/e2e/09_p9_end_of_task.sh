@@ -73,6 +73,31 @@ ok auth-guard unlock
 no_task || fail "broker killed: the next one still knows the task"
 no_leak
 say "broker killed with -9: gone"
+# What a task wrapped ends with it: nobody can fetch the value with it later.
+ok auth-guard run --grant web/key:read -- sh -c \
+    'auth-guard wrap ag://web/key --json >"$1/wrap"' sh "$C"
+wrapped=$(jq -r .token "$C/wrap")
+[ -n "$wrapped" ] || fail "no wrap was made: $OUT $ERR"
+api admin POST /v1/unwrap "{\"token\":\"$wrapped\"}"
+[ "$(code)" = token_revoked ] || fail "a wrap outlived its task: $STATUS $(code)"
+hasnt "$OUT" "$value" "a wrap that outlived its task"
+say "what the task wrapped: gone"
+
+# Without namespaces the task sees its supervisor and keeper. It can't shoot
+# them (Landlock's scope of signals, Linux 6.12).
+level=$(/usr/bin/python3 -c 'import ctypes
+print(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1))')
+cat >"$S/bare.sh" <<'SH'
+echo 0 >/proc/sys/user/max_user_namespaces || exit 77
+exec setpriv --ambient-caps -all --inh-caps -all auth-guard run --env X=web/key -- sh -c '
+    up=$(cut -d" " -f4 "/proc/$PPID/stat")
+    kill -STOP "$up" 2>/dev/null || kill -KILL "$PPID" 2>/dev/null || exit 42'
+SH
+if [ "$level" -ge 6 ] && unshare -U --map-current-user --keep-caps true 2>/dev/null; then
+    run timeout 10 unshare -U --map-current-user --keep-caps sh "$S/bare.sh"
+    [ $RC -eq 77 ] || [ $RC -eq 42 ] || fail "without namespaces the task reached its supervisor: exit $RC $ERR"
+    [ $RC -eq 77 ] || say "without namespaces: supervisor and keeper are out of the task's reach"
+fi
 run auth-guard run -- sh -c 'exit 7'
 [ $RC -eq 7 ] || fail "exit code $RC instead of 7"
 run auth-guard run -- sh -c 'kill -9 $$'
