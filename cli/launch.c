@@ -28,7 +28,8 @@ enum {
     TAIL_BYTES = 512,            /* of the log, for the error sentence */
     STEP_MIN_MS = 1,
     STEP_MAX_MS = 50,
-    LATE_MS = 500, /* another broker may have won the race to start */
+    LATE_MS = 500,     /* another broker may have won the race to start */
+    LEAVING_MS = 5000, /* a broker that ends: its tasks are given a second */
     ENV_MAX_COUNT = 4096,
 };
 
@@ -214,6 +215,30 @@ wait_ready(struct cli *cli, pid_t pid, int run_fd)
                    LAUNCH_READY_MS / 1000, cli->paths.run, LOG_NAME);
 }
 
+/*
+ * Connects to a broker that answers. One that is on its way out still takes
+ * connections for a moment: that is waited for.
+ */
+static enum ag_err
+find_running(struct cli *cli)
+{
+    const struct client_request health = {.method = "GET",
+                                          .path = "/v1/health"};
+    const struct timespec pause = {.tv_nsec = STEP_MAX_MS * 1000000L};
+    int64_t deadline_ms = clock_steady_ms() + LEAVING_MS;
+    enum ag_err err = client_open(cli->paths.api_sock, &cli->client);
+
+    while (err == AG_OK && client_call(cli->client, &health, NULL) != AG_OK) {
+        client_close(AG_TAKE(cli->client));
+        if (clock_steady_ms() >= deadline_ms) {
+            return AG_ENOBROKER;
+        }
+        (void)nanosleep(&pause, NULL);
+        err = client_open(cli->paths.api_sock, &cli->client);
+    }
+    return err;
+}
+
 enum ag_err
 launch_broker(struct cli *cli)
 {
@@ -226,7 +251,7 @@ launch_broker(struct cli *cli)
     if (cli->client != NULL) {
         return AG_OK;
     }
-    err = client_open(cli->paths.api_sock, &cli->client);
+    err = find_running(cli);
     if (err != AG_ENOBROKER ||
         strcmp(cli->paths.api_sock, cli->paths.admin_sock) != 0) {
         return err;

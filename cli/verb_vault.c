@@ -1,6 +1,10 @@
 /* init, unlock, lock, stop: the vault's own life. */
+#include <sys/syscall.h>
+
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
 #include "base/fdx.h"
@@ -13,6 +17,10 @@
 #include "move/recover.h"
 #include "tty.h"
 #include "verb.h"
+
+enum {
+    STOP_WAIT_MS = 5000, /* tasks are given a second of it */
+};
 
 /* A slow call (key derivation) with one secret member; the answer, which may
  * carry a recovery code, in locked memory. */
@@ -273,6 +281,20 @@ verb_lock(struct cli *cli, int argc, char **argv)
                       "The vault is locked.");
 }
 
+/* The broker's process, or -1: by its own word, since the peer of a socket that
+ * the service manager made is the service manager. */
+static int
+broker_pidfd(struct cli *cli)
+{
+    json_auto_t *status = NULL;
+    json_int_t pid = 0;
+
+    if (cli_call(cli, "GET", "/v1/status", NULL, &status) == AG_OK) {
+        pid = json_integer_value(json_object_get(status, "pid"));
+    }
+    return pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
+}
+
 enum ag_err
 verb_stop(struct cli *cli, int argc, char **argv)
 {
@@ -281,5 +303,15 @@ verb_stop(struct cli *cli, int argc, char **argv)
         .about = "Locks the vault and ends the broker.",
     };
 
-    return plain_post(cli, &spec, argc, argv, "/v1/stop", "The broker ends.");
+    AG_AUTO(fd) int broker = broker_pidfd(cli);
+    enum ag_err err =
+        plain_post(cli, &spec, argc, argv, "/v1/stop", "The broker ends.");
+
+    if (err == AG_OK && broker >= 0) {
+        struct pollfd pfd = {.fd = broker, .events = POLLIN};
+
+        /* Whoever starts the next one must not meet this one's lock. */
+        (void)poll(&pfd, 1, STOP_WAIT_MS);
+    }
+    return err;
 }

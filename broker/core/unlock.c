@@ -11,6 +11,7 @@
 #include "core/state.h"
 #include "core/vault.h"
 #include "core/vault_impl.h"
+#include "store/audit_check.h"
 #include "store/moves.h"
 #include "store/tasks.h"
 
@@ -101,8 +102,12 @@ static enum ag_err
 settle(struct core *core, const struct store_found *what, json_t *found)
 {
     AG_AUTO(db_read) struct db_read *r = NULL;
-    enum ag_err err = store_read(core->store, &r);
+    enum ag_err err = audit_verify_small(core->store);
 
+    /* A secret or version that was put back is noticed before it is used. */
+    if (err == AG_OK) {
+        err = store_read(core->store, &r);
+    }
     if (err == AG_OK) {
         err = redaction_fill(core, r);
     }
