@@ -49,21 +49,20 @@ becomes_current(enum conflict_winner winner)
     return winner == WINNER_INCOMING;
 }
 
+/* What the task began with stays, however often it rewrites the file: the
+ * login that a person can go back to, and that its output is searched for. */
 static enum ag_err
-store_version(struct db_tx *tx, struct write_back *w,
-              const struct version_row *current, enum conflict_winner winner,
-              struct version_row *added)
+store_version(struct db_tx *tx, const struct write_back *w,
+              enum conflict_winner winner, struct version_row *added)
 {
-    const struct version_new add = {.secret_id = w->delivery.secret_id,
-                                    .value = w->content,
-                                    .state = VERSION_CURRENT,
-                                    .if_version = -1};
-    enum ag_err err = versions_add(tx, &add, added);
+    const struct version_new add = {
+        .secret_id = w->delivery.secret_id,
+        .value = w->content,
+        .state = becomes_current(winner) ? VERSION_CURRENT : VERSION_RETAINED,
+        .if_version = -1,
+        .spare = w->delivery.version};
 
-    if (err == AG_OK && !becomes_current(winner)) {
-        err = versions_rollback(tx, w->delivery.secret_id, current->number);
-    }
-    return err;
+    return versions_add(tx, &add, added);
 }
 
 /* The task has seen the new version: it made it. */
@@ -124,7 +123,7 @@ run_write_back(struct core *core, struct db_tx *tx, struct core_job *job)
     if (winner == WINNER_SAME) {
         return AG_OK;
     }
-    err = store_version(tx, w, &current, winner, &added);
+    err = store_version(tx, w, winner, &added);
     if (err == AG_OK) {
         err = follow(tx, w, &added);
     }

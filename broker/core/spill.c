@@ -95,10 +95,10 @@ run_spill(struct core *core, struct db_tx *tx, struct core_job *job)
         return err;
     }
     add.secret_id = row.id;
-    err = versions_add(tx, &add, &added);
-    if (err == AG_OK && winner != WINNER_INCOMING) {
-        err = versions_rollback(tx, row.id, row.current_version);
+    if (winner != WINNER_INCOMING) {
+        add.state = VERSION_RETAINED;
     }
+    err = versions_add(tx, &add, &added);
     if (err == AG_OK) {
         err = core_note(tx, NULL, AUDIT_VAULT_RECOVERED, lease.task_id, row.id,
                         json_pack("{s:s, s:I}", "name", row.name, "version",

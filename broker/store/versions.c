@@ -36,7 +36,7 @@ static const char SQL_OF_SECRET[] =
 /* Ids first, so that no walk is open while rows change. */
 static const char SQL_RETAINED[] =
     "SELECT number FROM version WHERE secret_id = ? AND state = 3"
-    " ORDER BY number DESC LIMIT -1 OFFSET ?";
+    " AND number <> ? ORDER BY number DESC LIMIT -1 OFFSET ?";
 static const char SQL_LIVE[] =
     "SELECT number FROM version WHERE secret_id = ? AND state <= 3"
     " ORDER BY number";
@@ -251,10 +251,16 @@ take_numbers(struct query *q, int64_t numbers[PIECE_COUNT], size_t *ret_count)
     return err == AG_ENOTFOUND ? AG_OK : err;
 }
 
+/* What destroy_found() leaves: the newest, and one more whatever its age. */
+struct keep {
+    int64_t count;
+    int64_t spare;
+};
+
 /* Destroys what `sql` finds, piece by piece, until it finds nothing. */
 static enum ag_err
 destroy_found(struct db_tx *tx, const char *sql, int64_t secret_id,
-              int64_t keep_count)
+              const struct keep *keep)
 {
     int64_t numbers[PIECE_COUNT];
     size_t count = PIECE_COUNT;
@@ -269,8 +275,9 @@ destroy_found(struct db_tx *tx, const char *sql, int64_t secret_id,
             return err;
         }
         query_int(&q, secret_id);
-        if (keep_count >= 0) {
-            query_int(&q, keep_count);
+        if (keep != NULL) {
+            query_int(&q, keep->spare);
+            query_int(&q, keep->count);
         }
         err = take_numbers(&q, numbers, &count);
         for (i = 0; i < count && err == AG_OK; i++) {
@@ -283,7 +290,15 @@ destroy_found(struct db_tx *tx, const char *sql, int64_t secret_id,
 enum ag_err
 versions_destroy_all(struct db_tx *tx, int64_t secret_id)
 {
-    return destroy_found(tx, SQL_LIVE, secret_id, -1);
+    return destroy_found(tx, SQL_LIVE, secret_id, NULL);
+}
+
+static enum ag_err
+destroy_beyond(struct db_tx *tx, const struct secret_row *secret, int64_t spare)
+{
+    const struct keep keep = {secret->retain_count, spare};
+
+    return destroy_found(tx, SQL_RETAINED, secret->id, &keep);
 }
 
 static enum ag_err
@@ -298,7 +313,8 @@ get_alive(struct db_tx *tx, int64_t secret_id, struct secret_row *ret)
  * beyond the retention step back first (one current at a time is a constraint
  * of the schema). */
 static enum ag_err
-make_current(struct db_tx *tx, struct secret_row *secret, int64_t number)
+make_current(struct db_tx *tx, struct secret_row *secret, int64_t number,
+             int64_t spare)
 {
     enum ag_err err = AG_OK;
 
@@ -309,10 +325,7 @@ make_current(struct db_tx *tx, struct secret_row *secret, int64_t number)
     if (err == AG_OK && number != 0) {
         err = set_state(tx, secret->id, number, VERSION_CURRENT);
     }
-    if (err == AG_OK) {
-        err = destroy_found(tx, SQL_RETAINED, secret->id, secret->retain_count);
-    }
-    return err;
+    return err == AG_OK ? destroy_beyond(tx, secret, spare) : err;
 }
 
 static enum ag_err
@@ -358,8 +371,10 @@ versions_add(struct db_tx *tx, const struct version_new *add,
     if (err != AG_OK) {
         return err;
     }
-    if (add->state != VERSION_CURRENT && add->state != VERSION_PENDING) {
-        return err_why(AG_EINVAL, "a new version is current or pending");
+    if (add->state != VERSION_CURRENT && add->state != VERSION_PENDING &&
+        add->state != VERSION_RETAINED) {
+        return err_why(AG_EINVAL,
+                       "a new version is current, pending or retained");
     }
     if (add->if_version >= 0 && add->if_version != secret.current_version) {
         return err_why(AG_ECONFLICT, "%s is at version %lld, not %lld",
@@ -368,12 +383,15 @@ versions_add(struct db_tx *tx, const struct version_new *add,
     }
     version.number = secret.last_version + 1;
     if (add->state == VERSION_CURRENT) {
-        err = make_current(tx, &secret, 0);
+        err = make_current(tx, &secret, 0, add->spare);
         secret.current_version = version.number;
         secret.changed_ms = tx->now_ms;
     }
     if (err == AG_OK) {
         err = insert(tx, add, &version);
+    }
+    if (err == AG_OK && add->state == VERSION_RETAINED) {
+        err = destroy_beyond(tx, &secret, add->spare);
     }
     secret.last_version = version.number;
     if (err == AG_OK) {
@@ -408,7 +426,7 @@ step_current(struct db_tx *tx, int64_t secret_id, int64_t number,
                        version_state_text(version.state),
                        version_state_text(from));
     }
-    err = make_current(tx, &secret, number);
+    err = make_current(tx, &secret, number, 0);
     secret.current_version = number;
     secret.changed_ms = tx->now_ms;
     return err != AG_OK ? err : secret_row_write(tx, &secret);

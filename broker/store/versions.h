@@ -61,8 +61,9 @@ AG_CHECK enum ag_err versions_live_each(struct db_read *r,
 /*
  * A new version, number last+1. As VERSION_CURRENT it takes the place of the
  * current one, which becomes retained, and the oldest retained ones beyond
- * retain_count are destroyed; as VERSION_PENDING it waits for
- * versions_promote(). `if_version` >= 0 demands that it be the current number
+ * retain_count are destroyed, but not `spare`; as VERSION_RETAINED it is kept
+ * beside the current one, and the same are destroyed; as VERSION_PENDING it
+ * waits for versions_promote(). `if_version` >= 0 demands that it be the current number
  * (0: there is none): optimistic locking.
  * Errors: AG_ENOTFOUND secret; AG_ECONFLICT if_version; AG_ELIMIT value longer
  *         than SEAL_PLAIN_MAX_BYTES; AG_EINVAL another state.
@@ -72,6 +73,7 @@ struct version_new {
     const struct secret *value;
     enum version_state state;
     int64_t if_version; /* -1: don't care */
+    int64_t spare;      /* 0: none */
 };
 
 AG_CHECK AG_NONNULL enum ag_err versions_add(struct db_tx *tx,

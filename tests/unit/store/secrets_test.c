@@ -42,6 +42,16 @@ step_remove(struct db_tx *tx, void *arg)
     return secrets_remove(tx, *(const int64_t *)arg);
 }
 
+/* A tool that writes its login anew, started with version 1. */
+static enum ag_err
+step_write_back(struct db_tx *tx, void *arg)
+{
+    const struct version_new *add = arg;
+    struct version_row added;
+
+    return versions_add(tx, add, &added);
+}
+
 static enum ag_err
 step_update(struct db_tx *tx, void *arg)
 {
@@ -86,6 +96,37 @@ test_versions_step_back_and_the_oldest_are_destroyed(void **state)
     vault_check_value("a", 1, NULL); /* two are retained */
     assert_int_equal(state_of(id, 1), VERSION_DESTROYED);
     assert_int_equal(state_of(id, 3), VERSION_RETAINED);
+    vault_check_sound();
+}
+
+static void
+test_a_spared_version_outlives_any_number_of_newer_ones(void **state)
+{
+    AG_AUTO(secret) struct secret *value = NULL;
+    int64_t id = vault_put("a", "1");
+    struct version_new add = {.secret_id = id,
+                              .state = VERSION_CURRENT,
+                              .if_version = -1,
+                              .spare = 1};
+
+    (void)state;
+    check_ok(secret_from(span_str("other"), &value));
+    add.value = value;
+    for (int i = 0; i < 5; i++) {
+        check_ok(vault_do(step_write_back, &add));
+    }
+    vault_check_value("a", 1, "1");
+    vault_check_value("a", 6, "other");
+    vault_check_value("a", 5, "other");
+    vault_check_value("a", 3, NULL);
+    add.state = VERSION_RETAINED;
+    for (int i = 0; i < 5; i++) {
+        check_ok(vault_do(step_write_back, &add));
+    }
+    assert_int_equal(state_of(id, 6), VERSION_CURRENT);
+    assert_int_equal(state_of(id, 11), VERSION_RETAINED);
+    assert_int_equal(state_of(id, 9), VERSION_DESTROYED);
+    vault_check_value("a", 1, "1");
     vault_check_sound();
 }
 
@@ -302,6 +343,7 @@ main(void)
     cmocka_unit_test_setup_teardown(fn, vault_set_up, vault_tear_down)
         TEST(test_a_value_comes_back_also_after_a_restart),
         TEST(test_versions_step_back_and_the_oldest_are_destroyed),
+        TEST(test_a_spared_version_outlives_any_number_of_newer_ones),
         TEST(test_if_version_guards_a_write),
         TEST(test_a_pending_version_is_readable_and_not_current),
         TEST(test_rollback_makes_an_old_version_current),
