@@ -273,7 +273,8 @@ test_a_child_is_narrower_and_runs_out(void **state)
     (void)state;
     make_child((struct token_request){.grants = wide, .grant_count = 1},
                AG_EWIDER);
-    make_child((struct token_request){.ttl_ms = 3600 * 1000}, AG_EWIDER);
+    make_child((struct token_request){.ttl_ms = INT64_C(3600) * 1000},
+               AG_EWIDER);
     make_child((struct token_request){.unbound = true}, AG_EWIDER);
     make_child(
         (struct token_request){.grants = narrow, .grant_count = 1, .uses = 2},
