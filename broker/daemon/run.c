@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <malloc.h>
+
 #include "base/clock.h"
 #include "base/fdx.h"
 #include "base/log.h"
@@ -32,6 +34,7 @@
 #include "profile/load.h"
 
 enum {
+    TRIM_BYTES = 256 * 1024, /* free memory kept at the heap's end */
     TICK_MS = 500, /* a task that started since may end before the rest */
     OTHER_FDS_COUNT = 256, /* database, helpers, lines of tasks */
     CONNECTIONS_LEAST_COUNT = 16,
@@ -391,6 +394,9 @@ daemon_run(void)
     d.signal_fd = -1;
     d.wake_fd = -1;
     listeners_none(&d.listeners);
+    /* Ten threads that allocate little: an arena each would only keep pages. */
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
     err = start(&d);
     if (err == AG_OK) {
         log_info("ready", "version", AG_VERSION, "home", d.paths.home);
