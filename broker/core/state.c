@@ -91,7 +91,7 @@ core_dump(const json_t *tree, char **ret)
     if (err != AG_OK) {
         return err;
     }
-    copy = strndup((const char *)text.ptr, text.len);
+    copy = buf_cstr(&text) != NULL ? strdup(buf_cstr(&text)) : NULL;
     if (copy == NULL) {
         return AG_ENOMEM;
     }
