@@ -59,6 +59,14 @@ handout_attach(struct core *core, const struct handout_line *on,
     return err;
 }
 
+int64_t
+handout_task_of(struct core *core, const struct peer *peer)
+{
+    const struct proc_facts *facts = peer_facts(peer);
+
+    return facts != NULL ? tree_task_of(core->tree, facts) : 0;
+}
+
 /* ---- a value goes out ---- */
 
 struct delivering {
@@ -195,7 +203,9 @@ handout_stream(struct core *core, const struct handout_line *on,
      * set; what the supervisor relays is for the operator's eyes. */
     ret->audience = found.version != 0 ? FILTER_TASK : FILTER_OPERATOR;
     ret->task_id = found.task_id;
-    (void)snprintf(ret->marker, sizeof(ret->marker), "%s", settings.marker);
+    (void)snprintf(ret->marker, sizeof(ret->marker), "%s",
+                   ret->audience == FILTER_TASK ? TRIPWIRE_MARKER
+                                                : settings.marker);
     return AG_OK;
 }
 

@@ -47,6 +47,9 @@ AG_CHECK AG_NONNULL enum ag_err handout_value(struct core *core,
                                               const char *ticket,
                                               struct secret **ret);
 
+/* The running task whose tree a caller is in, or 0. Threads: any. */
+AG_NONNULL int64_t handout_task_of(struct core *core, const struct peer *peer);
+
 /* What came in by `take`: adopt's content, a check of an open move, or a
  * write-back. Durable and in the redaction set before it returns. */
 struct take_result {

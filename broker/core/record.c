@@ -302,7 +302,7 @@ record_redact(struct core *core, const struct call *call, struct span text,
     const struct core_settings settings = core_settings_of(core);
     const struct filter_options options = {
         .audience = call->who == CALLER_TASK ? FILTER_TASK : FILTER_OPERATOR,
-        .marker = settings.marker};
+        .marker = call->who == CALLER_TASK ? TRIPWIRE_MARKER : settings.marker};
     enum ag_err err = core_need_open(core);
     json_t *answer = NULL;
 

@@ -13,6 +13,10 @@
 
 struct core;
 
+/* What a task sees in the place of a value: no name, which it may have no
+ * grant for. */
+#define TRIPWIRE_MARKER "[redacted]"
+
 enum {
     /* A person's transcript is one question; an oracle needs thousands. */
     TRIPWIRE_ASKS_MAX_COUNT = 20,

@@ -48,6 +48,7 @@ struct conn {
     int wake_fd; /* eventfd: a stream has ended */
     struct peer *peer;
     uint64_t id;
+    int64_t tree_id;         /* the task whose tree the caller is in; 0: none */
     _Atomic int64_t task_id; /* whose life this line is; 0: none */
     bool useful;             /* a ticket was good */
     size_t refusals;

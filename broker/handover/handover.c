@@ -160,6 +160,18 @@ start_thread(struct start *start)
 }
 
 /* Into the table and off with it. The thread ends by itself. */
+/* One task must not take the places of the others. Under the lock. */
+static bool
+is_greedy(const struct handover *h, const struct conn *c)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; c->tree_id != 0 && i < h->count; i++) {
+        count += h->conns[i]->tree_id == c->tree_id ? 1 : 0;
+    }
+    return count >= HANDOVER_OF_TASK_MAX_COUNT;
+}
+
 static enum ag_err
 launch(struct handover *h, struct conn *c)
 {
@@ -173,6 +185,9 @@ launch(struct handover *h, struct conn *c)
     (void)pthread_mutex_lock(&h->lock);
     if (h->closing || h->count == HANDOVER_CONNECTIONS_MAX_COUNT) {
         err = err_why(AG_EBUSY, "too many connections on fd.sock");
+    } else if (is_greedy(h, c)) {
+        err = err_why(AG_EBUSY, "a task may have %d connections on fd.sock",
+                      HANDOVER_OF_TASK_MAX_COUNT);
     } else {
         h->conns[h->count++] = c;
         err = start_thread(start);
@@ -195,6 +210,7 @@ handover_accept(struct handover *h, int sock, struct peer *peer)
     if (err != AG_OK) {
         return err;
     }
+    c->tree_id = known ? handout_task_of(h->parts.core, c->peer) : 0;
     err = known ? launch(h, c) : err_why(AG_EDENIED, "its process is unknown");
     if (err != AG_OK) {
         conn_refuse(c, err);

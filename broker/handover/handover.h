@@ -32,6 +32,7 @@ struct peer;
 
 enum {
     HANDOVER_CONNECTIONS_MAX_COUNT = 512, /* two for each running task */
+    HANDOVER_OF_TASK_MAX_COUNT = 16,      /* redacts at once within one task */
     HANDOVER_KILL_MS = 500, /* a supervisor's time to end its task itself */
     HANDOVER_STACK_BYTES = 256 * 1024,
 };

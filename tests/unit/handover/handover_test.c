@@ -1,4 +1,4 @@
-// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_finish handout_lost filter_stream filter_cancel
+// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_finish handout_lost handout_task_of filter_stream filter_cancel
 /* Connections of fd.sock from end to end, over use cases and a filter that are
  * played here: what is asked, answered, told, and undone at the end. */
 #include <sys/mman.h>
@@ -315,33 +315,6 @@ test_a_late_end_is_harmless(void **state)
 }
 
 static void
-test_counts_that_do_not_fit_are_said_to_be_cut(void **state)
-{
-    static struct filter_count counts[FILTER_COUNTS_MAX_COUNT];
-    static char names[FILTER_COUNTS_MAX_COUNT][256];
-    const struct filter_report report = {
-        .hits = 1000, .counts = counts, .count_count = AG_COUNT(counts)};
-    AG_AUTO(buf) struct buf out = {0};
-    json_t *event;
-
-    (void)state;
-    for (size_t i = 0; i < AG_COUNT(counts); i++) {
-        memset(names[i], 'n', 255);
-        (void)snprintf(names[i], 4, "%03zu", i);
-        names[i][3] = 'n';
-        counts[i] =
-            (struct filter_count){.name = names[i], .form = "raw", .count = 1};
-    }
-    buf_init(&out, MESSAGE_MAX_BYTES, BUF_PLAIN);
-    check_ok(stream_put_report(&out, 1, &report));
-    assert_in_range(out.len, 6000, MESSAGE_MAX_BYTES);
-    event = json_loads(buf_cstr(&out), 0, NULL);
-    assert_true(json_is_true(json_object_get(event, "truncated")));
-    assert_int_equal(json_integer_value(json_object_get(event, "hits")), 1000);
-    json_decref(event);
-}
-
-static void
 test_an_unknown_process_is_not_served(void **state)
 {
     struct fixture *f = *state;
@@ -359,6 +332,33 @@ test_an_unknown_process_is_not_served(void **state)
 }
 
 /* ---- supervisors ---- */
+
+/* A task that opens line after line does not take the places of the others. */
+static void
+test_a_greedy_task_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    const struct proc_facts facts = own_facts();
+    int socks[HANDOVER_OF_TASK_MAX_COUNT];
+    struct peer *peer = NULL;
+    int pair[2];
+
+    played_tree_id = TASK;
+    for (size_t i = 0; i < AG_COUNT(socks); i++) {
+        socks[i] = connect_client(f->handover);
+    }
+    assert_int_equal(
+        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+    check_ok(peer_from_facts(&facts, &peer));
+    check_err(handover_accept(f->handover, pair[0], peer), AG_EBUSY);
+    check_refused(pair[1], "busy");
+    (void)close(pair[1]);
+    played_tree_id = 0;
+    (void)close(connect_client(f->handover)); /* others are served */
+    for (size_t i = 0; i < AG_COUNT(socks); i++) {
+        (void)close(socks[i]);
+    }
+}
 
 /* A child with a pidfd of its connection, as the accept loop would find it. */
 static enum ag_err
@@ -481,8 +481,8 @@ main(void)
         WITH_CLIENT(test_a_broken_line_ends_the_task_and_its_streams),
         WITH_CLIENT(test_a_failed_stream_says_why),
         WITH_CLIENT(test_a_late_end_is_harmless),
-        cmocka_unit_test(test_counts_that_do_not_fit_are_said_to_be_cut),
         WITH_CLIENT(test_an_unknown_process_is_not_served),
+        WITH_CLIENT(test_a_greedy_task_is_refused),
         WITH_CLIENT(test_a_supervisor_that_is_told_and_stays_is_killed),
         WITH_CLIENT(test_a_supervisor_is_told_when_the_broker_ends),
         WITH_CLIENT(test_the_reason_is_told),
