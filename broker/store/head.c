@@ -139,12 +139,6 @@ head_put(struct head *h, const struct keys *keys, const uint8_t *vault_id,
     return AG_OK;
 }
 
-bool
-head_dirty(const struct head *h)
-{
-    return h->dirty;
-}
-
 enum ag_err
 head_sync(struct head *h)
 {

@@ -42,8 +42,6 @@ AG_CHECK AG_NONNULL enum ag_err head_put(struct head *h,
                                          const uint8_t *vault_id,
                                          const struct chain_head *newest);
 
-/* Is something written and not synced? */
-AG_NONNULL bool head_dirty(const struct head *h);
 AG_CHECK AG_NONNULL enum ag_err head_sync(struct head *h);
 
 /* The newest head of the file as it is now, for audit_verify(). */

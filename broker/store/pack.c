@@ -37,14 +37,6 @@ pack_json(struct pack *p, const char *json, size_t max_bytes)
     pack_text(p, json == NULL ? "{}" : json, max_bytes);
 }
 
-void
-pack_int(struct pack *p, int64_t value)
-{
-    if (p->err == AG_OK) {
-        p->err = buf_add_u64le(p->out, (uint64_t)value);
-    }
-}
-
 static uint64_t
 take_le(struct unpack *u, size_t bytes)
 {
@@ -80,12 +72,6 @@ unpack_bytes(struct unpack *u)
     text = span_sub(u->rest, 0, len);
     u->rest = span_sub(u->rest, len, u->rest.len - len);
     return text;
-}
-
-int64_t
-unpack_int(struct unpack *u)
-{
-    return (int64_t)take_le(u, INT_BYTES);
 }
 
 void

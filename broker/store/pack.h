@@ -26,7 +26,6 @@ struct pack {
 
 AG_NONNULL void pack_text(struct pack *p, const char *text, size_t max_bytes);
 AG_NONNULL void pack_bytes(struct pack *p, struct span bytes, size_t max_bytes);
-AG_NONNULL void pack_int(struct pack *p, int64_t value);
 /* NULL is packed as "{}". */
 void pack_json(struct pack *p, const char *json, size_t max_bytes);
 
@@ -39,7 +38,6 @@ struct unpack {
 AG_NONNULL void unpack_text(struct unpack *u, char *out, size_t size);
 /* Borrowed from the body. */
 AG_NONNULL struct span unpack_bytes(struct unpack *u);
-AG_NONNULL int64_t unpack_int(struct unpack *u);
 /* A new string with a NUL; the caller's, freed with text_free(). */
 AG_NONNULL void unpack_new(struct unpack *u, char **ret);
 AG_CHECK AG_NONNULL enum ag_err unpack_end(struct unpack *u);

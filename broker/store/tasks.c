@@ -160,29 +160,6 @@ tasks_add(struct db_tx *tx, struct task_row *task)
 }
 
 enum ag_err
-tasks_update(struct db_tx *tx, struct task_row *task)
-{
-    AG_AUTO(task_row) struct task_row there = {0};
-    enum ag_err err = tasks_get(db_tx_read(tx), task->id, &there);
-    char *kept;
-
-    if (err != AG_OK) {
-        return err;
-    }
-    if (there.ended_ms != 0) {
-        return err_why(AG_ECONFLICT, "the task has ended");
-    }
-    there.deadline_ms = task->deadline_ms;
-    there.root_pid = task->root_pid;
-    there.root_start = task->root_start;
-    kept = there.detail;
-    there.detail = task->detail;
-    err = write_task(tx, &there);
-    there.detail = kept;
-    return err;
-}
-
-enum ag_err
 tasks_end(struct db_tx *tx, int64_t id, enum end_reason reason,
           int64_t exit_code)
 {

@@ -61,10 +61,6 @@ AG_CHECK enum ag_err tasks_recent_each(struct db_read *r, int64_t before_id,
 AG_CHECK AG_NONNULL enum ag_err tasks_add(struct db_tx *tx,
                                           struct task_row *row);
 
-/* Writes back deadline_ms, root_pid, root_start and detail. */
-AG_CHECK AG_NONNULL enum ag_err tasks_update(struct db_tx *tx,
-                                             struct task_row *row);
-
 /* Ends it; with it, in the same job, all its live tokens, grants and leases
  * (END_PARENT). Ended already: AG_ECONFLICT. */
 AG_CHECK AG_NONNULL enum ag_err tasks_end(struct db_tx *tx, int64_t id,

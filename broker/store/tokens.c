@@ -33,9 +33,6 @@ static const char SQL_LIVE[] =
     "SELECT " COLS(TOKEN_COLS) " FROM token INDEXED BY token_live"
                                " WHERE revoked_ms = 0 AND expires_ms > ?"
                                " ORDER BY id";
-static const char SQL_OF_TASK[] =
-    "SELECT " COLS(TOKEN_COLS) " FROM token WHERE task_id = ?"
-                               " ORDER BY id DESC LIMIT ?";
 
 void
 token_row_done(struct token_row *row)
@@ -173,21 +170,6 @@ tokens_live_each(struct db_read *r, int64_t now_ms, tokens_each_fn each,
         return err;
     }
     query_int(&q, now_ms);
-    return walk(r, &q, each, arg);
-}
-
-enum ag_err
-tokens_of_task_each(struct db_read *r, int64_t task_id, uint32_t limit,
-                    tokens_each_fn each, void *arg)
-{
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_OF_TASK, &q);
-
-    if (err != AG_OK) {
-        return err;
-    }
-    query_int(&q, task_id);
-    query_int(&q, limit);
     return walk(r, &q, each, arg);
 }
 

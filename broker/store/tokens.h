@@ -72,11 +72,6 @@ typedef enum ag_err (*tokens_each_fn)(const struct token_row *row, void *arg);
 AG_CHECK enum ag_err tokens_live_each(struct db_read *r, int64_t now_ms,
                                       tokens_each_fn each, void *arg);
 
-/* Of one task, dead ones too, newest first, at most limit. */
-AG_CHECK enum ag_err tokens_of_task_each(struct db_read *r, int64_t task_id,
-                                         uint32_t limit, tokens_each_fn each,
-                                         void *arg);
-
 /* Fills in id, created_ms, depth. Errors: AG_EEXISTS hash or accessor;
  * AG_EINVAL; AG_ELIMIT depth; AG_EREVOKED the parent was revoked. */
 AG_CHECK AG_NONNULL enum ag_err tokens_add(struct db_tx *tx,
