@@ -207,7 +207,9 @@ redaction_fill(struct core *core, struct db_read *r)
 {
     enum ag_err err = AG_OK;
 
+    (void)pthread_mutex_lock(&core->set_lock);
     core->set_waits = true; /* an empty set is a set too */
+    (void)pthread_mutex_unlock(&core->set_lock);
     err = versions_live_each(r, fill_one, core);
     return err == AG_OK ? redaction_commit(core) : err;
 }

@@ -97,7 +97,9 @@ create(struct core *core, const struct secret *passphrase,
     store_on_rebuild(core->store, rebuild, core);
     core_set_keyring(core, AG_TAKE(keyring));
     atomic_store(&core->state, VAULT_OPEN);
+    (void)pthread_mutex_lock(&core->set_lock);
     core->set_waits = true; /* an empty set is a set too */
+    (void)pthread_mutex_unlock(&core->set_lock);
     err = shelf_open(core->shelf);
     return err == AG_OK ? redaction_commit(core) : err;
 }
