@@ -213,8 +213,10 @@ core_secret_get_quick(struct core *core, const struct call *call,
     err = live_spend(call->token);
     if (err == AG_OK) {
         err = store_use(core->store, &use);
-    }
-    if (err == AG_OK) {
+        if (err != AG_OK) {
+            live_unspend(call->token);
+            return err;
+        }
         *ret_version = item.version;
         *ret = AG_TAKE(value);
     }
@@ -325,10 +327,10 @@ core_secret_get(struct core *core, struct db_tx *tx, const struct call *call,
     }
     if (grant != NULL) {
         err = live_spend(call->token);
+        if (err != AG_OK) {
+            return err;
+        }
         atomic_store(&call->token->delivered_version_id, version.id);
-    }
-    if (err != AG_OK) {
-        return err;
     }
     *ret_version = version.number;
     *ret = AG_TAKE(value);
