@@ -103,17 +103,6 @@ running_remove(struct running_table *table, int64_t id)
 }
 
 bool
-running_has(struct running_table *table, int64_t id)
-{
-    bool there = false;
-
-    (void)pthread_mutex_lock(&table->lock);
-    there = id != 0 && slot(table, id) != NULL;
-    (void)pthread_mutex_unlock(&table->lock);
-    return there;
-}
-
-bool
 running_is_attached(struct running_table *table, int64_t id)
 {
     struct running **at = NULL;

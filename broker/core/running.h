@@ -60,7 +60,6 @@ AG_DEFINE_CLEANUP(running_table, running_free)
 AG_CHECK AG_NONNULL enum ag_err running_add(struct running_table *table,
                                             const struct running *task);
 AG_NONNULL void running_remove(struct running_table *table, int64_t id);
-AG_NONNULL bool running_has(struct running_table *table, int64_t id);
 
 AG_NONNULL bool running_is_attached(struct running_table *table, int64_t id);
 

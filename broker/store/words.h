@@ -138,8 +138,6 @@ AG_CHECK AG_NONNULL enum ag_err secret_kind_parse(struct span text,
                                                   enum secret_kind *ret);
 AG_CHECK AG_NONNULL enum ag_err grade_parse(struct span text, enum grade *ret);
 AG_CHECK AG_NONNULL enum ag_err verb_parse(struct span text, enum verb *ret);
-AG_CHECK AG_NONNULL enum ag_err slot_kind_parse(struct span text,
-                                                enum slot_kind *ret);
 AG_CHECK AG_NONNULL enum ag_err role_kind_parse(struct span text,
                                                 enum role_kind *ret);
 AG_CHECK AG_NONNULL enum ag_err move_kind_parse(struct span text,
