@@ -40,7 +40,6 @@ enum fmsg_record_kind {
 
 enum {
     FMSG_LOAD_HEAD_BYTES = 1 + 8 + 4 + 4 + 2 + 4,
-    FMSG_MORE_HEAD_BYTES = 1 + 4,
     FMSG_DROP_BYTES = 1 + 8,
 };
 

@@ -21,7 +21,6 @@
 #include "run/jail.h"
 
 enum {
-    KEEPER_FILES_MAX_COUNT = 64, /* as many as a task's deliveries */
     KEEPER_TEXT_BYTES = 200,
 };
 
