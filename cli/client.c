@@ -347,13 +347,13 @@ call_public(struct incoming *in, const struct client_request *rq)
 {
     enum ag_err err;
 
-    buf_init(&in->plain, CLIENT_BODY_MAX_BYTES, BUF_PLAIN);
-    in->area = malloc(CLIENT_HEAD_MAX_BYTES);
+    buf_init(&in->plain, CLIENT_BODY_MAX_BYTES, BUF_WIPE);
+    in->area = wipe_malloc(CLIENT_HEAD_MAX_BYTES); /* a token may pass here */
     if (in->area == NULL) {
         return AG_ENOMEM;
     }
     err = run_call(in, rq);
-    free(in->area);
+    wipe_free(in->area);
     return err;
 }
 

@@ -65,6 +65,7 @@ fill_live(const struct issue *what, struct live_token *token)
     atomic_init(&token->generation, 1);
     atomic_init(&token->revoked, false);
     atomic_init(&token->delivered_version_id, 0);
+    atomic_init(&token->delivered_epoch, 0);
     token->grants = grant_set_share(what->grants);
 }
 

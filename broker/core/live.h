@@ -44,6 +44,9 @@ struct live_token {
     /* The one version this token read last, whose delivery is on record: a
      * task mostly reads one thing again and again. */
     atomic_int_fast64_t delivered_version_id;
+    /* The store's epoch before the commit that put it there: it is durable
+     * once the epoch is greater. Written before delivered_version_id. */
+    atomic_uint_fast64_t delivered_epoch;
     atomic_int refs;              /* the table's and the borrowers' */
     struct live_token *task_next; /* the table's: tokens of the same task */
     struct live_token **task_link;

@@ -175,6 +175,8 @@ is_quick(struct core *core, const struct call *call,
     if (call->who != CALLER_TASK || call->token == NULL ||
         request->version != 0 ||
         atomic_load(&call->token->delivered_version_id) == 0 ||
+        atomic_load(&call->token->delivered_epoch) >=
+            store_epoch(core->store) ||
         atomic_load(&core->audit_strict)) {
         return false;
     }
@@ -330,6 +332,7 @@ core_secret_get(struct core *core, struct db_tx *tx, const struct call *call,
         if (err != AG_OK) {
             return err;
         }
+        atomic_store(&call->token->delivered_epoch, store_epoch(core->store));
         atomic_store(&call->token->delivered_version_id, version.id);
     }
     *ret_version = version.number;
