@@ -142,6 +142,7 @@ verb_init(struct cli *cli, int argc, char **argv)
 struct unlock_options {
     const char *key_file;
     bool recovery;
+    bool accept_rollback;
 };
 
 static enum ag_err
@@ -209,6 +210,8 @@ verb_unlock(struct cli *cli, int argc, char **argv)
          "unlock by a key file slot instead"},
         {"recovery", ARG_FLAG, &opt.recovery, NULL,
          "unlock by the recovery code instead"},
+        {"accept-rollback", ARG_FLAG, &opt.accept_rollback, NULL,
+         "take an older vault as it is, after a restore of yours"},
     };
     const struct arg_spec spec = {
         .usage = "unlock [options]",
@@ -221,12 +224,16 @@ verb_unlock(struct cli *cli, int argc, char **argv)
     };
     AG_AUTO(secret) struct secret *value = NULL;
     AG_AUTO(secret) struct secret *answer = NULL;
+    json_auto_t *accepted = NULL;
     struct body_member member = {0};
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
     if (err != AG_OK || args.help) {
         return err;
+    }
+    if (opt.accept_rollback) {
+        accepted = json_pack("{s:b}", "accept_rollback", 1);
     }
     if (opt.key_file != NULL && opt.recovery) {
         return err_why(AG_EUSAGE, "--key-file and --recovery exclude each "
@@ -237,7 +244,7 @@ verb_unlock(struct cli *cli, int argc, char **argv)
         err = ask_key(cli, &opt, &value, &member);
     }
     if (err == AG_OK) {
-        err = slow_call(cli, "/v1/unlock", NULL, &member, &answer);
+        err = slow_call(cli, "/v1/unlock", accepted, &member, &answer);
     }
     if (err == AG_OK) {
         err = show_unlocked(cli, answer);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/parse.h"
 #include "core/redaction.h"
 #include "core/state.h"
 #include "core/tripwire.h"
@@ -303,7 +304,7 @@ record_redact(struct core *core, const struct call *call, struct span text,
     const struct filter_options options = {
         .audience = call->who == CALLER_TASK ? FILTER_TASK : FILTER_OPERATOR,
         .marker = call->who == CALLER_TASK ? TRIPWIRE_MARKER : settings.marker};
-    enum ag_err err = core_need_open(core);
+    enum ag_err err = counts != NULL ? core_need_open(core) : AG_ENOMEM;
     json_t *answer = NULL;
 
     buf_init(&out, 2 * (size_t)FILTER_BODY_MAX_BYTES, BUF_WIPE);
@@ -328,7 +329,9 @@ record_redact(struct core *core, const struct call *call, struct span text,
                        out.len > 0 ? (const char *)out.ptr : "", out.len,
                        "hits", (json_int_t)counting.hits, "counts", counts);
     if (answer == NULL) {
-        return err_why(AG_EINVAL, "text: must be UTF-8");
+        return parse_is_utf8(buf_view(&out))
+                   ? AG_ENOMEM
+                   : err_why(AG_EINVAL, "text: must be UTF-8");
     }
     *ret = answer;
     return AG_OK;

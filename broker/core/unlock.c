@@ -129,7 +129,8 @@ settle(struct core *core, const struct store_found *what, json_t *found)
 }
 
 static enum ag_err
-open_with(struct core *core, const struct secret *root, json_t *found)
+open_with(struct core *core, const struct secret *root, bool accept_rollback,
+          json_t *found)
 {
     AG_AUTO(keyring) struct keyring *keyring = NULL;
     struct store_found what = {0};
@@ -143,6 +144,21 @@ open_with(struct core *core, const struct secret *root, json_t *found)
     }
     if (err == AG_OK) {
         err = store_unlock(core->store, keyring, &what);
+    }
+    if (err == AG_EROLLBACK && !accept_rollback) {
+        char why[STORE_WHY_BYTES];
+
+        (void)snprintf(why, sizeof(why), "%s", err_text(err));
+        return err_why(err,
+                       "%s; if you restored it: auth-guard unlock "
+                       "--accept-rollback",
+                       why);
+    }
+    if (err == AG_EROLLBACK) {
+        err = store_accept_rollback(core->store, keyring);
+        if (err == AG_OK) {
+            err = store_unlock(core->store, keyring, &what);
+        }
     }
     if (err != AG_OK) {
         return err;
@@ -196,6 +212,10 @@ unlock(struct core *core, const struct call *call,
     bool was_open = atomic_load(&core->state) == VAULT_OPEN;
     enum ag_err err = factor_of(request, &factor, &given);
 
+    if (err == AG_OK && request->accept_rollback &&
+        factor != SLOT_FACTOR_PASSPHRASE) {
+        err = err_why(AG_EINVAL, "accept_rollback: only with the passphrase");
+    }
     if (err == AG_OK && core->store == NULL) {
         err = AG_ENOVAULT;
     }
@@ -207,7 +227,8 @@ unlock(struct core *core, const struct call *call,
         return AG_EPASSPHRASE;
     }
     if (err == AG_OK && !was_open) {
-        err = open_with(core, root, json_object_get(answer, "found"));
+        err = open_with(core, root, request->accept_rollback,
+                        json_object_get(answer, "found"));
     }
     if (err == AG_OK && factor == SLOT_FACTOR_PASSPHRASE) {
         err = proof_approve(core, call, answer);

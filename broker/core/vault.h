@@ -33,6 +33,9 @@ struct unlock_request {
     const struct secret *passphrase;
     const struct secret *recovery_code;
     const struct secret *key; /* content of a key file or credential */
+    /* The way out of AG_EROLLBACK after a deliberate restore: the vault is taken
+     * as it is, and that is put on the record. With the passphrase only. */
+    bool accept_rollback;
 };
 
 /*

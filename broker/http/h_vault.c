@@ -52,6 +52,7 @@ h_unlock(struct request *rq)
     struct unlock_request request = {
         .passphrase = body->passphrase,
         .recovery_code = body->recovery_code,
+        .accept_rollback = body->accept_rollback,
     };
     int given = (body->passphrase != NULL ? 1 : 0) +
                 (body->recovery_code != NULL ? 1 : 0) +

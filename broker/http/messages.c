@@ -43,6 +43,7 @@ static const struct msg_field UNLOCK_ROWS[] = {
     MSG_FIELD_SECRET(struct msg_unlock, recovery_code, 1, RECOVERY_MAX_BYTES,
                      MSG_OPTIONAL),
     MSG_FIELD_SECRET(struct msg_unlock, key, 1, KEY_MAX_BYTES, MSG_OPTIONAL),
+    MSG_FIELD_BOOL(struct msg_unlock, accept_rollback, MSG_OPTIONAL, 0),
 };
 SPEC(MSG_UNLOCK, struct msg_unlock, UNLOCK_ROWS);
 

@@ -23,6 +23,7 @@ struct msg_unlock { /* one of the three */
     struct secret *passphrase;
     struct secret *recovery_code;
     struct secret *key; /* base64 */
+    bool accept_rollback;
 };
 
 struct msg_new_passphrase {

@@ -72,6 +72,14 @@ run auth-guard unlock
 [ $RC -ne 0 ] || fail "a rolled-back vault was opened"
 [[ "$OUT$ERR" =~ older|roll|ends\ at ]] || fail "not named: $ERR"
 say "noticed: a rolled-back database ($ERR)"
+# A person who restored it on purpose says so, and that is on the record.
+has "$ERR" --accept-rollback
+ok auth-guard unlock --accept-rollback
+ok auth-guard audit verify
+ok auth-guard audit tail
+has "$OUT" vault.restored
+ok auth-guard stop
+within 5 broker_gone
 
 again "$S/good"
 truncate -s 20000 "$VAULT/vault.db"
