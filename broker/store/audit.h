@@ -82,7 +82,6 @@ enum audit_kind {
 enum {
     AUDIT_CHAIN_BYTES = 32,
     AUDIT_JSON_MAX_BYTES = 16 * 1024, /* one event */
-    AUDIT_READ_MAX_COUNT = 1000,      /* rows of one audit_each() */
 };
 
 /* 0 where there is none; json is an object in text, or empty for "{}". Never a

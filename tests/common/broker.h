@@ -254,6 +254,84 @@ text_at(const json_t *object, const char *key)
     return text;
 }
 
+static inline void
+put(const char *name, const char *text, const char *grade)
+{
+    AG_AUTO(secret) struct secret *value = secret_of(text);
+    struct call call = call_of(flow.operator_peer);
+    const struct put_request request = {
+        .name = name, .value = value, .min_grade = grade, .if_version = -1};
+
+    check_ok(act(do_put, &call, &request, NULL));
+}
+
+/* ---- one task, its line and its token ---- */
+
+static struct {
+    char id[32];
+    char token[64];
+    char life[64];
+    char env_ticket[64];
+    char child[64];
+} task;
+
+static struct handout_line line = {.connection_id = 1};
+
+static const char *ended_reason;
+
+static inline void
+on_ended(void *arg, const char *reason)
+{
+    (void)arg;
+    ended_reason = reason;
+}
+
+static const struct life_listener LISTENER = {.ended = on_ended};
+
+static inline void
+start_task(void)
+{
+    struct call call = call_of(flow.operator_peer);
+    const struct task_grant_request grants[] = {
+        {.secret = "github/*", .verb = "read", .uses = -1}};
+    const struct task_env_request env[] = {
+        {.var = "GH_TOKEN", .ref = "ag://github/bot"}};
+    const struct task_request request = {.name = "build",
+                                         .grants = grants,
+                                         .grant_count = 1,
+                                         .env = env,
+                                         .env_count = 1,
+                                         .stream_count = 1};
+    AG_AUTO(wjson) json_t *answer = NULL;
+    json_t *delivery = NULL;
+    int64_t id = 0;
+
+    check_ok(act(do_start, &call, &request, &answer));
+    delivery = json_array_get(json_object_get(answer, "deliveries"), 0);
+    (void)snprintf(task.id, sizeof(task.id), "%s", text_at(answer, "id"));
+    (void)snprintf(task.token, sizeof(task.token), "%s",
+                   text_at(answer, "token"));
+    (void)snprintf(task.life, sizeof(task.life), "%s", text_at(answer, "life"));
+    (void)snprintf(task.env_ticket, sizeof(task.env_ticket), "%s",
+                   text_at(delivery, "ticket"));
+    line.peer = flow.operator_peer;
+    line.connection_id++;
+    ended_reason = NULL;
+    check_ok(handout_attach(flow.core, &line, task.life, &LISTENER, &id));
+}
+
+static inline enum ag_err
+show_token(struct peer *peer, const char *token)
+{
+    struct call call = {0};
+    enum ag_err err = access_check(flow.core, peer, span_str(token), &call);
+
+    if (err == AG_OK) {
+        access_done(flow.core, &call);
+    }
+    return err;
+}
+
 static inline bool
 broker_is_helper(int argc, char **argv)
 {

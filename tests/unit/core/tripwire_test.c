@@ -1,0 +1,83 @@
+/* What a task may ask of the filter: so many questions, so few hits on values it
+ * has no grant for, and no names. */
+#include "common/broker.h"
+#include "core/tripwire.h"
+
+static int
+begin(void **state)
+{
+    AG_AUTO(secret) struct secret *passphrase = NULL;
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = {0};
+
+    if (flow_open(state) != 0) {
+        return -1;
+    }
+    call = call_of(flow.operator_peer);
+    passphrase = secret_of(PASSPHRASE);
+    check_ok(vault_init(flow.core, &call, passphrase, &answer));
+    put("github/bot", VALUE, NULL);
+    return 0;
+}
+
+static void
+ask_as_task(const char *text, enum ag_err want)
+{
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = {0};
+
+    check_ok(
+        access_check(flow.core, flow.task_peer, span_str(task.token), &call));
+    check_err(record_redact(flow.core, &call, span_str(text), &answer), want);
+    if (want == AG_OK) {
+        assert_string_equal(text_at(answer, "text"), "[redacted]");
+        assert_int_equal(json_object_size(json_object_get(answer, "counts")),
+                         0);
+    }
+    access_done(flow.core, &call);
+}
+
+static void
+test_guessing_by_the_filter_ends_the_task(void **state)
+{
+    static const char FOREIGN[] = "another-value-98765432-of-no-grant";
+
+    (void)state;
+    put("foreign/one", FOREIGN, NULL);
+    start_task();
+    for (int i = 0; i < TRIPWIRE_HITS_MAX_COUNT; i++) {
+        ask_as_task(FOREIGN, AG_OK);
+    }
+    assert_null(ended_reason);
+    ask_as_task(FOREIGN, AG_OK);
+    assert_string_equal(ended_reason, "alarm");
+    check_err(show_token(flow.task_peer, task.token), AG_EREVOKED);
+    handout_lost(flow.core, strtoll(task.id, NULL, 10));
+}
+
+static void
+test_questions_to_the_filter_are_counted(void **state)
+{
+    (void)state;
+    start_task();
+    for (int i = 0; i < TRIPWIRE_ASKS_MAX_COUNT; i++) {
+        ask_as_task(VALUE, AG_OK); /* granted: never a tripwire */
+    }
+    ask_as_task(VALUE, AG_ERATE);
+    assert_null(ended_reason);
+    handout_lost(flow.core, strtoll(task.id, NULL, 10));
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_guessing_by_the_filter_ends_the_task),
+        cmocka_unit_test(test_questions_to_the_filter_are_counted),
+    };
+
+    if (broker_is_helper(argc, argv)) {
+        return filter_main(SPAWN_CHANNEL_FD);
+    }
+    return cmocka_run_group_tests(tests, begin, flow_close);
+}
