@@ -395,8 +395,10 @@ daemon_run(void)
     d.wake_fd = -1;
     listeners_none(&d.listeners);
     /* Ten threads that allocate little: an arena each would only keep pages. */
+    // NOLINTBEGIN(concurrency-mt-unsafe): there are no threads yet
     (void)mallopt(M_ARENA_MAX, 2);
     (void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
+    // NOLINTEND(concurrency-mt-unsafe)
     err = start(&d);
     if (err == AG_OK) {
         log_info("ready", "version", AG_VERSION, "home", d.paths.home);
