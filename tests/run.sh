@@ -109,7 +109,8 @@ run_ctest() { # PRESET
         print (/ Passed /) ? "Passed" : "Failed", name }' "$log")
     grep -E 'tests passed|No tests' "$log"
     grep -q 'tests failed out of' "$log" || return 0
-    grep -q '^100% tests passed' "$log" || sed -n '/Start/,$p' "$log" | tail -n 200
+    # What the failed ones printed.
+    awk '/^ *Start +[0-9]+:|Test +#[0-9]+:/ { show = /\*\*\*/ } show' "$log" | tail -n 300
 }
 
 run_fuzz() {
