@@ -13,10 +13,6 @@
 #include "privsep/witness_msg.h"
 #include "privsep/witness_proc.h"
 
-enum {
-    ASK_WAIT_MS = 1000, /* a connection being accepted waits for it */
-};
-
 /* ---- the helper process ---- */
 
 struct seer {
@@ -177,11 +173,8 @@ static enum ag_err
 ask(struct witness *w, enum witness_op op, const struct buf *body,
     struct buf *answer)
 {
-    const struct channel_question question = {
-        .op = (uint16_t)op,
-        .body = buf_view(body),
-        .wait_ms = ASK_WAIT_MS,
-    };
+    const struct channel_question question = {.op = (uint16_t)op,
+                                              .body = buf_view(body)};
 
     return channel_ask(helper_channel(w->helper), &question, answer);
 }
