@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -42,25 +43,24 @@ enum {
     EXIT_FAULT = 70,
 };
 
-/* Calls that change files, sockets or other processes. */
+/*
+ * Calls that change files, sockets or other processes. One that looks, receives,
+ * waits or gives up what the end of the process gives up as well (close, locks)
+ * is left out: killed before it, the world is as before the next that counts.
+ */
 static const long CHANGING[] = {
-    SYS_write,     SYS_pwrite64,  SYS_writev,
-    SYS_pwritev,   SYS_open,      SYS_openat,
-    SYS_creat,     SYS_rename,    SYS_renameat,
-    SYS_renameat2, SYS_unlink,    SYS_unlinkat,
-    SYS_link,      SYS_linkat,    SYS_symlink,
-    SYS_symlinkat, SYS_mkdir,     SYS_mkdirat,
-    SYS_rmdir,     SYS_ftruncate, SYS_truncate,
-    SYS_fallocate, SYS_fsync,     SYS_fdatasync,
-    SYS_chmod,     SYS_fchmod,    SYS_fchmodat,
-    SYS_fchown,    SYS_fchownat,  SYS_utimensat,
-    SYS_sendmsg,   SYS_sendto,    SYS_recvmsg,
-    SYS_recvfrom,  SYS_connect,   SYS_close,
-    SYS_flock,     SYS_fcntl,     SYS_read,
-    SYS_pread64,   SYS_kill,      SYS_exit_group,
-    SYS_mount,     SYS_umount2,   SYS_execve,
-    SYS_clone,     SYS_clone3,    SYS_vfork,
-    SYS_fork,      SYS_splice,    SYS_copy_file_range,
+    SYS_write,     SYS_pwrite64, SYS_writev,     SYS_pwritev,
+    SYS_rename,    SYS_renameat, SYS_renameat2,  SYS_unlink,
+    SYS_unlinkat,  SYS_link,     SYS_linkat,     SYS_symlink,
+    SYS_symlinkat, SYS_mkdir,    SYS_mkdirat,    SYS_rmdir,
+    SYS_ftruncate, SYS_truncate, SYS_fallocate,  SYS_fsync,
+    SYS_fdatasync, SYS_chmod,    SYS_fchmod,     SYS_fchmodat,
+    SYS_fchown,    SYS_fchownat, SYS_utimensat,  SYS_sendmsg,
+    SYS_sendto,    SYS_connect,  SYS_kill,       SYS_pidfd_send_signal,
+    SYS_shutdown,  SYS_mount,    SYS_umount2,    SYS_execve,
+    SYS_clone,     SYS_clone3,   SYS_vfork,      SYS_fork,
+    SYS_splice,    SYS_creat,    SYS_tee,        SYS_copy_file_range,
+    SYS_msync,     SYS_bind,     SYS_exit_group,
 };
 
 struct traced {
@@ -82,8 +82,11 @@ on_signal(int sig)
 }
 
 static bool
-is_changing(unsigned long long call)
+is_changing(unsigned long long call, const unsigned long long *args)
 {
+    if (call == SYS_openat) {
+        return (args[2] & (O_CREAT | O_TRUNC)) != 0;
+    }
     for (size_t i = 0; i < AG_COUNT(CHANGING); i++) {
         if ((unsigned long long)CHANGING[i] == call) {
             return true;
@@ -223,7 +226,9 @@ counts(pid_t pid)
     if (ptrace(PTRACE_GET_SYSCALL_INFO, pid, sizeof(info), &info) <= 0) {
         return false;
     }
-    return info.op == PTRACE_SYSCALL_INFO_ENTRY && is_changing(info.entry.nr);
+    return info.op == PTRACE_SYSCALL_INFO_ENTRY &&
+           is_changing(info.entry.nr,
+                       (const unsigned long long *)info.entry.args);
 }
 
 /* Lets a stopped thread go on; what it was stopped by decides the signal. */
