@@ -75,6 +75,32 @@ actor_drop_root(void)
     }
 }
 
+/*
+ * The tests that follow approve the session they run in: one of their own, as
+ * that of whoever started them may have outlived its leader.
+ */
+static inline void
+actor_lead_session(void)
+{
+    int status = 0;
+    pid_t child;
+
+    if (setsid() >= 0) {
+        return;
+    }
+    child = fork(); /* who leads a process group can't */
+    if (child == 0) {
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 || setsid() < 0) {
+            abort();
+        }
+        return;
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child) {
+        abort();
+    }
+    _exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+}
+
 static inline int
 actor_connect_inet6(uint16_t port, const char *text)
 {
@@ -241,7 +267,11 @@ actor_do(size_t number, enum actor_op op, int value)
     assert_int_equal(
         send(actors.test_end[number], &order, sizeof(order), MSG_NOSIGNAL),
         sizeof(order));
-    return op == ACT_EXIT ? 0 : actor_answer(number);
+    if (op != ACT_EXIT) {
+        return actor_answer(number);
+    }
+    actors.pid[number] = 0; /* anybody's as soon as it is reaped */
+    return 0;
 }
 
 /* This process's own child becomes actor `number`. */
@@ -267,9 +297,20 @@ actor_forks(size_t parent, enum actor_op how, size_t number)
 static inline void
 actor_end_child(size_t number)
 {
+    pid_t pid = actors.pid[number];
+
     (void)actor_do(number, ACT_EXIT, 0);
-    assert_int_equal(waitpid(actors.pid[number], NULL, 0), actors.pid[number]);
-    actors.pid[number] = 0;
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+/* Ends one that is actor `parent`'s child, which reaps it. */
+static inline void
+actor_end_below(size_t parent, size_t number)
+{
+    pid_t pid = actors.pid[number];
+
+    (void)actor_do(number, ACT_EXIT, 0);
+    assert_int_equal(actor_do(parent, ACT_REAP, 0), pid);
 }
 
 static inline void

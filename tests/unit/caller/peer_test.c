@@ -130,8 +130,7 @@ test_daemons_stay_in_the_tree(void **state)
     assert_true(actor_forks(0, ACT_FORK, 1));
     assert_true(actor_do(1, ACT_SETSID, 0) > 0);
     assert_true(actor_forks(1, ACT_FORK, 2));
-    (void)actor_do(1, ACT_EXIT, 0);
-    assert_int_equal(actor_do(0, ACT_REAP, 0), actors.pid[1]);
+    actor_end_below(0, 1);
     check_actor(f, 2, CALLER_TASK);
 }
 
@@ -376,6 +375,7 @@ main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], spawn_argument(SPAWN_WITNESS)) == 0) {
         return witness_main(SPAWN_CHANNEL_FD);
     }
+    actor_lead_session();
     failed = cmocka_run_group_tests(as_is, NULL, NULL);
     actor_drop_root();
     return failed + cmocka_run_group_tests(tests, NULL, NULL);

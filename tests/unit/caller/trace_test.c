@@ -36,8 +36,7 @@ test_a_tcp_caller_is_traced_to_its_task(void **state)
     check_class(f, p, CALLER_TASK);
     check_ok(peer_trace(p, f->source, f->tree, OTHER_TASK)); /* stays */
     check_class(f, p, CALLER_TASK);
-    (void)actor_do(1, ACT_EXIT, 0);
-    assert_int_equal(actor_do(0, ACT_REAP, 0), actors.pid[1]);
+    actor_end_below(0, 1);
     check_err(peer_check(p), AG_EPROCESS);
 }
 
@@ -113,6 +112,7 @@ main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], spawn_argument(SPAWN_WITNESS)) == 0) {
         return witness_main(SPAWN_CHANNEL_FD);
     }
+    actor_lead_session();
     actor_drop_root();
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -98,8 +98,7 @@ test_a_daemon_that_forks_twice_stays_below_its_subreaper(void **state)
     assert_true(actor_forks(0, ACT_FORK, 1));
     assert_true(actor_do(1, ACT_SETSID, 0) > 0);
     assert_true(actor_forks(1, ACT_FORK, 2));
-    (void)actor_do(1, ACT_EXIT, 0);
-    assert_int_equal(actor_do(0, ACT_REAP, 0), actors.pid[1]);
+    actor_end_below(0, 1);
     root = facts_of(f, actors.pid[0]);
     daemon = facts_of(f, actors.pid[2]);
     assert_int_equal(daemon.chain[0].pid, root.self.pid);
