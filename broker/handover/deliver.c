@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -65,8 +66,8 @@ wait_writable(int fd, int64_t end_ms)
 }
 
 /*
- * One write that does not block. Kernels before 6.4 can't promise that of a
- * pipe; there a part of PIPE_BUF follows poll(), which only another writer of
+ * One write to a pipe that does not block. Kernels before 6.4 can't promise
+ * that; there a part of PIPE_BUF follows poll(), which only another writer of
  * the same pipe could make block.
  */
 static ssize_t
@@ -83,23 +84,34 @@ write_now(int fd, struct span part)
     return n;
 }
 
+static bool
+is_pipe(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 enum ag_err
 deliver_write(int fd, const struct secret *value)
 {
     struct span left = secret_view(value);
     int64_t end_ms = clock_steady_ms() + DELIVER_WAIT_MS;
+    bool waits = is_pipe(fd);
 
     while (left.len > 0) {
-        enum ag_err err = wait_writable(fd, end_ms);
+        enum ag_err err = waits ? wait_writable(fd, end_ms) : AG_OK;
         ssize_t n;
 
         if (err != AG_OK) {
             return err;
         }
-        n = write_now(fd, left);
+        /* A file system may refuse for ever to write without waiting: btrfs
+         * and XFS do, where blocks are still to be found. */
+        n = waits ? write_now(fd, left) : write(fd, left.ptr, left.len);
         if (n > 0) {
             left = span_sub(left, (size_t)n, left.len);
-        } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+        } else if (n < 0 && errno != EINTR && !(waits && errno == EAGAIN)) {
             return err_from_errno(errno);
         }
     }

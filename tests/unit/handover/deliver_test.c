@@ -1,9 +1,10 @@
-// WRAP: poll
+// WRAP: poll pwritev2
 /* Values into descriptors, and files out of them: only into and out of what
  * they should be. */
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,7 @@ enum {
 };
 
 static bool poll_times_out;
+static bool nowait_is_refused;
 static char *kept_path;
 
 int __real_poll(struct pollfd *fds, nfds_t count, int wait_ms);
@@ -31,6 +33,23 @@ int
 __wrap_poll(struct pollfd *fds, nfds_t count, int wait_ms)
 {
     return __real_poll(fds, count, poll_times_out ? 0 : wait_ms);
+}
+
+ssize_t __real_pwritev2(int fd, const struct iovec *parts, int count, off_t at,
+                        int flags);
+ssize_t __wrap_pwritev2(int fd, const struct iovec *parts, int count, off_t at,
+                        int flags);
+
+/* As btrfs and XFS do for a file that has no blocks yet. */
+ssize_t
+__wrap_pwritev2(int fd, const struct iovec *parts, int count, off_t at,
+                int flags)
+{
+    if (nowait_is_refused) {
+        errno = EAGAIN;
+        return -1;
+    }
+    return __real_pwritev2(fd, parts, count, at, flags);
 }
 
 /* A file opened with `flags`; without a name unless it is kept. */
@@ -100,6 +119,21 @@ test_a_value_goes_into_an_empty_file_or_memfd(void **state)
     check_ok(deliver_check(memory, geteuid()));
     check_ok(deliver_write(memory, value));
     assert_int_equal(pread(memory, got, sizeof(got), 0), 6);
+    assert_memory_equal(got, "s3cret", 6);
+}
+
+static void
+test_a_file_system_may_need_to_wait(void **state)
+{
+    AG_AUTO(secret) struct secret *value = make_secret("s3cret");
+    AG_AUTO(fd) int file = make_file("", O_RDWR, 0600, false);
+    char got[16];
+
+    (void)state;
+    nowait_is_refused = true;
+    check_ok(deliver_write(file, value));
+    nowait_is_refused = false;
+    assert_int_equal(pread(file, got, sizeof(got), 0), 6);
     assert_memory_equal(got, "s3cret", 6);
 }
 
@@ -236,6 +270,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_value_goes_into_a_pipe),
         cmocka_unit_test(test_a_value_goes_into_an_empty_file_or_memfd),
+        cmocka_unit_test(test_a_file_system_may_need_to_wait),
         cmocka_unit_test(test_a_value_goes_nowhere_else),
         cmocka_unit_test(
             test_a_reader_that_is_gone_or_asleep_is_not_waited_for),
