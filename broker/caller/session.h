@@ -22,7 +22,6 @@ struct sessions;
 enum {
     SESSION_MAX_COUNT = 64, /* when full the one that ends first goes */
     SESSION_PROOF_MAX_COUNT = 64,
-    SESSION_PROOF_MS = 5 * 60 * 1000, /* the grace, unless settings differ */
 };
 
 AG_CHECK AG_NONNULL enum ag_err sessions_new(struct sessions **ret);

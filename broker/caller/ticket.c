@@ -198,34 +198,18 @@ tickets_redeem(struct tickets *t, const struct ticket_shown *shown,
     return err;
 }
 
-/* Drops every row of a task (connection 0) or of a connection. */
-static void
-drop_matching(struct tickets *t, int64_t task_id, uint64_t connection_id)
+void
+tickets_drop_task(struct tickets *t, int64_t task_id)
 {
     (void)pthread_mutex_lock(&t->lock);
     for (size_t i = t->used; i > 0; i--) {
         struct row *row = &t->rows[i - 1];
 
-        if (row->taken &&
-            (connection_id != 0 ? row->connection_id == connection_id
-                                : row->what.task_id == task_id)) {
+        if (row->taken && row->what.task_id == task_id) {
             drop_row(t, row);
         }
     }
     (void)pthread_mutex_unlock(&t->lock);
-}
-
-void
-tickets_drop_task(struct tickets *t, int64_t task_id)
-{
-    drop_matching(t, task_id, 0);
-}
-
-void
-tickets_drop_connection(struct tickets *t, uint64_t connection_id)
-{
-    AG_ASSERT(connection_id != 0);
-    drop_matching(t, 0, connection_id);
 }
 
 void

@@ -6,7 +6,7 @@
  * `agx_` and 43 base62 digits of 256 random bits. Only a hash is kept; it is
  * compared in constant time. A ticket is good for 30 s and for one use; one
  * marked reusable (the write-back of a watched delivery) is bound to the
- * connection that used it first and stays good as long as that.
+ * connection that used it first and stays good as long as its task.
  */
 #ifndef AG_CALLER_TICKET_H
 #define AG_CALLER_TICKET_H
@@ -73,10 +73,8 @@ AG_CHECK AG_NONNULL enum ag_err tickets_redeem(struct tickets *t,
                                                const struct ticket_shown *shown,
                                                struct ticket *ret);
 
-/* Drops a task's tickets (it ended), a connection's, or all (lock). */
+/* Drops a task's tickets (it ended), or all (lock). */
 AG_NONNULL void tickets_drop_task(struct tickets *t, int64_t task_id);
-AG_NONNULL void tickets_drop_connection(struct tickets *t,
-                                        uint64_t connection_id);
 AG_NONNULL void tickets_drop_all(struct tickets *t);
 
 AG_NONNULL size_t tickets_count(struct tickets *t);

@@ -159,7 +159,6 @@ start_thread(struct start *start)
     return failed == 0 ? AG_OK : AG_ENOMEM;
 }
 
-/* Into the table and off with it. The thread ends by itself. */
 /* One task must not take the places of the others. Under the lock. */
 static bool
 is_greedy(const struct handover *h, const struct conn *c)
@@ -172,6 +171,7 @@ is_greedy(const struct handover *h, const struct conn *c)
     return count >= HANDOVER_OF_TASK_MAX_COUNT;
 }
 
+/* Into the table and off with it. The thread ends by itself. */
 static enum ag_err
 launch(struct handover *h, struct conn *c)
 {

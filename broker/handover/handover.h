@@ -14,8 +14,9 @@
  * Unasked: {"event":"stream_end", …}, {"event":"end","reason":…}. A refused
  * message: {"ok":false,"code":…,"detail":…}; the connection stays, unless the
  * message was no message or there were too many. The end of a connection that
- * holds a life is the end of the task; what holds nothing after 30 s is closed. Each connection has a thread of its own, since reading a file,
- * writing a value and waiting for the writer all block.
+ * holds a life is the end of the task; what holds nothing after 30 s is closed.
+ * Each connection has a thread of its own, since reading a file, writing a
+ * value and waiting for the writer all block.
  */
 #ifndef AG_HANDOVER_HANDOVER_H
 #define AG_HANDOVER_HANDOVER_H

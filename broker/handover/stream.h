@@ -19,7 +19,6 @@
 struct buf;
 struct conn;
 struct filter_report;
-struct stream;
 struct stream_terms;
 
 /* Starts one; *ret_number is this connection's name for it. Errors: those of

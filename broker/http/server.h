@@ -17,7 +17,6 @@
 #include "http/limits.h"
 #include "http/route.h"
 
-struct conns;
 struct peer;
 struct server;
 

@@ -129,7 +129,7 @@ test_a_reusable_one_stays_with_its_connection(void **state)
     }
     check_err(redeem(*state, span_str(text), TICKET_TAKE, 8, 1001, &got),
               AG_ETICKET);
-    tickets_drop_connection(*state, 7);
+    tickets_drop_task(*state, what.task_id);
     check_err(redeem(*state, span_str(text), TICKET_TAKE, 7, 1001, &got),
               AG_ETICKET);
 }
