@@ -63,6 +63,7 @@ static int
 setup(void **state)
 {
     (void)state;
+    (void)umask(022); /* who gets at a file depends on its directories too */
     (void)snprintf(home, sizeof(home), "/tmp/ag-find-XXXXXX");
     found[0] = '\0';
     return mkdtemp(home) == NULL ? -1 : 0;

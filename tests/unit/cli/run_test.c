@@ -115,7 +115,8 @@ test_rewritten_file_is_taken_at_once(void **state)
     assert_int_equal(
         RUN(TASK("agx_life", LOGIN), W("sh"), W("-c"),
             W("cd $(dirname $(readlink ~/.tool/auth.json)) && echo second > "
-              ".x && mv .x auth.json && sleep 0.4 && echo third > auth.json")),
+              ".x && mv .x auth.json && until [ -e ~/taken.1 ]; do sleep "
+              "0.01; done && echo third > auth.json")),
         0);
     assert_string_equal(fake_file(&broker, "taken.1"), "second\n");
     assert_string_equal(fake_file(&broker, "taken.2"), "third\n");
@@ -142,10 +143,10 @@ test_plaintext_in_the_way_is_refused(void **state)
     assert_int_equal(
         RUN(TASK("agx_life", "{\"kind\":\"file\",\"path\":\"/etc/passwd\","
                              "\"ticket\":\"agx_f\"}"),
-            W("touch"), W("/tmp/ag-cli-never")),
+            W("sh"), W("-c"), W("echo > ~/never")),
         125);
     assert_non_null(strstr(fake_file(&broker, "err"), "auth-guard adopt"));
-    assert_int_equal(access("/tmp/ag-cli-never", F_OK), -1);
+    assert_string_equal(fake_file(&broker, "never"), "");
     end_test();
 }
 
@@ -167,38 +168,44 @@ test_variable_names_the_directory(void **state)
 static void
 test_what_is_left_running_ends_with_the_command(void **state)
 {
+    const char *mark = long_sleep();
+
     (void)state;
-    assert_int_equal(RUN(PLAIN, W("sh"), W("-c"),
-                         W("setsid sleep 4711.1 & sleep 0.1; exit 5")),
-                     5);
-    assert_true(gone_within("4711.1", 0));
+    assert_int_equal(
+        RUN(PLAIN, W("sh"), W("-c"),
+            script_with("setsid sleep ", mark, " & sleep 0.1; exit 5")),
+        5);
+    assert_true(gone_within(mark, 0));
     end_test();
 }
 
 static void
 test_supervisor_killed_takes_everything(void **state)
 {
+    const char *mark = long_sleep();
     pid_t pid;
 
     (void)state;
-    pid = start_run(PLAIN,
-                    (char *[]){W("sh"), W("-c"),
-                               W("setsid sleep 4711.2 & echo on; wait"), NULL});
+    pid = start_run(PLAIN, (char *[]){W("sh"), W("-c"),
+                                      script_with("setsid sleep ", mark,
+                                                  " & echo on; wait"),
+                                      NULL});
     await_file("out");
-    assert_true(runs("4711.2"));
+    assert_true(runs(mark));
     (void)kill(pid, SIGKILL);
     assert_int_equal(wait_run(pid), -SIGKILL);
-    assert_true(gone_within("4711.2", 1000));
+    assert_true(gone_within(mark, 1000));
     end_test();
 }
 
 static void
 test_expired_task_is_killed(void **state)
 {
+    char *mark = long_sleep();
+
     (void)state;
-    assert_int_equal(RUN(TASK("agx_expires", ""), W("sleep"), W("4711.3")),
-                     137);
-    assert_true(gone_within("4711.3", 0));
+    assert_int_equal(RUN(TASK("agx_expires", ""), W("sleep"), mark), 137);
+    assert_true(gone_within(mark, 0));
     assert_non_null(strstr(fake_file(&broker, "err"), "time is over"));
     end_test();
 }
@@ -206,9 +213,11 @@ test_expired_task_is_killed(void **state)
 static void
 test_broker_gone_ends_the_task(void **state)
 {
+    char *mark = long_sleep();
+
     (void)state;
-    assert_int_equal(RUN(TASK("agx_dies", ""), W("sleep"), W("4711.4")), 125);
-    assert_true(gone_within("4711.4", 0));
+    assert_int_equal(RUN(TASK("agx_dies", ""), W("sleep"), mark), 125);
+    assert_true(gone_within(mark, 0));
     assert_non_null(strstr(fake_file(&broker, "err"), "broker"));
     end_test();
 }

@@ -169,7 +169,8 @@ test_interrupt_key_reaches_the_command(void **state)
 {
     /* No child of the shell's: while it makes one it drops the signal. */
     struct person p = sit_down(
-        (char *[]){W("sh"), W("-c"), W("echo ready; exec sleep 4712.1"), NULL});
+        (char *[]){W("sh"), W("-c"),
+                   script_with("echo ready; exec sleep ", long_sleep(), ""), NULL});
 
     (void)state;
     await_word(&p, "ready");
@@ -215,14 +216,16 @@ test_terminal_of_the_person_is_out_of_reach(void **state)
 static void
 test_killed_while_raw_leaves_no_process(void **state)
 {
-    struct person p = sit_down(
-        (char *[]){W("sh"), W("-c"), W("echo ready; sleep 4712.2"), NULL});
+    const char *mark = long_sleep();
+    struct person p = sit_down((char *[]){
+        W("sh"), W("-c"), script_with("echo ready; sleep ", mark, ""), NULL});
 
     (void)state;
     await_word(&p, "ready");
+    await_file("pid"); /* kill(0) would be the end of us all */
     (void)kill((pid_t)strtol(fake_file(&broker, "pid"), NULL, 10), SIGKILL);
     assert_int_equal(wait_run(p.shell), 128 + SIGKILL);
-    assert_true(gone_within("4712.2", 1000));
+    assert_true(gone_within(mark, 1000));
     close(p.master);
     end_test();
 }

@@ -35,7 +35,7 @@
 enum {
     SERVE_PORT = 4711,
     SERVE_ARENA_BYTES = 1024 * 1024,
-    SERVE_WAIT_MS = 10000, /* a hang is a failure, not a slow machine */
+    SERVE_WAIT_MS = 60000, /* a hang is a failure, not a slow machine */
     SERVE_ANSWER_BYTES = 2048,
 };
 
@@ -232,6 +232,7 @@ serve_start(const struct http_limits *limits)
     const struct route_set routes = {SERVE_ROUTES, AG_COUNT(SERVE_ROUTES)};
     struct http_limits otherwise = http_limits_default();
 
+    otherwise.request_s = 600; /* a stalled machine is no slow client */
     memset(&served, 0, sizeof(served));
     (void)pthread_mutex_init(&served.gate, NULL);
     atomic_store(&served.state, VAULT_OPEN);

@@ -137,7 +137,7 @@ static enum ag_err
 ask(struct fixture *f, uint16_t op, const char *text, struct buf *answer)
 {
     const struct channel_question question = {
-        .op = op, .body = span_str(text), .wait_ms = 2000};
+        .op = op, .body = span_str(text), .wait_ms = 60000};
 
     return channel_ask(f->channel, &question, answer);
 }

@@ -29,7 +29,7 @@
 #define BASE64 "Z2hwXzM4YUlCbllZVVJMZ2ZCMGVLSmt3cmVIQklnSkxWSEt0UDNzaw=="
 
 enum {
-    WAIT_MS = 20000, /* a failing test ends; a passing one never waits */
+    WAIT_MS = 60000, /* a failing test ends; a passing one never waits */
     RIG_ARENA_BYTES = 1024 * 1024,
     LOCK_LIMIT_BYTES = 8 * 1024 * 1024,
 };
