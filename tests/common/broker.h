@@ -196,11 +196,11 @@ do_get(struct core *core, struct db_tx *tx, const struct call *call,
 static inline int
 flow_open(void **state)
 {
-    const struct core_settings settings = {.session_ms = 60000,
-                                           .proof_ms = 60000,
-                                           .task_ttl_ms = 60000,
+    const struct core_settings settings = {.session_ms = 600000,
+                                           .proof_ms = 600000,
+                                           .task_ttl_ms = 600000,
                                            .task_ttl_max_ms = 600000,
-                                           .wrap_ttl_max_ms = 60000,
+                                           .wrap_ttl_max_ms = 600000,
                                            .marker = "[redacted:%s]"};
     struct core_parts parts = {.paths = &flow.paths};
 

@@ -209,7 +209,7 @@ test_handover(void **state)
     (void)state;
     start(getuid());
     fd = connect_unix(place.fd_path, SOCK_SEQPACKET);
-    assert_int_equal(recvfrom(fd, text, sizeof(text), 0, NULL, NULL), 5);
+    assert_int_equal(serve_recv(fd, text, sizeof(text)), 5);
     assert_string_equal(text, "hello");
     assert_int_equal(atomic_load(&place.handed_over), 1);
     (void)close(fd);

@@ -299,6 +299,18 @@ serve_send(int fd, const void *bytes, size_t len)
     }
 }
 
+/* A process that was stopped and goes on finds its waiting broken off. */
+static inline ssize_t
+serve_recv(int fd, void *out, size_t len)
+{
+    ssize_t n;
+
+    do {
+        n = recvfrom(fd, out, len, 0, NULL, NULL);
+    } while (n < 0 && errno == EINTR);
+    return n;
+}
+
 struct answer {
     int status; /* 0: closed without one */
     char head[SERVE_ANSWER_BYTES];
@@ -315,7 +327,7 @@ serve_read(int fd, struct answer *a)
 
     memset(a, 0, sizeof(*a));
     while (strstr(a->head, "\r\n\r\n") == NULL) {
-        ssize_t n = recvfrom(fd, a->head + head_len, 1, 0, NULL, NULL);
+        ssize_t n = serve_recv(fd, a->head + head_len, 1);
 
         if (n <= 0) {
             return;
@@ -331,7 +343,7 @@ serve_read(int fd, struct answer *a)
     }
     assert_true(body_len < sizeof(a->body));
     for (size_t got = 0; got < body_len;) {
-        ssize_t n = recvfrom(fd, a->body + got, body_len - got, 0, NULL, NULL);
+        ssize_t n = serve_recv(fd, a->body + got, body_len - got);
 
         assert_true(n > 0);
         got += (size_t)n;
@@ -344,7 +356,7 @@ serve_is_closed(int fd)
 {
     char byte;
 
-    return recvfrom(fd, &byte, 1, 0, NULL, NULL) == 0 || errno == ECONNRESET;
+    return serve_recv(fd, &byte, 1) == 0 || errno == ECONNRESET;
 }
 
 /* One request on a new connection; the answer. */

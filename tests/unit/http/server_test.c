@@ -120,8 +120,7 @@ test_head_is_refused_without_a_body(void **state)
     (void)state;
     serve_send(fd, REQUEST, strlen(REQUEST));
     for (;;) {
-        ssize_t n =
-            recvfrom(fd, answer + len, sizeof(answer) - len - 1, 0, NULL, NULL);
+        ssize_t n = serve_recv(fd, answer + len, sizeof(answer) - len - 1);
 
         if (n <= 0) {
             break;
