@@ -51,7 +51,7 @@ static const int COMMON[] = {
     SCMP_SYS(rt_sigaction),  SCMP_SYS(rt_sigprocmask),
     SCMP_SYS(sigaltstack),   SCMP_SYS(restart_syscall),
     SCMP_SYS(sched_yield),   SCMP_SYS(rseq),
-    SCMP_SYS(tgkill),        SCMP_SYS(sysinfo), /* qsort */
+    SCMP_SYS(sysinfo), /* qsort */
 };
 
 /* Memory, but never executable. */
@@ -77,7 +77,10 @@ add_call(scmp_filter_ctx ctx, const struct confine_call *row)
 static int
 fill(scmp_filter_ctx ctx, const struct confine_call *rows, size_t row_count)
 {
-    int failed = 0;
+    /* Signals to its own threads, and abort(): to no other process. */
+    const struct confine_call own_signals = {SCMP_SYS(tgkill), 0, ~0ULL,
+                                             (uint64_t)getpid()};
+    int failed = add_call(ctx, &own_signals);
 
     for (size_t i = 0; failed == 0 && i < AG_COUNT(COMMON); i++) {
         failed =

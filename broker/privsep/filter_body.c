@@ -42,6 +42,11 @@ write_some(struct body *b)
 {
     ssize_t n = write(b->in_fd, b->in.ptr, b->in.len);
 
+    if (n < 0 && errno == EPIPE) {
+        /* The stream ended before its source; its report will say why. */
+        fd_close(FD_TAKE(b->in_fd));
+        return AG_OK;
+    }
     if (n < 0) {
         return errno == EAGAIN || errno == EINTR ? AG_OK
                                                  : err_from_errno(errno);
@@ -158,6 +163,9 @@ run(struct body *b, const struct filter_options *options)
     fd_close(FD_TAKE(b->in_fd));
     fd_close(FD_TAKE(b->out_fd));
     ended = wait_end(b);
+    if (ended == AG_OK && b->in.len > 0) {
+        ended = AG_EFILTER; /* a good end before the text's own is none */
+    }
     return err != AG_OK ? err : ended;
 }
 

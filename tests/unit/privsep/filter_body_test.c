@@ -248,6 +248,49 @@ test_a_value_of_the_largest_size(void **state)
               AG_ELIMIT);
 }
 
+static void *
+wipe_meanwhile(void *arg)
+{
+    struct fixture *f = arg;
+
+    check_ok(filter_wipe(f->filter));
+    return NULL;
+}
+
+/* A lock in the middle of a body is told as what it is. */
+static void
+test_a_body_during_a_wipe_is_whole_or_locked(void **state)
+{
+    enum {
+        RUNS = 200,
+    };
+
+    static char text[FILTER_BODY_MAX_BYTES];
+    struct fixture *f = *state;
+    const struct filter_options options = {.audience = FILTER_OPERATOR};
+
+    (void)signal(SIGPIPE, SIG_IGN);
+    memset(text, 'x', sizeof(text));
+    for (int i = 0; i < RUNS; i++) {
+        AG_AUTO(buf) struct buf out = {0};
+        pthread_t wiper;
+        enum ag_err err;
+
+        load(f, 1, "a", VALUE);
+        (void)commit(f);
+        buf_init(&out, 2 * FILTER_BODY_MAX_BYTES, BUF_PLAIN);
+        assert_int_equal(pthread_create(&wiper, NULL, wipe_meanwhile, f), 0);
+        err = filter_body(f->filter, span_of(text, sizeof(text)), &options,
+                          &out, NULL, NULL);
+        assert_int_equal(pthread_join(wiper, NULL), 0);
+        if (err != AG_OK) {
+            check_err(err, AG_ELOCKED);
+        } else {
+            assert_int_equal(out.len, sizeof(text));
+        }
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -258,6 +301,7 @@ main(int argc, char **argv)
         RIG_ROW(test_many_small_commits),
         RIG_ROW(test_spare_values_are_bounded),
         RIG_ROW(test_a_value_of_the_largest_size),
+        RIG_ROW(test_a_body_during_a_wipe_is_whole_or_locked),
     };
     int ret = 0;
 
