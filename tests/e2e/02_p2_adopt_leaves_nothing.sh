@@ -59,7 +59,7 @@ head -c 400000 /dev/zero | tr '\0' x >"$f"
 try 'limit|large' "$f"
 rm -f "$f"
 mkfifo "$f"
-refused '.' timeout 10 auth-guard adopt --profile codex "$f"
+refused '.' timeout 60 auth-guard adopt --profile codex "$f"
 rm -f "$f"
 refused '.' auth-guard adopt --profile codex "$HOME/.codex/none.json"
 audit_verifies

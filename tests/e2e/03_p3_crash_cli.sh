@@ -8,7 +8,7 @@ tried=0
 step=${CRASH_STEP:-1}
 # A SIGKILL can leave a connection half-way: the broker must shrug it off.
 settle() { # the operator's next start
-    run timeout 20 auth-guard status
+    run timeout 60 auth-guard status
     [ $RC -eq 0 ] || fail "after a kill at call $n of $what: status: $ERR"
 }
 make_file() {

@@ -63,20 +63,20 @@ try_all() { # WHAT: functions before_WHAT, act_WHAT, check_WHAT
 }
 
 before_adopt() { auth-guard rm --yes codex/default >/dev/null 2>&1; make_file; }
-act_adopt() { timeout 20 auth-guard adopt --profile codex "$f"; }
+act_adopt() { timeout 60 auth-guard adopt --profile codex "$f"; }
 check_adopt() { one_copy; }
 before_release() { auth-guard rm --yes codex/default >/dev/null 2>&1; make_file; ok auth-guard adopt --profile codex "$f"; }
-act_release() { timeout 20 auth-guard release codex/default; }
+act_release() { timeout 60 auth-guard release codex/default; }
 check_release() { one_copy; rm -f "$f"; }
 before_put() { old=$(canary) new=$(canary); printf %s "$old" | auth-guard put some/thing >/dev/null 2>&1; }
-act_put() { printf %s "$new" | timeout 20 auth-guard put some/thing; PUT_RC=$?; }
+act_put() { printf %s "$new" | timeout 60 auth-guard put some/thing; PUT_RC=$?; }
 check_put() {
     ok auth-guard get some/thing
     [ "$OUT" = "$old" ] || [ "$OUT" = "$new" ] || fail "put, broker killed at call $n: neither value"
     [ "$PUT_RC" -ne 0 ] || [ "$OUT" = "$new" ] || fail "put was acknowledged and lost"
 }
 before_rekey() { old=$(canary); printf %s "$old" | auth-guard put some/thing >/dev/null 2>&1; }
-act_rekey() { timeout 30 auth-guard rekey; }
+act_rekey() { timeout 60 auth-guard rekey; }
 check_rekey() { ok auth-guard get some/thing; [ "$OUT" = "$old" ] || fail "rekey, killed at call $n: value lost"; }
 before_writeback() {
     auth-guard rm --yes codex/default >/dev/null 2>&1
@@ -85,7 +85,7 @@ before_writeback() {
     new=$(canary sk-proj-)
 }
 act_writeback() {
-    NEW=$new timeout 20 auth-guard run --profile codex -- sh -c \
+    NEW=$new timeout 60 auth-guard run --profile codex -- sh -c \
         'd=$(dirname "$(readlink -f ~/.codex/auth.json)"); umask 077
          printf "{\"OPENAI_API_KEY\":\"%s\"}\n" "$NEW" >"$d/.auth-1"; mv "$d/.auth-1" "$d/auth.json"; sleep 0.2'
 }

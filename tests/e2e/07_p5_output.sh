@@ -62,7 +62,7 @@ run sh -c 'printf "%s" "$1" | auth-guard redact' sh "$value"
 ok auth-guard unlock
 
 # kill -9 of the filter in the middle of a stream: the task ends at once.
-filter=$(pgrep -u "$(id -u)" -x ag-filter)
+filter=$(mine ag-filter)
 [ -n "$filter" ] || fail "no filter process found"
 auth-guard run --env X=web/key -- sh -c 'i=0; while :; do printf "%s " "$X"; i=$((i+1)); done' \
     >"$S/stream" 2>"$S/stream.err" &

@@ -20,7 +20,7 @@ printf '%s\n' "$OUT" >"$S/export"
 # kill -9 of the broker right after an answer: the use is on the record.
 before=$(auth-guard audit export | wc -l)
 ok auth-guard run --grant web/key:read -- sh -c 'for i in 1 2 3 4 5; do auth-guard get web/key >/dev/null || exit 1; done'
-pkill -KILL -u "$(id -u)" -x auth-guardd
+kill_broker
 within 5 broker_gone
 ok auth-guard unlock
 ok auth-guard audit verify
@@ -47,7 +47,7 @@ if [ $RC -eq 0 ]; then
     run auth-guard list
 fi
 auth-guard stop >/dev/null 2>&1
-pkill -KILL -u "$(id -u)" -x auth-guardd
+kill_broker
 within 5 broker_gone
 ok auth-guard unlock
 ok auth-guard audit verify

@@ -35,11 +35,11 @@ PY
     say "not to be traced or read: $2"
 }
 for who in auth-guardd ag-filter ag-witness; do
-    pid=$(pgrep -u "$(id -u)" -r S,R,D -x $who) || fail "no $who"
+    pid=$(mine $who) || fail "no $who"
     sealed "$pid" "$who"
 done
-auth-guard run --env X=web/key -- sleep 5 &
-sleep 0.5
+auth-guard run --env X=web/key -- sh -c 'echo >"$0/in-task"; exec sleep 60' "$S" &
+within 10 test -e "$S/in-task" || fail "the task did not start"
 sealed $! "the supervisor of a task"
 kill $! && wait $!
 # A get that waits for its passphrase, on a terminal of its own.
@@ -48,9 +48,9 @@ auth-guard unlock
 unset AUTH_GUARD_PASSPHRASE_FILE
 sh -c 'auth-guard get web/key; true'
 SH
-(sleep 30 | script -qefc "sh $S/prompt.sh" "$C/typescript" >/dev/null 2>&1 &)
+(sleep 60 | script -qefc "sh $S/prompt.sh" "$C/typescript" >/dev/null 2>&1 &)
 within 10 grep -q 'assphrase' "$C/typescript" || fail "no prompt: $(cat "$C/typescript")"
-prompt=$(pgrep -u "$(id -u)" -r S,R,D -x auth-guard | head -n 1)
+prompt=$(mine auth-guard | head -n 1)
 sealed "$prompt" "a get that waits for a passphrase"
 kill "$prompt"
 # A core on SIGABRT: none.

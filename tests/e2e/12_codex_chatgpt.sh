@@ -28,7 +28,7 @@ cp "$S/calls" "$S/calls.was"
 auth-guard run --profile codex -- sleep 20 >/dev/null 2>&1 &
 holder=$!
 within 5 test -L "$HOME/.codex/auth.json"
-refused 'held|holds' timeout 10 auth-guard run --profile codex -- true
+refused 'held|holds' timeout 60 auth-guard run --profile codex -- true
 kill $holder
 wait $holder
 within 2 test ! -L "$HOME/.codex/auth.json" || fail "the link is left"

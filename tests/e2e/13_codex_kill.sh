@@ -38,7 +38,7 @@ mock --access-ttl 3600
 configure chatgpt
 ok auth-guard adopt --profile codex "$HOME/.codex/auth.json"
 start_and_wait granted
-pkill -KILL -u "$(id -u)" -f '^auth-guardd$|/auth-guardd$'
+kill_broker
 wait $RUN
 within 1 bash -c '! pgrep -u "$(id -u)" -x codex' || fail "Codex outlived the broker"
 ok auth-guard unlock

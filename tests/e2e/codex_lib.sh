@@ -12,7 +12,7 @@ mock() { # [OPTIONS…]
         >"$C/mock.log" 2>&1 &
     MOCK_PID=$!
     at_end "kill $MOCK_PID"
-    for i in $(seq 100); do
+    for i in $(seq 600); do
         [ -e "$MOCK/port" ] && break
         sleep 0.05
     done

@@ -56,12 +56,14 @@ refused() { # CODE-OR-WORD COMMAND…: must fail and say so
 has() { [[ $1 == *"$2"* ]] || fail "no '$2' in: $1"; }
 hasnt() { [[ $1 != *"$2"* ]] || fail "a value that must not be there is in: ${3:-an output}"; }
 
-# Polls until the command succeeds.
+# Polls until the command succeeds. The time is counted in looks too: while the
+# machine stands still nobody else gets on either.
 within() { # SECONDS COMMAND…
-    local end=$(($(date +%s%N) + $1 * 1000000000))
+    local end=$(($(date +%s%N) + $1 * 1000000000)) looks=$(($1 * 50))
     shift
     until "$@" >/dev/null 2>&1; do
-        [ "$(date +%s%N)" -lt "$end" ] || return 1
+        looks=$((looks - 1))
+        [ $looks -gt 0 ] || [ "$(date +%s%N)" -lt "$end" ] || return 1
         sleep 0.02
     done
 }
@@ -79,8 +81,12 @@ vault() {
 }
 
 broker_pid() { auth-guard status --json | jq -r '.pid // empty'; }
-# A dead one that nobody has waited for yet does not count.
-broker_gone() { ! pgrep -u "$(id -u)" -r S,R,D,T -x auth-guardd; }
+# Whoever runs the scenarios may have a broker of their own. A dead process that
+# nobody has waited for yet does not count.
+pgrep -u "$(id -u)" -x 'auth-guard|auth-guardd|ag-filter|ag-witness' >"$C/others"
+mine() { pgrep -u "$(id -u)" -r S,R,D,T -x "$1" | grep -vxF -f "$C/others"; } # NAME
+broker_gone() { ! mine auth-guardd; }
+kill_broker() { mine auth-guardd | xargs -r kill -KILL; }
 
 neighbour() { # a process of this uid in a session that nobody approved
     env -u AUTH_GUARD_PASSPHRASE_FILE setsid -w "$@"

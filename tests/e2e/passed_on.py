@@ -48,18 +48,22 @@ def outside(task_sock, reuse):
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen()
-    listener.settimeout(15)
+    listener.settimeout(60)
     me = os.path.realpath(__file__)
     task = subprocess.Popen(
         ["auth-guard", "run", "--grant", "web/key:read", "--", "sh", "-c",
-         f"/usr/bin/python3 {me} --inside {task_sock} {path}; sleep 3"])
+         f"/usr/bin/python3 {me} --inside {task_sock} {path}; sleep 60"])
     conn, _ = listener.accept()
     peer = struct.unpack("3i", conn.getsockopt(
         socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
     token, fds, _, _ = socket.recv_fds(conn, 4096, 1)
     conn.sendall(b"x")
     conn.close()
-    time.sleep(0.7)  # the connector is dead now
+    end = time.monotonic() + 30
+    while os.path.exists(f"/proc/{peer}") and time.monotonic() < end:
+        time.sleep(0.02)
+    if os.path.exists(f"/proc/{peer}"):
+        sys.exit("the connector lives on")
     if reuse:
         head = ask_as(peer, fds[0], token.decode())
     else:
@@ -75,7 +79,7 @@ def outside(task_sock, reuse):
 
 def ask_by(fd, token):
     sock = socket.socket(fileno=fd)
-    sock.settimeout(5)
+    sock.settimeout(30)
     try:
         answer = ask(sock, token, "/v1/secrets/web%2Fkey/value")
     except OSError as why:

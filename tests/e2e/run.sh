@@ -114,7 +114,7 @@ for file in "${selected[@]}"; do
     as_user env -i BIN="$programs" SRC="$prefix/src" S="$scratch" RUNDIR="$runtime" \
         CODEX="$codex" USER="$user" LANG=C.UTF-8 TERM=dumb \
         CRASH_STEP="${CRASH_STEP-}" CRASH_BROKER_STEP="${CRASH_BROKER_STEP-}" \
-        timeout -k 10 "$(sed -n 's/^# timeout: //p' "$file" | grep . || echo 180)" \
+        timeout -k 10 "$(sed -n 's/^# timeout: //p' "$file" | grep . || echo 600)" \
         setsid -w bash -c '. "$SRC/tests/e2e/lib.sh"; . "$1"' bash "$file" \
         >"$run_base/log" 2>&1 </dev/null
     rc=$?
