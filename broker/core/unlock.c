@@ -94,6 +94,11 @@ say_found(struct core *core, const struct store_found *what, json_t *found)
         err = say(found, what->uses_folded,
                   "use(s) were put on the record after a crash");
     }
+    if (err == AG_OK && what->uses_torn_count + what->uses_lost_count > 0) {
+        err = say(found, what->uses_torn_count + what->uses_lost_count,
+                  "record(s) of the use journal were cut or changed; see "
+                  "uses.lost in: auth-guard audit tail");
+    }
     return err;
 }
 

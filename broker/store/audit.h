@@ -69,7 +69,9 @@ struct db_tx;
     X(AUDIT_BROKER_STARTED,    45, "broker.started")                           \
     X(AUDIT_BROKER_STOPPED,    46, "broker.stopped")                           \
     X(AUDIT_AUDIT_EXPORTED,    47, "audit.exported")                           \
-    X(AUDIT_ROWS,               48, "rows") /* more rows of the next event */
+    X(AUDIT_ROWS,               48, "rows") /* more rows of the next event */  \
+    X(AUDIT_USES_LOST,          49, "uses.lost") /* gone from the journal */   \
+    X(AUDIT_REKEY_STARTED,      50, "rekey.started")
 
 /* clang-format on */
 

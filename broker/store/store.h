@@ -98,9 +98,8 @@ AG_DEFINE_CLEANUP(store, store_close)
 struct store_found {
     uint64_t audit_seq;       /* of the newest row */
     uint64_t uses_folded;     /* uses left over in the journal */
-    uint64_t uses_torn_count; /* records cut by a crash: never answered */
-    bool head_behind;         /* the head was older than the record: normal
-                                 after a crash */
+    uint64_t uses_torn_count; /* records cut by a crash, or changed */
+    uint64_t uses_lost_count; /* numbers missing between the records */
 };
 
 /*

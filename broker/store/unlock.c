@@ -204,7 +204,6 @@ compare_head(struct store *s, const struct chain_head *head,
                        "the record differs from vault.head at row %llu",
                        (unsigned long long)head->seq);
     }
-    found->head_behind = found->audit_seq > head->seq;
     return err != AG_OK ? err : audit_find_end(r, head->seq, &tx->end);
 }
 
@@ -240,6 +239,7 @@ take_journal(struct store *s, struct store_found *found)
     }
     found->uses_folded = job.folded.uses;
     found->uses_torn_count = job.folded.torn;
+    found->uses_lost_count = job.folded.lost;
     return err;
 }
 

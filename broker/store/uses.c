@@ -42,8 +42,10 @@ struct uses {
     unsigned active; /* appended to */
     bool folding;    /* the other holds what a fold has not finished */
     bool recovered;  /* uses_recover() ran: both files are understood */
+    bool spoilt;     /* somebody wrote into the file being folded */
     uint64_t last_number;
     uint64_t folded_number; /* of the fold under way */
+    uint64_t turned_number; /* the last in the file being folded */
     struct secret *key;
     uint8_t vault_id[16];
 };
@@ -257,6 +259,7 @@ take_record(struct uses *u, const uint8_t *record, struct uses_sum *sum,
     if (number <= u->folded_number) {
         return AG_OK;
     }
+    ret->lost += number - u->folded_number - 1;
     u->folded_number = number;
     ret->uses++;
     return uses_sum_add(sum, &seen);
@@ -269,20 +272,24 @@ is_room(const uint8_t *bytes, size_t len)
     return len >= NUMBER_BYTES && get_le(bytes) == 0;
 }
 
-/* All records of a file up to the zeros behind them, or to the first that does
- * not verify. */
+/* The records of a file's first `len` bytes up to the zeros behind them, or to
+ * the first that does not verify. */
 static enum ag_err
-sum_file(struct uses *u, struct journal *file, struct uses_sum *sum,
-         struct uses_folded *ret)
+sum_file(struct uses *u, const struct journal *file, size_t len,
+         struct uses_sum *sum, struct uses_folded *ret)
 {
     uint8_t block[READ_RECORDS * USE_RECORD_BYTES];
     uint8_t chain[CHAIN_BYTES];
     off_t at = 0;
-    ssize_t got;
+    ssize_t got = 0;
     size_t i;
 
     start_chain(u, chain);
-    while ((got = pread(file->fd, block, sizeof(block), at)) > 0) {
+    while ((size_t)at < len &&
+           (got = pread(file->fd, block, sizeof(block), at)) > 0) {
+        if ((size_t)got > len - (size_t)at) {
+            got = (ssize_t)(len - (size_t)at);
+        }
         for (i = 0; i + USE_RECORD_BYTES <= (size_t)got;
              i += USE_RECORD_BYTES) {
             struct span part = span_of(block + i, FIELDS_BYTES);
@@ -346,10 +353,11 @@ uses_recover(struct uses *u, struct db_tx *tx, struct uses_folded *ret)
 
     u->folded_number = u->last_number;
     for (i = 0; err == AG_OK && i < FILES; i++) {
-        err = sum_file(u, &u->files[(older + i) % FILES], sum, &found);
+        err = sum_file(u, &u->files[(older + i) % FILES], USES_FILE_MAX_BYTES,
+                       sum, &found);
     }
     if (err == AG_OK) {
-        err = uses_sum_end(sum, u->folded_number);
+        err = uses_sum_end(sum, u->folded_number, &found);
     }
     if (err == AG_OK) {
         *ret = found;
@@ -372,15 +380,21 @@ uses_fold(struct uses *u, struct db_tx *tx, struct uses_folded *ret)
     if (!u->folding) {
         u->active = (u->active + 1) % FILES;
         u->folding = true;
+        u->turned_number = u->last_number;
     }
     file = &u->files[(u->active + 1) % FILES];
     (void)pthread_mutex_unlock(&u->lock);
     err = uses_sum_start(sum, &u->folded_number);
     if (err == AG_OK) {
-        err = sum_file(u, file, sum, &found);
+        err = sum_file(u, file, file->len, sum, &found);
+    }
+    if (err == AG_OK && u->folded_number < u->turned_number) {
+        found.lost += u->turned_number - u->folded_number;
+        u->folded_number = u->turned_number;
+        u->spoilt = true;
     }
     if (err == AG_OK) {
-        err = uses_sum_end(sum, u->folded_number);
+        err = uses_sum_end(sum, u->folded_number, &found);
     }
     if (err == AG_OK) {
         *ret = found;
@@ -388,12 +402,12 @@ uses_fold(struct uses *u, struct db_tx *tx, struct uses_folded *ret)
     return err;
 }
 
-/* Zeros over what was written; a large file, and one that was found, gives its
- * room back. */
+/* Zeros over what was written; a large file, one that was found and one that
+ * may have been cut give their room back. */
 static enum ag_err
 empty(struct uses *u, struct journal *file)
 {
-    if (!u->recovered || file->room > ROOM_KEEP_BYTES) {
+    if (!u->recovered || u->spoilt || file->room > ROOM_KEEP_BYTES) {
         if (ftruncate(file->fd, 0) != 0) {
             return err_from_errno(errno);
         }
@@ -424,6 +438,7 @@ uses_forget(struct uses *u)
     } else if (u->folding) {
         err = empty(u, &u->files[(u->active + 1) % FILES]);
         u->folding = err != AG_OK;
+        u->spoilt = u->spoilt && u->folding;
     }
     (void)pthread_mutex_unlock(&u->lock);
     return err;

@@ -14,6 +14,10 @@
  * the fold). A torn last record is an answer that never went out. Zeros behind
  * the records are room; an emptied file has nothing else.
  *
+ * What this process wrote must be there when it is folded: what is not, and any
+ * gap between numbers, is counted on the record (AUDIT_USES_LOST). After a
+ * crash records missing at the end can't be told from uses that never were.
+ *
  * The folded audit row (AUDIT_USES) has the body
  * {"uses":[{"token":1,"task":1,"secret":1,"version":1,"verb":"read","count":9,
  *           "first":"2026-…","last":"2026-…"},…]}
@@ -58,6 +62,7 @@ struct uses;
 struct uses_folded {
     uint64_t uses;
     uint64_t torn; /* records that do not verify: cut by a crash */
+    uint64_t lost; /* numbers given to uses whose records are gone */
 };
 
 /* Opens or makes both files. `key` is copied; numbering goes on after

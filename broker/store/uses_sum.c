@@ -1,5 +1,6 @@
 #include "store/uses_sum.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -194,21 +195,39 @@ uses_sum_add(struct uses_sum *sum, const struct use_seen *seen)
     return sum->count == USES_FOLD_MAX_COUNT ? flush(sum) : AG_OK;
 }
 
+static enum ag_err
+note_missing(struct uses_sum *sum, const struct uses_folded *found)
+{
+    char json[96];
+
+    if (found->lost == 0 && found->torn == 0) {
+        return AG_OK;
+    }
+    (void)snprintf(json, sizeof(json), "{\"lost\":%llu,\"torn\":%llu}",
+                   (unsigned long long)found->lost,
+                   (unsigned long long)found->torn);
+    return audit_note(sum->tx, AUDIT_USES_LOST, 0, 0, json);
+}
+
 enum ag_err
-uses_sum_end(struct uses_sum *sum, uint64_t number)
+uses_sum_end(struct uses_sum *sum, uint64_t number,
+             const struct uses_folded *found)
 {
     struct vault_row row;
     enum ag_err err;
 
-    if (sum->seen == 0) {
-        return AG_OK;
+    if (sum->seen == 0 && found->lost == 0) {
+        return note_missing(sum, found);
     }
     err = vault_row_get(&sum->tx->self, &row);
     if (err == AG_OK) {
         row.uses_folded = number;
         err = vault_row_put(sum->tx, &row);
     }
-    if (err == AG_OK && sum->count == 0) {
+    if (err == AG_OK) {
+        err = note_missing(sum, found);
+    }
+    if (err == AG_OK && sum->count == 0 && found->lost == 0) {
         /* The table was emptied by the very last use: number needs a row. */
         return audit_note(sum->tx, AUDIT_USES, 0, 0, "{\"uses\":[]}");
     }

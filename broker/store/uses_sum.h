@@ -31,9 +31,10 @@ AG_CHECK AG_NONNULL enum ag_err uses_sum_start(struct uses_sum *sum,
 AG_CHECK AG_NONNULL enum ag_err uses_sum_add(struct uses_sum *sum,
                                              const struct use_seen *seen);
 
-/* Puts the rest on the record, with the number folded up to. Nothing at all
- * was added: nothing is written. */
+/* Puts the rest on the record, with the number folded up to, and what was
+ * missing. Nothing at all was added or missing: nothing is written. */
 AG_CHECK AG_NONNULL enum ag_err uses_sum_end(struct uses_sum *sum,
-                                             uint64_t number);
+                                             uint64_t number,
+                                             const struct uses_folded *found);
 
 #endif

@@ -319,6 +319,24 @@ test_the_files_grow_and_give_their_room_back(void **state)
     assert_int_equal(save("uses.journal2", file, sizeof(file)), 0);
 }
 
+static enum ag_err
+find_lost(const struct audit_row *row, void *arg)
+{
+    if (row->kind == AUDIT_USES_LOST) {
+        (void)snprintf(arg, 64, "%.*s", (int)row->json.len,
+                       (const char *)row->json.ptr);
+    }
+    return AG_OK;
+}
+
+static void
+lost_rows(char last[64])
+{
+    AG_AUTO(db_read) struct db_read *r = vault_read();
+
+    check_ok(audit_each(r, 0, 1000, find_lost, last));
+}
+
 static void
 test_a_forged_record_is_left_out(void **state)
 {
@@ -329,6 +347,7 @@ test_a_forged_record_is_left_out(void **state)
     size_t db_len;
     size_t head_len;
     unsigned file;
+    char lost[64] = "";
 
     (void)state;
     shut();
@@ -346,6 +365,74 @@ test_a_forged_record_is_left_out(void **state)
     check_ok(store_unlock(vault.s, vault.ring, &found));
     assert_int_equal(found.uses_folded, 3);
     assert_int_equal(found.uses_torn_count, 1);
+    lost_rows(lost);
+    assert_string_equal(lost, "{\"lost\":0,\"torn\":1}");
+}
+
+/* The active file, overwritten or cut before the fold by somebody else. */
+struct spoiling {
+    size_t keep_count; /* records left as they are */
+    bool zero;         /* the rest: cut off, or garbage */
+};
+
+static enum ag_err
+step_spoil(struct db_tx *tx, void *arg)
+{
+    static const uint8_t ZEROS[8 * USE_RECORD_BYTES];
+    const struct spoiling *how = arg;
+    uint8_t bytes[sizeof(ZEROS)];
+    struct use use = a_use();
+    char path[160];
+    unsigned i;
+    int fd;
+
+    (void)tx;
+    for (i = 0; i < 8; i++) {
+        check_ok(store_use(vault.s, &use));
+    }
+    memset(bytes, how->zero ? 0 : 'x', sizeof(bytes));
+    for (i = 0; i < 2; i++) {
+        size_t len = save(i == 0 ? "uses.journal" : "uses.journal2", bytes, 8);
+        off_t at = (off_t)how->keep_count * USE_RECORD_BYTES;
+
+        if (len < 8 || memcmp(bytes, ZEROS, 8) == 0) {
+            continue; /* the other one */
+        }
+        memset(bytes, how->zero ? 0 : 'x', 8);
+        (void)snprintf(path, sizeof(path), "%s/%s", vault.home,
+                       i == 0 ? "uses.journal" : "uses.journal2");
+        fd = open(path, O_WRONLY | O_CLOEXEC);
+        assert_true(fd >= 0);
+        assert_int_equal(pwrite(fd, bytes, sizeof(bytes) - (size_t)at, at),
+                         (ssize_t)sizeof(bytes) - at);
+        (void)close(fd);
+    }
+    return AG_OK;
+}
+
+static void
+test_what_was_cut_or_overwritten_before_the_fold_is_on_record(void **state)
+{
+    struct spoiling cut = {.keep_count = 5, .zero = true};
+    struct spoiling garbage = {.keep_count = 0, .zero = false};
+    struct use use = a_use();
+    char lost[64] = "";
+
+    (void)state;
+    check_ok(store_do(vault.s, step_spoil, &cut));
+    check_ok(store_flush(vault.s));
+    assert_int_equal(recorded_uses(), 5);
+    lost_rows(lost);
+    assert_string_equal(lost, "{\"lost\":3,\"torn\":0}");
+    check_ok(store_do(vault.s, step_spoil, &garbage));
+    check_ok(store_flush(vault.s));
+    assert_int_equal(recorded_uses(), 5);
+    lost_rows(lost);
+    assert_string_equal(lost, "{\"lost\":8,\"torn\":1}");
+    check_ok(store_use(vault.s, &use)); /* and goes on */
+    check_ok(store_flush(vault.s));
+    assert_int_equal(recorded_uses(), 6);
+    vault_check_sound();
 }
 
 int
@@ -359,6 +446,7 @@ main(void)
         TEST(test_a_crash_before_the_fold_loses_nothing_and_doubles_nothing),
         TEST(test_leftover_uses_are_folded_by_the_next_unlock),
         TEST(test_a_forged_record_is_left_out),
+        TEST(test_what_was_cut_or_overwritten_before_the_fold_is_on_record),
         TEST(test_the_files_grow_and_give_their_room_back),
     };
 
