@@ -81,7 +81,8 @@ follow(struct db_tx *tx, const struct write_back *w,
         return err;
     }
     err = leases_get(db_tx_read(tx), w->delivery.lease_id, &lease);
-    if (err == AG_OK) {
+    /* Ended by hand: the credential still must not be lost. */
+    if (err == AG_OK && lease.ended_ms == 0) {
         lease.version = added->number;
         err = leases_update(tx, &lease);
     }
