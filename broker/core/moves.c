@@ -125,9 +125,6 @@ plan(struct db_tx *tx, const struct call *call,
 {
     enum ag_err err = move_kind_parse(span_str(request->kind), &row->kind);
 
-    if (err == AG_OK) {
-        err = parse_name(span_str(request->name));
-    }
     if (err != AG_OK) {
         return err;
     }
@@ -140,6 +137,10 @@ plan(struct db_tx *tx, const struct call *call,
     }
     if (request->path == NULL || request->path[0] != '/') {
         return err_why(AG_EINVAL, "path: must be absolute");
+    }
+    err = secret_name_free(span_str(request->name));
+    if (err != AG_OK) {
+        return err;
     }
     err = moves_open_each(db_tx_read(tx), same_path,
                           (void *)(uintptr_t)request->path);

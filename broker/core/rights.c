@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "core/issue.h"
+#include "core/secrets.h"
 #include "core/state.h"
 #include "core/tokens.h"
 #include "core/values.h"
@@ -117,41 +118,28 @@ core_lease_revoke(struct core *core, struct db_tx *tx, const struct call *call,
 
 /* ---- wraps ---- */
 
-/* The value to be wrapped: a text of the caller's, or what a reference names. */
+/* What a reference names, read as `get` reads it. */
 static enum ag_err
 wrapped_value(struct core *core, struct db_tx *tx, const struct call *call,
-              const char *ref_text, struct wrap_row *row, struct secret **ret)
+              const char *ref_text, struct reading *ret)
 {
-    AG_AUTO(secret_row) struct secret_row secret = {0};
-    struct version_row version = {0};
-    struct reference ref = {0};
+    char name[NAME_MAX_BYTES + 1];
     char field[GRANT_FIELD_BYTES];
+    const struct get_request request = {.name = name, .field = field};
+    struct reference ref = {0};
     enum ag_err err = parse_reference(span_str(ref_text), &ref);
 
+    if (err == AG_OK && ref.pointer.len >= sizeof(field)) {
+        err = err_why(AG_EINVAL, "the field in '%.80s' is too long", ref_text);
+    }
     if (err != AG_OK) {
         return err;
     }
+    (void)snprintf(name, sizeof(name), "%.*s", (int)ref.name.len,
+                   (const char *)ref.name.ptr);
     (void)snprintf(field, sizeof(field), "%.*s", (int)ref.pointer.len,
                    (const char *)ref.pointer.ptr);
-    err = secret_named(db_tx_read(tx), ref.name, &secret);
-    if (err != AG_OK) {
-        return err;
-    }
-    if (call->who == CALLER_TASK &&
-        (call->token == NULL ||
-         grant_find(call->token->grants->grants, call->token->grants->count,
-                    secret.name, field, VERB_READ) == NULL)) {
-        return err_why(AG_ENOGRANT, "no grant lets this task read %s",
-                       secret.name);
-    }
-    if (call->who != CALLER_TASK && call->who != CALLER_PROOF) {
-        return AG_EPROOF;
-    }
-    row->secret_id = secret.id;
-    err = value_of(core, db_tx_read(tx),
-                   &(struct value_wish){&secret, field, 0}, &version, ret);
-    row->version = version.number;
-    return err;
+    return value_read(core, tx, call, &request, ret);
 }
 
 static enum ag_err
@@ -208,12 +196,12 @@ enum ag_err
 core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
                const struct wrap_request *request, json_t **ret)
 {
-    AG_AUTO(secret) struct secret *found = NULL;
+    AG_AUTO(reading) struct reading reading = {0};
     AG_AUTO(secret) struct secret *text = NULL;
+    AG_AUTO(wjson) json_t *answer = NULL;
     struct wrap_row row = {.task_id = call->task_id};
     int64_t max_ms = core_settings_of(core).wrap_ttl_max_ms;
     int64_t ttl_ms = request->ttl_ms;
-    const struct secret *value = NULL;
     enum ag_err err = AG_OK;
 
     if ((request->ref == NULL) == (request->value == NULL)) {
@@ -222,19 +210,30 @@ core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
     row.expires_ms =
         db_tx_now_ms(tx) + (ttl_ms != 0 && ttl_ms < max_ms ? ttl_ms : max_ms);
     if (request->ref != NULL) {
-        err = wrapped_value(core, tx, call, request->ref, &row, &found);
+        err = wrapped_value(core, tx, call, request->ref, &reading);
+        row.secret_id = reading.row.id;
+        row.version = reading.version.number;
     }
     if (err == AG_OK) {
         err = wrap_token(core, &row, &text);
     }
-    value = found != NULL ? found : request->value;
-    if (err == AG_OK && value != NULL) {
-        err = wraps_add(tx, &row, value);
+    if (err == AG_OK) {
+        err = wraps_add(tx, &row,
+                        request->ref != NULL ? reading.value : request->value);
     }
     if (err == AG_OK) {
         err = note_wrap(tx, call, &row);
     }
-    return err == AG_OK ? wrap_answer(text, row.expires_ms, ret) : err;
+    if (err == AG_OK) {
+        err = wrap_answer(text, row.expires_ms, &answer);
+    }
+    if (err == AG_OK && reading.grant != NULL) {
+        err = live_spend(call->token);
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(answer);
+    }
+    return err;
 }
 
 /* What a task wrapped ends with it, as its tokens do. */
@@ -293,11 +292,11 @@ core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
 
 /* ---- roles ---- */
 
-/* The role's row, its token, and the bond between them. */
 /* A service's token when nobody says for how long: a season, then somebody
  * looks at it again. */
 static const int64_t ROLE_TTL_MS = 90LL * 24 * 3600 * 1000;
 
+/* The role's row, its token, and the bond between them. */
 static enum ag_err
 role_rows(struct core *core, struct db_tx *tx, struct role_row *row,
           int64_t ttl_ms, struct issued *ret)

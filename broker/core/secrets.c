@@ -109,13 +109,17 @@ make_row(struct core *core, struct db_tx *tx, const struct put_request *request,
 /* A secret that exists is only described anew when the request says how; a
  * worse grade is not for `put` (see core_secret_patch). */
 static enum ag_err
-update_row(struct db_tx *tx, const struct put_request *request,
-           struct secret_row *row)
+update_row(struct core *core, struct db_tx *tx,
+           const struct put_request *request, struct secret_row *row)
 {
+    const struct profile *profile = NULL;
     enum grade grade = row->min_grade;
-    enum ag_err err = AG_OK;
+    enum ag_err err =
+        request->profile != NULL
+            ? trust_find(core, db_tx_read(tx), request->profile, &profile)
+            : AG_OK;
 
-    if (request->min_grade != NULL) {
+    if (err == AG_OK && request->min_grade != NULL) {
         err = grade_parse(span_str(request->min_grade), &grade);
         if (err == AG_OK && grade > row->min_grade) {
             err = err_why(AG_EPROOF,
@@ -135,7 +139,7 @@ static enum ag_err
 find_or_make(struct core *core, struct db_tx *tx,
              const struct put_request *request, struct secret_row *row)
 {
-    enum ag_err err = parse_name(span_str(request->name));
+    enum ag_err err = secret_name_free(span_str(request->name));
 
     if (err != AG_OK) {
         return err;
@@ -145,7 +149,7 @@ find_or_make(struct core *core, struct db_tx *tx,
         return err_why(AG_EEXISTS, "%s exists already", request->name);
     }
     if (err == AG_OK) {
-        return update_row(tx, request, row);
+        return update_row(core, tx, request, row);
     }
     if (err == AG_ENOTFOUND && request->if_version > 0) {
         return err_why(AG_ECONFLICT, "%s does not exist any more",

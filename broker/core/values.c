@@ -25,6 +25,17 @@ secret_named(struct db_read *r, struct span name, struct secret_row *ret)
                : err;
 }
 
+enum ag_err
+secret_name_free(struct span name)
+{
+    enum ag_err err = parse_name(name);
+
+    return err == AG_OK && span_starts(name, span_str("auth-guard/"))
+               ? err_why(AG_EDENIED, "names below auth-guard/ are the broker's "
+                                     "own")
+               : err;
+}
+
 /* Which of the profile's files: `adopt` notes it; others have the first. */
 static size_t
 file_index(const struct secret_row *row)
@@ -296,46 +307,57 @@ spend(struct db_tx *tx, const struct live_token *token,
     return err;
 }
 
+void
+reading_done(struct reading *reading)
+{
+    secret_row_done(&reading->row);
+    secret_free(AG_TAKE(reading->value));
+}
+
+enum ag_err
+value_read(struct core *core, struct db_tx *tx, const struct call *call,
+           const struct get_request *request, struct reading *ret)
+{
+    struct db_read *r = db_tx_read(tx);
+    enum ag_err err = secret_named(r, span_str(request->name), &ret->row);
+
+    if (err == AG_OK) {
+        err = read_right(call, &ret->row, request, &ret->grant);
+    }
+    if (err == AG_OK) {
+        err = value_of(
+            core, r,
+            &(struct value_wish){&ret->row, request->field, request->version},
+            &ret->version, &ret->value);
+    }
+    return err == AG_OK && ret->grant != NULL
+               ? spend(tx, call->token, ret->grant)
+               : err;
+}
+
 enum ag_err
 core_secret_get(struct core *core, struct db_tx *tx, const struct call *call,
                 const struct get_request *request, int64_t *ret_version,
                 struct secret **ret)
 {
-    AG_AUTO(secret_row) struct secret_row row = {0};
-    AG_AUTO(secret) struct secret *value = NULL;
-    struct db_read *r = db_tx_read(tx);
-    struct version_row version = {0};
-    const struct grant *grant = NULL;
-    enum ag_err err = secret_named(r, span_str(request->name), &row);
+    AG_AUTO(reading) struct reading reading = {0};
+    enum ag_err err = value_read(core, tx, call, request, &reading);
 
     if (err == AG_OK) {
-        err = read_right(call, &row, request, &grant);
+        err = record_read(tx, call, &reading.row, &reading.version,
+                          reading.grant != NULL ? VERB_READ : VERB_REVEAL);
     }
-    if (err == AG_OK) {
-        err = value_of(
-            core, r,
-            &(struct value_wish){&row, request->field, request->version},
-            &version, &value);
-    }
-    if (err == AG_OK && grant != NULL) {
-        err = spend(tx, call->token, grant);
-    }
-    if (err == AG_OK) {
-        err = record_read(tx, call, &row, &version,
-                          grant != NULL ? VERB_READ : VERB_REVEAL);
+    if (err == AG_OK && reading.grant != NULL) {
+        err = live_spend(call->token);
     }
     if (err != AG_OK) {
         return err;
     }
-    if (grant != NULL) {
-        err = live_spend(call->token);
-        if (err != AG_OK) {
-            return err;
-        }
+    if (reading.grant != NULL) {
         atomic_store(&call->token->delivered_epoch, store_epoch(core->store));
-        atomic_store(&call->token->delivered_version_id, version.id);
+        atomic_store(&call->token->delivered_version_id, reading.version.id);
     }
-    *ret_version = version.number;
-    *ret = AG_TAKE(value);
+    *ret_version = reading.version.number;
+    *ret = AG_TAKE(reading.value);
     return AG_OK;
 }

@@ -1,6 +1,6 @@
 /*
  * values.h - the value of a secret, or one of its fields, out of the store.
- * Floor: core. Depends on: store/versions, profile/fields.
+ * Floor: core. Depends on: store/secrets, store/versions, profile/fields.
  */
 #ifndef AG_CORE_VALUES_H
 #define AG_CORE_VALUES_H
@@ -11,19 +11,28 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "store/secrets.h"
+#include "store/versions.h"
 
+struct call;
 struct core;
 struct db_read;
+struct db_tx;
+struct get_request;
+struct grant;
 struct profile;
 struct profile_file;
 struct secret;
-struct secret_row;
-struct version_row;
 
 /* secrets_find() with a sentence that says which is missing, and what to type.
  */
 AG_CHECK AG_NONNULL enum ag_err
 secret_named(struct db_read *r, struct span name, struct secret_row *ret);
+
+/* A name that a caller may give a value: parse_name(), and none of the broker's
+ * own below auth-guard/, where trust in profiles is kept.
+ * Errors: AG_EINVAL; AG_EDENIED. */
+AG_CHECK enum ag_err secret_name_free(struct span name);
 
 /* The profile a secret belongs to, or NULL; *ret_file (may be NULL) is the
  * entry its content came from, or NULL too. Live as long as the profiles. */
@@ -45,5 +54,27 @@ AG_CHECK AG_NONNULL enum ag_err value_of(struct core *core, struct db_read *r,
                                          const struct value_wish *wish,
                                          struct version_row *ret_version,
                                          struct secret **ret);
+
+/*
+ * One reading in clear by a call: its right checked, the use counted in the
+ * rows. The caller puts it on the record, and takes the use from the token in
+ * memory as its last step (live_spend()) if there is a grant.
+ */
+struct reading {
+    struct secret_row row;
+    struct version_row version;
+    const struct grant *grant; /* of call->token; NULL: the operator's own */
+    struct secret *value;
+};
+
+void reading_done(struct reading *reading);
+AG_DEFINE_CLEANUP_INPLACE(reading, reading_done)
+
+/* Errors: AG_ENOTFOUND, AG_EPROOF, AG_ENOGRANT, AG_EGRADE, AG_EUSEDUP; those of
+ * value_of(). Writer. */
+AG_CHECK AG_NONNULL enum ag_err value_read(struct core *core, struct db_tx *tx,
+                                           const struct call *call,
+                                           const struct get_request *request,
+                                           struct reading *ret);
 
 #endif
