@@ -147,10 +147,6 @@ grow(struct live_tokens *table)
     size_t slot_count = table->slot_count;
     struct live_token **slots = NULL;
 
-    if (table->count >= TOKENS_MAX_COUNT) {
-        return err_why(AG_ELIMIT, "there are %zu live tokens; revoke some",
-                       table->count);
-    }
     while (slot_count < (table->count + 1) * 4) {
         slot_count *= 2;
     }
@@ -226,6 +222,10 @@ add_locked(struct live_tokens *table, struct live_token *token)
     if (find_locked(table, token->hash) != NULL) {
         return AG_EEXISTS;
     }
+    if (table->count >= TOKENS_MAX_COUNT) {
+        return err_why(AG_ELIMIT, "there are %zu live tokens; revoke some",
+                       table->count);
+    }
     if ((table->used + 1) * 2 > table->slot_count) {
         err = grow(table);
         if (err != AG_OK) {
@@ -298,6 +298,9 @@ live_spend(struct live_token *token)
 {
     int_fast64_t left = atomic_load(&token->uses_left);
 
+    if (atomic_load(&token->revoked)) {
+        return AG_EREVOKED;
+    }
     while (left != GRANT_USES_UNLIMITED) {
         if (left <= 0) {
             return AG_EUSEDUP;

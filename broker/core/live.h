@@ -58,7 +58,7 @@ AG_DEFINE_CLEANUP(live_tokens, live_free)
 
 /*
  * Puts a copy of `token` in. The table takes over the caller's reference on
- * token->grants, also on error. Errors: AG_ENOMEM; AG_EEXISTS.
+ * token->grants, also on error. Errors: AG_ENOMEM; AG_EEXISTS; AG_ELIMIT.
  */
 AG_CHECK AG_NONNULL enum ag_err live_add(struct live_tokens *table,
                                          const struct live_token *token);
@@ -71,7 +71,8 @@ AG_NONNULL struct live_token *live_find_accessor(struct live_tokens *table,
 void live_release(struct live_token *token);
 AG_DEFINE_CLEANUP(live_token, live_release)
 
-/* Takes one use; AG_EUSEDUP when none is left. live_unspend() gives it back
+/* Takes one use; AG_EUSEDUP when none is left, AG_EREVOKED when it was revoked
+ * since it was shown. live_unspend() gives it back
  * when what it was for failed. */
 AG_CHECK AG_NONNULL enum ag_err live_spend(struct live_token *token);
 AG_NONNULL void live_unspend(struct live_token *token);

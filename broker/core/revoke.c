@@ -7,8 +7,8 @@
 #include "store/tokens.h"
 
 enum {
-    /* Children of one token that are revoked with it; more are an abuse and
-     * the task has to be ended. */
+    /* Children of one token that are revoked with it; more are an abuse, and
+     * the whole task is ended. */
     FAMILY_MAX_COUNT = 4096,
 };
 
@@ -51,6 +51,10 @@ revoke_family(struct revoking *r, const struct live_token *token)
     }
     count = live_descendants(r->core->live, token->task_id, token->id, ids,
                              FAMILY_MAX_COUNT);
+    if (count == FAMILY_MAX_COUNT) {
+        free(ids);
+        return revoke_whole_task(r, token->task_id);
+    }
     err = tokens_revoke_tree(r->tx, token->id, &how, &revoked);
     if (err == AG_OK) {
         err = core_note(r->tx, r->call, AUDIT_TOKEN_REVOKED, token->task_id, 0,

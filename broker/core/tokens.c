@@ -168,7 +168,6 @@ static enum ag_err
 limits(const struct creating *c, struct issue *what)
 {
     const struct token_request *request = c->request;
-    int64_t parent_left = atomic_load(&c->parent->uses_left);
     int64_t now_ms = db_tx_now_ms(c->tx);
     int64_t max_ms =
         request->max_ttl_ms != 0 ? request->max_ttl_ms : request->ttl_ms;
@@ -177,15 +176,15 @@ limits(const struct creating *c, struct issue *what)
                            ? now_ms + request->ttl_ms
                            : atomic_load(&c->parent->expires_ms);
     what->max_ms = max_ms != 0 ? now_ms + max_ms : c->parent->max_ms;
-    what->uses = request->uses != 0 ? request->uses : parent_left;
+    what->uses = request->uses != 0 ? request->uses : GRANT_USES_UNLIMITED;
     what->unbound = request->unbound || c->parent->unbound;
     if (what->max_ms > c->parent->max_ms || what->expires_ms > what->max_ms) {
         return err_why(AG_EWIDER,
                        "ttl: the child would outlive its parent's hard end");
     }
-    if (parent_left != GRANT_USES_UNLIMITED && what->uses > parent_left) {
-        return err_why(AG_EWIDER, "uses: the parent has %lld left",
-                       (long long)parent_left);
+    if (atomic_load(&c->parent->uses_left) != GRANT_USES_UNLIMITED) {
+        return err_why(AG_EWIDER, "a token with a limit of uses makes no "
+                                  "others: each would have that many again");
     }
     if (request->unbound && c->call->who == CALLER_TASK) {
         return err_why(AG_EWIDER, "only the operator may make a token that is "
