@@ -349,7 +349,9 @@ list_one(const struct secret_row *row, void *arg)
     json_t *item = NULL;
     enum ag_err err = AG_OK;
 
-    if (!may_see(listing->call, row->name)) {
+    /* Without a value there is nothing to list: released, or not adopted yet;
+     * its versions can still be asked for by name. */
+    if (row->current_version == 0 || !may_see(listing->call, row->name)) {
         return AG_OK;
     }
     err = describe(row, &item);

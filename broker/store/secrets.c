@@ -24,7 +24,7 @@ static const char SQL_ALIVE[] =
     "SELECT " COLS(SECRET_COLS) " FROM secret"
                                 " WHERE removed_ms = 0 ORDER BY id";
 static const char SQL_COUNT[] =
-    "SELECT count(*) FROM secret WHERE removed_ms = 0";
+    "SELECT count(*) FROM secret WHERE removed_ms = 0 AND current_version > 0";
 
 void
 secret_row_done(struct secret_row *row)
