@@ -52,8 +52,9 @@ refuse(struct core *core, const struct call *call, enum ag_err why,
     (void)snprintf(text, sizeof(text), "%s", err_text(why));
     /* A record that can't be written must not turn into an answer other than
      * the refusal: both say no. */
-    if (core_need_open(core) == AG_OK) {
-        (void)!core_write_wait(core, &refusal.job);
+    if (core_need_open(core) == AG_OK &&
+        core_write_wait(core, &refusal.job) != AG_OK && alarm_task_id != 0) {
+        core_cut_task(core, alarm_task_id, end_reason_text(END_ALARM));
     }
     return err_why(why, "%s", text);
 }

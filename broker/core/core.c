@@ -141,11 +141,25 @@ void
 core_reload(struct core *core)
 {
     AG_AUTO(db_read) struct db_read *r = NULL;
+    int64_t ids[TREE_TASKS_MAX_COUNT];
+    size_t count = 0;
 
     /* A table that can't be read again refuses everything, which is right. */
     if (store_read(core->store, &r) != AG_OK || issue_load(core, r) != AG_OK) {
         live_clear(core->live);
     }
+    /* A task that was told its end has none, though the rows may not say so. */
+    count = running_ending(core->running, ids, AG_COUNT(ids));
+    for (size_t i = 0; i < count; i++) {
+        live_revoke_task(core->live, ids[i]);
+    }
+}
+
+void
+core_cut_task(struct core *core, int64_t id, const char *reason)
+{
+    (void)running_tell(core->running, id, reason);
+    live_revoke_task(core->live, id);
 }
 
 /* ---- jobs ---- */
@@ -303,7 +317,6 @@ core_filter_died(struct core *core)
     size_t count = running_ids(core->running, ids, AG_COUNT(ids));
 
     for (size_t i = 0; i < count; i++) {
-        (void)running_tell(core->running, ids[i], "filter");
-        live_revoke_task(core->live, ids[i]);
+        core_cut_task(core, ids[i], "filter");
     }
 }

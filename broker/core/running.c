@@ -334,6 +334,21 @@ running_expired(struct running_table *table, int64_t wall_ms, int64_t steady_ms,
 }
 
 size_t
+running_ending(struct running_table *table, int64_t *ids, size_t cap)
+{
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&table->lock);
+    for (size_t i = 0; i < AG_COUNT(table->tasks) && count < cap; i++) {
+        if (table->tasks[i] != NULL && table->tasks[i]->ending) {
+            ids[count++] = table->tasks[i]->id;
+        }
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return count;
+}
+
+size_t
 running_ids(struct running_table *table, int64_t *ids, size_t cap)
 {
     size_t count = 0;

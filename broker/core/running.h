@@ -112,6 +112,10 @@ AG_NONNULL size_t running_expired(struct running_table *table, int64_t wall_ms,
 AG_NONNULL size_t running_ids(struct running_table *table, int64_t *ids,
                               size_t cap);
 
+/* Those that were told their end and still have processes. */
+AG_NONNULL size_t running_ending(struct running_table *table, int64_t *ids,
+                                 size_t cap);
+
 /* The next time running_expired() may say more; INT64_MAX: never. Both clocks
  * as given, the result on the steady one. */
 AG_NONNULL int64_t running_next_ms(struct running_table *table, int64_t wall_ms,

@@ -95,8 +95,13 @@ AG_CHECK enum ag_err core_note(struct db_tx *tx, const struct call *call,
 /* An id as it stands in the API: a decimal text. Errors: AG_EINVAL. */
 AG_CHECK AG_NONNULL enum ag_err core_parse_id(const char *text, int64_t *ret);
 
+/* Ends a task in memory at once, whatever the disk says: its line is told, its
+ * tokens are dead, also when the rows are read again (core_reload()). */
+AG_NONNULL void core_cut_task(struct core *core, int64_t id,
+                              const char *reason);
+
 /* Ends a task for a reason of ours: rows, tokens, tickets; its line is told.
- * Writer. Ended already: AG_OK. */
+ * Writer. Ended already, or its start never was durable: AG_OK. */
 AG_CHECK AG_NONNULL enum ag_err core_end_task(struct core *core,
                                               struct db_tx *tx, int64_t id,
                                               enum end_reason reason,

@@ -324,7 +324,7 @@ core_end_task(struct core *core, struct db_tx *tx, int64_t id,
 {
     enum ag_err err = tasks_end(tx, id, reason, exit_code);
 
-    if (err == AG_ECONFLICT) {
+    if (err == AG_ECONFLICT || err == AG_ENOTFOUND) {
         return AG_OK;
     }
     if (err == AG_OK) {

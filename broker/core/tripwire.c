@@ -55,7 +55,8 @@ tripwire_count(struct core *core, int64_t task_id, const json_t *counts)
     trip.hits = running_foreign(core->running, task_id, hits, n);
     if (trip.hits > TRIPWIRE_HITS_MAX_COUNT) {
         live_revoke_task(core->live, task_id);
-        /* Its tokens are dead in memory whatever the disk says. */
-        (void)!core_write_wait(core, &trip.job);
+        if (core_write_wait(core, &trip.job) != AG_OK) {
+            core_cut_task(core, task_id, end_reason_text(END_ALARM));
+        }
     }
 }

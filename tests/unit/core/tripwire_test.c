@@ -1,6 +1,7 @@
 /* What a task may ask of the filter: so many questions, so few hits on values it
  * has no grant for, and no names. */
 #include "common/broker.h"
+#include "core/state.h"
 #include "core/tripwire.h"
 
 static int
@@ -68,12 +69,28 @@ test_questions_to_the_filter_are_counted(void **state)
     handout_lost(flow.core, strtoll(task.id, NULL, 10));
 }
 
+/* After a commit that failed the rows still say that the tokens live. */
+static void
+test_a_task_that_was_cut_off_stays_so_when_the_rows_are_read_again(void **state)
+{
+    (void)state;
+    start_task();
+    core_cut_task(flow.core, strtoll(task.id, NULL, 10), "alarm");
+    assert_string_equal(ended_reason, "alarm");
+    check_err(show_token(flow.task_peer, task.token), AG_EREVOKED);
+    core_reload(flow.core);
+    check_err(show_token(flow.task_peer, task.token), AG_EREVOKED);
+    handout_lost(flow.core, strtoll(task.id, NULL, 10));
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_guessing_by_the_filter_ends_the_task),
         cmocka_unit_test(test_questions_to_the_filter_are_counted),
+        cmocka_unit_test(
+            test_a_task_that_was_cut_off_stays_so_when_the_rows_are_read_again),
     };
 
     if (broker_is_helper(argc, argv)) {
