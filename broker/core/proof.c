@@ -63,6 +63,22 @@ proof_note(struct core *core, const struct call *call, enum audit_kind kind,
 }
 
 enum ag_err
+proof_try(struct core *core, const struct call *call,
+          const struct secret *passphrase, struct slot_row *ret_slot,
+          struct secret **ret_root)
+{
+    enum ag_err err =
+        slots_try(core, SLOT_FACTOR_PASSPHRASE, passphrase, ret_slot, ret_root);
+
+    if (err == AG_EPASSPHRASE) {
+        /* The refusal is the answer, whether or not the disk takes the row. */
+        (void)!proof_note(core, call, AUDIT_PROOF_FAILED, NULL);
+        return AG_EPASSPHRASE;
+    }
+    return err;
+}
+
+enum ag_err
 vault_prove(struct core *core, const struct call *call,
             const struct secret *passphrase, json_t **ret)
 {
@@ -73,17 +89,12 @@ vault_prove(struct core *core, const struct call *call,
     if (err != AG_OK || answer == NULL) {
         return err != AG_OK ? err : AG_ENOMEM;
     }
-    err = slots_try(core, SLOT_FACTOR_PASSPHRASE, passphrase, &root);
-    if (err == AG_EPASSPHRASE) {
-        /* The refusal is the answer, whether or not the disk takes the row. */
-        (void)!proof_note(core, call, AUDIT_PROOF_FAILED, NULL);
-        return AG_EPASSPHRASE;
+    err = proof_try(core, call, passphrase, NULL, &root);
+    if (err == AG_OK) {
+        err = proof_note(core, call, AUDIT_PROOF_GIVEN, NULL);
     }
     if (err == AG_OK) {
         err = proof_approve(core, call, answer);
-    }
-    if (err == AG_OK) {
-        err = proof_note(core, call, AUDIT_PROOF_GIVEN, NULL);
     }
     if (err == AG_OK) {
         err = core_set_time(answer, "until",

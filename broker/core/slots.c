@@ -10,6 +10,7 @@
 #include "base/secret.h"
 #include "core/state.h"
 #include "core/vault.h"
+#include "core/vault_impl.h"
 
 enum {
     MISSES_FREE_COUNT = 3, /* slips of the finger */
@@ -53,10 +54,10 @@ slot_row_make(const uint8_t *vault_id, int64_t id, enum slot_factor factor,
     return AG_OK;
 }
 
-enum ag_err
-slots_open(struct core *core, enum slot_factor factor,
-           const struct secret *secret, struct slot_row *ret_slot,
-           struct secret **ret_root)
+static enum ag_err
+open_one(struct core *core, enum slot_factor factor,
+         const struct secret *secret, struct slot_row *ret_slot,
+         struct secret **ret_root)
 {
     struct slot_row *rows = calloc(SLOTS_MAX_COUNT, sizeof(*rows));
     uint8_t vault_id[VAULT_ID_BYTES];
@@ -100,7 +101,8 @@ missed(struct core *core)
 
 enum ag_err
 slots_try(struct core *core, enum slot_factor factor,
-          const struct secret *secret, struct secret **ret_root)
+          const struct secret *secret, struct slot_row *ret_slot,
+          struct secret **ret_root)
 {
     int64_t left_ms =
         atomic_load(&core->passphrase_wait_ms) - clock_steady_ms();
@@ -110,7 +112,7 @@ slots_try(struct core *core, enum slot_factor factor,
         return err_why(AG_ERATE, "too many wrong tries; wait %lld s",
                        (long long)((left_ms + 999) / 1000));
     }
-    err = slots_open(core, factor, secret, NULL, ret_root);
+    err = open_one(core, factor, secret, ret_slot, ret_root);
     if (err == AG_EPASSPHRASE) {
         missed(core);
     } else if (err == AG_OK) {
@@ -214,8 +216,14 @@ add_slot(struct core *core, const struct call *call, enum slot_factor factor,
                            .kind = AUDIT_SLOT_ADDED};
     const struct secret *root = NULL;
     int64_t id = 0;
-    enum ag_err err = keyring_root(core->keyring, &root);
+    enum ag_err err = AG_OK;
 
+    /* Under the lock: the keyring stays where it is. */
+    (void)pthread_mutex_lock(&core->vault_lock);
+    err = core_need_open(core);
+    if (err == AG_OK) {
+        err = keyring_root(core->keyring, &root);
+    }
     if (err == AG_OK) {
         err = slots_next_id(core->store, &id);
     }
@@ -226,6 +234,7 @@ add_slot(struct core *core, const struct call *call, enum slot_factor factor,
     if (err == AG_OK) {
         err = core_write_wait(core, &job.job);
     }
+    (void)pthread_mutex_unlock(&core->vault_lock);
     if (err == AG_OK) {
         *ret_id = id;
     }
@@ -257,11 +266,8 @@ vault_slot_add(struct core *core, const struct call *call, const char *kind,
 {
     AG_AUTO(secret) struct secret *code = NULL;
     int64_t id = 0;
-    enum ag_err err = core_need_open(core);
+    enum ag_err err = AG_OK;
 
-    if (err != AG_OK) {
-        return err;
-    }
     if (span_is(span_str(kind), "recovery")) {
         err = slot_recovery_new(&code);
         if (err == AG_OK) {
@@ -298,18 +304,17 @@ vault_change_passphrase(struct core *core, const struct call *call,
                            .call = call,
                            .row = &fresh,
                            .kind = AUDIT_PASSPHRASE_SET};
-    enum ag_err err = core_need_open(core);
+    enum ag_err err = AG_OK;
 
-    if (err == AG_OK &&
-        secret_len(new_passphrase) < VAULT_PASSPHRASE_MIN_BYTES) {
-        err = err_why(AG_EINVAL, "the new passphrase is shorter than %d bytes",
-                      VAULT_PASSPHRASE_MIN_BYTES);
-    }
-    if (err != AG_OK) {
-        return err;
+    if (secret_len(new_passphrase) < VAULT_PASSPHRASE_MIN_BYTES) {
+        return err_why(AG_EINVAL, "the new passphrase is shorter than %d bytes",
+                       VAULT_PASSPHRASE_MIN_BYTES);
     }
     (void)pthread_mutex_lock(&core->vault_lock);
-    err = slots_open(core, SLOT_FACTOR_PASSPHRASE, old_passphrase, &row, &root);
+    err = core_need_open(core);
+    if (err == AG_OK) {
+        err = proof_try(core, call, old_passphrase, &row, &root);
+    }
     if (err == AG_OK) {
         err =
             slot_row_make(keyring_vault_id(core->keyring), row.id,

@@ -21,19 +21,13 @@ slot_row_make(const uint8_t *vault_id, int64_t id, enum slot_factor factor,
 
 /*
  * Tries every slot of that factor. *ret_slot (may be NULL) is the one that
- * opened. Errors: AG_EPASSPHRASE none did; those of slot_open(). Blocks for
- * Argon2 once per slot.
+ * opened. Wrong tries in a row make the next one wait.
+ * Errors: AG_EPASSPHRASE none did; AG_ERATE with a sentence; those of
+ * slot_open(). Blocks for Argon2 once per slot.
  */
-AG_CHECK enum ag_err slots_open(struct core *core, enum slot_factor factor,
-                                const struct secret *secret,
-                                struct slot_row *ret_slot,
-                                struct secret **ret_root);
-
-/* slots_open() for a person: wrong tries in a row make the next one wait.
- * Errors: AG_ERATE too, with a sentence. */
-AG_CHECK AG_NONNULL enum ag_err slots_try(struct core *core,
-                                          enum slot_factor factor,
-                                          const struct secret *secret,
-                                          struct secret **ret_root);
+AG_CHECK enum ag_err slots_try(struct core *core, enum slot_factor factor,
+                               const struct secret *secret,
+                               struct slot_row *ret_slot,
+                               struct secret **ret_root);
 
 #endif

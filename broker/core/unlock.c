@@ -177,6 +177,26 @@ open_with(struct core *core, const struct secret *root, bool accept_rollback,
         vault_close_keys(core);
         return err;
     }
+    return AG_OK;
+}
+
+/* Open for others only once it is on the record. */
+static enum ag_err
+open_on_record(struct core *core, const struct call *call,
+               const struct secret *root, const struct unlock_request *request,
+               json_t *found, json_t *body)
+{
+    AG_AUTO(wjson) json_t *note = body;
+    enum ag_err err = open_with(core, root, request->accept_rollback, found);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    err = proof_note(core, call, AUDIT_VAULT_UNLOCKED, AG_TAKE(note));
+    if (err != AG_OK) {
+        vault_close_keys(core);
+        return err;
+    }
     atomic_store(&core->busy_ms, clock_steady_ms());
     atomic_store(&core->state, VAULT_OPEN);
     return AG_OK;
@@ -215,6 +235,7 @@ unlock(struct core *core, const struct call *call,
     enum slot_factor factor = SLOT_FACTOR_PASSPHRASE;
     int misses = atomic_load(&core->passphrase_misses);
     bool was_open = atomic_load(&core->state) == VAULT_OPEN;
+    json_t *body = NULL;
     enum ag_err err = factor_of(request, &factor, &given);
 
     if (err == AG_OK && request->accept_rollback &&
@@ -225,25 +246,22 @@ unlock(struct core *core, const struct call *call,
         err = AG_ENOVAULT;
     }
     if (err == AG_OK) {
-        err = slots_try(core, factor, given, &root);
+        err = slots_try(core, factor, given, NULL, &root);
     }
     if (err == AG_EPASSPHRASE && was_open) {
         (void)!proof_note(core, call, AUDIT_PROOF_FAILED, NULL);
         return AG_EPASSPHRASE;
     }
-    if (err == AG_OK && !was_open) {
-        err = open_with(core, root, request->accept_rollback,
-                        json_object_get(answer, "found"));
-    }
-    if (err == AG_OK && factor == SLOT_FACTOR_PASSPHRASE) {
-        err = proof_approve(core, call, answer);
-    }
     if (err != AG_OK) {
         return err;
     }
-    return proof_note(core, call,
-                      was_open ? AUDIT_PROOF_GIVEN : AUDIT_VAULT_UNLOCKED,
-                      json_pack("{s:i}", "failed_before", misses));
+    body = json_pack("{s:i}", "failed_before", misses);
+    err = was_open ? proof_note(core, call, AUDIT_PROOF_GIVEN, body)
+                   : open_on_record(core, call, root, request,
+                                    json_object_get(answer, "found"), body);
+    return err == AG_OK && factor == SLOT_FACTOR_PASSPHRASE
+               ? proof_approve(core, call, answer)
+               : err;
 }
 
 enum ag_err

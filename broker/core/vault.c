@@ -10,6 +10,7 @@
 #include "core/slots.h"
 #include "core/state.h"
 #include "core/vault_impl.h"
+#include "store/moves.h"
 
 enum ag_err
 vault_set_id(struct core *core, json_t *answer)
@@ -156,6 +157,23 @@ vault_init(struct core *core, const struct call *call,
 
 /* ---- rekey ---- */
 
+/* Looked at again by store_rekey(); here before every task is ended for it. */
+static enum ag_err
+check_moves(struct core *core)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    uint64_t open = 0;
+    enum ag_err err = store_read(core->store, &r);
+
+    if (err == AG_OK) {
+        err = moves_open_count(r, &open);
+    }
+    return err == AG_OK && open > 0
+               ? err_why(AG_ECONFLICT, "%llu moves are unfinished",
+                         (unsigned long long)open)
+               : err;
+}
+
 static enum ag_err
 rekey(struct core *core, const struct call *call,
       const struct secret *passphrase, json_t **ret)
@@ -165,9 +183,11 @@ rekey(struct core *core, const struct call *call,
     AG_AUTO(keyring) struct keyring *fresh = NULL;
     struct slot_row rows[2];
     int64_t first = 0;
-    enum ag_err err =
-        slots_try(core, SLOT_FACTOR_PASSPHRASE, passphrase, &root);
+    enum ag_err err = proof_try(core, call, passphrase, NULL, &root);
 
+    if (err == AG_OK) {
+        err = check_moves(core);
+    }
     if (err == AG_OK) {
         err = slot_recovery_new(&code);
     }
@@ -179,7 +199,7 @@ rekey(struct core *core, const struct call *call,
                          code, rows, &fresh);
     }
     if (err == AG_OK) {
-        err = vault_end_all(core, call, END_REKEY, AUDIT_VAULT_REKEYED);
+        err = vault_end_all(core, call, END_REKEY, AUDIT_REKEY_STARTED);
     }
     if (err == AG_OK) {
         err = store_rekey(core->store, fresh, rows, AG_COUNT(rows));
@@ -199,13 +219,13 @@ vault_rekey(struct core *core, const struct call *call,
             const struct secret *passphrase, json_t **ret)
 {
     json_t *answer = NULL;
-    enum ag_err err = core_need_open(core);
+    enum ag_err err = AG_OK;
 
-    if (err != AG_OK) {
-        return err;
-    }
     (void)pthread_mutex_lock(&core->vault_lock);
-    err = rekey(core, call, passphrase, &answer);
+    err = core_need_open(core);
+    if (err == AG_OK) {
+        err = rekey(core, call, passphrase, &answer);
+    }
     (void)pthread_mutex_unlock(&core->vault_lock);
     if (err != AG_OK) {
         json_decref(answer);

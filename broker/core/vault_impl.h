@@ -14,6 +14,8 @@
 #include "store/words.h"
 
 struct core;
+struct secret;
+struct slot_row;
 
 /* Approves the caller's session and notes its proof; adds `until`.
  * Errors: AG_EDENIED a task asks; AG_EUNTRACED. */
@@ -23,6 +25,13 @@ proof_approve(struct core *core, const struct call *call, json_t *answer);
 /* One audit row by itself. `body` is stolen, NULL allowed. Waits. */
 AG_CHECK enum ag_err proof_note(struct core *core, const struct call *call,
                                 enum audit_kind kind, json_t *body);
+
+/* The passphrase, once more, of an open vault; a wrong one is on the record.
+ * *ret_slot may be NULL. Errors: AG_EPASSPHRASE; those of slots_try(). */
+AG_CHECK enum ag_err proof_try(struct core *core, const struct call *call,
+                               const struct secret *passphrase,
+                               struct slot_row *ret_slot,
+                               struct secret **ret_root);
 
 /* Adds vault_id in hex. */
 AG_CHECK AG_NONNULL enum ag_err vault_set_id(struct core *core, json_t *answer);

@@ -403,6 +403,8 @@ test_adopt_and_release_come_round(void **state)
 {
     AG_AUTO(secret) struct secret *content = secret_of(VALUE);
     AG_AUTO(secret) struct secret *back = NULL;
+    AG_AUTO(wjson) json_t *list = NULL;
+    AG_AUTO(wjson) json_t *versions = NULL;
     struct call call = call_of(flow.operator_peer);
     struct take_result result = {0};
     char id[32];
@@ -420,6 +422,15 @@ test_adopt_and_release_come_round(void **state)
     check_ok(act(do_commit, &call, id, NULL));
     check_ok(act(do_erased, &call, id, NULL));
     begin("release", id, ticket, AG_ENOTFOUND);
+    /* It is no secret any more, but what it was is not forgotten. */
+    check_ok(core_secret_list(flow.core, &call, "netrc/", &list));
+    assert_int_equal(json_array_size(json_object_get(list, "secrets")), 0);
+    check_ok(
+        core_secret_versions(flow.core, &call, "netrc/default", &versions));
+    assert_string_equal(
+        text_at(json_array_get(json_object_get(versions, "versions"), 0),
+                "state"),
+        "released");
 }
 
 /* ---- the record ---- */
@@ -452,6 +463,38 @@ test_redact_takes_out_what_the_vault_holds(void **state)
     check_ok(record_redact(flow.core, &call, span_str(text), &answer));
     assert_null(strstr(text_at(answer, "text"), VALUE));
     assert_int_equal(json_integer_value(json_object_get(answer, "hits")), 1);
+}
+
+/* The kind of the newest row of the record. */
+static void
+check_newest(const char *kind)
+{
+    AG_AUTO(wjson) json_t *tail = NULL;
+
+    check_ok(record_audit(flow.core, -1, 1, &tail));
+    assert_string_equal(
+        text_at(json_array_get(json_object_get(tail, "rows"), 0), "kind"),
+        kind);
+}
+
+/* Every place that asks for the passphrase notes a wrong one and lets the next
+ * ones wait. */
+static void
+test_wrong_passphrases_count_wherever_they_are_asked_for(void **state)
+{
+    AG_AUTO(secret) struct secret *wrong = secret_of("wrong horse battery");
+    AG_AUTO(secret) struct secret *passphrase = secret_of(PASSPHRASE);
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = call_of(flow.operator_peer);
+
+    (void)state;
+    check_err(vault_rekey(flow.core, &call, wrong, &answer), AG_EPASSPHRASE);
+    check_newest("proof.failed");
+    check_err(vault_change_passphrase(flow.core, &call, wrong, passphrase),
+              AG_EPASSPHRASE);
+    check_newest("proof.failed");
+    check_ok(vault_prove(flow.core, &call, passphrase, &answer));
+    check_newest("proof.given");
 }
 
 static void
@@ -497,6 +540,8 @@ main(int argc, char **argv)
         cmocka_unit_test(test_adopt_and_release_come_round),
         cmocka_unit_test(test_the_record_verifies_and_names_the_exposed),
         cmocka_unit_test(test_redact_takes_out_what_the_vault_holds),
+        cmocka_unit_test(
+            test_wrong_passphrases_count_wherever_they_are_asked_for),
         cmocka_unit_test(test_rekey_keeps_every_value),
     };
 
