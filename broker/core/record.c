@@ -82,7 +82,7 @@ record_exposure(struct core *core, const char *secret, const char *task,
     if (secret != NULL) {
         err = secret_named(r, span_str(secret), &row);
         if (err == AG_OK) {
-            err = exposure_of_secret_each(r, row.id, 0, EXPOSURE_MAX_COUNT,
+            err = exposure_of_secret_each(r, row.id, EXPOSURE_MAX_COUNT,
                                           list_exposure, &e);
         }
     } else {

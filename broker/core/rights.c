@@ -85,7 +85,7 @@ core_leases_list(struct core *core, const struct call *call, const char *task,
     listing.items = json_object_get(answer, "leases");
     err = id != 0 ? leases_of_task_each(r, id, LEASES_LIST_MAX_COUNT,
                                         list_lease, &listing)
-                  : leases_live_each(r, 0, list_lease, &listing);
+                  : leases_live_each(r, list_lease, &listing);
     if (err == AG_OK) {
         *ret = AG_TAKE(answer);
     }

@@ -436,7 +436,7 @@ core_tasks_list(struct core *core, const struct call *call, json_t **ret)
         return err != AG_OK ? err : AG_ENOMEM;
     }
     listing.items = json_object_get(answer, "tasks");
-    err = tasks_recent_each(r, 0, TASKS_LIST_MAX_COUNT, list_one, &listing);
+    err = tasks_recent_each(r, TASKS_LIST_MAX_COUNT, list_one, &listing);
     if (err == AG_OK) {
         *ret = AG_TAKE(answer);
     }

@@ -215,7 +215,8 @@ query_start(struct conn *c, const char *sql, struct query *ret)
     return AG_OK;
 }
 
-void
+/* Forgets bindings and rows, to bind anew. */
+static void
 query_again(struct query *q)
 {
     (void)sqlite3_reset(q->slot->st);

@@ -90,9 +90,6 @@ AG_CHECK AG_NONNULL enum ag_err query_row(struct query *q);
 /* Steps to the end of a statement without rows. */
 AG_CHECK AG_NONNULL enum ag_err query_run(struct query *q);
 
-/* Forgets bindings and rows, to bind anew. */
-AG_NONNULL void query_again(struct query *q);
-
 /* Columns of the current row, from 0; bytes are borrowed until the next step. */
 AG_NONNULL int64_t query_col_int(struct query *q, int column);
 AG_NONNULL struct span query_col_blob(struct query *q, int column);

@@ -19,9 +19,6 @@ static const char SQL_SEEN[] = "SELECT " COLS(
 static const char SQL_OF_SECRET[] =
     "SELECT " COLS(EXPOSURE_COLS) " FROM exposure WHERE secret_id = ?"
                                   " ORDER BY id DESC LIMIT ?";
-static const char SQL_OF_VERSION[] =
-    "SELECT " COLS(EXPOSURE_COLS) " FROM exposure WHERE secret_id = ?"
-                                  " AND version = ? ORDER BY id DESC LIMIT ?";
 static const char SQL_OF_TASK[] =
     "SELECT " COLS(EXPOSURE_COLS) " FROM exposure WHERE task_id = ?"
                                   " ORDER BY id DESC LIMIT ?";
@@ -110,62 +107,34 @@ exposure_note(struct db_tx *tx, const struct exposure_row *seen, bool *ret_new)
     return err;
 }
 
-static enum ag_err
-walk(struct db_read *r, struct query *q, exposure_each_fn each, void *arg)
-{
-    AG_AUTO(row) struct row row;
-    struct exposure_row seen;
-    enum ag_err err = AG_OK;
-
-    row_init(&row);
-    while (err == AG_OK) {
-        err = query_row(q);
-        if (err == AG_ENOTFOUND) {
-            return AG_OK;
-        }
-        if (err == AG_OK) {
-            err = row_read(r, table_of(TABLE_EXPOSURE), q, &row);
-        }
-        if (err == AG_OK) {
-            err = decode(&row, &seen);
-        }
-        if (err == AG_OK) {
-            err = each(&seen, arg);
-        }
-    }
-    return err;
-}
+ROWS_TAKE(, exposure_row, exposure_each_fn)
 
 enum ag_err
-exposure_of_secret_each(struct db_read *r, int64_t secret_id, int64_t version,
-                        uint32_t limit, exposure_each_fn each, void *arg)
+exposure_of_secret_each(struct db_read *r, int64_t secret_id, uint32_t limit,
+                        exposure_each_fn each, void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(
-        db_conn(r), version == 0 ? SQL_OF_SECRET : SQL_OF_VERSION, &q);
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {.table = TABLE_EXPOSURE,
+                                   .sql = SQL_OF_SECRET,
+                                   .keys = {secret_id, limit},
+                                   .key_count = 2,
+                                   .take = take,
+                                   .arg = &to};
 
-    if (err != AG_OK) {
-        return err;
-    }
-    query_int(&q, secret_id);
-    if (version != 0) {
-        query_int(&q, version);
-    }
-    query_int(&q, limit);
-    return walk(r, &q, each, arg);
+    return rows_each(r, &walk);
 }
 
 enum ag_err
 exposure_of_task_each(struct db_read *r, int64_t task_id, uint32_t limit,
                       exposure_each_fn each, void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_OF_TASK, &q);
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {.table = TABLE_EXPOSURE,
+                                   .sql = SQL_OF_TASK,
+                                   .keys = {task_id, limit},
+                                   .key_count = 2,
+                                   .take = take,
+                                   .arg = &to};
 
-    if (err != AG_OK) {
-        return err;
-    }
-    query_int(&q, task_id);
-    query_int(&q, limit);
-    return walk(r, &q, each, arg);
+    return rows_each(r, &walk);
 }

@@ -36,10 +36,9 @@ exposure_note(struct db_tx *tx, const struct exposure_row *seen, bool *ret_new);
 typedef enum ag_err (*exposure_each_fn)(const struct exposure_row *row,
                                         void *arg);
 
-/* Of one secret (version 0: all), or one task; newest first, at most limit. */
+/* Of one secret, or one task; newest first, at most limit. */
 AG_CHECK enum ag_err exposure_of_secret_each(struct db_read *r,
-                                             int64_t secret_id, int64_t version,
-                                             uint32_t limit,
+                                             int64_t secret_id, uint32_t limit,
                                              exposure_each_fn each, void *arg);
 AG_CHECK enum ag_err exposure_of_task_each(struct db_read *r, int64_t task_id,
                                            uint32_t limit,

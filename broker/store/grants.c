@@ -68,37 +68,21 @@ grants_get(struct db_read *r, int64_t id, struct grant_row *ret)
     return err != AG_OK ? err : decode(&row, ret);
 }
 
+ROWS_TAKE(AG_AUTO(grant_row), grant_row, grants_each_fn)
+
 enum ag_err
 grants_of_task_each(struct db_read *r, int64_t task_id, grants_each_fn each,
                     void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {.table = TABLE_GRANT,
+                                   .sql = SQL_OF_TASK,
+                                   .keys = {task_id},
+                                   .key_count = 1,
+                                   .take = take,
+                                   .arg = &to};
 
-    row_init(&row);
-    err = query_start(db_conn(r), SQL_OF_TASK, &q);
-    if (err == AG_OK) {
-        query_int(&q, task_id);
-    }
-    while (err == AG_OK) {
-        AG_AUTO(grant_row) struct grant_row grant = {0};
-
-        err = query_row(&q);
-        if (err == AG_ENOTFOUND) {
-            return AG_OK;
-        }
-        if (err == AG_OK) {
-            err = row_read(r, table_of(TABLE_GRANT), &q, &row);
-        }
-        if (err == AG_OK) {
-            err = decode(&row, &grant);
-        }
-        if (err == AG_OK) {
-            err = each(&grant, arg);
-        }
-    }
-    return err;
+    return rows_each(r, &walk);
 }
 
 static enum ag_err

@@ -20,10 +20,6 @@ enum {
 static const char SQL_LIVE[] =
     "SELECT " COLS(LEASE_COLS) " FROM lease INDEXED BY lease_live"
                                " WHERE ended_ms = 0 ORDER BY id";
-static const char SQL_LIVE_TASK[] =
-    "SELECT " COLS(LEASE_COLS) " FROM lease INDEXED BY lease_live_task"
-                               " WHERE ended_ms = 0 AND task_id = ?"
-                               " ORDER BY id";
 static const char SQL_OF_TASK[] =
     "SELECT " COLS(LEASE_COLS) " FROM lease WHERE task_id = ?"
                                " ORDER BY id DESC LIMIT ?";
@@ -78,63 +74,31 @@ leases_get(struct db_read *r, int64_t id, struct lease_row *ret)
     return err != AG_OK ? err : decode(&row, ret);
 }
 
-static enum ag_err
-walk(struct db_read *r, struct query *q, leases_each_fn each, void *arg)
-{
-    AG_AUTO(row) struct row row;
-    enum ag_err err = AG_OK;
-
-    row_init(&row);
-    while (err == AG_OK) {
-        AG_AUTO(lease_row) struct lease_row lease = {0};
-
-        err = query_row(q);
-        if (err == AG_ENOTFOUND) {
-            return AG_OK;
-        }
-        if (err == AG_OK) {
-            err = row_read(r, table_of(TABLE_LEASE), q, &row);
-        }
-        if (err == AG_OK) {
-            err = decode(&row, &lease);
-        }
-        if (err == AG_OK) {
-            err = each(&lease, arg);
-        }
-    }
-    return err;
-}
+ROWS_TAKE(AG_AUTO(lease_row), lease_row, leases_each_fn)
 
 enum ag_err
-leases_live_each(struct db_read *r, int64_t task_id, leases_each_fn each,
-                 void *arg)
+leases_live_each(struct db_read *r, leases_each_fn each, void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err =
-        query_start(db_conn(r), task_id == 0 ? SQL_LIVE : SQL_LIVE_TASK, &q);
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {
+        .table = TABLE_LEASE, .sql = SQL_LIVE, .take = take, .arg = &to};
 
-    if (err != AG_OK) {
-        return err;
-    }
-    if (task_id != 0) {
-        query_int(&q, task_id);
-    }
-    return walk(r, &q, each, arg);
+    return rows_each(r, &walk);
 }
 
 enum ag_err
 leases_of_task_each(struct db_read *r, int64_t task_id, uint32_t limit,
                     leases_each_fn each, void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_OF_TASK, &q);
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {.table = TABLE_LEASE,
+                                   .sql = SQL_OF_TASK,
+                                   .keys = {task_id, limit},
+                                   .key_count = 2,
+                                   .take = take,
+                                   .arg = &to};
 
-    if (err != AG_OK) {
-        return err;
-    }
-    query_int(&q, task_id);
-    query_int(&q, limit);
-    return walk(r, &q, each, arg);
+    return rows_each(r, &walk);
 }
 
 static enum ag_err

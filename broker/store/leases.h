@@ -40,9 +40,9 @@ AG_CHECK AG_NONNULL enum ag_err leases_get(struct db_read *r, int64_t id,
 
 typedef enum ag_err (*leases_each_fn)(const struct lease_row *row, void *arg);
 
-/* Not ended, oldest first; task_id 0: of all tasks. */
-AG_CHECK enum ag_err leases_live_each(struct db_read *r, int64_t task_id,
-                                      leases_each_fn each, void *arg);
+/* Not ended, of all tasks, oldest first. */
+AG_CHECK enum ag_err leases_live_each(struct db_read *r, leases_each_fn each,
+                                      void *arg);
 
 /* Of one task, ended ones too, newest first, at most limit. */
 AG_CHECK enum ag_err leases_of_task_each(struct db_read *r, int64_t task_id,

@@ -81,33 +81,16 @@ moves_get(struct db_read *r, int64_t id, struct move_row *ret)
     return err != AG_OK ? err : decode(&row, ret);
 }
 
+ROWS_TAKE(AG_AUTO(move_row), move_row, moves_each_fn)
+
 enum ag_err
 moves_open_each(struct db_read *r, moves_each_fn each, void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {
+        .table = TABLE_MOVE, .sql = SQL_OPEN, .take = take, .arg = &to};
 
-    row_init(&row);
-    err = query_start(db_conn(r), SQL_OPEN, &q);
-    while (err == AG_OK) {
-        AG_AUTO(move_row) struct move_row move = {0};
-
-        err = query_row(&q);
-        if (err == AG_ENOTFOUND) {
-            return AG_OK;
-        }
-        if (err == AG_OK) {
-            err = row_read(r, table_of(TABLE_MOVE), &q, &row);
-        }
-        if (err == AG_OK) {
-            err = decode(&row, &move);
-        }
-        if (err == AG_OK) {
-            err = each(&move, arg);
-        }
-    }
-    return err;
+    return rows_each(r, &walk);
 }
 
 enum ag_err

@@ -64,45 +64,22 @@ roles_find(struct db_read *r, struct span name, struct role_row *ret)
     row_init(&row);
     err = name_hash(r, NAME_ROLE, name, hash);
     if (err == AG_OK) {
-        err = query_start(db_conn(r), SQL_BY_NAME, &q);
-    }
-    if (err != AG_OK) {
-        return err;
-    }
-    query_blob(&q, span_of(hash, sizeof(hash)));
-    err = query_row(&q);
-    if (err == AG_OK) {
-        err = row_read(r, table_of(TABLE_ROLE), &q, &row);
+        err = row_find(r, table_of(TABLE_ROLE), SQL_BY_NAME,
+                       span_of(hash, sizeof(hash)), &q, &row);
     }
     return err != AG_OK ? err : decode(&row, ret);
 }
 
+ROWS_TAKE(, role_row, roles_each_fn)
+
 enum ag_err
 roles_live_each(struct db_read *r, roles_each_fn each, void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    struct role_row role;
-    enum ag_err err;
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {
+        .table = TABLE_ROLE, .sql = SQL_LIVE, .take = take, .arg = &to};
 
-    row_init(&row);
-    err = query_start(db_conn(r), SQL_LIVE, &q);
-    while (err == AG_OK) {
-        err = query_row(&q);
-        if (err == AG_ENOTFOUND) {
-            return AG_OK;
-        }
-        if (err == AG_OK) {
-            err = row_read(r, table_of(TABLE_ROLE), &q, &row);
-        }
-        if (err == AG_OK) {
-            err = decode(&row, &role);
-        }
-        if (err == AG_OK) {
-            err = each(&role, arg);
-        }
-    }
-    return err;
+    return rows_each(r, &walk);
 }
 
 static enum ag_err

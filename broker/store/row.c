@@ -381,6 +381,48 @@ row_get(struct db_read *r, const struct table *t, int64_t id, struct query *q,
 }
 
 enum ag_err
+row_find(struct db_read *r, const struct table *t, const char *sql,
+         struct span hash, struct query *q, struct row *ret)
+{
+    enum ag_err err = query_start(&r->conn, sql, q);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    query_blob(q, hash);
+    err = query_row(q);
+    return err != AG_OK ? err : row_read(r, t, q, ret);
+}
+
+enum ag_err
+rows_each(struct db_read *r, const struct rows_walk *walk)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    const struct table *t = table_of(walk->table);
+    enum ag_err err = query_start(&r->conn, walk->sql, &q);
+    unsigned i;
+
+    row_init(&row);
+    for (i = 0; err == AG_OK && i < walk->key_count; i++) {
+        query_int(&q, walk->keys[i]);
+    }
+    while (err == AG_OK) {
+        err = query_row(&q);
+        if (err == AG_ENOTFOUND) {
+            return AG_OK;
+        }
+        if (err == AG_OK) {
+            err = row_read(r, t, &q, &row);
+        }
+        if (err == AG_OK) {
+            err = walk->take(&row, walk->arg);
+        }
+    }
+    return err;
+}
+
+enum ag_err
 row_check(struct db_read *r, const struct table *t, struct query *q,
           int64_t *ret_id, struct span *ret_tag)
 {

@@ -57,6 +57,48 @@ AG_CHECK AG_NONNULL enum ag_err row_get(struct db_read *r,
                                         const struct table *t, int64_t id,
                                         struct query *q, struct row *ret);
 
+/* The same by a hash that `sql` (COLS() of the table, one parameter) looks up. */
+AG_CHECK AG_NONNULL enum ag_err row_find(struct db_read *r,
+                                         const struct table *t, const char *sql,
+                                         struct span hash, struct query *q,
+                                         struct row *ret);
+
+enum {
+    ROWS_KEYS_MAX = 3,
+};
+
+/* Every row that `sql` (COLS() of the table) gives for the keys, checked and
+ * opened, to `take`, whose error ends the walk and is returned. The row is
+ * borrowed for the call. */
+struct rows_walk {
+    enum table_id table;
+    const char *sql;
+    int64_t keys[ROWS_KEYS_MAX]; /* bound in order */
+    unsigned key_count;
+    enum ag_err (*take)(const struct row *row, void *arg);
+    void *arg;
+};
+
+AG_CHECK AG_NONNULL enum ag_err rows_each(struct db_read *r,
+                                          const struct rows_walk *walk);
+
+/* Defines, after the file's decode(), a rows_walk's take() and its argument:
+ * the row as a `type`, handed on to the caller's function. `own` is the type's
+ * AG_AUTO(), or nothing when there is nothing to free. */
+#define ROWS_TAKE(own, type, each_fn)                                          \
+    struct taking {                                                            \
+        each_fn each;                                                          \
+        void *arg;                                                             \
+    };                                                                         \
+    static enum ag_err take(const struct row *row, void *arg)                  \
+    {                                                                          \
+        const struct taking *to = arg;                                         \
+        own struct type found = {0};                                           \
+        enum ag_err err = decode(row, &found);                                 \
+                                                                               \
+        return err != AG_OK ? err : to->each(&found, to->arg);                 \
+    }
+
 /* Any sealed metadata: key id u32le | blob, appended to `out`; and back. */
 AG_CHECK AG_NONNULL enum ag_err row_seal(struct db_read *r,
                                          const struct seal_at *at,

@@ -73,15 +73,8 @@ secrets_find(struct db_read *r, struct span name, struct secret_row *ret)
     row_init(&row);
     err = name_hash(r, NAME_SECRET, name, hash);
     if (err == AG_OK) {
-        err = query_start(db_conn(r), SQL_BY_NAME, &q);
-    }
-    if (err != AG_OK) {
-        return err;
-    }
-    query_blob(&q, span_of(hash, sizeof(hash)));
-    err = query_row(&q);
-    if (err == AG_OK) {
-        err = row_read(r, table_of(TABLE_SECRET), &q, &row);
+        err = row_find(r, table_of(TABLE_SECRET), SQL_BY_NAME,
+                       span_of(hash, sizeof(hash)), &q, &row);
     }
     return err != AG_OK ? err : decode(&row, ret);
 }
@@ -98,34 +91,33 @@ secrets_get(struct db_read *r, int64_t id, struct secret_row *ret)
     return err != AG_OK ? err : decode(&row, ret);
 }
 
+struct taking {
+    secrets_each_fn each;
+    void *arg;
+    struct span prefix;
+};
+
+static enum ag_err
+take(const struct row *row, void *arg)
+{
+    const struct taking *to = arg;
+    AG_AUTO(secret_row) struct secret_row found = {0};
+    enum ag_err err = decode(row, &found);
+
+    return err == AG_OK && span_starts(span_str(found.name), to->prefix)
+               ? to->each(&found, to->arg)
+               : err;
+}
+
 enum ag_err
 secrets_each(struct db_read *r, struct span prefix, secrets_each_fn each,
              void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
+    struct taking to = {each, arg, prefix};
+    const struct rows_walk walk = {
+        .table = TABLE_SECRET, .sql = SQL_ALIVE, .take = take, .arg = &to};
 
-    row_init(&row);
-    err = query_start(db_conn(r), SQL_ALIVE, &q);
-    while (err == AG_OK) {
-        AG_AUTO(secret_row) struct secret_row found = {0};
-
-        err = query_row(&q);
-        if (err == AG_ENOTFOUND) {
-            return AG_OK;
-        }
-        if (err == AG_OK) {
-            err = row_read(r, table_of(TABLE_SECRET), &q, &row);
-        }
-        if (err == AG_OK) {
-            err = decode(&row, &found);
-        }
-        if (err == AG_OK && span_starts(span_str(found.name), prefix)) {
-            err = each(&found, arg);
-        }
-    }
-    return err;
+    return rows_each(r, &walk);
 }
 
 enum ag_err

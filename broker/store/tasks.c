@@ -18,8 +18,8 @@ enum {
 
 static const char SQL_LIVE[] =
     "SELECT " COLS(TASK_COLS) " FROM task WHERE ended_ms = 0 ORDER BY id";
-static const char SQL_RECENT[] = "SELECT " COLS(
-    TASK_COLS) " FROM task WHERE id < ? ORDER BY id DESC LIMIT ?";
+static const char SQL_RECENT[] =
+    "SELECT " COLS(TASK_COLS) " FROM task ORDER BY id DESC LIMIT ?";
 
 void
 task_row_done(struct task_row *row)
@@ -67,55 +67,31 @@ tasks_get(struct db_read *r, int64_t id, struct task_row *ret)
     return err != AG_OK ? err : decode(&row, ret);
 }
 
-static enum ag_err
-walk(struct db_read *r, struct query *q, tasks_each_fn each, void *arg)
-{
-    AG_AUTO(row) struct row row;
-    enum ag_err err = AG_OK;
-
-    row_init(&row);
-    while (err == AG_OK) {
-        AG_AUTO(task_row) struct task_row task = {0};
-
-        err = query_row(q);
-        if (err == AG_ENOTFOUND) {
-            return AG_OK;
-        }
-        if (err == AG_OK) {
-            err = row_read(r, table_of(TABLE_TASK), q, &row);
-        }
-        if (err == AG_OK) {
-            err = decode(&row, &task);
-        }
-        if (err == AG_OK) {
-            err = each(&task, arg);
-        }
-    }
-    return err;
-}
+ROWS_TAKE(AG_AUTO(task_row), task_row, tasks_each_fn)
 
 enum ag_err
 tasks_live_each(struct db_read *r, tasks_each_fn each, void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_LIVE, &q);
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {
+        .table = TABLE_TASK, .sql = SQL_LIVE, .take = take, .arg = &to};
 
-    return err != AG_OK ? err : walk(r, &q, each, arg);
+    return rows_each(r, &walk);
 }
 
 enum ag_err
-tasks_recent_each(struct db_read *r, int64_t before_id, uint32_t limit,
-                  tasks_each_fn each, void *arg)
+tasks_recent_each(struct db_read *r, uint32_t limit, tasks_each_fn each,
+                  void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_RECENT, &q);
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {.table = TABLE_TASK,
+                                   .sql = SQL_RECENT,
+                                   .keys = {limit},
+                                   .key_count = 1,
+                                   .take = take,
+                                   .arg = &to};
 
-    if (err != AG_OK) {
-        return err;
-    }
-    query_int(&q, before_id == 0 ? INT64_MAX : before_id);
-    query_int(&q, limit);
-    return walk(r, &q, each, arg);
+    return rows_each(r, &walk);
 }
 
 static enum ag_err

@@ -51,10 +51,9 @@ typedef enum ag_err (*tasks_each_fn)(const struct task_row *row, void *arg);
 AG_CHECK enum ag_err tasks_live_each(struct db_read *r, tasks_each_fn each,
                                      void *arg);
 
-/* Newest first, ids below before_id (0: from the newest), at most limit. */
-AG_CHECK enum ag_err tasks_recent_each(struct db_read *r, int64_t before_id,
-                                       uint32_t limit, tasks_each_fn each,
-                                       void *arg);
+/* Newest first, at most limit. */
+AG_CHECK enum ag_err tasks_recent_each(struct db_read *r, uint32_t limit,
+                                       tasks_each_fn each, void *arg);
 
 /* Fills in row->id and created_ms. Errors: AG_EINVAL (deadline not after now,
  * detail beyond its cap). */

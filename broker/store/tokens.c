@@ -26,8 +26,6 @@ enum {
 
 static const char SQL_BY_HASH[] =
     "SELECT " COLS(TOKEN_COLS) " FROM token WHERE hash = ?";
-static const char SQL_BY_ACCESSOR[] =
-    "SELECT " COLS(TOKEN_COLS) " FROM token WHERE accessor_hash = ?";
 /* The index holds unrevoked tokens by end, so old ones are not looked at. */
 static const char SQL_LIVE[] =
     "SELECT " COLS(TOKEN_COLS) " FROM token INDEXED BY token_live"
@@ -92,85 +90,35 @@ tokens_get(struct db_read *r, int64_t id, struct token_row *ret)
     return err != AG_OK ? err : decode(&row, ret);
 }
 
-static enum ag_err
-find(struct db_read *r, const char *sql, struct span hash,
-     struct token_row *ret)
+enum ag_err
+tokens_by_hash(struct db_read *r, const uint8_t hash[TOKEN_HASH_LEN_BYTES],
+               struct token_row *ret)
 {
     AG_AUTO(query) struct query q = {0};
     AG_AUTO(row) struct row row;
     enum ag_err err;
 
     row_init(&row);
-    err = query_start(db_conn(r), sql, &q);
-    if (err != AG_OK) {
-        return err;
-    }
-    query_blob(&q, hash);
-    err = query_row(&q);
-    if (err == AG_OK) {
-        err = row_read(r, table_of(TABLE_TOKEN), &q, &row);
-    }
+    err = row_find(r, table_of(TABLE_TOKEN), SQL_BY_HASH,
+                   span_of(hash, TOKEN_HASH_LEN_BYTES), &q, &row);
     return err != AG_OK ? err : decode(&row, ret);
 }
 
-enum ag_err
-tokens_by_hash(struct db_read *r, const uint8_t hash[TOKEN_HASH_LEN_BYTES],
-               struct token_row *ret)
-{
-    return find(r, SQL_BY_HASH, span_of(hash, TOKEN_HASH_LEN_BYTES), ret);
-}
-
-enum ag_err
-tokens_by_accessor(struct db_read *r, struct span accessor,
-                   struct token_row *ret)
-{
-    uint8_t hash[NAME_HASH_BYTES];
-    enum ag_err err = name_hash(r, NAME_ACCESSOR, accessor, hash);
-
-    return err != AG_OK
-               ? err
-               : find(r, SQL_BY_ACCESSOR, span_of(hash, sizeof(hash)), ret);
-}
-
-static enum ag_err
-walk(struct db_read *r, struct query *q, tokens_each_fn each, void *arg)
-{
-    AG_AUTO(row) struct row row;
-    enum ag_err err = AG_OK;
-
-    row_init(&row);
-    while (err == AG_OK) {
-        AG_AUTO(token_row) struct token_row token = {0};
-
-        err = query_row(q);
-        if (err == AG_ENOTFOUND) {
-            return AG_OK;
-        }
-        if (err == AG_OK) {
-            err = row_read(r, table_of(TABLE_TOKEN), q, &row);
-        }
-        if (err == AG_OK) {
-            err = decode(&row, &token);
-        }
-        if (err == AG_OK) {
-            err = each(&token, arg);
-        }
-    }
-    return err;
-}
+ROWS_TAKE(AG_AUTO(token_row), token_row, tokens_each_fn)
 
 enum ag_err
 tokens_live_each(struct db_read *r, int64_t now_ms, tokens_each_fn each,
                  void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_LIVE, &q);
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {.table = TABLE_TOKEN,
+                                   .sql = SQL_LIVE,
+                                   .keys = {now_ms},
+                                   .key_count = 1,
+                                   .take = take,
+                                   .arg = &to};
 
-    if (err != AG_OK) {
-        return err;
-    }
-    query_int(&q, now_ms);
-    return walk(r, &q, each, arg);
+    return rows_each(r, &walk);
 }
 
 /* ---- changes ------------------------------------------------------------- */

@@ -5,8 +5,8 @@
  *
  * The broker holds live tokens in a table of its own (core) filled by
  * tokens_live_each(), which walks an index of unrevoked tokens by end: a
- * million old ones cost nothing. Dead ones are found by hash or accessor, so
- * that the answer can say why.
+ * million old ones cost nothing. Dead ones are found by hash, so that the
+ * answer can say why.
  */
 #ifndef AG_STORE_TOKENS_H
 #define AG_STORE_TOKENS_H
@@ -62,10 +62,6 @@ AG_CHECK AG_NONNULL enum ag_err tokens_get(struct db_read *r, int64_t id,
 AG_CHECK AG_NONNULL enum ag_err
 tokens_by_hash(struct db_read *r, const uint8_t hash[TOKEN_HASH_LEN_BYTES],
                struct token_row *ret);
-AG_CHECK AG_NONNULL enum ag_err tokens_by_accessor(struct db_read *r,
-                                                   struct span accessor,
-                                                   struct token_row *ret);
-
 typedef enum ag_err (*tokens_each_fn)(const struct token_row *row, void *arg);
 
 /* Neither revoked nor expired at now_ms; parents before their children. */

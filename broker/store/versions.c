@@ -132,36 +132,21 @@ versions_value(struct db_read *r, int64_t secret_id, int64_t number,
     return err;
 }
 
+ROWS_TAKE(, version_row, versions_each_fn)
+
 enum ag_err
 versions_each(struct db_read *r, int64_t secret_id, versions_each_fn each,
               void *arg)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    struct version_row version;
-    enum ag_err err;
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {.table = TABLE_VERSION,
+                                   .sql = SQL_OF_SECRET,
+                                   .keys = {secret_id},
+                                   .key_count = 1,
+                                   .take = take,
+                                   .arg = &to};
 
-    row_init(&row);
-    err = query_start(db_conn(r), SQL_OF_SECRET, &q);
-    if (err == AG_OK) {
-        query_int(&q, secret_id);
-    }
-    while (err == AG_OK) {
-        err = query_row(&q);
-        if (err == AG_ENOTFOUND) {
-            return AG_OK;
-        }
-        if (err == AG_OK) {
-            err = row_read(r, table_of(TABLE_VERSION), &q, &row);
-        }
-        if (err == AG_OK) {
-            err = decode(&row, &version);
-        }
-        if (err == AG_OK) {
-            err = each(&version, arg);
-        }
-    }
-    return err;
+    return rows_each(r, &walk);
 }
 
 struct live_walk {

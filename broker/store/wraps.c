@@ -129,15 +129,8 @@ wraps_open(struct db_tx *tx, const uint8_t hash[WRAP_HASH_BYTES],
     enum ag_err err;
 
     row_init(&row);
-    err = query_start(&tx->self.conn, SQL_BY_HASH, &q);
-    if (err != AG_OK) {
-        return err;
-    }
-    query_blob(&q, span_of(hash, WRAP_HASH_BYTES));
-    err = query_row(&q);
-    if (err == AG_OK) {
-        err = row_read(db_tx_read(tx), table_of(TABLE_WRAP), &q, &row);
-    }
+    err = row_find(db_tx_read(tx), table_of(TABLE_WRAP), SQL_BY_HASH,
+                   span_of(hash, WRAP_HASH_BYTES), &q, &row);
     if (err != AG_OK) {
         return err == AG_ENOTFOUND ? AG_ENOTOKEN : err;
     }

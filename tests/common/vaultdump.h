@@ -185,7 +185,7 @@ vault_dump(struct buf *out)
         err = dump_moves(&d);
     }
     for (int64_t id = 1; id < DUMP_IDS && err == AG_OK; id++) {
-        err = exposure_of_secret_each(r, id, 0, 100, dump_exposure, &d);
+        err = exposure_of_secret_each(r, id, 100, dump_exposure, &d);
     }
     return err;
 }

@@ -100,12 +100,12 @@ count_lease(const struct lease_row *row, void *arg)
 }
 
 static unsigned
-live_leases(int64_t task_id)
+live_leases(void)
 {
     AG_AUTO(db_read) struct db_read *r = vault_read();
     unsigned count = 0;
 
-    check_ok(leases_live_each(r, task_id, count_lease, &count));
+    check_ok(leases_live_each(r, count_lease, &count));
     return count;
 }
 
@@ -130,12 +130,12 @@ test_a_task_and_what_ends_with_it(void **state)
     (void)state;
     check_ok(vault_do(step_grant, &grant));
     check_ok(vault_do(step_lease, &lease));
-    assert_int_equal(live_leases(task_id), 1);
+    assert_int_equal(live_leases(), 1);
     check_ok(vault_do(step_task_end, &end));
     check_err(vault_do(step_task_end, &end), AG_ECONFLICT);
     vault_reopen();
     assert_int_equal(token_of(token_id).end_reason, END_PARENT);
-    assert_int_equal(live_leases(task_id), 0);
+    assert_int_equal(live_leases(), 0);
     assert_int_equal(live_tokens(clock_wall_ms()), 0);
     {
         AG_AUTO(db_read) struct db_read *r = vault_read();
@@ -146,7 +146,7 @@ test_a_task_and_what_ends_with_it(void **state)
         assert_int_equal(task.exit_code, 3);
         check_ok(tasks_live_each(r, count_task, &count));
         assert_int_equal(count, 0);
-        check_ok(tasks_recent_each(r, 0, 10, count_task, &count));
+        check_ok(tasks_recent_each(r, 10, count_task, &count));
         assert_int_equal(count, 1);
     }
     vault_check_sound();
@@ -170,13 +170,9 @@ test_tokens_are_found_and_counted(void **state)
 
         check_ok(tokens_by_hash(r, token.hash, &found));
         assert_int_equal(found.id, token.id);
-        token_row_done(&found);
-        check_ok(tokens_by_accessor(r, span_str(token.accessor), &found));
-        assert_int_equal(found.id, token.id);
+        assert_string_equal(found.accessor, token.accessor);
         assert_string_equal(found.scope, "{}");
         token_row_done(&found);
-        check_err(tokens_by_accessor(r, span_str("aga_none"), &found),
-                  AG_ENOTFOUND);
     }
     assert_int_equal(live_tokens(clock_wall_ms()), 1);
     assert_int_equal(live_tokens(token.expires_ms), 0);
@@ -302,10 +298,10 @@ test_leases(void **state)
 
     (void)state;
     check_ok(vault_do(step_lease, &lease));
-    assert_int_equal(live_leases(0), 1);
+    assert_int_equal(live_leases(), 1);
     check_ok(vault_do(step_lease_end, &lease.id));
     check_ok(vault_do(step_lease_end, &lease.id));
-    assert_int_equal(live_leases(0), 0);
+    assert_int_equal(live_leases(), 0);
     lease.version = 7; /* no such version */
     check_err(vault_do(step_lease, &lease), AG_ENOTFOUND);
 }
@@ -345,8 +341,8 @@ test_exposure_is_noted_once_and_counted(void **state)
     {
         AG_AUTO(db_read) struct db_read *r = vault_read();
 
-        check_ok(exposure_of_secret_each(r, seen.secret_id, 0, 10,
-                                         last_exposure, &got));
+        check_ok(exposure_of_secret_each(r, seen.secret_id, 10, last_exposure,
+                                         &got));
         assert_int_equal(got.times_count, 2);
         got = (struct exposure_row){0};
         check_ok(
