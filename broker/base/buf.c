@@ -176,16 +176,6 @@ buf_fmt(struct buf *b, const char *fmt, ...)
     return AG_OK;
 }
 
-void
-buf_drop_front(struct buf *b, size_t len)
-{
-    AG_ASSERT(len <= b->len);
-    if (len > 0 && len < b->len) {
-        memmove(b->ptr, b->ptr + len, b->len - len);
-    }
-    buf_truncate(b, b->len - len);
-}
-
 struct span
 buf_view(const struct buf *b)
 {

@@ -49,9 +49,6 @@ AG_CHECK AG_NONNULL enum ag_err buf_room(struct buf *b, size_t len,
                                          uint8_t **ret);
 AG_NONNULL void buf_grew(struct buf *b, size_t len);
 
-/* Removes `len` bytes from the front. */
-AG_NONNULL void buf_drop_front(struct buf *b, size_t len);
-
 AG_NONNULL struct span buf_view(const struct buf *b);
 
 /* A NUL is kept behind the content; borrowed until the next buf_ call.

@@ -34,29 +34,6 @@ encode_hex(struct span in, struct buf *out)
 }
 
 enum ag_err
-decode_hex(struct span in, struct buf *out)
-{
-    uint8_t *to;
-    size_t got = 0;
-    enum ag_err err;
-
-    if (in.len % 2 != 0) {
-        return AG_EINVAL;
-    }
-    err = buf_room(out, in.len / 2, &to);
-    if (err != AG_OK) {
-        return err;
-    }
-    if (in.len > 0 && (sodium_hex2bin(to, in.len / 2, (const char *)in.ptr,
-                                      in.len, NULL, &got, NULL) != 0 ||
-                       got != in.len / 2)) {
-        return AG_EINVAL;
-    }
-    buf_grew(out, got);
-    return AG_OK;
-}
-
-enum ag_err
 encode_base64(struct span in, struct buf *out)
 {
     size_t len;

@@ -15,8 +15,6 @@ struct secret;
 
 /* Lower-case hex; constant time. */
 AG_CHECK AG_NONNULL enum ag_err encode_hex(struct span in, struct buf *out);
-AG_CHECK AG_NONNULL enum ag_err decode_hex(struct span in, struct buf *out);
-
 /* RFC 4648 section 4 with padding; constant time. */
 AG_CHECK AG_NONNULL enum ag_err encode_base64(struct span in, struct buf *out);
 

@@ -57,27 +57,6 @@ read_some(int fd, void *out, size_t cap, size_t *ret_len)
     return AG_OK;
 }
 
-enum ag_err
-fd_read_exact(int fd, void *out, size_t len)
-{
-    uint8_t *to = out;
-
-    while (len > 0) {
-        size_t n = 0;
-        enum ag_err err = read_some(fd, to, len, &n);
-
-        if (err != AG_OK) {
-            return err;
-        }
-        if (n == 0) {
-            return AG_ECORRUPT;
-        }
-        to += n;
-        len -= n;
-    }
-    return AG_OK;
-}
-
 /* How much memory to begin with: a regular file's size, if it says one. */
 static size_t
 size_hint(int fd, size_t max_bytes)

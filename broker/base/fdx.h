@@ -35,9 +35,6 @@ fd_cleanup(int *slot)
 /* All of it, EINTR retried. Errors: err_from_errno(). */
 AG_CHECK enum ag_err fd_write_all(int fd, struct span bytes);
 
-/* Exactly len bytes; AG_ECORRUPT when the end comes before. */
-AG_CHECK AG_NONNULL enum ag_err fd_read_exact(int fd, void *out, size_t len);
-
 /* To the end of the file, into locked memory; AG_ELIMIT past max_bytes.
  * Reads from the current offset; the staging memory is the secret's own. */
 AG_CHECK AG_NONNULL enum ag_err fd_read_secret(int fd, size_t max_bytes,

@@ -35,12 +35,6 @@ secret_arena_backing(void)
     return arena_backing();
 }
 
-size_t
-secret_arena_size_bytes(void)
-{
-    return arena_size_bytes();
-}
-
 void
 secret_arena_close(void)
 {

@@ -37,8 +37,6 @@ enum secret_backing {
  */
 AG_CHECK enum ag_err secret_arena_open(size_t bytes);
 enum secret_backing secret_arena_backing(void);
-size_t secret_arena_size_bytes(void);
-
 /* Wipes and unmaps; every secret must have been freed. For tests. */
 void secret_arena_close(void);
 

@@ -16,9 +16,10 @@
 #include "store/tasks.h"
 #include "store/versions.h"
 
-enum ag_err
-handout_redeem(struct core *core, const struct handout_line *on,
-               enum ticket_kind kind, const char *text, struct ticket *ret)
+/* Redeems a ticket for its own process on its own line. */
+static enum ag_err
+redeem(struct core *core, const struct handout_line *on, enum ticket_kind kind,
+       const char *text, struct ticket *ret)
 {
     const struct proc_facts *facts = peer_facts(on->peer);
     struct ticket_shown shown = {
@@ -48,7 +49,7 @@ handout_attach(struct core *core, const struct handout_line *on,
                int64_t *ret_task_id)
 {
     struct ticket found = {0};
-    enum ag_err err = handout_redeem(core, on, TICKET_LIFE, ticket, &found);
+    enum ag_err err = redeem(core, on, TICKET_LIFE, ticket, &found);
 
     if (err == AG_OK) {
         err = running_attach(core->running, found.task_id, line);
@@ -158,7 +159,7 @@ handout_value(struct core *core, const struct handout_line *on,
               const char *ticket, struct secret **ret)
 {
     struct ticket found = {0};
-    enum ag_err err = handout_redeem(core, on, TICKET_DELIVER, ticket, &found);
+    enum ag_err err = redeem(core, on, TICKET_DELIVER, ticket, &found);
 
     if (err != AG_OK) {
         return err;
@@ -173,7 +174,7 @@ handout_take(struct core *core, const struct handout_line *on,
              struct take_result *ret)
 {
     struct ticket found = {0};
-    enum ag_err err = handout_redeem(core, on, TICKET_TAKE, ticket, &found);
+    enum ag_err err = redeem(core, on, TICKET_TAKE, ticket, &found);
 
     if (err != AG_OK) {
         return err;
@@ -191,7 +192,7 @@ handout_stream(struct core *core, const struct handout_line *on,
 {
     const struct core_settings settings = core_settings_of(core);
     struct ticket found = {0};
-    enum ag_err err = handout_redeem(core, on, TICKET_STREAM, ticket, &found);
+    enum ag_err err = redeem(core, on, TICKET_STREAM, ticket, &found);
 
     if (err == AG_OK) {
         err = redaction_commit(core);

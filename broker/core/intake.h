@@ -12,11 +12,6 @@
 #include "caller/ticket.h"
 #include "core/handout.h"
 
-/* Redeems a ticket for its own process on its own line. */
-AG_CHECK AG_NONNULL enum ag_err
-handout_redeem(struct core *core, const struct handout_line *on,
-               enum ticket_kind kind, const char *text, struct ticket *ret);
-
 /* Each waits for the writer; durable when it returns AG_OK. */
 AG_CHECK AG_NONNULL enum ag_err intake_write_back(struct core *core,
                                                   const struct ticket *ticket,

@@ -65,18 +65,10 @@ enum ag_err
 core_token_hash(struct core *core, enum token_kind kind, struct span text,
                 uint8_t out[TOKEN_HASH_BYTES])
 {
-    uint8_t bytes[TOKEN_PREFIX_CHARS + TOKEN_RAW_BYTES];
     struct keyring *keyring = atomic_load(&core->keyring);
-    enum ag_err err = token_parse(kind, text, bytes + TOKEN_PREFIX_CHARS);
 
-    if (err == AG_OK) {
-        memcpy(bytes, text.ptr, TOKEN_PREFIX_CHARS);
-        err = keyring != NULL ? keyring_hash(keyring, KDF_TOKEN,
-                                             span_of(bytes, sizeof(bytes)), out)
-                              : AG_ELOCKED;
-    }
-    wipe(bytes, sizeof(bytes));
-    return err;
+    return keyring != NULL ? keyring_token_hash(keyring, kind, text, out)
+                           : AG_ELOCKED;
 }
 
 enum ag_err

@@ -40,8 +40,8 @@ trusted_hash(struct db_read *r, const struct profile *profile,
     return err == AG_OK ? versions_value(r, row.id, 0, NULL, ret) : err;
 }
 
-enum ag_err
-trust_check(struct db_read *r, const struct profile *profile)
+static enum ag_err
+check(struct db_read *r, const struct profile *profile)
 {
     AG_AUTO(secret) struct secret *known = NULL;
     AG_AUTO(buf) struct buf hash = {0};
@@ -78,7 +78,7 @@ trust_find(struct core *core, struct db_read *r, const char *name,
     enum ag_err err = profile_find(core->parts.profiles, name, &profile);
 
     if (err == AG_OK) {
-        err = trust_check(r, profile);
+        err = check(r, profile);
     }
     if (err == AG_OK) {
         *ret = profile;

@@ -19,12 +19,8 @@
 struct db_read;
 struct profile;
 
-/* Shipped profiles are always trusted. Errors: AG_EDENIED with a sentence that
- * says what to type. */
-AG_CHECK AG_NONNULL enum ag_err trust_check(struct db_read *r,
-                                            const struct profile *profile);
-
-/* profile_find() and trust_check(). */
+/* A profile that may be used: a shipped one, or one that is trusted as it is.
+ * Errors: AG_ENOTFOUND; AG_EDENIED with a sentence that says what to type. */
 AG_CHECK AG_NONNULL enum ag_err trust_find(struct core *core, struct db_read *r,
                                            const char *name,
                                            const struct profile **ret);

@@ -56,9 +56,3 @@ kdf_hash(const struct secret *key, struct span data,
     (void)crypto_generichash(out, KDF_HASH_BYTES, data.ptr, data.len, k.ptr,
                              k.len);
 }
-
-bool
-kdf_hash_equal(const uint8_t a[KDF_HASH_BYTES], const uint8_t b[KDF_HASH_BYTES])
-{
-    return sodium_memcmp(a, b, KDF_HASH_BYTES) == 0;
-}

@@ -52,8 +52,4 @@ AG_CHECK AG_NONNULL enum ag_err kdf_subkey(const struct secret *root,
 AG_NONNULL void kdf_hash(const struct secret *key, struct span data,
                          uint8_t out[KDF_HASH_BYTES]);
 
-/* Constant time. */
-AG_NONNULL bool kdf_hash_equal(const uint8_t a[KDF_HASH_BYTES],
-                               const uint8_t b[KDF_HASH_BYTES]);
-
 #endif

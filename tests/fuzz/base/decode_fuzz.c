@@ -59,20 +59,6 @@ check_base62(struct span text)
     }
 }
 
-static void
-check_hex(struct span text)
-{
-    AG_AUTO(buf) struct buf plain;
-    AG_AUTO(buf) struct buf again;
-
-    buf_init(&plain, (size_t)1024 * 1024, BUF_PLAIN);
-    buf_init(&again, (size_t)1024 * 1024, BUF_PLAIN);
-    if (decode_hex(text, &plain) == AG_OK) {
-        AG_ASSERT(encode_hex(buf_view(&plain), &again) == AG_OK);
-        AG_ASSERT(again.len == text.len);
-    }
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -81,7 +67,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     check_base64(text);
     check_base32(text);
     check_base62(text);
-    check_hex(text);
     AG_ASSERT(secret_arena_used_bytes() == 0);
     return 0;
 }

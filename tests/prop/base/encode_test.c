@@ -11,15 +11,13 @@ static void
 check_hex_and_base64(struct span in)
 {
     AG_AUTO(buf) struct buf text;
-    AG_AUTO(buf) struct buf back;
     AG_AUTO(secret) struct secret *plain = NULL;
     char model[4 * LEN_MAX_BYTES];
 
     buf_init(&text, 1000, BUF_PLAIN);
-    buf_init(&back, 1000, BUF_PLAIN);
     check_ok(encode_hex(in, &text));
-    check_ok(decode_hex(buf_view(&text), &back));
-    assert_true(span_equal(in, buf_view(&back)));
+    assert_string_equal(buf_cstr(&text),
+                        sodium_bin2hex(model, sizeof(model), in.ptr, in.len));
     buf_clear(&text);
     check_ok(encode_base64(in, &text));
     (void)sodium_bin2base64(model, sizeof(model), in.ptr, in.len,

@@ -117,12 +117,6 @@ buffer_step(struct buf *b, char *model, size_t *len)
 
     switch (prop_below(4)) {
     case 0:
-        n = n < *len ? n : *len;
-        buf_drop_front(b, n);
-        memmove(model, model + n, *len - n);
-        *len -= n;
-        break;
-    case 1:
         *len = prop_below(*len + 1);
         buf_truncate(b, *len);
         break;

@@ -68,23 +68,6 @@ test_room_and_grew(void **state)
 }
 
 static void
-test_dropping_the_front(void **state)
-{
-    AG_AUTO(buf) struct buf b;
-
-    (void)state;
-    buf_init(&b, 100, BUF_WIPE);
-    check_ok(buf_add_str(&b, "0123456789"));
-    buf_drop_front(&b, 0);
-    buf_drop_front(&b, 3);
-    check_span(buf_view(&b), "3456789");
-    assert_int_equal(b.ptr[7], 0); /* wiped behind the end */
-    assert_int_equal(b.ptr[9], 0);
-    buf_drop_front(&b, 7);
-    check_span(buf_view(&b), "");
-}
-
-static void
 test_a_wiping_buffer_wipes(void **state)
 {
     AG_AUTO(buf) struct buf b;
@@ -132,7 +115,6 @@ main(void)
         cmocka_unit_test(test_appending),
         cmocka_unit_test(test_an_empty_buffer_is_an_empty_string),
         cmocka_unit_test(test_room_and_grew),
-        cmocka_unit_test(test_dropping_the_front),
         cmocka_unit_test(test_a_wiping_buffer_wipes),
         cmocka_unit_test(test_wiping_malloc),
     };

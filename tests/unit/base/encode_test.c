@@ -22,28 +22,17 @@ close_arena(void **state)
 static void
 test_hex(void **state)
 {
-    static const char *const BAD[] = {"0", "0g", "0x", " 00", "00 ", "0\xff"};
     AG_AUTO(buf) struct buf b;
 
     (void)state;
     buf_init(&b, 100, BUF_PLAIN);
     check_ok(encode_hex(span_of("\x00\xff\x1a", 3), &b));
     check_span(buf_view(&b), "00ff1a");
-    buf_clear(&b);
-    check_ok(decode_hex(span_str("00Ff1a"), &b));
-    assert_int_equal(b.len, 3);
-    assert_memory_equal(b.ptr, "\x00\xff\x1a", 3);
-    for (size_t i = 0; i < AG_COUNT(BAD); i++) {
-        check_err(decode_hex(span_str(BAD[i]), &b), AG_EINVAL);
-        assert_int_equal(b.len, 3);
-    }
-    check_ok(decode_hex(span_of(NULL, 0), &b));
     check_ok(encode_hex(span_of(NULL, 0), &b));
-    assert_int_equal(b.len, 3);
+    assert_int_equal(b.len, 6);
     check_err(encode_hex(span_of("x", SIZE_MAX), &b), AG_ELIMIT);
     b.max = 4;
     check_err(encode_hex(span_of("x", 1), &b), AG_ELIMIT);
-    check_err(decode_hex(span_str("0000"), &b), AG_ELIMIT);
 }
 
 static void

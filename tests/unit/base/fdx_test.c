@@ -46,7 +46,7 @@ test_close_keeps_errno(void **state)
 }
 
 static void
-test_write_and_read_exactly(void **state)
+test_write_all(void **state)
 {
     AG_AUTO(fd) int in = -1;
     AG_AUTO(fd) int out = -1;
@@ -58,12 +58,8 @@ test_write_and_read_exactly(void **state)
     in = ends[0];
     out = ends[1];
     check_ok(fd_write_all(out, span_str("hello")));
-    check_ok(fd_read_exact(in, text, 5));
+    assert_int_equal(read(in, text, sizeof(text)), 5);
     assert_string_equal(text, "hello");
-    check_ok(fd_write_all(out, span_str("he")));
-    fd_close(FD_TAKE(out));
-    check_err(fd_read_exact(in, text, 5), AG_ECORRUPT);
-    check_err(fd_read_exact(-1, text, 5), AG_EIO);
     check_err(fd_write_all(-1, span_str("x")), AG_EIO);
     check_ok(fd_write_all(-1, span_of(NULL, 0)));
 }
@@ -172,7 +168,8 @@ test_nonblocking(void **state)
     in = ends[0];
     check_ok(fd_set_nonblock(in, true));
     check_ok(fd_set_nonblock(in, true));
-    check_err(fd_read_exact(in, &c, 1), AG_EBUSY);
+    assert_int_equal(read(in, &c, 1), -1);
+    assert_int_equal(errno, EAGAIN);
     check_ok(fd_set_nonblock(in, false));
     assert_int_equal(fcntl(in, F_GETFL) & O_NONBLOCK, 0);
     check_err(fd_set_nonblock(-1, true), AG_EIO);
@@ -285,7 +282,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_close_keeps_errno),
-        cmocka_unit_test(test_write_and_read_exactly),
+        cmocka_unit_test(test_write_all),
         cmocka_unit_test(test_a_value_from_a_pipe),
         cmocka_unit_test(test_a_value_from_a_file),
         cmocka_unit_test(test_nonblocking),
