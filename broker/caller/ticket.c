@@ -14,6 +14,7 @@ enum {
     DIGITS = 43, /* base62 of 256 bits */
     PREFIX_BYTES = 4,
     HASH_BYTES = crypto_generichash_BYTES,
+    ROWS_FIRST_COUNT = 64, /* doubled as they fill, to TICKET_MAX_COUNT */
 };
 
 static const char PREFIX[] = "agx_";
@@ -33,6 +34,7 @@ struct tickets {
     uint8_t key[crypto_generichash_KEYBYTES];
     size_t count; /* rows taken */
     size_t used;  /* rows looked at: all beyond are free */
+    size_t room;  /* rows there is memory for */
     struct row *rows;
 };
 
@@ -42,11 +44,6 @@ tickets_new(struct tickets **ret)
     struct tickets *t = calloc(1, sizeof(*t));
 
     if (t == NULL) {
-        return AG_ENOMEM;
-    }
-    t->rows = calloc(TICKET_MAX_COUNT, sizeof(*t->rows));
-    if (t->rows == NULL) {
-        free(t);
         return AG_ENOMEM;
     }
     randombytes_buf(t->key, sizeof(t->key));
@@ -91,9 +88,32 @@ is_stale(const struct row *row, int64_t now_ms)
     return row->taken && row->connection_id == 0 && row->until_ms <= now_ms;
 }
 
+/* One row more than are in use. Under the lock. */
+static enum ag_err
+next_row(struct tickets *t, struct row **ret)
+{
+    size_t room = t->room == 0 ? ROWS_FIRST_COUNT : t->room * 2;
+
+    if (t->used == t->room) {
+        struct row *rows = calloc(room, sizeof(*rows));
+
+        if (rows == NULL) {
+            return AG_ENOMEM;
+        }
+        if (t->used > 0) {
+            memcpy(rows, t->rows, t->used * sizeof(*rows));
+        }
+        free(t->rows);
+        t->rows = rows;
+        t->room = room;
+    }
+    *ret = &t->rows[t->used++];
+    return AG_OK;
+}
+
 /* A free row, after the stale ones are dropped if need be. Under the lock. */
-static struct row *
-free_row(struct tickets *t, int64_t now_ms)
+static enum ag_err
+free_row(struct tickets *t, int64_t now_ms, struct row **ret)
 {
     for (size_t i = 0; i < t->used; i++) {
         if (is_stale(&t->rows[i], now_ms)) {
@@ -101,14 +121,15 @@ free_row(struct tickets *t, int64_t now_ms)
         }
     }
     if (t->count == TICKET_MAX_COUNT) {
-        return NULL;
+        return err_why(AG_ELIMIT, "too many tickets are waiting");
     }
     for (size_t i = 0; i < t->used; i++) {
         if (!t->rows[i].taken) {
-            return &t->rows[i];
+            *ret = &t->rows[i];
+            return AG_OK;
         }
     }
-    return &t->rows[t->used++];
+    return next_row(t, ret);
 }
 
 enum ag_err
@@ -117,7 +138,7 @@ tickets_issue(struct tickets *t, const struct ticket *what, int64_t now_ms,
 {
     uint8_t bits[RANDOM_BYTES];
     char text[TICKET_TEXT_BYTES] = {0};
-    struct row *row;
+    struct row *row = NULL;
     enum ag_err err;
 
     randombytes_buf(bits, sizeof(bits));
@@ -129,8 +150,8 @@ tickets_issue(struct tickets *t, const struct ticket *what, int64_t now_ms,
         return err;
     }
     (void)pthread_mutex_lock(&t->lock);
-    row = free_row(t, now_ms);
-    if (row != NULL) {
+    err = free_row(t, now_ms, &row);
+    if (err == AG_OK) {
         *row = (struct row){.what = *what,
                             .until_ms = now_ms + TICKET_FIRST_USE_MS,
                             .taken = true};
@@ -140,8 +161,7 @@ tickets_issue(struct tickets *t, const struct ticket *what, int64_t now_ms,
     }
     (void)pthread_mutex_unlock(&t->lock);
     wipe(text, sizeof(text));
-    return row != NULL ? AG_OK
-                       : err_why(AG_ELIMIT, "too many tickets are waiting");
+    return err;
 }
 
 /* Under the lock. Every row is compared, each in constant time. */
@@ -216,7 +236,9 @@ void
 tickets_drop_all(struct tickets *t)
 {
     (void)pthread_mutex_lock(&t->lock);
-    memset(t->rows, 0, TICKET_MAX_COUNT * sizeof(*t->rows));
+    if (t->used > 0) {
+        memset(t->rows, 0, t->used * sizeof(*t->rows));
+    }
     t->count = 0;
     t->used = 0;
     (void)pthread_mutex_unlock(&t->lock);

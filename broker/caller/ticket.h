@@ -48,7 +48,7 @@ AG_DEFINE_CLEANUP(tickets, tickets_free)
 
 /*
  * Threads: every function here is safe. Times are clock_steady_ms().
- * Errors: AG_ELIMIT too many are waiting.
+ * Errors: AG_ELIMIT too many are waiting; AG_ENOMEM.
  */
 AG_CHECK AG_NONNULL enum ag_err tickets_issue(struct tickets *t,
                                               const struct ticket *what,
