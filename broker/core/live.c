@@ -147,7 +147,7 @@ grow(struct live_tokens *table)
     size_t slot_count = table->slot_count;
     struct live_token **slots = NULL;
 
-    while (slot_count < (table->count + 1) * 4) {
+    while (slot_count < (table->count + 1) * 3) {
         slot_count *= 2;
     }
     slots = calloc(slot_count, sizeof(struct live_token *));
