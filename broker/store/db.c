@@ -324,6 +324,17 @@ db_checkpoint(struct db *db)
     return rc == SQLITE_OK;
 }
 
+void
+db_shed(struct db *db)
+{
+    (void)sqlite3_db_release_memory(db->tx.self.conn.handle);
+    (void)pthread_mutex_lock(&db->lock);
+    for (struct db_read *r = db->idle; r != NULL; r = r->next) {
+        (void)sqlite3_db_release_memory(r->conn.handle);
+    }
+    (void)pthread_mutex_unlock(&db->lock);
+}
+
 int
 db_dir_fd(const struct db *db)
 {

@@ -91,4 +91,8 @@ AG_NONNULL struct conn *db_conn(struct db_read *r);
  * may be in the way.) */
 AG_CHECK AG_NONNULL bool db_checkpoint(struct db *db);
 
+/* Gives back the pages kept by the writer's connection and by those not in use.
+ * On the writer thread. */
+AG_NONNULL void db_shed(struct db *db);
+
 #endif

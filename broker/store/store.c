@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <malloc.h>
+
 #include "base/clock.h"
 #include "base/secret.h"
 #include "crypt/chain.h"
@@ -113,6 +115,17 @@ on_tick(void *arg)
            (s->uses != NULL && uses_waiting(s->uses));
 }
 
+/* A group's pages, its savepoints' and what is freed between them would stay
+ * for good: malloc() by itself gives back only what lies at the heap's end. */
+static void
+on_quiet(void *arg)
+{
+    const struct store *s = arg;
+
+    db_shed(s->db);
+    (void)malloc_trim(0);
+}
+
 /* ---- opening and closing ----------------------------------------------------- */
 
 enum ag_err
@@ -122,6 +135,7 @@ store_start(const char *home, bool create, struct store **ret)
     struct writer_hooks hooks = {.arg = s,
                                  .committed = store_committed,
                                  .tick = on_tick,
+                                 .quiet = on_quiet,
                                  .period_ms = USES_FOLD_MS};
     struct vault_row vault;
     enum ag_err err;

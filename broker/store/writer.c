@@ -1,5 +1,6 @@
 #include "store/writer.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@ enum {
     STACK_BYTES = 512 * 1024, /* SQLite and a job; not the default's 8 MiB */
     NS_PER_MS = 1000000,
     MS_PER_S = 1000,
+    QUIET_MS = 1000, /* without work, before memory is given back */
 };
 
 struct writer {
@@ -31,6 +33,7 @@ struct writer {
     bool stopping;
     bool busy;        /* the thread is inside a group or a tick */
     bool wake;        /* a tick is wanted */
+    bool worked;      /* since hooks.quiet */
     unsigned holders; /* threads that hold the writer or wait for it */
     bool held;
     struct store_stats stats;
@@ -177,14 +180,15 @@ take_group(struct writer *w)
     return jobs;
 }
 
-static void
+/* False: the time has come. */
+static bool
 wait_until(struct writer *w, int64_t deadline_ms)
 {
     struct timespec ts = {.tv_sec = (time_t)(deadline_ms / MS_PER_S),
                           .tv_nsec =
                               (long)(deadline_ms % MS_PER_S) * NS_PER_MS};
 
-    (void)pthread_cond_timedwait(&w->work, &w->lock, &ts);
+    return pthread_cond_timedwait(&w->work, &w->lock, &ts) != ETIMEDOUT;
 }
 
 static int64_t
@@ -203,6 +207,7 @@ tick(struct writer *w)
 
     w->wake = false;
     w->busy = true;
+    w->worked = true;
     (void)pthread_mutex_unlock(&w->lock);
     again = w->hooks.tick(w->hooks.arg);
     (void)pthread_mutex_lock(&w->lock);
@@ -218,6 +223,7 @@ serve(struct writer *w)
     size_t count;
 
     w->busy = true;
+    w->worked = true;
     (void)pthread_mutex_unlock(&w->lock);
     result = run_group(w, jobs);
     count = finish_group(jobs);
@@ -231,13 +237,29 @@ serve(struct writer *w)
     w->busy = false;
 }
 
+static void
+quiet(struct writer *w)
+{
+    w->worked = false;
+    w->busy = true;
+    (void)pthread_mutex_unlock(&w->lock);
+    w->hooks.quiet(w->hooks.arg);
+    (void)pthread_mutex_lock(&w->lock);
+    w->busy = false;
+}
+
 /* Sleeps until there is work, a tick is due, or the writer is let go. */
 static void
 rest(struct writer *w, int64_t due_ms)
 {
     (void)pthread_cond_broadcast(&w->quiet);
     if (w->wake && w->holders == 0) {
-        wait_until(w, due_ms);
+        (void)wait_until(w, due_ms);
+    } else if (w->worked && w->holders == 0) {
+        if (!wait_until(w, monotonic_ms() + QUIET_MS) && w->holders == 0 &&
+            w->count == 0 && !w->wake) {
+            quiet(w);
+        }
     } else {
         (void)pthread_cond_wait(&w->work, &w->lock);
     }

@@ -26,6 +26,8 @@ struct writer_hooks {
     /* At most every period_ms after writer_wake(); true: once more. */
     bool (*tick)(void *arg);
     int64_t period_ms;
+    /* Once, when there has been nothing to do for a second. */
+    void (*quiet)(void *arg);
 };
 
 AG_CHECK AG_NONNULL enum ag_err writer_start(struct db_tx *tx,

@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 
 #include "common/vault.h"
+#include "store/store_db.h"
 
 enum {
     THREADS = 8,
@@ -71,6 +72,30 @@ test_a_failure_keeps_its_sentence_and_its_neighbours(void **state)
     assert_string_equal(err_text(AG_EDENIED), "no: because");
     vault_put("a", "1");
     vault_check_value("a", 0, "1");
+    vault_check_sound();
+}
+
+static enum ag_err
+run_shed(struct db_tx *tx, void *arg)
+{
+    enum ag_err err = run_put(tx, arg);
+
+    db_shed(store_db(vault.s)); /* in the middle: what is dirty stays */
+    return err;
+}
+
+static void
+test_pages_that_are_given_back_lose_nothing(void **state)
+{
+    struct vault_put put = {
+        .name = "b", .value = "2", .state = VERSION_CURRENT};
+
+    (void)state;
+    vault_put("a", "1");
+    vault_check_value("a", 0, "1"); /* an idle reader has pages too */
+    check_ok(store_do(vault.s, run_shed, &put));
+    vault_check_value("a", 0, "1");
+    vault_check_value("b", 0, "2");
     vault_check_sound();
 }
 
@@ -271,6 +296,7 @@ main(void)
     cmocka_unit_test_setup_teardown(fn, vault_set_up, vault_tear_down)
         TEST(test_a_change_off_the_record_is_undone),
         TEST(test_a_failure_keeps_its_sentence_and_its_neighbours),
+        TEST(test_pages_that_are_given_back_lose_nothing),
         TEST(test_groups_keep_order_and_share_commits),
         TEST(test_readers_beside_a_rekey_and_a_lock),
         TEST(test_a_full_queue_is_busy),
