@@ -25,6 +25,7 @@
 #include "daemon/listen.h"
 #include "daemon/notify.h"
 #include "daemon/selflock.h"
+#include "daemon/shed.h"
 #include "handover/handover.h"
 #include "http/accept.h"
 #include "http/routes.h"
@@ -403,6 +404,7 @@ daemon_run(void)
     if (err == AG_OK) {
         log_info("ready", "version", AG_VERSION, "home", d.paths.home);
         notify_send(&d.notify, "READY=1");
+        shed_start();
         err = serve(&d);
     }
     (void)snprintf(why, sizeof(why), "%s", err_text(err));
