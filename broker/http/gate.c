@@ -162,7 +162,8 @@ gate_setsockopt(int fd, int level, int name, const void *value,
     const struct conn *c = level == IPPROTO_TCP ? conn_of_fd(fd) : NULL;
 
     if (c != NULL && c->socket != HTTP_TCP) {
-        errno = EOPNOTSUPP;
+        /* From this one MHD learns; it would try again for each answer. */
+        errno = ENOPROTOOPT;
         return -1;
     }
     return (int)syscall(SYS_setsockopt, fd, level, name, value, len);
