@@ -56,14 +56,18 @@ cli_harden(struct cli *cli)
     return err;
 }
 
+enum ag_err
+cli_connect(struct cli *cli)
+{
+    return cli->client == NULL ? client_open(cli->paths.api_sock, &cli->client)
+                               : AG_OK;
+}
+
 static enum ag_err
 call_once(struct cli *cli, const struct client_request *rq, json_t **ret)
 {
-    enum ag_err err = AG_OK;
+    enum ag_err err = cli_connect(cli);
 
-    if (cli->client == NULL) {
-        err = client_open(cli->paths.api_sock, &cli->client);
-    }
     return err == AG_OK ? client_call(cli->client, rq, ret) : err;
 }
 
@@ -73,8 +77,8 @@ call_secret_once(struct cli *cli, const struct client_request *rq,
 {
     enum ag_err err = cli_harden(cli);
 
-    if (err == AG_OK && cli->client == NULL) {
-        err = client_open(cli->paths.api_sock, &cli->client);
+    if (err == AG_OK) {
+        err = cli_connect(cli);
     }
     return err == AG_OK ? client_call_secret(cli->client, rq, ret) : err;
 }
@@ -156,11 +160,8 @@ cli_call_text(struct cli *cli, const char *path, struct buf *out)
 {
     struct client_request rq = {
         .method = "GET", .path = path, .token = cli->token};
-    enum ag_err err = AG_OK;
+    enum ag_err err = cli_connect(cli);
 
-    if (cli->client == NULL) {
-        err = client_open(cli->paths.api_sock, &cli->client);
-    }
     if (err != AG_OK) {
         return err;
     }

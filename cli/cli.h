@@ -30,7 +30,7 @@ struct secret;
 struct cli {
     struct out out;
     struct paths paths;
-    struct client *client; /* NULL until the first cli_call() */
+    struct client *client; /* NULL until cli_connect() */
     const char *token;     /* $AUTH_GUARD_TOKEN, or NULL; borrowed */
     int exit_code;         /* a verb's own answer (run); -1: from the error */
     bool hardened;         /* cli_harden() was done */
@@ -62,6 +62,10 @@ AG_NONNULL void cli_harden_bare(struct cli *cli);
 AG_CHECK enum ag_err cli_call(struct cli *cli, const char *method,
                               const char *path, const json_t *body,
                               json_t **ret);
+
+/* The connection that cli_call() makes when there is none, made now. Errors:
+ * AG_ENOBROKER, AG_EDENIED. */
+AG_CHECK AG_NONNULL enum ag_err cli_connect(struct cli *cli);
 
 /* GET of something that is not JSON (an export), appended to `out`. */
 AG_CHECK AG_NONNULL enum ag_err cli_call_text(struct cli *cli, const char *path,

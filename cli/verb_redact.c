@@ -139,17 +139,19 @@ filter_named(struct redaction *r, const char *name)
     if (err == AG_OK && ticket == NULL) {
         err = err_why(AG_ECORRUPT, "the broker gave no ticket for the stream");
     }
-    if (err == AG_OK && r->session == NULL) {
-        err = session_open(r->cli->paths.fd_sock, &r->session);
-    }
     return err == AG_OK ? filter_file(r, ticket, name) : err;
 }
 
+/* Both connections first: while the broker establishes who makes the second,
+ * the first is answered. */
 static enum ag_err
 filter_all(struct redaction *r, char *const *names, size_t count)
 {
-    enum ag_err err = AG_OK;
+    enum ag_err err = cli_connect(r->cli);
 
+    if (err == AG_OK) {
+        err = session_open(r->cli->paths.fd_sock, &r->session);
+    }
     for (size_t i = 0; err == AG_OK && i < count; i++) {
         err = filter_named(r, names[i]);
     }

@@ -27,8 +27,11 @@ ask_task(struct run *r)
     enum ag_err err =
         plan_body(r->plan, streams_count(wish_of(r->plan->options)), &body);
 
-    /* Connected first: while the task is put on record, the broker already
-     * finds out who is at the other end of this line. */
+    /* Both connected first, in the order they are needed: while the task is put
+     * on record, the broker already finds out who is at the end of this line. */
+    if (err == AG_OK) {
+        err = cli_connect(r->cli);
+    }
     if (err == AG_OK) {
         err = session_open(r->cli->paths.fd_sock, &r->session);
     }
