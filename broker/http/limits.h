@@ -25,7 +25,7 @@ enum {
     HTTP_HEAD_MAX_BYTES = 16 * 1024, /* fits MHD's pool with its own notes */
     HTTP_HOST_MAX_BYTES = 255,
     HTTP_BODY_MAX_BYTES = WJSON_MAX_BYTES,
-    HTTP_MEMORY_BYTES = 32 * 1024,      /* MHD's pool: one per connection */
+    HTTP_MEMORY_BYTES = 24 * 1024,      /* MHD's pool: one per connection */
     HTTP_LINGER_MAX_BYTES = 512 * 1024, /* read on after a refusal, so that the
                                            answer is not lost to a reset */
     HTTP_REPLY_MAX_BYTES = 16 * 1024 * 1024, /* audit export of one page */
