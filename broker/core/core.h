@@ -43,8 +43,9 @@ struct core_settings {
     int64_t task_ttl_ms;     /* when the caller names none */
     int64_t task_ttl_max_ms; /* hard maximum of a task and its tokens */
     int64_t wrap_ttl_max_ms;
-    bool audit_strict; /* every use durable before its answer */
-    char marker[64];   /* "[redacted:%s]" with one %s, or none */
+    int64_t task_tokens_max; /* live tokens of one task, its first among them */
+    bool audit_strict;       /* every use durable before its answer */
+    char marker[64];         /* "[redacted:%s]" with one %s, or none */
 };
 
 /*

@@ -17,13 +17,21 @@ enum {
     TASK_BUCKETS_COUNT = 1024,          /* a few times the tasks that run */
 };
 
+/* The tokens of one task; there while it has any. */
+struct live_task {
+    int64_t id;
+    size_t count;
+    struct live_token *tokens; /* chained by task_next */
+    struct live_task *next;    /* in its bucket */
+};
+
 struct live_tokens {
     pthread_rwlock_t lock;
     struct live_token **slots;
-    size_t slot_count;                            /* a power of two */
-    size_t used;                                  /* tokens and tombstones */
-    size_t count;                                 /* tokens */
-    struct live_token *tasks[TASK_BUCKETS_COUNT]; /* chained by task_next */
+    size_t slot_count; /* a power of two */
+    size_t used;       /* tokens and tombstones */
+    size_t count;      /* tokens */
+    struct live_task *tasks[TASK_BUCKETS_COUNT];
 };
 
 static struct live_token tombstone;
@@ -104,7 +112,14 @@ drop_all(struct live_tokens *table)
         }
         table->slots[i] = NULL;
     }
-    memset(table->tasks, 0, sizeof(table->tasks));
+    for (size_t i = 0; i < TASK_BUCKETS_COUNT; i++) {
+        while (table->tasks[i] != NULL) {
+            struct live_task *task = table->tasks[i];
+
+            table->tasks[i] = task->next;
+            free(task);
+        }
+    }
     table->used = 0;
     table->count = 0;
 }
@@ -167,51 +182,97 @@ grow(struct live_tokens *table)
 }
 
 /* Public bytes: a keyed hash tells nothing about the token. Its slot is
- * reached by hash already, so the comparison's time tells no more. */
-static struct live_token *
-find_locked(const struct live_tokens *table, const uint8_t *hash)
+ * reached by hash already, so the comparison's time tells no more. NULL: none
+ * has that hash. */
+static struct live_token **
+slot_with(const struct live_tokens *table, const uint8_t *hash)
 {
     size_t at = slot_of(hash, table->slot_count);
 
     while (table->slots[at] != NULL) {
-        struct live_token *token = table->slots[at];
+        const struct live_token *token = table->slots[at];
 
         if (token != &tombstone &&
             span_equal(span_of(token->hash, sizeof(token->hash)),
                        span_of(hash, sizeof(token->hash)))) {
-            return token;
+            return &table->slots[at];
         }
         at = (at + 1) & (table->slot_count - 1);
     }
     return NULL;
 }
 
-static struct live_token **
-bucket(struct live_tokens *table, int64_t task_id)
+/* ---- the tokens of a task ---- */
+
+/* Where the pointer to it is, or would be. */
+static struct live_task **
+task_place(struct live_tokens *table, int64_t task_id)
 {
-    return &table->tasks[(uint64_t)task_id % TASK_BUCKETS_COUNT];
+    struct live_task **at =
+        &table->tasks[(uint64_t)task_id % TASK_BUCKETS_COUNT];
+
+    while (*at != NULL && (*at)->id != task_id) {
+        at = &(*at)->next;
+    }
+    return at;
 }
 
-static void
+static struct live_token *
+first_of(struct live_tokens *table, int64_t task_id)
+{
+    const struct live_task *task = *task_place(table, task_id);
+
+    return task != NULL ? task->tokens : NULL;
+}
+
+static enum ag_err
 link_task(struct live_tokens *table, struct live_token *token)
 {
-    struct live_token **head = bucket(table, token->task_id);
+    struct live_task **at = task_place(table, token->task_id);
 
-    token->task_next = *head;
-    token->task_link = head;
-    if (*head != NULL) {
-        (*head)->task_link = &token->task_next;
+    if (*at == NULL) {
+        *at = calloc(1, sizeof(**at));
+        if (*at == NULL) {
+            return AG_ENOMEM;
+        }
+        (*at)->id = token->task_id;
     }
-    *head = token;
+    token->task_next = (*at)->tokens;
+    token->task_link = &(*at)->tokens;
+    if (token->task_next != NULL) {
+        token->task_next->task_link = &token->task_next;
+    }
+    (*at)->tokens = token;
+    (*at)->count++;
+    return AG_OK;
 }
 
 static void
-unlink_task(struct live_token *token)
+unlink_task(struct live_tokens *table, struct live_token *token)
 {
+    struct live_task **at = task_place(table, token->task_id);
+    struct live_task *task = *at;
+
     *token->task_link = token->task_next;
     if (token->task_next != NULL) {
         token->task_next->task_link = token->task_link;
     }
+    task->count--;
+    if (task->count == 0) {
+        *at = task->next;
+        free(task);
+    }
+}
+
+static void
+drop(struct live_tokens *table, struct live_token **slot)
+{
+    struct live_token *token = *slot;
+
+    *slot = &tombstone;
+    table->count--;
+    unlink_task(table, token);
+    live_release(token);
 }
 
 static enum ag_err
@@ -219,7 +280,7 @@ add_locked(struct live_tokens *table, struct live_token *token)
 {
     enum ag_err err = AG_OK;
 
-    if (find_locked(table, token->hash) != NULL) {
+    if (slot_with(table, token->hash) != NULL) {
         return AG_EEXISTS;
     }
     if (table->count >= TOKENS_MAX_COUNT) {
@@ -228,12 +289,14 @@ add_locked(struct live_tokens *table, struct live_token *token)
     }
     if ((table->used + 1) * 2 > table->slot_count) {
         err = grow(table);
-        if (err != AG_OK) {
-            return err;
-        }
+    }
+    if (err == AG_OK) {
+        err = link_task(table, token);
+    }
+    if (err != AG_OK) {
+        return err;
     }
     place(table->slots, table->slot_count, token);
-    link_task(table, token);
     table->used++;
     table->count++;
     return AG_OK;
@@ -263,11 +326,13 @@ live_add(struct live_tokens *table, const struct live_token *token)
 struct live_token *
 live_find(struct live_tokens *table, const uint8_t hash[TOKEN_HASH_BYTES])
 {
+    struct live_token **slot = NULL;
     struct live_token *token = NULL;
 
     (void)pthread_rwlock_rdlock(&table->lock);
-    token = find_locked(table, hash);
-    if (token != NULL) {
+    slot = slot_with(table, hash);
+    if (slot != NULL) {
+        token = *slot;
         (void)atomic_fetch_add(&token->refs, 1);
     }
     (void)pthread_rwlock_unlock(&table->lock);
@@ -320,40 +385,71 @@ live_unspend(struct live_token *token)
     }
 }
 
-static bool
-contains(const int64_t *ids, size_t count, int64_t id)
+/* ---- the end of tokens ---- */
+
+static int
+by_id(const void *a, const void *b)
 {
-    for (size_t i = 0; i < count; i++) {
-        if (ids[i] == id) {
-            return true;
-        }
-    }
-    return false;
+    const struct live_token *const *one = a;
+    const struct live_token *const *other = b;
+
+    return (*one)->id < (*other)->id ? -1 : (*one)->id > (*other)->id;
 }
 
-void
-live_revoke(struct live_tokens *table, int64_t task_id, const int64_t *ids,
-            size_t count)
+/* Parents have lower ids than their children: by rising id, each is seen after
+ * the one that decides about it. */
+static void
+revoke_below(struct live_token **sorted, size_t count, int64_t id)
 {
-    (void)pthread_rwlock_rdlock(&table->lock);
-    for (struct live_token *token = *bucket(table, task_id); token != NULL;
-         token = token->task_next) {
-        if (contains(ids, count, token->id)) {
-            atomic_store(&token->revoked, true);
+    for (size_t i = 0; i < count; i++) {
+        const struct live_token parent = {.id = sorted[i]->parent_id};
+        const struct live_token *key = &parent;
+        struct live_token **found =
+            bsearch(&key, sorted, i, sizeof(*sorted), by_id);
+
+        sorted[i]->in_family =
+            sorted[i]->id == id || (found != NULL && (*found)->in_family);
+        if (sorted[i]->in_family) {
+            atomic_store(&sorted[i]->revoked, true);
         }
     }
+}
+
+enum ag_err
+live_revoke_family(struct live_tokens *table, int64_t task_id, int64_t id)
+{
+    struct live_token **sorted = NULL;
+    const struct live_task *task = NULL;
+    size_t count = 0;
+    enum ag_err err = AG_OK;
+
+    /* Not the read lock: in_family has one user at a time. */
+    (void)pthread_rwlock_wrlock(&table->lock);
+    task = *task_place(table, task_id);
+    if (task != NULL) {
+        sorted = calloc(task->count, sizeof(struct live_token *));
+        err = sorted != NULL ? AG_OK : AG_ENOMEM;
+    }
+    if (sorted != NULL) {
+        for (struct live_token *token = task->tokens; token != NULL;
+             token = token->task_next) {
+            sorted[count++] = token;
+        }
+        qsort(sorted, count, sizeof(*sorted), by_id);
+        revoke_below(sorted, count, id);
+    }
     (void)pthread_rwlock_unlock(&table->lock);
+    free(sorted);
+    return err;
 }
 
 void
 live_revoke_task(struct live_tokens *table, int64_t task_id)
 {
     (void)pthread_rwlock_rdlock(&table->lock);
-    for (struct live_token *token = *bucket(table, task_id); token != NULL;
+    for (struct live_token *token = first_of(table, task_id); token != NULL;
          token = token->task_next) {
-        if (token->task_id == task_id) {
-            atomic_store(&token->revoked, true);
-        }
+        atomic_store(&token->revoked, true);
     }
     (void)pthread_rwlock_unlock(&table->lock);
 }
@@ -363,16 +459,46 @@ live_sweep(struct live_tokens *table, int64_t now_ms)
 {
     (void)pthread_rwlock_wrlock(&table->lock);
     for (size_t i = 0; i < table->slot_count; i++) {
-        struct live_token *token = table->slots[i];
+        const struct live_token *token = table->slots[i];
 
         if (token != NULL && token != &tombstone && token->max_ms <= now_ms) {
-            table->slots[i] = &tombstone;
-            table->count--;
-            unlink_task(token);
-            live_release(token);
+            drop(table, &table->slots[i]);
         }
     }
     (void)pthread_rwlock_unlock(&table->lock);
+}
+
+size_t
+live_task_trim(struct live_tokens *table, int64_t task_id, int64_t now_ms)
+{
+    struct live_token *next = NULL;
+    size_t count = 0;
+
+    (void)pthread_rwlock_wrlock(&table->lock);
+    for (struct live_token *token = first_of(table, task_id); token != NULL;
+         token = next) {
+        next = token->task_next;
+        if (atomic_load(&token->revoked) || token->max_ms <= now_ms) {
+            drop(table, slot_with(table, token->hash));
+        } else {
+            count++;
+        }
+    }
+    (void)pthread_rwlock_unlock(&table->lock);
+    return count;
+}
+
+size_t
+live_task_count(struct live_tokens *table, int64_t task_id)
+{
+    const struct live_task *task = NULL;
+    size_t count = 0;
+
+    (void)pthread_rwlock_rdlock(&table->lock);
+    task = *task_place(table, task_id);
+    count = task != NULL ? task->count : 0;
+    (void)pthread_rwlock_unlock(&table->lock);
+    return count;
 }
 
 void
@@ -381,34 +507,6 @@ live_clear(struct live_tokens *table)
     (void)pthread_rwlock_wrlock(&table->lock);
     drop_all(table);
     (void)pthread_rwlock_unlock(&table->lock);
-}
-
-size_t
-live_descendants(struct live_tokens *table, int64_t task_id, int64_t id,
-                 int64_t *ids, size_t cap)
-{
-    size_t count = 0;
-    size_t before = 0;
-
-    if (cap == 0) {
-        return 0;
-    }
-    ids[count++] = id;
-    (void)pthread_rwlock_rdlock(&table->lock);
-    /* Generation by generation: families are small and shallow. */
-    do {
-        before = count;
-        for (const struct live_token *token = *bucket(table, task_id);
-             token != NULL && count < cap; token = token->task_next) {
-            if (token->parent_id != 0 &&
-                contains(ids, count, token->parent_id) &&
-                !contains(ids, count, token->id)) {
-                ids[count++] = token->id;
-            }
-        }
-    } while (count > before && count < cap);
-    (void)pthread_rwlock_unlock(&table->lock);
-    return count;
 }
 
 void

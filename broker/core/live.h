@@ -48,6 +48,7 @@ struct live_token {
      * once the epoch is greater. Written before delivered_version_id. */
     atomic_uint_fast64_t delivered_epoch;
     atomic_int refs;              /* the table's and the borrowers' */
+    bool in_family;               /* live_revoke_family()'s own */
     struct live_token *task_next; /* the table's: tokens of the same task */
     struct live_token **task_link;
 };
@@ -78,19 +79,25 @@ AG_CHECK AG_NONNULL enum ag_err live_spend(struct live_token *token);
 AG_NONNULL void live_unspend(struct live_token *token);
 
 /*
- * Marks the tokens `ids` of one task (0: role tokens) revoked. They stay in the table, so that showing one
- * says "revoked" and not "unknown", until live_sweep() drops those whose hard
- * maximum is past.
+ * Marks the token `id` of a task (0: of a role) and all below it revoked. They
+ * stay in the table until live_sweep() drops those whose hard maximum is past,
+ * or live_task_trim().
+ * Errors: AG_ENOMEM, and then none is marked.
  */
-AG_NONNULL void live_revoke(struct live_tokens *table, int64_t task_id,
-                            const int64_t *ids, size_t count);
+AG_CHECK AG_NONNULL enum ag_err live_revoke_family(struct live_tokens *table,
+                                                   int64_t task_id, int64_t id);
 AG_NONNULL void live_revoke_task(struct live_tokens *table, int64_t task_id);
 AG_NONNULL void live_sweep(struct live_tokens *table, int64_t now_ms);
 AG_NONNULL void live_clear(struct live_tokens *table);
 
-/* The token `id` of a task and all below it; at most cap ids. */
-AG_NONNULL size_t live_descendants(struct live_tokens *table, int64_t task_id,
-                                   int64_t id, int64_t *ids, size_t cap);
+/* The tokens of a task that are in the table, dead ones too. */
+AG_NONNULL size_t live_task_count(struct live_tokens *table, int64_t task_id);
+
+/* Drops those of a task that are revoked (with them all below is) or past
+ * their hard maximum, and returns how many are left. What they were is told by
+ * their rows from then on. */
+AG_NONNULL size_t live_task_trim(struct live_tokens *table, int64_t task_id,
+                                 int64_t now_ms);
 
 /* Calls visit for every token, under the table's read lock. */
 AG_NONNULL void

@@ -1,16 +1,8 @@
 /* Revoking tokens (tokens.h): one with its family, a task, all under a name. */
-#include <stdlib.h>
-
 #include "core/issue.h"
 #include "core/state.h"
 #include "core/tokens.h"
 #include "store/tokens.h"
-
-enum {
-    /* Children of one token that are revoked with it; more are an abuse, and
-     * the whole task is ended. */
-    FAMILY_MAX_COUNT = 4096,
-};
 
 struct revoking {
     struct core *core;
@@ -37,22 +29,10 @@ static enum ag_err
 revoke_family(struct revoking *r, const struct live_token *token)
 {
     const struct revoke how = {.reason = END_REVOKED};
-    int64_t *ids = calloc(FAMILY_MAX_COUNT, sizeof(*ids));
     uint64_t revoked = 0;
-    size_t count = 0;
     enum ag_err err = AG_OK;
 
     if (token->task_id != 0 && token->parent_id == 0) {
-        free(ids);
-        return revoke_whole_task(r, token->task_id);
-    }
-    if (ids == NULL) {
-        return AG_ENOMEM;
-    }
-    count = live_descendants(r->core->live, token->task_id, token->id, ids,
-                             FAMILY_MAX_COUNT);
-    if (count == FAMILY_MAX_COUNT) {
-        free(ids);
         return revoke_whole_task(r, token->task_id);
     }
     err = tokens_revoke_tree(r->tx, token->id, &how, &revoked);
@@ -62,10 +42,9 @@ revoke_family(struct revoking *r, const struct live_token *token)
                                   "revoked", (json_int_t)revoked));
     }
     if (err == AG_OK) {
-        live_revoke(r->core->live, token->task_id, ids, count);
-        r->count += revoked;
+        err = live_revoke_family(r->core->live, token->task_id, token->id);
     }
-    free(ids);
+    r->count += err == AG_OK ? revoked : 0;
     return err;
 }
 

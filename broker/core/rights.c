@@ -369,7 +369,7 @@ core_role_remove(struct core *core, struct db_tx *tx, const struct call *call,
                         json_pack("{s:s}", "name", name));
     }
     if (err == AG_OK) {
-        live_revoke(core->live, 0, &row.token_id, 1);
+        err = live_revoke_family(core->live, 0, row.token_id);
     }
     return err;
 }

@@ -182,15 +182,37 @@ limits(const struct creating *c, struct issue *what)
         return err_why(AG_EWIDER,
                        "ttl: the child would outlive its parent's hard end");
     }
+    /* Its children would each have uses of their own. */
     if (atomic_load(&c->parent->uses_left) != GRANT_USES_UNLIMITED) {
-        return err_why(AG_EWIDER, "a token with a limit of uses makes no "
-                                  "others: each would have that many again");
+        return err_why(AG_EWIDER,
+                       "uses: a token that is good for so many uses has no "
+                       "children");
     }
     if (request->unbound && c->call->who == CALLER_TASK) {
         return err_why(AG_EWIDER, "only the operator may make a token that is "
                                   "not bound to the task's processes");
     }
     return AG_OK;
+}
+
+/* What a task makes in a loop ends here, and not with the broker's memory. */
+static enum ag_err
+check_room(const struct creating *c)
+{
+    const struct core_settings settings = core_settings_of(c->core);
+    size_t max_count = (size_t)settings.task_tokens_max;
+    int64_t task_id = c->parent->task_id;
+
+    if (live_task_count(c->core->live, task_id) < max_count ||
+        live_task_trim(c->core->live, task_id, db_tx_now_ms(c->tx)) <
+            max_count) {
+        return AG_OK;
+    }
+    return err_why(AG_ELIMIT,
+                   "task %lld has %zu live tokens, as many as it may have; "
+                   "revoke some, give them a shorter ttl, or raise [task] "
+                   "tokens_max in settings.ini",
+                   (long long)task_id, max_count);
 }
 
 enum ag_err
@@ -209,6 +231,9 @@ core_token_create(struct core *core, struct db_tx *tx, const struct call *call,
     }
     if (err == AG_OK) {
         err = limits(&c, &what);
+    }
+    if (err == AG_OK) {
+        err = check_room(&c);
     }
     if (err != AG_OK) {
         return err;

@@ -120,6 +120,9 @@ read_right(const struct call *call, const struct secret_row *row,
     if (call->who != CALLER_TASK || call->token == NULL) {
         return AG_EPROOF;
     }
+    if (atomic_load(&call->token->revoked)) {
+        return AG_EREVOKED; /* while this read waited for the writer */
+    }
     if (request->version != 0) {
         return err_why(AG_ENOGRANT, "a task reads the current version only");
     }

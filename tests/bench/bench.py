@@ -65,7 +65,12 @@ class Bench:
                     "AUTH_GUARD_PASSPHRASE_FILE":
                         os.path.join(self.dir, "passphrase"),
                     "LANG": "C.UTF-8"}
-        os.makedirs(self.env["HOME"])
+        config = os.path.join(self.env["HOME"], ".config", "auth-guard")
+        os.makedirs(config)
+        with open(os.path.join(config, "settings.ini"), "w",
+                  encoding="ascii") as f:
+            f.write("[task]\ntokens_max = 1000000\n")
+        os.chmod(f.name, 0o600)
         os.mkdir(self.env["XDG_RUNTIME_DIR"], 0o700)
         fd = os.open(self.env["AUTH_GUARD_PASSPHRASE_FILE"],
                      os.O_WRONLY | os.O_CREAT, 0o600)

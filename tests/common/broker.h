@@ -201,6 +201,7 @@ flow_open(void **state)
                                            .task_ttl_ms = 600000,
                                            .task_ttl_max_ms = 600000,
                                            .wrap_ttl_max_ms = 600000,
+                                           .task_tokens_max = 5,
                                            .marker = "[redacted:%s]"};
     struct core_parts parts = {.paths = &flow.paths};
 

@@ -208,6 +208,75 @@ test_a_child_is_narrower_and_runs_out(void **state)
     check_err(read_as_task(task.child, "github/bot"), AG_EUSEDUP);
 }
 
+/* Else one use would be as many as its holder makes children. */
+static void
+test_a_token_of_few_uses_has_no_children(void **state)
+{
+    const struct token_request request = {.uses = 1};
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = {0};
+
+    (void)state;
+    make_child((struct token_request){.uses = 1}, AG_OK);
+    check_ok(
+        access_check(flow.core, flow.task_peer, span_str(task.child), &call));
+    check_err(act(do_token, &call, &request, &answer), AG_EWIDER);
+    access_done(flow.core, &call);
+}
+
+static enum ag_err
+revoke_self(const char *token)
+{
+    const struct revoke_request request = {.self = true};
+    struct call call = {0};
+    enum ag_err err = AG_OK;
+
+    check_ok(access_check(flow.core, flow.task_peer, span_str(token), &call));
+    err = act(do_revoke, &call, &request, NULL);
+    access_done(flow.core, &call);
+    return err;
+}
+
+/* Its own, the two made above, two more: five. */
+static void
+test_a_task_has_so_many_tokens(void **state)
+{
+    char last[64];
+
+    (void)state;
+    make_child((struct token_request){.ttl_ms = 10000}, AG_OK);
+    make_child((struct token_request){.ttl_ms = 20000}, AG_OK);
+    (void)snprintf(last, sizeof(last), "%s", task.child);
+    make_child((struct token_request){.ttl_ms = 10000}, AG_ELIMIT);
+    assert_non_null(strstr(err_text(AG_ELIMIT), "tokens_max"));
+    check_ok(revoke_self(last));
+    make_child((struct token_request){.ttl_ms = 10000}, AG_OK);
+    make_child((struct token_request){.ttl_ms = 10000}, AG_ELIMIT);
+    /* It has left the table, and is still told from one that never was. */
+    check_err(show_token(flow.task_peer, last), AG_EREVOKED);
+    clock_fix_ms(clock_wall_ms() + 10001);
+    make_child((struct token_request){.ttl_ms = 5000}, AG_OK);
+    clock_fix_ms(-1);
+}
+
+/* A read that waited for the writer while its token was revoked. */
+static void
+test_a_revoked_token_reads_nothing_that_waited(void **state)
+{
+    struct got got = {.request = {.name = "github/bot"}};
+    struct got *request = &got;
+    struct call call = {0};
+
+    (void)state;
+    make_child((struct token_request){.ttl_ms = 30000}, AG_OK);
+    check_ok(
+        access_check(flow.core, flow.task_peer, span_str(task.child), &call));
+    check_ok(revoke_self(task.child));
+    check_err(act(do_get, &call, &request, NULL), AG_EREVOKED);
+    assert_null(got.value);
+    access_done(flow.core, &call);
+}
+
 static void
 test_an_expired_token_says_so(void **state)
 {
@@ -529,6 +598,9 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_task_is_never_the_operator),
         cmocka_unit_test(test_bad_tokens_each_have_their_code),
         cmocka_unit_test(test_a_child_is_narrower_and_runs_out),
+        cmocka_unit_test(test_a_token_of_few_uses_has_no_children),
+        cmocka_unit_test(test_a_task_has_so_many_tokens),
+        cmocka_unit_test(test_a_revoked_token_reads_nothing_that_waited),
         cmocka_unit_test(test_an_expired_token_says_so),
         cmocka_unit_test(test_another_process_ends_the_task),
         cmocka_unit_test(test_revoking_the_first_token_ends_the_task),

@@ -120,18 +120,14 @@ test_unlimited_uses_never_run_out(void **state)
 static void
 test_a_family_goes_together_and_alone(void **state)
 {
-    int64_t ids[16];
-    size_t count = 0;
-
     (void)state;
+    /* The rows come in the order of their ends, not of their ids. */
+    check_ok(add(3, 2, 5, -1));
     check_ok(add(1, 0, 5, -1));
     check_ok(add(2, 1, 5, -1));
-    check_ok(add(3, 2, 5, -1));
     check_ok(add(4, 1, 5, -1));
     check_ok(add(9, 0, 6, -1));
-    count = live_descendants(table, 5, 2, ids, AG_COUNT(ids));
-    assert_int_equal(count, 2);
-    live_revoke(table, 5, ids, count);
+    check_ok(live_revoke_family(table, 5, 2));
     assert_false(is_revoked(1));
     assert_true(is_revoked(2));
     assert_true(is_revoked(3));
@@ -141,6 +137,54 @@ test_a_family_goes_together_and_alone(void **state)
     assert_true(is_revoked(1));
     assert_true(is_revoked(4));
     assert_false(is_revoked(9));
+}
+
+static void
+test_a_family_of_thousands_goes_whole(void **state)
+{
+    enum {
+        COUNT = 20000
+    };
+
+    (void)state;
+    check_ok(add(1, 0, 5, -1));
+    check_ok(add(2, 1, 5, -1));
+    for (int64_t id = 3; id <= COUNT; id++) {
+        check_ok(add(id, 2 + id % 50 * (id > 100), 5, -1));
+    }
+    check_ok(live_revoke_family(table, 5, 2));
+    for (int64_t id = 2; id <= COUNT; id++) {
+        assert_true(is_revoked(id));
+    }
+    assert_false(is_revoked(1));
+    check_ok(live_revoke_family(table, 77, 2));
+}
+
+static void
+test_the_dead_of_a_task_make_room(void **state)
+{
+    AG_AUTO(live_token) struct live_token *held = NULL;
+
+    (void)state;
+    check_ok(add(1, 0, 5, -1));
+    check_ok(add(2, 1, 5, -1));
+    check_ok(add(3, 2, 5, -1));
+    check_ok(add(4, 1, 5, -1));
+    check_ok(add(9, 0, 5 + 1024, -1));
+    held = find(3);
+    assert_int_equal(live_task_count(table, 5), 4);
+    assert_int_equal(live_task_trim(table, 5, 999), 4);
+    check_ok(live_revoke_family(table, 5, 2));
+    assert_int_equal(live_task_count(table, 5), 4);
+    assert_int_equal(live_task_trim(table, 5, 999), 2);
+    assert_null(find(2));
+    assert_null(find(3));
+    assert_int_equal(held->id, 3);
+    assert_int_equal(live_task_trim(table, 5, 1000), 0);
+    assert_int_equal(live_task_count(table, 5), 0);
+    assert_int_equal(live_task_trim(table, 5, 1000), 0);
+    assert_int_equal(live_task_count(table, 5 + 1024), 1);
+    assert_int_equal(live_count(table), 1);
 }
 
 /* Tasks 5 and 5 + buckets share a chain of the index. */
@@ -211,6 +255,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_unlimited_uses_never_run_out,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_family_goes_together_and_alone,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_a_family_of_thousands_goes_whole,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_the_dead_of_a_task_make_room,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_tasks_of_one_bucket_are_told_apart,
                                         setup, teardown),

@@ -47,6 +47,7 @@ test_shipped_file_is_the_defaults(void **state)
     assert_int_equal(read.core.task_ttl_ms, defaults.core.task_ttl_ms);
     assert_int_equal(read.core.task_ttl_max_ms, defaults.core.task_ttl_max_ms);
     assert_int_equal(read.core.wrap_ttl_max_ms, defaults.core.wrap_ttl_max_ms);
+    assert_int_equal(read.core.task_tokens_max, defaults.core.task_tokens_max);
     assert_int_equal(read.core.audit_strict, defaults.core.audit_strict);
     assert_string_equal(read.core.marker, defaults.core.marker);
     assert_int_equal(read.tcp_port, defaults.tcp_port);
