@@ -48,6 +48,7 @@ traits_of_byte(uint8_t c)
         traits |= TRAIT_JSON;
         traits |= is_in(c, "\b\f\n\r\t") ? 0U : TRAIT_CONTROL;
     }
+    traits |= c == 0x7f ? TRAIT_DEL : 0U;
     if (c != '~') {
         traits |= TRAIT_RESERVED;
         traits |= c >> 4 > 9 || (c & 15) > 9 ? TRAIT_LETTERED : 0U;
@@ -144,6 +145,9 @@ json_once(unsigned int arg, const uint8_t *in, size_t avail, uint8_t *out,
         return 2;
     }
     if (is_in(c, "<>&") && (arg & JSON_HTML) != 0) {
+        return put_u(c, arg, out);
+    }
+    if (c == 0x7f && (arg & (JSON_ASCII | JSON_DEL)) != 0) {
         return put_u(c, arg, out);
     }
     if (c < 0x80 || (arg & JSON_ASCII) == 0) {
@@ -280,11 +284,14 @@ escape_lines(unsigned int arg, const uint8_t *in, size_t avail, uint8_t *out,
              size_t *used)
 {
     static const char *const ENDS[] = {
-        [LINES_LF] = "\n", [LINES_CRLF] = "\r\n", [LINES_BLANK] = " "};
+        [LINES_LF] = "\n",
+        [LINES_CRLF] = "\r\n",
+        [LINES_BLANK] = " ",
+        [LINES_TTY] = "\r\n"};
     size_t len;
 
     *used = 1;
-    if (in[0] == '\r' && avail > 1 && in[1] == '\n') {
+    if (in[0] == '\r' && avail > 1 && in[1] == '\n' && arg != LINES_TTY) {
         *used = 2;
     } else if (in[0] != '\n') {
         out[0] = in[0];

@@ -30,6 +30,7 @@ enum escape_trait {
     TRAIT_QUOTE = 1 << 12,
     TRAIT_SHELL = 1 << 13,   /* \ " $ ` */
     TRAIT_CONTROL = 1 << 14, /* a control byte that JSON writes as \u */
+    TRAIT_DEL = 1 << 15,     /* 0x7f, which some writers take for one */
 };
 
 /* All traits of `raw`, or'ed. */
@@ -46,10 +47,11 @@ typedef size_t (*escape_fn)(unsigned int arg, const uint8_t *in, size_t avail,
 enum escape_json_arg {
     JSON_PLAIN = 0,
     JSON_SLASH = 1, /* \/ */
-    JSON_ASCII = 2, /* beyond ASCII as \u */
+    JSON_ASCII = 2, /* beyond ASCII as \u, and 0x7f, as Python does */
     JSON_UPPER = 4, /* its digits in upper case */
     JSON_HTML = 8,  /* < > & as \u, as Go does */
     JSON_TWICE = 16,
+    JSON_DEL = 32, /* 0x7f as \u, as jq does */
 };
 
 size_t escape_json(unsigned int arg, const uint8_t *in, size_t avail,
@@ -89,6 +91,7 @@ enum escape_lines_arg {
     LINES_LF,
     LINES_CRLF,
     LINES_BLANK, /* one blank for each line end */
+    LINES_TTY,   /* \r before each newline, as a terminal puts it */
 };
 
 size_t escape_lines(unsigned int arg, const uint8_t *in, size_t avail,

@@ -23,6 +23,7 @@
     X(VARIANT_RAW,                "raw")            \
     X(VARIANT_LF,                 "line-ends")      \
     X(VARIANT_CRLF,               "line-ends")      \
+    X(VARIANT_TTY,                "line-ends")      \
     X(VARIANT_JOINED,             "joined")         \
     X(VARIANT_JSON,               "json")           \
     X(VARIANT_JSON_SLASH,         "json-slash")     \
@@ -31,6 +32,8 @@
     X(VARIANT_JSON_SLASH_ASCII,   "json-slash")     \
     X(VARIANT_JSON_HTML,          "json-html")      \
     X(VARIANT_JSON_CONTROL,       "json")           \
+    X(VARIANT_JSON_DEL,           "json")           \
+    X(VARIANT_JSON2_DEL,          "json-in-json")   \
     X(VARIANT_JSON2,              "json-in-json")   \
     X(VARIANT_JSON2_CONTROL,      "json-in-json")   \
     X(VARIANT_JSON2_SLASH,        "json-in-json")   \

@@ -141,17 +141,33 @@ streams_model(void)
     return isatty(STDOUT_FILENO) == 1 ? STDOUT_FILENO : -1;
 }
 
+/* Only what can be read and nothing else: the pipe of a shell's <(...). */
+static bool
+may_stay(int fd)
+{
+    struct stat st;
+    int flags = fcntl(fd, F_GETFL);
+
+    return flags >= 0 && (flags & O_PATH) == 0 &&
+           (flags & O_ACCMODE) == O_RDONLY && fstat(fd, &st) == 0 &&
+           S_ISFIFO(st.st_mode);
+}
+
 void
-streams_hide_terminals(void)
+streams_hide_inherited(void)
 {
     DIR *dir = opendir("/proc/self/fd");
     const struct dirent *entry;
+
+    if (dir == NULL) {
+        (void)close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    }
 
     while (dir != NULL && (entry = readdir(dir)) != NULL) {
         uint64_t fd = 0;
 
         if (parse_u64(span_str(entry->d_name), INT32_MAX, &fd) == AG_OK &&
-            fd > 2 && isatty((int)fd) == 1) {
+            fd > 2 && !may_stay((int)fd)) {
             (void)fcntl((int)fd, F_SETFD, FD_CLOEXEC);
         }
     }

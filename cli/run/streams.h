@@ -54,9 +54,10 @@ AG_NONNULL void streams_attach(struct streams *s, int master_fd);
 /* The terminal whose settings and size a PTY copies, or -1. */
 int streams_model(void);
 
-/* Descriptors above 2 that lead to a terminal would stay open in the command:
- * they are made to close. */
-void streams_hide_terminals(void);
+/* Descriptors above 2 that the caller left open would be open in the command,
+ * which could write to them past the filter (a shell's `exec 3>&1`): all that
+  * are more than a pipe to read from (its `<(...)`) are made to close. */
+void streams_hide_inherited(void);
 
 /* Closes what was handed on: the command's ends after it was started, the
  * filter's after they were sent. */

@@ -434,7 +434,7 @@ run_command(struct cli *cli, const struct run_plan *plan, int *ret_exit)
         run.streams.child_fd[i] = -1;
     }
     cli_harden_bare(cli);
-    streams_hide_terminals();
+    streams_hide_inherited();
     (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     (void)sigprocmask(SIG_BLOCK, NULL, &run.mask_before);
     err = run_start(&run);

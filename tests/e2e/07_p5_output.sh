@@ -52,8 +52,20 @@ say "both streams, whole and byte by byte, in every listed encoding: clean"
 # Nothing that the task opens goes past the filter: it has no terminal of ours.
 ok auth-guard run --env X=web/key -- sh -c '(printf %s "$X" >/dev/tty) 2>/dev/null; printf %s "$X" >/proc/self/fd/1; true'
 hasnt "$OUT$ERR" "$value" "the task's output"
-script -qec "auth-guard run --env X=web/key -- sh -c 'printf %s \"\$X\" >/dev/tty; printf %s \"\$X\"'" "$C/pty" </dev/null >"$C/out" 2>&1
-hasnt "$(cat "$C/pty" "$C/out")" "$value" "the terminal"
+# A terminal has a session of its own, which must be approved first.
+cat >"$S/on_tty.sh" <<'SH'
+auth-guard unlock
+auth-guard run --env X=web/key -- sh -c 'printf "1<%s>" "$X" >/dev/tty; printf "2<%s>" "$X"
+    printf "\033]52;c;%s\007" "$(printf %s "$X" | base64 -w0)"'
+SH
+script -qec "sh '$S/on_tty.sh'" "$C/pty" </dev/null >"$C/out" 2>&1
+hasnt "$(tr -d '\0' <"$C/pty")" "$value" "the terminal"
+has "$(tr -d '\0' <"$C/pty")" '1<[redacted:web/key]>'
+has "$(tr -d '\0' <"$C/pty")" '2<[redacted:web/key]>'
+has "$(tr -d '\0' <"$C/pty")" ']52;c;[redacted:web/key]'
+# Nor what the caller left open.
+ok bash -c 'exec 7>"$1"; auth-guard run --env X=web/key -- sh -c "printf %s \"\$X\" >&7" 2>/dev/null; true' bash "$C/seven"
+hasnt "$(cat "$C/seven")" "$value" "a descriptor of the caller's"
 ok sh -c 'printf "before %s after" "$1" | auth-guard redact' sh "$value"
 [ "$OUT" = "before [redacted:web/key] after" ] || fail "redact: $OUT"
 ok auth-guard lock

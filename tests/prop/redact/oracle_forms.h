@@ -71,6 +71,7 @@ enum {
     O_ASCII = 2,
     O_UPPER = 4,
     O_HTML = 8,
+    O_DEL = 16,
 };
 
 static inline size_t
@@ -107,7 +108,8 @@ oracle_put_u(struct bytes *out, uint32_t c, int how)
 static inline bool
 oracle_is_u(uint32_t c, int how)
 {
-    return c < 0x20 || (c > 0x7f && (how & O_ASCII) != 0) ||
+    return c < 0x20 || (c >= 0x7f && (how & O_ASCII) != 0) ||
+           (c == 0x7f && (how & O_DEL) != 0) ||
            ((c == '<' || c == '>' || c == '&') && (how & O_HTML) != 0);
 }
 
@@ -302,7 +304,7 @@ oracle_json_forms(struct oracle *o, struct bytes in, const char *name,
 {
     static const int HOW[] = {
         0,       O_SLASH, O_ASCII, O_ASCII | O_SLASH, O_ASCII | O_UPPER,
-        O_UPPER, O_HTML};
+        O_UPPER, O_HTML,  O_DEL};
     size_t i;
 
     for (i = 0; i < sizeof(HOW) / sizeof(HOW[0]); i++) {

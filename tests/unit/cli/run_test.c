@@ -46,6 +46,34 @@ test_output_passes_by_the_streams(void **state)
     end_test();
 }
 
+/* A shell's `exec 20>&1` would lead past the filter, its <(...) does not. */
+static void
+test_what_was_left_open_is_not_written_to(void **state)
+{
+    int ends[2];
+
+    (void)state;
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], "given\n", 6), 6);
+    assert_int_equal(dup2(ends[1], 20), 20);
+    assert_int_equal(dup2(ends[0], 21), 21);
+    assert_int_equal(open("/", O_RDONLY | O_DIRECTORY), ends[1] + 1);
+    assert_int_equal(dup2(ends[1] + 1, 22), 22);
+    assert_int_equal(
+        RUN(PLAIN, W("sh"), W("-c"),
+            W("for n in 20 22; do test -e /proc/self/fd/$n && echo leaked; "
+              "done; head -n 1 /proc/self/fd/21")),
+        0);
+    assert_string_equal(fake_file(&broker, "out"), "given\n");
+    for (int fd = 20; fd < 23; fd++) {
+        close(fd);
+    }
+    close(ends[1] + 1);
+    close(ends[0]);
+    close(ends[1]);
+    end_test();
+}
+
 static void
 test_environment_has_values_and_nothing_of_the_operators(void **state)
 {
@@ -268,6 +296,7 @@ main(void)
         cmocka_unit_test(test_exit_codes_are_the_commands),
         cmocka_unit_test(test_failures_of_ours_are_125),
         cmocka_unit_test(test_output_passes_by_the_streams),
+        cmocka_unit_test(test_what_was_left_open_is_not_written_to),
         cmocka_unit_test(
             test_environment_has_values_and_nothing_of_the_operators),
         cmocka_unit_test(test_task_has_its_own_processes_and_proc),

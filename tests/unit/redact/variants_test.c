@@ -21,12 +21,14 @@ struct vector {
 #define V1 "tJ8#kd\"03\\x/Qa 7'm<b>&$w`~*!("
 #define V2 "p\xc3\xa4ss/w\xc3\xb6rd+42bvaqrp\xf0\x9f\x98\x80"
 #define V3 "first line, 4711\r\nsecond line 0815"
+#define V5 "fst%ln4711\nsec\r\nthird line 0815"
 #define V4 "fst%ln4711\nsecond line 0815"
 
 static const struct vector VECTORS[] = {
     {VARIANT_RAW, V1, V1},
     {VARIANT_LF, V3, "first line, 4711\nsecond line 0815"},
     {VARIANT_CRLF, V4, "fst%ln4711\r\nsecond line 0815"},
+    {VARIANT_TTY, V5, "fst%ln4711\r\nsec\r\r\nthird line 0815"},
     {VARIANT_JOINED, V4, "fst%ln4711 second line 0815"},
     {VARIANT_JSON, V1, "tJ8#kd\\\"03\\\\x/Qa 7'm<b>&$w`~*!("},
     {VARIANT_JSON_SLASH, V1, "tJ8#kd\\\"03\\\\x\\/Qa 7'm<b>&$w`~*!("},
@@ -44,6 +46,14 @@ static const struct vector VECTORS[] = {
      "x8z\x1f"
      "51p\x1b",
      "x8z\\\\u001F51p\\\\u001B"},
+    {VARIANT_JSON_DEL,
+     "x8z\x7f"
+     "51p\t",
+     "x8z\\u007f51p\\t"},
+    {VARIANT_JSON2_DEL,
+     "x8z\x7f"
+     "51p\t1",
+     "x8z\\\\u007f51p\\\\t1"},
     {VARIANT_JSON2, V1, "tJ8#kd\\\\\\\"03\\\\\\\\x/Qa 7'm<b>&$w`~*!("},
     {VARIANT_JSON2_SLASH, V1,
      "tJ8#kd\\\\\\\"03\\\\\\\\x\\\\\\/Qa 7'm<b>&$w`~*!("},
