@@ -96,6 +96,10 @@ struct core_job {
     struct store_job store_job;
 };
 
+/* Puts in force what the filter was given since the last time; for threads
+ * that may block. A filter that is gone hides nothing, and ends every task. */
+AG_NONNULL void core_hide(struct core *core);
+
 /* Hands the job over; `done` will be called whatever happens. */
 AG_NONNULL void core_write(struct core *core, struct core_job *job);
 

@@ -216,17 +216,51 @@ running_hits(struct running_table *table, int64_t id)
     return hits;
 }
 
-int64_t
-running_token(struct running_table *table, int64_t id)
+bool
+running_hide(struct running_table *table, int64_t id, int64_t token_id,
+             int64_t steady_ms, int64_t *ret_out)
 {
     struct running **at = NULL;
-    int64_t token_id = 0;
+    bool hides = false;
 
     (void)pthread_mutex_lock(&table->lock);
     at = id != 0 ? slot(table, id) : NULL;
-    token_id = at != NULL ? (*at)->token_id : 0;
+    if (at != NULL) {
+        struct running *task = *at;
+        size_t place = task->hidden_next % RUNNING_HIDDEN_COUNT;
+
+        hides = task->hidden[place] == 0 ||
+                steady_ms - task->hidden_ms[place] >= RUNNING_HIDDEN_MS;
+        if (hides) {
+            *ret_out = task->hidden[place];
+            task->hidden[place] = token_id;
+            task->hidden_ms[place] = steady_ms;
+            task->hidden_next++;
+        }
+    }
     (void)pthread_mutex_unlock(&table->lock);
-    return token_id;
+    return hides;
+}
+
+size_t
+running_hidden(struct running_table *table, int64_t id,
+               int64_t ids[RUNNING_HIDDEN_COUNT + 1])
+{
+    struct running **at = NULL;
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL) {
+        ids[count++] = (*at)->token_id;
+        for (size_t i = 0; i < RUNNING_HIDDEN_COUNT; i++) {
+            if ((*at)->hidden[i] != 0) {
+                ids[count++] = (*at)->hidden[i];
+            }
+        }
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return count;
 }
 
 enum ag_err

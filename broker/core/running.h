@@ -33,6 +33,13 @@ struct delivery {
     int64_t version;
 };
 
+enum {
+    /* More than a task makes at a time; of all tasks together the filter keeps
+     * FILTER_SPARE_MAX_COUNT, so a few greedy ones do not push out the rest. */
+    RUNNING_HIDDEN_COUNT = 16,
+    RUNNING_HIDDEN_MS = 1000, /* the least that each of them stays */
+};
+
 struct running {
     int64_t id;
     int64_t deadline_ms;  /* wall clock */
@@ -43,6 +50,10 @@ struct running {
     int64_t hits;             /* of the filter, all streams */
     struct grant_set *grants; /* a reference of its own */
     int64_t token_id;         /* its first token, in the redaction set */
+    /* The newest of its other tokens that are there too; a ring. */
+    int64_t hidden[RUNNING_HIDDEN_COUNT];
+    int64_t hidden_ms[RUNNING_HIDDEN_COUNT]; /* steady clock: since when */
+    size_t hidden_next;
     /* What the task asked the filter by itself (core/tripwire.h). */
     int64_t foreign_hits;
     int64_t asked_window_ms; /* steady clock: when the count below began */
@@ -83,8 +94,18 @@ AG_NONNULL void running_hit(struct running_table *table, int64_t id,
                             int64_t hits);
 AG_NONNULL int64_t running_hits(struct running_table *table, int64_t id);
 
-/* The task's first token; 0 when it does not run. */
-AG_NONNULL int64_t running_token(struct running_table *table, int64_t id);
+/*
+ * Is this token of the task to be in the redaction set? Then *ret_out is the
+ * one that must go for it, or 0. False: the task does not run, or makes more
+ * than RUNNING_HIDDEN_COUNT in RUNNING_HIDDEN_MS: not to be read by anybody.
+ */
+AG_CHECK AG_NONNULL bool running_hide(struct running_table *table, int64_t id,
+                                      int64_t token_id, int64_t steady_ms,
+                                      int64_t *ret_out);
+
+/* Those that are there now, its first one among them. */
+AG_NONNULL size_t running_hidden(struct running_table *table, int64_t id,
+                                 int64_t ids[RUNNING_HIDDEN_COUNT + 1]);
 
 /* One question of the task's to the filter: AG_ERATE when there were `max_count`
  * in this window already; AG_ENOTFOUND. */

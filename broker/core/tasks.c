@@ -322,6 +322,8 @@ enum ag_err
 core_end_task(struct core *core, struct db_tx *tx, int64_t id,
               enum end_reason reason, int64_t exit_code)
 {
+    int64_t hidden[RUNNING_HIDDEN_COUNT + 1];
+    size_t hidden_count = 0;
     enum ag_err err = tasks_end(tx, id, reason, exit_code);
 
     if (err == AG_ECONFLICT || err == AG_ENOTFOUND) {
@@ -337,8 +339,9 @@ core_end_task(struct core *core, struct db_tx *tx, int64_t id,
     if (err != AG_OK) {
         return err;
     }
-    if (running_token(core->running, id) != 0) {
-        redaction_drop_token(core, running_token(core->running, id));
+    hidden_count = running_hidden(core->running, id, hidden);
+    for (size_t i = 0; i < hidden_count; i++) {
+        redaction_drop_token(core, hidden[i]);
     }
     live_revoke_task(core->live, id);
     tickets_drop_task(core->tickets, id);

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "core/issue.h"
+#include "core/redaction.h"
 #include "core/state.h"
 #include "store/tokens.h"
 
@@ -215,6 +217,23 @@ check_room(const struct creating *c)
                    (long long)task_id, max_count);
 }
 
+/* What the task prints of it is redacted, as its first token is. */
+static enum ag_err
+hide(const struct creating *c)
+{
+    const struct issued *made = &c->issued;
+    int64_t oldest_id = 0;
+
+    if (!running_hide(c->core->running, made->token.task_id, made->token.id,
+                      clock_steady_ms(), &oldest_id)) {
+        return AG_OK;
+    }
+    if (oldest_id != 0) {
+        redaction_drop_token(c->core, oldest_id);
+    }
+    return redaction_add_token(c->core, made->token.id, made->text);
+}
+
 enum ag_err
 core_token_create(struct core *core, struct db_tx *tx, const struct call *call,
                   const struct token_request *request, json_t **ret)
@@ -251,6 +270,9 @@ core_token_create(struct core *core, struct db_tx *tx, const struct call *call,
     }
     if (err == AG_OK) {
         err = issued_answer(&c.issued, &answer);
+    }
+    if (err == AG_OK) {
+        err = hide(&c);
     }
     if (err == AG_OK) {
         err = issue_live(core, &c.issued);

@@ -20,6 +20,7 @@ struct dispatch {
     struct toll *toll;
     struct work *slow;
     struct work *wait;
+    struct work *hide;
     pthread_mutex_t lock; /* over away_count */
     pthread_cond_t settled;
     size_t away_count; /* suspended requests */
@@ -46,6 +47,9 @@ dispatch_new(const struct dispatch_parts *parts,
     if (err == AG_OK) {
         err = work_new(HTTP_WAIT_MAX_COUNT, &d->wait);
     }
+    if (err == AG_OK) {
+        err = work_new(HTTP_HIDE_MAX_COUNT, &d->hide);
+    }
     if (err != AG_OK) {
         dispatch_free(d);
         return err;
@@ -62,6 +66,7 @@ dispatch_free(struct dispatch *d)
     }
     work_free(d->slow);
     work_free(d->wait);
+    work_free(d->hide);
     toll_free(d->toll);
     (void)pthread_cond_destroy(&d->settled);
     (void)pthread_mutex_destroy(&d->lock);
@@ -274,6 +279,17 @@ job_run(struct core *core, struct db_tx *tx, struct core_job *job)
     return err;
 }
 
+/* On a work thread, since it waits for the filter. All that the writer made
+ * meanwhile is put in force by the first of those who wait. */
+static void
+step_hide(struct request *rq)
+{
+    const struct server_app *app = &rq->dispatch->parts.app;
+
+    app->hide(app->ctx);
+    bring_back(rq);
+}
+
 static void
 job_done(struct core *core, struct core_job *job)
 {
@@ -281,7 +297,11 @@ job_done(struct core *core, struct core_job *job)
 
     (void)core;
     finish(rq, job->err, err_text(job->err));
-    bring_back(rq);
+    rq->step = step_hide;
+    if (job->err != AG_OK || (rq->route->flags & ROUTE_HIDE) == 0 ||
+        work_push(rq->dispatch->hide, rq) != AG_OK) {
+        bring_back(rq);
+    }
 }
 
 /* These three: whether the reply is there already. */

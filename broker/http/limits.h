@@ -29,7 +29,9 @@ enum {
     HTTP_LINGER_MAX_BYTES = 512 * 1024, /* read on after a refusal, so that the
                                            answer is not lost to a reset */
     HTTP_REPLY_MAX_BYTES = 16 * 1024 * 1024, /* audit export of one page */
-    HTTP_SLOW_MAX_COUNT = 8,    /* waiting for a key derivation: 4 s of it */
+    HTTP_SLOW_MAX_COUNT = 8, /* waiting for a key derivation: 4 s of it */
+    HTTP_HIDE_MAX_COUNT =
+        65536, /* answers kept until the filter has what they hold: each has a connection */
     HTTP_WAIT_MAX_COUNT = 64,   /* waiting for the filter or a long reading */
     HTTP_FDS_MAX_COUNT = 65536, /* highest descriptor that may be a client's */
 };

@@ -18,6 +18,8 @@ enum route_flags {
     ROUTE_PLAIN = 0,
     ROUTE_OPEN = 1,  /* needs an open vault: else `locked` or `no_vault` */
     ROUTE_TOKEN = 2, /* needs a valid token */
+    ROUTE_HIDE = 4,  /* a WORK_WRITE that answers with something to redact: only
+                        when the filter has it */
 };
 
 enum route_work {

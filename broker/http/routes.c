@@ -21,6 +21,7 @@
 #define ANY   HTTP_ANY
 
 #define OPEN  ROUTE_OPEN
+#define HIDE  ROUTE_HIDE
 #define TOKEN (ROUTE_OPEN | ROUTE_TOKEN)
 
 /* clang-format off */
@@ -55,7 +56,7 @@ static const struct route ROWS[] = {
     {"GET",    "/v1/tasks/{id}",                 OPERATOR | TASK,           ROLES_NONE,    UNIX,   OPEN,        WORK_READ,  NULL,            NULL,                h_task_show,    NULL},
     {"DELETE", "/v1/tasks/{id}",                 OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_task_end,     NULL},
 
-    {"POST",   "/v1/tokens",                     OPERATOR | TASK,           ROLES_NONE,    ANY,    OPEN,        WORK_WRITE, NULL,            &MSG_TOKEN,          h_token_create, NULL},
+    {"POST",   "/v1/tokens",                     OPERATOR | TASK,           ROLES_NONE,    ANY,    OPEN | HIDE, WORK_WRITE, NULL,            &MSG_TOKEN,          h_token_create, NULL},
     {"GET",    "/v1/tokens",                     OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_READ,  &QUERY_TASK,     NULL,                h_token_list,   NULL},
     {"GET",    "/v1/tokens/self",                TASK | SERVICE,            ROLES_ALL,     ANY,    TOKEN,       WORK_READ,  NULL,            NULL,                h_token_self,   NULL},
     {"DELETE", "/v1/tokens/self",                TASK,                      ROLES_NONE,    ANY,    TOKEN,       WORK_WRITE, NULL,            NULL,                h_token_self_revoke, NULL},
@@ -129,6 +130,12 @@ app_write(void *ctx, struct core_job *job)
 }
 
 static void
+app_hide(void *ctx)
+{
+    core_hide(core_of(ctx));
+}
+
+static void
 app_stop(void *ctx)
 {
     const struct routes_stop *stop = ctx;
@@ -145,6 +152,7 @@ routes_app(struct routes_stop *stop)
         .admit = app_admit,
         .leave = app_leave,
         .write = app_write,
+        .hide = app_hide,
         .stop = app_stop,
         .core = stop->core,
     };

@@ -31,6 +31,7 @@ struct server_app {
                          struct call *ret);
     void (*leave)(void *ctx, struct call *call);
     void (*write)(void *ctx, struct core_job *job);
+    void (*hide)(void *ctx); /* puts what waits for the filter in force */
     void (*stop)(void *ctx); /* POST /v1/stop: begins the end of the process */
     struct core *core;       /* for the handlers; may be NULL in tests */
 };

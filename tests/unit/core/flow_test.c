@@ -186,6 +186,34 @@ make_child(struct token_request request, enum ag_err want)
     access_done(flow.core, &call);
 }
 
+static enum ag_err
+revoke_self(const char *token)
+{
+    const struct revoke_request request = {.self = true};
+    struct call call = {0};
+    enum ag_err err = AG_OK;
+
+    check_ok(access_check(flow.core, flow.task_peer, span_str(token), &call));
+    err = act(do_revoke, &call, &request, NULL);
+    access_done(flow.core, &call);
+    return err;
+}
+
+/* Its newest are, as its first one is. */
+static void
+test_a_child_that_is_printed_is_redacted(void **state)
+{
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = call_of(flow.operator_peer);
+
+    (void)state;
+    make_child((struct token_request){.ttl_ms = 5000}, AG_OK);
+    core_hide(flow.core);
+    check_ok(record_redact(flow.core, &call, span_str(task.child), &answer));
+    assert_string_equal(text_at(answer, "text"), "[redacted:auth-guard/token]");
+    check_ok(revoke_self(task.child));
+}
+
 static void
 test_a_child_is_narrower_and_runs_out(void **state)
 {
@@ -222,19 +250,6 @@ test_a_token_of_few_uses_has_no_children(void **state)
         access_check(flow.core, flow.task_peer, span_str(task.child), &call));
     check_err(act(do_token, &call, &request, &answer), AG_EWIDER);
     access_done(flow.core, &call);
-}
-
-static enum ag_err
-revoke_self(const char *token)
-{
-    const struct revoke_request request = {.self = true};
-    struct call call = {0};
-    enum ag_err err = AG_OK;
-
-    check_ok(access_check(flow.core, flow.task_peer, span_str(token), &call));
-    err = act(do_revoke, &call, &request, NULL);
-    access_done(flow.core, &call);
-    return err;
 }
 
 /* Its own, the two made above, two more: five. */
@@ -597,6 +612,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_task_that_prints_its_token_is_redacted),
         cmocka_unit_test(test_a_task_is_never_the_operator),
         cmocka_unit_test(test_bad_tokens_each_have_their_code),
+        cmocka_unit_test(test_a_child_that_is_printed_is_redacted),
         cmocka_unit_test(test_a_child_is_narrower_and_runs_out),
         cmocka_unit_test(test_a_token_of_few_uses_has_no_children),
         cmocka_unit_test(test_a_task_has_so_many_tokens),

@@ -46,6 +46,33 @@ start(int64_t id, int64_t deadline_ms, int64_t attach_by_ms)
 }
 
 static void
+test_the_newest_tokens_are_hidden(void **state)
+{
+    int64_t ids[RUNNING_HIDDEN_COUNT + 1];
+    int64_t out = -1;
+
+    (void)state;
+    task->token_id = 5;
+    start(1, 100, 50);
+    assert_int_equal(running_hidden(table, 1, ids), 1);
+    assert_int_equal(ids[0], 5);
+    for (int64_t id = 10; id < 10 + RUNNING_HIDDEN_COUNT; id++) {
+        assert_true(running_hide(table, 1, id, 1000 + id, &out));
+        assert_int_equal(out, 0);
+    }
+    assert_int_equal(running_hidden(table, 1, ids), RUNNING_HIDDEN_COUNT + 1);
+    /* So fast nobody reads them, and the filter would do nothing else. */
+    assert_false(running_hide(table, 1, 90, 2009, &out));
+    assert_true(running_hide(table, 1, 91, 2010, &out));
+    assert_int_equal(out, 10);
+    assert_false(running_hide(table, 1, 92, 2010, &out));
+    assert_true(running_hide(table, 1, 93, 2011, &out));
+    assert_int_equal(out, 11);
+    assert_false(running_hide(table, 2, 94, 9000, &out));
+    assert_int_equal(running_hidden(table, 2, ids), 0);
+}
+
+static void
 test_a_task_has_one_line(void **state)
 {
     (void)state;
@@ -148,6 +175,8 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_the_newest_tokens_are_hidden,
+                                        setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_task_has_one_line, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_its_end_is_told_once, setup,
