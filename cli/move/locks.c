@@ -18,6 +18,10 @@
 
 enum {
     STEP_MS = 50,
+    /* A lock directory that nobody has touched for so long is a dead process's:
+     * its holder renews the time every few seconds, and the tools themselves
+     * (npm's proper-lockfile) take it over after ten. */
+    STALE_MS = 15 * 1000,
 };
 
 /* What we write into a lock file of our own, with our pid behind it. */
@@ -131,6 +135,32 @@ try_file(int dir_fd, const char *name)
     return AG_OK;
 }
 
+/* An empty directory has no place for a mark of ours: its age tells. */
+static bool
+is_stale(int dir_fd, const char *name)
+{
+    struct stat st;
+
+    return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISDIR(st.st_mode) &&
+           clock_wall_ms() - ((int64_t)st.st_mtim.tv_sec * 1000) > STALE_MS;
+}
+
+static enum ag_err
+try_directory(int dir_fd, const char *name)
+{
+    if (mkdirat(dir_fd, name, 0700) == 0) {
+        return AG_OK;
+    }
+    if (errno != EEXIST) {
+        return err_from_errno(errno);
+    }
+    if (is_stale(dir_fd, name)) {
+        (void)unlinkat(dir_fd, name, AT_REMOVEDIR);
+    }
+    return AG_EBUSY;
+}
+
 static enum ag_err
 try_one(int dir_fd, const struct profile_lock *lock, int *ret_fd)
 {
@@ -140,10 +170,7 @@ try_one(int dir_fd, const struct profile_lock *lock, int *ret_fd)
     case LOCK_KIND_FILE:
         return try_file(dir_fd, lock->name);
     case LOCK_KIND_DIRECTORY:
-        if (mkdirat(dir_fd, lock->name, 0700) == 0) {
-            return AG_OK;
-        }
-        return errno == EEXIST ? AG_EBUSY : err_from_errno(errno);
+        return try_directory(dir_fd, lock->name);
     }
     return AG_EINTERNAL;
 }

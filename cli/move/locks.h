@@ -19,7 +19,8 @@ enum {
 
 /*
  * Takes every lock of `file` in the directory, in order, waiting wait_ms at
- * most. A lock file that a killed auth-guard left behind is taken over.
+ * most. A lock file that a killed auth-guard left behind is taken over at once,
+ * a lock directory when nobody has touched it for a while.
  * Ownership: locks_free() lets go of them, in reverse order.
  * Errors: AG_EBUSY, with the tool's lock by name; AG_EIO; AG_ENOMEM.
  */
