@@ -203,7 +203,7 @@ erase_copy(const struct search *s, const char *name)
     bool wiped = false;
     enum ag_err err = rename_new(s->dir_fd, name, s->gone);
 
-    return err == AG_OK ? erase_file(s->dir_fd, s->gone, NULL, &wiped) : err;
+    return err == AG_OK ? erase_file(s->dir_fd, s->gone, &wiped) : err;
 }
 
 static enum ag_err
@@ -247,6 +247,9 @@ look_at_all(struct search *s, const char *name, struct dirent **entries,
         enum ag_err err =
             copies_is_copy(name, other, extra) ? look_at(s, other) : AG_OK;
 
+        if (err == AG_ENOTFOUND) {
+            continue; /* an editor has taken it away meanwhile */
+        }
         if (err != AG_OK) {
             return err_why(err,
                            "%s beside it can't be looked at or erased (%s); "

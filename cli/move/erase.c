@@ -1,6 +1,7 @@
 #include "move/erase.h"
 
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 
 #include <errno.h>
@@ -98,14 +99,8 @@ open_for_writing(int dir_fd, const char *name)
     return fd;
 }
 
-static bool
-is_same_file(const struct stat *a, const struct stat *b)
-{
-    return a->st_ino == b->st_ino && a->st_dev == b->st_dev;
-}
-
 enum ag_err
-erase_file(int dir_fd, const char *name, const struct stat *st, bool *ret_wiped)
+erase_file(int dir_fd, const char *name, bool *ret_wiped)
 {
     AG_AUTO(fd) int fd = open_for_writing(dir_fd, name);
     struct stat now;
@@ -118,8 +113,8 @@ erase_file(int dir_fd, const char *name, const struct stat *st, bool *ret_wiped)
         if (fstat(fd, &now) != 0) {
             return AG_EIO;
         }
-        if (!S_ISREG(now.st_mode) || (st != NULL && !is_same_file(&now, st))) {
-            return err_why(AG_ECHANGED, "%s is another file now", name);
+        if (!S_ISREG(now.st_mode)) {
+            return err_why(AG_EFILE, "%s is not a regular file", name);
         }
         *ret_wiped = now.st_nlink == 1 && overwrite(fd, now.st_size) == AG_OK;
     }
@@ -184,7 +179,7 @@ erase_hidden(int dir_fd, const char *name, const struct erase_names *names,
         err = fs_sync_dir(dir_fd);
     }
     if (err == AG_OK) {
-        err = erase_file(dir_fd, names->gone, NULL, &wiped);
+        err = erase_file(dir_fd, names->gone, &wiped);
         told->not_wiped = !wiped;
     }
     return err;

@@ -16,8 +16,6 @@
 #ifndef AG_CLI_MOVE_ERASE_H
 #define AG_CLI_MOVE_ERASE_H
 
-#include <sys/stat.h>
-
 #include <stdbool.h>
 
 #include "base/attr.h"
@@ -67,14 +65,14 @@ AG_CHECK enum ag_err erase_hidden(int dir_fd, const char *name,
                                   struct erase_told *told);
 
 /*
- * Step 5 for any file of ours; `st` (may be NULL) is the file it must still be.
- * One that can't be overwritten is unlinked all the same; *ret_wiped says
+ * Step 5 for any file of ours. One that can't be overwritten is unlinked all the same; *ret_wiped says
  * whether it was. One with a second name is unlinked only: the other name is
  * somebody's file.
- * Errors: AG_ENOTFOUND, AG_ECHANGED, AG_EIO: it is still there.
+ * Errors: AG_ENOTFOUND; AG_EFILE it is no regular file, AG_EIO: it is still
+ *         there.
  */
-AG_CHECK enum ag_err erase_file(int dir_fd, const char *name,
-                                const struct stat *st, bool *ret_wiped);
+AG_CHECK AG_NONNULL enum ag_err erase_file(int dir_fd, const char *name,
+                                           bool *ret_wiped);
 
 /* What overwriting can't do on the file system of this descriptor, as a clause
  * for a sentence ("keeps old blocks …"); NULL where it overwrites in place. */

@@ -201,7 +201,7 @@ recover_erasing(struct found *f, const struct profiles *ps, enum outcome *ret)
         return err;
     }
     if (is_regular(f->dir_fd, f->names.gone, &st)) {
-        err = erase_file(f->dir_fd, f->names.gone, NULL, &wiped);
+        err = erase_file(f->dir_fd, f->names.gone, &wiped);
     }
     if (err != AG_OK) {
         return err;
@@ -235,7 +235,7 @@ recover_release(struct found *f, enum outcome *ret)
     if (is_regular(f->dir_fd, f->names.coming, &st)) {
         /* Linked but not renamed: the second name is no plaintext of its own
          * and goes; the file is then in place. */
-        err = erase_file(f->dir_fd, f->names.coming, NULL, &wiped);
+        err = erase_file(f->dir_fd, f->names.coming, &wiped);
         if (err != AG_OK || st.st_nlink == 1) {
             return err;
         }

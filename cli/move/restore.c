@@ -29,7 +29,7 @@ restore_discard(struct restore *r)
     if (r->fd < 0 || r->placed) {
         return AG_OK;
     }
-    err = erase_file(r->dir_fd, r->temp, NULL, &wiped);
+    err = erase_file(r->dir_fd, r->temp, &wiped);
     return err == AG_ENOTFOUND ? AG_OK : err;
 }
 

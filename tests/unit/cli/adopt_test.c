@@ -1,5 +1,6 @@
 /* adopt against a broker of a few lines. */
 // WRAP: line_lock line_begin line_take line_deliver line_commit line_done line_undo cli_call
+// WRAP: renameat2
 #include <sys/file.h>
 
 #include "common/moves_fake.h"
@@ -132,6 +133,37 @@ test_copies_go_with_it(void **state)
     assert_int_equal(json_array_size(json_object_get(r, "left")), 0);
     assert_true(place_has(&place, "auth.json.orig"));
     assert_int_equal(place_count(&place, SECRET, false), 1); /* the notes */
+}
+
+static const char *vanishing; /* goes away just before it is renamed */
+
+int __real_renameat2(int a, const char *from, int b, const char *to,
+                     unsigned flags);
+int __wrap_renameat2(int a, const char *from, int b, const char *to,
+                     unsigned flags);
+
+int
+__wrap_renameat2(int a, const char *from, int b, const char *to, unsigned flags)
+{
+    if (vanishing != NULL && strcmp(from, vanishing) == 0) {
+        (void)unlinkat(a, from, 0);
+    }
+    return __real_renameat2(a, from, b, to, flags);
+}
+
+static void
+test_a_copy_that_vanishes_meanwhile(void **state)
+{
+    json_auto_t *r = NULL;
+
+    (void)state;
+    place_write(&place, ".auth.json.swp", LOGIN, 0600);
+    vanishing = ".auth.json.swp";
+    check_ok(adopt_login(&r));
+    vanishing = NULL;
+    check_moved();
+    assert_int_equal(fake->state, FAKE_DONE);
+    assert_false(place_has(&place, ".ag-erase-7"));
 }
 
 static void
@@ -311,6 +343,7 @@ main(void)
         CASE(test_adopt_moves),
         CASE(test_dry_run_changes_nothing),
         CASE(test_copies_go_with_it),
+        CASE(test_a_copy_that_vanishes_meanwhile),
         CASE(test_a_copy_with_another_secret_stays),
         CASE(test_unfit_content_is_refused),
         CASE(test_opaque_takes_any_bytes),
