@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fdx.h"
+#include "run/sweep.h"
 #include "run/term.h"
 
 struct keeper {
@@ -85,7 +86,7 @@ open_files(const struct keeper *k)
         int fds[2] = {-1, -1};
 
         if (open_file(jail_fd, &spec->files[i], fds) != AG_OK) {
-            fail(k->line, 0, errno, "making the private file");
+            fail(k->line, CHILD_STEP_SETUP, errno, "making the private file");
         }
         if (say(k->line, &message, fds, 2) != AG_OK) {
             _exit(125);
@@ -100,21 +101,8 @@ open_files(const struct keeper *k)
 void
 keeper_remove_files(const struct keeper_spec *spec)
 {
-    int jail_fd = open(spec->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-    for (size_t i = 0; jail_fd >= 0 && i < spec->file_count; i++) {
-        int dir_fd = openat(jail_fd, spec->files[i].dir,
-                            O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-
-        if (dir_fd >= 0) {
-            (void)unlinkat(dir_fd, spec->files[i].name, 0);
-            close(dir_fd);
-        }
-        (void)unlinkat(jail_fd, spec->files[i].dir, AT_REMOVEDIR);
-    }
-    fd_close(jail_fd);
-    if (spec->file_count > 0) {
-        (void)rmdir(spec->dir);
+    if (spec->kind == JAIL_NONE && spec->file_count > 0) {
+        sweep_dir(spec->dir);
     }
 }
 
@@ -148,15 +136,28 @@ open_pty(struct keeper *k)
 
 /* ---- the end ---- */
 
+/* The supervisor may not have read yet what the command wrote last. It is told
+ * the end by the end of our side of the line and takes the files away itself;
+ * only when it is gone they are left to us. */
+static void
+leave_files(const struct keeper *k)
+{
+    struct keeper_message message = {0};
+    int fds[2] = {-1, -1};
+
+    (void)shutdown(k->line, SHUT_WR);
+    while (keeper_hear(k->line, &message, fds) == AG_OK) {
+    }
+    keeper_remove_files(k->spec);
+}
+
 /* As process 1 our exit is enough: the kernel kills the rest and waits. */
 __attribute__((noreturn)) static void
 finish(const struct keeper *k)
 {
     if (k->spec->kind != JAIL_FULL) {
         jail_kill_descendants();
-    }
-    if (k->spec->kind == JAIL_NONE) {
-        keeper_remove_files(k->spec);
+        leave_files(k);
     }
     _exit(0);
 }
@@ -179,6 +180,8 @@ start_child(struct keeper *k)
 
         fail(k->line, (int)step, failed, k->command.argv[0]);
     }
+    /* The child does it too: whoever is first, a signal finds the group. */
+    (void)setpgid(k->child, k->child);
 }
 
 /* Nothing is kept open here that the streams' ends depend on. */
@@ -309,7 +312,7 @@ keeper_main(const struct keeper_spec *spec, int line)
     (void)sigaddset(&children, SIGCHLD);
     k.signals = signalfd(-1, &children, SFD_CLOEXEC);
     if (k.signals < 0) {
-        fail(line, 0, errno, "signalfd");
+        fail(line, CHILD_STEP_SETUP, errno, "signalfd");
     }
     make_session(&k);
     wait_for_go(&k);

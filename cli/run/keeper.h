@@ -2,7 +2,7 @@
  * keeper.h - the first process of a task: it makes the jail, opens the empty
  * files, starts the command and stays until it ends. In a PID namespace it is
  * process 1, so its end is everybody's end; without one it kills what is left.
- * Floor: cli/run. Depends on: run/jail, run/child, base/fdx.
+ * Floor: cli/run. Depends on: run/jail, run/child, run/sweep, base/fdx.
  *
  * It talks with the supervisor over a socket pair; the end of that line is the
  * end of the task. It never holds a value.
@@ -83,7 +83,8 @@ AG_CHECK enum ag_err keeper_tell(int line, enum keeper_hears what, int value);
 AG_CHECK AG_NONNULL enum ag_err
 keeper_hear(int line, struct keeper_message *ret, int ret_fds[2]);
 
-/* With JAIL_NONE: takes the files and the directory away; may be done twice. */
+/* With JAIL_NONE: takes the directory away, whatever the command has put there;
+ * may be done twice. */
 AG_NONNULL void keeper_remove_files(const struct keeper_spec *spec);
 
 #endif

@@ -64,9 +64,6 @@ run_kill(struct run *r)
     if (r->spec.kind != JAIL_FULL) {
         jail_kill_descendants();
     }
-    if (r->spec.kind == JAIL_NONE) {
-        keeper_remove_files(&r->spec);
-    }
     fd_close(r->line);
     r->line = -1;
 }
@@ -160,7 +157,7 @@ suspend(struct run *r)
         r->raw = term_raw(STDIN_FILENO);
     }
     if (r->streams.master_fd >= 0) {
-        pty_resize(r->streams.master_fd, STDIN_FILENO);
+        pty_resize(r->streams.master_fd, streams_model());
     }
     (void)!keeper_tell(r->line, KEEPER_SIGNAL, SIGCONT);
 }
@@ -225,12 +222,12 @@ on_signal(struct run *r)
         int number = (int)info.ssi_signo;
 
         if (number == SIGWINCH && r->streams.pty) {
-            pty_resize(r->streams.master_fd, STDIN_FILENO);
+            pty_resize(r->streams.master_fd, streams_model());
             continue;
         }
         if (number == SIGCONT && r->streams.input_fd >= 0 && r->streams.pty) {
             r->raw = term_raw(STDIN_FILENO);
-            pty_resize(r->streams.master_fd, STDIN_FILENO);
+            pty_resize(r->streams.master_fd, streams_model());
         }
         if (r->line >= 0) {
             (void)!keeper_tell(r->line, KEEPER_SIGNAL, number);
@@ -382,6 +379,7 @@ run_supervise(struct run *r, int *ret_exit)
         turn(r);
     }
     watch_finish(r->watch, r->broker_gone ? NULL : r->session);
+    keeper_remove_files(&r->spec);
     await_streams(r, clock_steady_ms() + STREAMS_GRACE_MS);
     *ret_exit = exit_of(r);
     if (!r->broker_gone) {
@@ -401,6 +399,7 @@ run_done(struct run *r)
     if (r->keeper > 0) {
         run_kill(r);
     }
+    keeper_remove_files(&r->spec);
     term_restore();
     for (size_t i = 0; i < r->file_count; i++) {
         fd_close(r->files[i].dir_fd);
