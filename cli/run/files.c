@@ -66,7 +66,8 @@ files_dir(struct run *r, enum jail_kind kind)
     if (kind == JAIL_NONE && r->file_count > 0) {
         return make_open_dir(r);
     }
-    /* There also without files: a profile's arguments may name it. Empty and not writable, so that nobody outside finds a place below it. */
+    /* There also without files: a profile's arguments may name it. Empty and not
+     * writable, so that nobody outside finds a place below it. */
     (void)snprintf(r->dir, sizeof(r->dir), "%s/jail", r->cli->paths.run);
     if (mkdir(r->dir, 0500) != 0 && errno != EEXIST) {
         return err_why(AG_EIO, "%s: %s", r->dir, strerrordesc_np(errno));

@@ -38,7 +38,8 @@ pid_t jail_clone(enum jail_kind kind);
 
 /*
  * In the child: maps the user, cuts mount propagation, mounts a fresh /proc, a
- * devpts that shows no terminal of anybody else and, unless NULL, a tmpfs (mode 0700, nosuid, nodev, noexec) on `tmpfs_dir`.
+ * devpts that shows no terminal of anybody else and, unless NULL, a tmpfs (mode
+ * 0700, nosuid, nodev, noexec) on `tmpfs_dir`.
  * Errors: AG_EUNSUPPORTED with the step, errno kept.
  */
 AG_CHECK enum ag_err jail_enter(enum jail_kind kind, const char *tmpfs_dir);

@@ -1,5 +1,6 @@
 /* From the request to the moment before the command (run.h). */
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,14 +59,15 @@ promise_value(struct run *r, const struct delivery *d)
 {
     struct child_value *value = &r->values[r->value_count];
     int ends[2];
-    enum ag_err err = env_reserve(r->env, d->var, &value->slot);
+    enum ag_err err = r->value_count == CHILD_VALUES_MAX_COUNT
+                          ? AG_ELIMIT
+                          : env_reserve(r->env, d->var, &value->slot);
 
     if (err != AG_OK) {
         return err;
     }
-    if (r->value_count == CHILD_VALUES_MAX_COUNT ||
-        pipe2(ends, O_CLOEXEC) != 0) {
-        return AG_ELIMIT;
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return err_from_errno(errno);
     }
     value->name = d->var;
     value->pipe_fd = ends[0];
