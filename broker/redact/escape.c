@@ -283,11 +283,10 @@ size_t
 escape_lines(unsigned int arg, const uint8_t *in, size_t avail, uint8_t *out,
              size_t *used)
 {
-    static const char *const ENDS[] = {
-        [LINES_LF] = "\n",
-        [LINES_CRLF] = "\r\n",
-        [LINES_BLANK] = " ",
-        [LINES_TTY] = "\r\n"};
+    static const char *const ENDS[] = {[LINES_LF] = "\n",
+                                       [LINES_CRLF] = "\r\n",
+                                       [LINES_BLANK] = " ",
+                                       [LINES_TTY] = "\r\n"};
     size_t len;
 
     *used = 1;

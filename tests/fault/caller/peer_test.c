@@ -110,14 +110,36 @@ test_tables_that_cannot_be_made_are_not(void **state)
     check_err(tree_new(&tree), AG_ENOMEM);
     fault_arm(1);
     check_err(sessions_new(&sessions), AG_ENOMEM);
-    for (unsigned n = 1; n <= 2; n++) {
-        fault_arm(n);
-        check_err(tickets_new(&tickets), AG_ENOMEM);
-    }
+    fault_arm(1);
+    check_err(tickets_new(&tickets), AG_ENOMEM);
     (void)fault_done();
     assert_null(tree);
     assert_null(sessions);
     assert_null(tickets);
+}
+
+static void
+test_a_table_of_tickets_that_cannot_grow_stays(void **state)
+{
+    const struct ticket what = {.kind = TICKET_LIFE, .task_id = 3};
+    AG_AUTO(tickets) struct tickets *tickets = NULL;
+    char text[TICKET_TEXT_BYTES];
+    size_t refused = 0;
+
+    (void)state;
+    check_ok(tickets_new(&tickets));
+    for (size_t i = 0; i < TICKET_MAX_COUNT; i++) {
+        fault_arm(1);
+        if (tickets_issue(tickets, &what, 0, text) != AG_OK) {
+            (void)fault_done();
+            assert_int_equal(tickets_count(tickets), i);
+            check_ok(tickets_issue(tickets, &what, 0, text));
+            refused++;
+        }
+    }
+    (void)fault_done();
+    assert_true(refused > 1); /* it did grow */
+    assert_int_equal(tickets_count(tickets), TICKET_MAX_COUNT);
 }
 
 int
@@ -126,6 +148,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_caller_half_known_is_nobody),
         cmocka_unit_test(test_tables_that_cannot_be_made_are_not),
+        cmocka_unit_test(test_a_table_of_tickets_that_cannot_grow_stays),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,9 +168,9 @@ static void
 test_interrupt_key_reaches_the_command(void **state)
 {
     /* No child of the shell's: while it makes one it drops the signal. */
-    struct person p = sit_down(
-        (char *[]){W("sh"), W("-c"),
-                   script_with("echo ready; exec sleep ", long_sleep(), ""), NULL});
+    struct person p = sit_down((char *[]){
+        W("sh"), W("-c"),
+        script_with("echo ready; exec sleep ", long_sleep(), ""), NULL});
 
     (void)state;
     await_word(&p, "ready");
