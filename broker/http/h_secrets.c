@@ -1,12 +1,10 @@
 /* Handlers: secrets and their versions. */
 #include "base/encode.h"
-#include "base/parse.h"
 #include "base/secret.h"
 #include "core/secrets.h"
 #include "http/handlers.h"
 #include "http/messages.h"
 #include "http/request.h"
-#include "wire/emit.h"
 
 enum ag_err
 h_secret_list(struct request *rq)
@@ -78,28 +76,6 @@ h_secret_remove(struct request *rq)
         rq, core_secret_remove(rq->core, rq->tx, &rq->call, rq->param[0]));
 }
 
-/* {name, version, value, encoding}, written by hand: the hottest answer. */
-static enum ag_err
-reply_value(struct request *rq, int64_t version, const struct secret *value)
-{
-    struct span bytes = secret_view(value);
-    bool is_text = parse_is_utf8(bytes);
-    struct emit e;
-
-    emit_start(&e, &rq->reply.body);
-    emit_open(&e, NULL, '{');
-    emit_str(&e, "name", rq->param[0]);
-    emit_int(&e, "version", version);
-    if (is_text) {
-        emit_span(&e, "value", bytes);
-    } else {
-        emit_base64(&e, "value", bytes);
-    }
-    emit_str(&e, "encoding", is_text ? "text" : "base64");
-    emit_close(&e, '}');
-    return emit_end(&e);
-}
-
 static struct get_request
 value_request(const struct request *rq)
 {
@@ -121,7 +97,7 @@ h_secret_value_quick(struct request *rq)
     enum ag_err err =
         core_secret_get_quick(rq->core, &rq->call, &request, &version, &value);
 
-    return err == AG_OK ? reply_value(rq, version, value) : err;
+    return err == AG_OK ? reply_value(rq, rq->param[0], version, value) : err;
 }
 
 enum ag_err
@@ -133,7 +109,7 @@ h_secret_value(struct request *rq)
     enum ag_err err = core_secret_get(rq->core, rq->tx, &rq->call, &request,
                                       &version, &value);
 
-    return err == AG_OK ? reply_value(rq, version, value) : err;
+    return err == AG_OK ? reply_value(rq, rq->param[0], version, value) : err;
 }
 
 enum ag_err

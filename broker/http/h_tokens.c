@@ -1,11 +1,9 @@
 /* Handlers: tokens, wraps, role tokens. */
-#include "base/parse.h"
 #include "base/secret.h"
 #include "core/tokens.h"
 #include "http/handlers.h"
 #include "http/messages.h"
 #include "http/request.h"
-#include "wire/emit.h"
 
 enum {
     MS_PER_S = 1000,
@@ -124,25 +122,6 @@ h_wrap(struct request *rq)
         rq, core_wrap_make(rq->core, rq->tx, &rq->call, &wrap, &tree), &tree);
 }
 
-static enum ag_err
-reply_unwrapped(struct request *rq, const struct secret *value)
-{
-    struct span bytes = secret_view(value);
-    bool is_text = parse_is_utf8(bytes);
-    struct emit e;
-
-    emit_start(&e, &rq->reply.body);
-    emit_open(&e, NULL, '{');
-    if (is_text) {
-        emit_span(&e, "value", bytes);
-    } else {
-        emit_base64(&e, "value", bytes);
-    }
-    emit_str(&e, "encoding", is_text ? "text" : "base64");
-    emit_close(&e, '}');
-    return emit_end(&e);
-}
-
 /* A second opening must stay on the record: the job succeeds, the answer is a
  * refusal. */
 enum ag_err
@@ -158,7 +137,7 @@ h_unwrap(struct request *rq)
         reply_problem(rq, outcome, err_text(outcome));
         return AG_OK;
     }
-    return err == AG_OK ? reply_unwrapped(rq, value) : err;
+    return err == AG_OK ? reply_value(rq, NULL, 0, value) : err;
 }
 
 enum ag_err

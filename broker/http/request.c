@@ -2,8 +2,11 @@
 
 #include <stdlib.h>
 
+#include "base/parse.h"
+#include "base/secret.h"
 #include "http/limits.h"
 #include "http/route.h"
+#include "wire/emit.h"
 #include "wire/json.h"
 #include "wire/msg.h"
 
@@ -66,6 +69,30 @@ reply_with(struct request *rq, enum ag_err err, json_t **tree)
         return err;
     }
     return reply_json(rq, AG_TAKE(*tree));
+}
+
+enum ag_err
+reply_value(struct request *rq, const char *name, int64_t version,
+            const struct secret *value)
+{
+    struct span bytes = secret_view(value);
+    bool is_text = parse_is_utf8(bytes);
+    struct emit e;
+
+    emit_start(&e, &rq->reply.body);
+    emit_open(&e, NULL, '{');
+    if (name != NULL) {
+        emit_str(&e, "name", name);
+        emit_int(&e, "version", version);
+    }
+    if (is_text) {
+        emit_span(&e, "value", bytes);
+    } else {
+        emit_base64(&e, "value", bytes);
+    }
+    emit_str(&e, "encoding", is_text ? "text" : "base64");
+    emit_close(&e, '}');
+    return emit_end(&e);
 }
 
 enum ag_err

@@ -23,6 +23,7 @@ struct core;
 struct db_tx;
 struct dispatch;
 struct route;
+struct secret;
 struct server;
 
 enum {
@@ -80,6 +81,11 @@ AG_CHECK enum ag_err reply_json(struct request *rq, json_t *tree);
  */
 AG_CHECK AG_NONNULL enum ag_err reply_with(struct request *rq, enum ag_err err,
                                            json_t **tree);
+
+/* {name, version, value, encoding}, written by hand: the hottest answer. Without
+ * a name (NULL) only the last two. */
+AG_CHECK enum ag_err reply_value(struct request *rq, const char *name,
+                                 int64_t version, const struct secret *value);
 
 /* 204 without a body. */
 AG_CHECK AG_NONNULL enum ag_err reply_none(struct request *rq, enum ag_err err);

@@ -10,22 +10,6 @@ enum {
 #define GET  "GET /v1/plain HTTP/1.1\r\n"
 #define PUT  "PUT /v1/echo HTTP/1.1\r\n" HOST
 
-static int
-setup(void **state)
-{
-    (void)state;
-    serve_start(NULL);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    serve_end();
-    return 0;
-}
-
 /* Half-closes, as a client does that has nothing more to say. */
 static void
 expect_end(int fd)
@@ -183,7 +167,7 @@ test_connection_that_sends_nothing_holds_up_nobody(void **state)
     }
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, serve_setup, serve_teardown)
 
 int
 main(void)

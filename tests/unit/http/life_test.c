@@ -2,22 +2,6 @@
  * connections, counters. */
 #include "unit/http/serve.h"
 
-static int
-setup(void **state)
-{
-    (void)state;
-    serve_start(NULL);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    serve_end();
-    return 0;
-}
-
 #define HOST "Host: localhost\r\n"
 
 static void
@@ -209,7 +193,7 @@ test_refused_tokens_are_rate_limited(void **state)
     assert_int_equal(a.status, 200);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, serve_setup, serve_teardown)
 
 int
 main(void)

@@ -253,6 +253,22 @@ serve_end(void)
     assert_int_equal(secret_arena_used_bytes(), 0);
 }
 
+static inline int
+serve_setup(void **state)
+{
+    (void)state;
+    serve_start(NULL);
+    return 0;
+}
+
+static inline int
+serve_teardown(void **state)
+{
+    (void)state;
+    serve_end();
+    return 0;
+}
+
 /* A connection of process `pid`; -1 if the server refused it (told why on the
  * returned *told, when given). */
 static inline int

@@ -4,22 +4,6 @@
 #include "http/gate.h"
 #include "unit/http/serve.h"
 
-static int
-setup(void **state)
-{
-    (void)state;
-    serve_start(NULL);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    serve_end();
-    return 0;
-}
-
 #define HOST "Host: localhost\r\n"
 
 static void
@@ -359,7 +343,7 @@ test_work_on_other_threads(void **state)
     assert_non_null(strstr(a.body, "it is at version 7"));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, serve_setup, serve_teardown)
 
 int
 main(void)

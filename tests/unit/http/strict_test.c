@@ -174,22 +174,6 @@ static const struct bad_request BAD[] = {
      0, 431, "head_too_large", "name is longer"},
 };
 
-static int
-setup(void **state)
-{
-    (void)state;
-    serve_start(NULL);
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    serve_end();
-    return 0;
-}
-
 static size_t
 length_of(const struct bad_request *bad)
 {
@@ -329,7 +313,7 @@ test_good_request_split_at_every_byte(void **state)
     assert_int_equal(atomic_load(&served.calls), sizeof(TEXT) - 2);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, serve_setup, serve_teardown)
 
 int
 main(void)
