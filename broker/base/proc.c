@@ -81,6 +81,9 @@ parse_fields(const struct span fields[FIELD_COUNT], struct proc_stat *out)
     if (fields[FIELD_STATE].len != 1) {
         return AG_EINVAL;
     }
+    if (span_is(fields[FIELD_SID], "-1")) {
+        return AG_ENOTFOUND;
+    }
     out->state = (char)fields[FIELD_STATE].ptr[0];
     err = parse_pid(fields[FIELD_PPID], &out->ppid);
     if (err == AG_OK) {

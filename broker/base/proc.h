@@ -52,7 +52,8 @@ struct proc_stat {
 
 /*
  * The text of /proc/PID/stat; the name may hold anything, also ") ".
- * Errors: AG_EINVAL.
+ * Errors: AG_ENOTFOUND it was reaped while the kernel wrote the line, which
+ *         then has no session (-1); AG_EINVAL.
  */
 AG_CHECK AG_NONNULL enum ag_err proc_parse_stat(struct span text,
                                                 struct proc_stat *ret);

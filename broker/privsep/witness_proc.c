@@ -64,7 +64,11 @@ read_stat(int fd, pid_t pid, struct proc_stat *ret)
     if (err != AG_OK) {
         return err;
     }
-    if (proc_parse_stat(line, &stat) != AG_OK || stat.self.pid != pid) {
+    err = proc_parse_stat(line, &stat);
+    if (err == AG_ENOTFOUND) {
+        return err;
+    }
+    if (err != AG_OK || stat.self.pid != pid) {
         return AG_EUNTRACED;
     }
     *ret = stat;

@@ -75,6 +75,17 @@ test_what_is_not_stat_is_refused(void **state)
 }
 
 static void
+test_a_process_that_was_reaped_meanwhile_is_gone(void **state)
+{
+    static const char LINE[] =
+        "77 (cat) X 0 -1 -1 0 -1 0 1 2 3 4 5 6 7 8 20 0 1 0 98765 1\n";
+    struct proc_stat stat;
+
+    (void)state;
+    check_err(proc_parse_stat(span_str(LINE), &stat), AG_ENOTFOUND);
+}
+
+static void
 test_our_own_line_is_understood(void **state)
 {
     char text[1024];
@@ -100,6 +111,7 @@ main(void)
         cmocka_unit_test(test_the_fields_are_where_proc_says),
         cmocka_unit_test(test_a_name_cannot_pose_as_fields),
         cmocka_unit_test(test_what_is_not_stat_is_refused),
+        cmocka_unit_test(test_a_process_that_was_reaped_meanwhile_is_gone),
         cmocka_unit_test(test_our_own_line_is_understood),
     };
 

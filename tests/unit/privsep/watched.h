@@ -63,4 +63,18 @@ ref_of(struct watched *f, pid_t pid)
     return facts_of(f, pid).self;
 }
 
+/* The members of a tree; asked again while the processes of this machine don't
+ * hold still, which is an answer and no failure. */
+static inline enum ag_err
+tree_of(struct watched *f, struct proc_ref root, struct proc_ref *out,
+        size_t cap, size_t *ret_count)
+{
+    enum ag_err err = AG_EUNTRACED;
+
+    for (int i = 0; i < 1000 && err == AG_EUNTRACED; i++) {
+        err = f->source->tree(f->source->ctx, root, out, cap, ret_count);
+    }
+    return err;
+}
+
 #endif

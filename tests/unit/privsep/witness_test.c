@@ -103,7 +103,7 @@ test_a_daemon_that_forks_twice_stays_below_its_subreaper(void **state)
     daemon = facts_of(f, actors.pid[2]);
     assert_int_equal(daemon.chain[0].pid, root.self.pid);
     assert_true(has_ancestor(&daemon, root.self));
-    check_ok(f->source->tree(f->source->ctx, root.self, members, 8, &count));
+    check_ok(tree_of(f, root.self, members, 8, &count));
     assert_int_equal(count, 1);
     assert_true(proc_ref_equal(members[0], daemon.self));
 }
@@ -130,10 +130,9 @@ test_the_tree_goes_through_pid_namespaces(void **state)
     assert_int_equal(inner.chain[0].pid, actors.pid[1]);
     assert_true(has_ancestor(&inner, root.self));
     assert_int_equal(inner.uid, geteuid());
-    check_ok(f->source->tree(f->source->ctx, root.self, members, 8, &count));
+    check_ok(tree_of(f, root.self, members, 8, &count));
     assert_int_equal(count, 2);
-    check_err(f->source->tree(f->source->ctx, root.self, members, 1, &count),
-              AG_ELIMIT);
+    check_err(tree_of(f, root.self, members, 1, &count), AG_ELIMIT);
 }
 
 static void
@@ -146,11 +145,10 @@ test_a_root_that_is_gone_or_another_has_no_tree(void **state)
 
     actor_start(0);
     root = facts_of(f, actors.pid[0]).self;
-    check_ok(f->source->tree(f->source->ctx, root, members, 4, &count));
+    check_ok(tree_of(f, root, members, 4, &count));
     assert_int_equal(count, 0);
     root.start_ticks++;
-    check_err(f->source->tree(f->source->ctx, root, members, 4, &count),
-              AG_ENOTFOUND);
+    check_err(tree_of(f, root, members, 4, &count), AG_ENOTFOUND);
 }
 
 /* ---- the process itself ---- */
@@ -252,8 +250,7 @@ test_it_inherits_nothing(void **state)
         skip();
     }
     /* A question that leaves nothing open there. */
-    check_err(f->source->tree(f->source->ctx, nobody, &nobody, 1, &count),
-              AG_ENOTFOUND);
+    check_err(tree_of(f, nobody, &nobody, 1, &count), AG_ENOTFOUND);
     count = 0;
     (void)snprintf(path, sizeof(path), "/proc/%d/fd",
                    (int)witness_pid(f->witness));
