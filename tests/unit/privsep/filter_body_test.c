@@ -278,7 +278,7 @@ test_a_body_during_a_wipe_is_whole_or_locked(void **state)
 
         load(f, 1, "a", VALUE);
         (void)commit(f);
-        buf_init(&out, 2 * FILTER_BODY_MAX_BYTES, BUF_PLAIN);
+        buf_init(&out, (size_t)2 * FILTER_BODY_MAX_BYTES, BUF_PLAIN);
         assert_int_equal(pthread_create(&wiper, NULL, wipe_meanwhile, f), 0);
         err = filter_body(f->filter, span_of(text, sizeof(text)), &options,
                           &out, NULL, NULL);
