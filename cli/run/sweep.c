@@ -53,7 +53,7 @@ empty_into_top(struct sweep *s, const char *name)
     const char *inner;
 
     /* A task may have taken its own bits away. */
-    (void)fchmodat(s->top_fd, name, 0700, 0);
+    (void)!fchmodat(s->top_fd, name, 0700, 0);
     dir = open_list(s->top_fd, name);
     while (dir != NULL && (inner = next_name(dir)) != NULL) {
         char up[32];
