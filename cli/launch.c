@@ -182,6 +182,29 @@ gave_up(const struct cli *cli, int run_fd)
 }
 
 static enum ag_err
+ask_health(struct cli *cli)
+{
+    const struct client_request health = {.method = "GET",
+                                          .path = "/v1/health"};
+
+    return client_call(cli->client, &health, NULL);
+}
+
+/* Its sockets are there before it has looked at the vault, and take connections
+ * of which nothing comes when it gives up: it must answer. */
+static enum ag_err
+open_answering(struct cli *cli)
+{
+    enum ag_err err = client_open(cli->paths.admin_sock, &cli->client);
+
+    if (err == AG_OK && ask_health(cli) != AG_OK) {
+        client_close(AG_TAKE(cli->client));
+        return AG_ENOBROKER;
+    }
+    return err;
+}
+
+static enum ag_err
 wait_ready(struct cli *cli, pid_t pid, int run_fd)
 {
     int64_t now_ms = clock_steady_ms();
@@ -195,7 +218,7 @@ wait_ready(struct cli *cli, pid_t pid, int run_fd)
         int status;
 
         (void)nanosleep(&pause, NULL);
-        err = client_open(cli->paths.admin_sock, &cli->client);
+        err = open_answering(cli);
         now_ms = clock_steady_ms();
         if (!ended && waitpid(pid, &status, WNOHANG) == pid) {
             ended = true;
@@ -222,13 +245,11 @@ wait_ready(struct cli *cli, pid_t pid, int run_fd)
 static enum ag_err
 find_running(struct cli *cli)
 {
-    const struct client_request health = {.method = "GET",
-                                          .path = "/v1/health"};
     const struct timespec pause = {.tv_nsec = STEP_MAX_MS * 1000000L};
     int64_t deadline_ms = clock_steady_ms() + LEAVING_MS;
     enum ag_err err = client_open(cli->paths.api_sock, &cli->client);
 
-    while (err == AG_OK && client_call(cli->client, &health, NULL) != AG_OK) {
+    while (err == AG_OK && ask_health(cli) != AG_OK) {
         client_close(AG_TAKE(cli->client));
         if (clock_steady_ms() >= deadline_ms) {
             return AG_ENOBROKER;

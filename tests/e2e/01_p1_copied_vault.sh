@@ -93,6 +93,16 @@ run auth-guard unlock
 [ $RC -ne 0 ] || fail "a vault open to others was opened"
 say "refused: wrong mode"
 
+# A broker that gives up says why by the one that started it.
+again "$S/good"
+chmod 666 "$VAULT/vault.head"
+refused 'vault.head is open to others' auth-guard unlock
+chmod 600 "$VAULT/vault.head"
+rm "$VAULT/uses.journal"
+mkfifo -m 600 "$VAULT/uses.journal"
+refused 'uses.journal is not a regular file' auth-guard unlock
+say "refused: files that were exchanged, each by its name"
+
 again "$S/good"
 ok auth-guard unlock
 ok auth-guard get "$name"
