@@ -73,6 +73,34 @@ decide_newest(struct span current, struct span incoming,
     return err;
 }
 
+static enum ag_err
+note_one(void *arg, const char *pointer, struct secret *value)
+{
+    bool *found = arg;
+
+    (void)pointer;
+    *found = true;
+    secret_free(value);
+    return AG_OK;
+}
+
+/* *ret: nothing that is secret is in it, where there was something before. What
+ * a tool leaves on its way out, or a task to be rid of the login. */
+static enum ag_err
+is_bare(struct span current, struct span incoming,
+        const struct profile_file *file, bool *ret)
+{
+    bool had = false;
+    bool has = false;
+    enum ag_err err = fields_secret(incoming, file, note_one, &has);
+
+    if (err == AG_OK && !has) {
+        err = fields_secret(current, file, note_one, &had);
+    }
+    *ret = had && !has;
+    return err;
+}
+
 enum ag_err
 conflict_decide(const struct profile *p, size_t file_index,
                 const struct secret *current_value,
@@ -82,6 +110,7 @@ conflict_decide(const struct profile *p, size_t file_index,
     struct span incoming = secret_view(incoming_value);
     enum file_format format;
     bool other = false;
+    bool bare = false;
     enum ag_err err = AG_OK;
 
     if (secret_equal(current_value, incoming_value)) {
@@ -98,7 +127,12 @@ conflict_decide(const struct profile *p, size_t file_index,
         *ret = WINNER_CURRENT;
         return AG_OK;
     }
-    if (p->conflict->identity != NULL) {
+    err = is_bare(current, incoming, &p->files.items[file_index], &bare);
+    if (err == AG_OK && bare) {
+        *ret = WINNER_CURRENT;
+        return AG_OK;
+    }
+    if (err == AG_OK && p->conflict->identity != NULL) {
         err =
             is_other(current, incoming, format, p->conflict->identity, &other);
     }

@@ -21,7 +21,8 @@ enum conflict_winner {
 
 /*
  * By the profile's rule; `p` NULL: the last one wins. A value that can't be
- * read as the profile says never wins over one that can.
+ * read as the profile says never wins over one that can, nor one without any
+ * secret field over one that has some.
  * Errors: AG_EMEMLOCK. Threads: safe. Blocks: no.
  */
 AG_CHECK enum ag_err conflict_decide(const struct profile *p, size_t file_index,

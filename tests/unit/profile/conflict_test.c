@@ -72,6 +72,21 @@ test_what_can_not_be_read_never_wins(void **state)
 }
 
 static void
+test_what_holds_no_secret_never_wins(void **state)
+{
+    static const char LOGIN[] = "{\"OPENAI_API_KEY\":\"sk-proj-1\"}";
+
+    (void)state;
+    assert_int_equal(decide("codex", LOGIN, "{\"a\":1}"), WINNER_CURRENT);
+    assert_int_equal(decide("codex", LOGIN, "{\"OPENAI_API_KEY\":\"\"}"),
+                     WINNER_CURRENT);
+    assert_int_equal(
+        decide("codex", LOGIN, "{\"OPENAI_API_KEY\":\"sk-proj-2\"}"),
+        WINNER_INCOMING);
+    assert_int_equal(decide("codex", "{\"a\":1}", LOGIN), WINNER_INCOMING);
+}
+
+static void
 test_without_a_profile_the_last_wins(void **state)
 {
     (void)state;
@@ -105,6 +120,7 @@ main(void)
         cmocka_unit_test(test_another_account_is_no_refresh),
         cmocka_unit_test(test_claude_goes_by_milliseconds),
         cmocka_unit_test(test_what_can_not_be_read_never_wins),
+        cmocka_unit_test(test_what_holds_no_secret_never_wins),
         cmocka_unit_test(test_without_a_profile_the_last_wins),
     };
 
