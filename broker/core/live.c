@@ -366,7 +366,7 @@ revoke_below(struct live_token **sorted, size_t count, int64_t id)
         const struct live_token parent = {.id = sorted[i]->parent_id};
         const struct live_token *key = &parent;
         struct live_token **found =
-            bsearch(&key, sorted, i, sizeof(*sorted), by_id);
+            bsearch(&key, sorted, i, sizeof(struct live_token *), by_id);
 
         sorted[i]->in_family =
             sorted[i]->id == id || (found != NULL && (*found)->in_family);
@@ -396,7 +396,7 @@ live_revoke_family(struct live_tokens *table, int64_t task_id, int64_t id)
              token = token->task_next) {
             sorted[count++] = token;
         }
-        qsort(sorted, count, sizeof(*sorted), by_id);
+        qsort(sorted, count, sizeof(struct live_token *), by_id);
         revoke_below(sorted, count, id);
     }
     (void)pthread_rwlock_unlock(&table->lock);

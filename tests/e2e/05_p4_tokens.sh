@@ -77,6 +77,14 @@ inside 'J=$(auth-guard token create --json); T=$(printf %s "$J" | sed -n "s/.*\"
 [[ $OUT =~ token_revoked|revoked ]] || fail "a revoked token: $OUT $ERR"
 say "a revoked token: refused"
 
+inside 'T=$(auth-guard token create --uses 1 --json | sed -n "s/.*\"token\": *\"\([^\"]*\)\".*/\1/p")
+    AUTH_GUARD_TOKEN=$T auth-guard token create --json 2>&1'
+[ $RC -ne 0 ] && [[ $OUT =~ wider ]] || fail "a token of one use has children: $OUT $ERR"
+say "a child of a token with few uses: refused"
+inside 'auth-guard token create 2>/dev/null'
+[ "$OUT" = '[redacted:auth-guard/token]' ] || fail "a child's token is printed"
+say "a child's token in the output: redacted"
+
 # Over TCP the witness finds the process behind the connection.
 port=$(cat "$SOCKETS/port" "$VAULT/run/port" 2>/dev/null | head -n 1)
 if [ -n "$port" ]; then
