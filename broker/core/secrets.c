@@ -78,15 +78,13 @@ apply_profile(struct core *core, struct db_tx *tx,
         return AG_OK;
     }
     err = trust_find(core, db_tx_read(tx), request->profile, &profile);
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        err = secret_kind_parse(span_str(profile->kind), &row->kind);
     }
-    err = secret_kind_parse(span_str(profile->kind), &row->kind);
-    if (err != AG_OK) {
-        return err;
-    }
-    return grade_parse(span_str(profile_grade_word(profile->min_grade)),
-                       &row->min_grade);
+    return err == AG_OK
+               ? grade_parse(span_str(profile_grade_word(profile->min_grade)),
+                             &row->min_grade)
+               : err;
 }
 
 static enum ag_err
@@ -141,10 +139,9 @@ find_or_make(struct core *core, struct db_tx *tx,
 {
     enum ag_err err = secret_name_free(span_str(request->name));
 
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        err = secrets_find(db_tx_read(tx), span_str(request->name), row);
     }
-    err = secrets_find(db_tx_read(tx), span_str(request->name), row);
     if (err == AG_OK && request->if_version == 0 && row->current_version != 0) {
         return err_why(AG_EEXISTS, "%s exists already", request->name);
     }
@@ -231,12 +228,11 @@ core_secret_patch(struct core *core, struct db_tx *tx, const struct call *call,
     if (err == AG_OK) {
         err = secrets_update(tx, &row);
     }
-    if (err != AG_OK) {
-        return err;
-    }
-    return core_note(tx, call, AUDIT_SECRET_PATCHED, 0, row.id,
-                     json_pack("{s:s, s:s}", "name", row.name, "min_grade",
-                               grade_text(row.min_grade)));
+    return err == AG_OK
+               ? core_note(tx, call, AUDIT_SECRET_PATCHED, 0, row.id,
+                           json_pack("{s:s, s:s}", "name", row.name,
+                                     "min_grade", grade_text(row.min_grade)))
+               : err;
 }
 
 struct forgetting {
@@ -470,12 +466,10 @@ core_secret_rollback(struct core *core, struct db_tx *tx,
     if (err == AG_OK) {
         err = versions_rollback(tx, row.id, version);
     }
-    if (err != AG_OK) {
-        return err;
-    }
-    return core_note(
-        tx, call, AUDIT_VERSION_ROLLED, 0, row.id,
-        json_pack("{s:s, s:I}", "name", name, "version", (json_int_t)version));
+    return err == AG_OK ? core_note(tx, call, AUDIT_VERSION_ROLLED, 0, row.id,
+                                    json_pack("{s:s, s:I}", "name", name,
+                                              "version", (json_int_t)version))
+                        : err;
 }
 
 enum ag_err
@@ -496,10 +490,9 @@ core_secret_destroy(struct core *core, struct db_tx *tx,
     if (err == AG_OK) {
         err = versions_destroy(tx, row.id, version);
     }
-    if (err != AG_OK) {
-        return err;
-    }
-    return core_note(
-        tx, call, AUDIT_VERSION_DESTROYED, 0, row.id,
-        json_pack("{s:s, s:I}", "name", name, "version", (json_int_t)version));
+    return err == AG_OK
+               ? core_note(tx, call, AUDIT_VERSION_DESTROYED, 0, row.id,
+                           json_pack("{s:s, s:I}", "name", name, "version",
+                                     (json_int_t)version))
+               : err;
 }

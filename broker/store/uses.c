@@ -272,6 +272,43 @@ is_room(const uint8_t *bytes, size_t len)
     return len >= NUMBER_BYTES && get_le(bytes) == 0;
 }
 
+/* A walk over the records of one file. */
+struct summing {
+    struct uses *u;
+    struct uses_sum *sum;
+    struct uses_folded *ret;
+    uint8_t chain[CHAIN_BYTES]; /* of the record before */
+    bool ended;                 /* by room, or by what does not verify */
+};
+
+/* The records of one read; what is left behind them is the next read's. */
+static enum ag_err
+sum_block(struct summing *s, const uint8_t *bytes, size_t len, size_t *ret_used)
+{
+    enum ag_err err = AG_OK;
+    size_t i = 0;
+
+    while (err == AG_OK && !s->ended && i + USE_RECORD_BYTES <= len) {
+        const uint8_t *record = bytes + i;
+        struct span part = span_of(record, FIELDS_BYTES);
+
+        s->ended = is_room(record, len - i);
+        if (s->ended) {
+            break;
+        }
+        chain_step(s->u->key, s->chain, &part, 1, s->chain);
+        if (chain_equal(s->chain, record + FIELDS_BYTES)) {
+            err = take_record(s->u, record, s->sum, s->ret);
+            i += USE_RECORD_BYTES;
+        } else {
+            s->ret->torn++;
+            s->ended = true;
+        }
+    }
+    *ret_used = i;
+    return err;
+}
+
 /* The records of a file's first `len` bytes up to the zeros behind them, or to
  * the first that does not verify. */
 static enum ag_err
@@ -279,42 +316,30 @@ sum_file(struct uses *u, const struct journal *file, size_t len,
          struct uses_sum *sum, struct uses_folded *ret)
 {
     uint8_t block[READ_RECORDS * USE_RECORD_BYTES];
-    uint8_t chain[CHAIN_BYTES];
-    off_t at = 0;
-    ssize_t got = 0;
-    size_t i;
+    struct summing s = {.u = u, .sum = sum, .ret = ret};
+    enum ag_err err = AG_OK;
+    size_t at = 0;
 
-    start_chain(u, chain);
-    while ((size_t)at < len &&
-           (got = pread(file->fd, block, sizeof(block), at)) > 0) {
-        if ((size_t)got > len - (size_t)at) {
-            got = (ssize_t)(len - (size_t)at);
-        }
-        for (i = 0; i + USE_RECORD_BYTES <= (size_t)got;
-             i += USE_RECORD_BYTES) {
-            struct span part = span_of(block + i, FIELDS_BYTES);
-            enum ag_err err;
+    start_chain(u, s.chain);
+    while (err == AG_OK && !s.ended && at < len) {
+        size_t left = len - at;
+        size_t used = 0;
+        ssize_t got =
+            pread(file->fd, block, left < sizeof(block) ? left : sizeof(block),
+                  (off_t)at);
 
-            if (is_room(block + i, (size_t)got - i)) {
-                return AG_OK;
-            }
-            chain_step(u->key, chain, &part, 1, chain);
-            if (!chain_equal(chain, block + i + FIELDS_BYTES)) {
-                ret->torn++;
-                return AG_OK;
-            }
-            err = take_record(u, block + i, sum, ret);
-            if (err != AG_OK) {
-                return err;
-            }
+        if (got <= 0) {
+            return got < 0 ? err_from_errno(errno) : AG_OK;
         }
-        at += (off_t)i;
-        if (i != (size_t)got && (size_t)got < sizeof(block)) {
-            ret->torn += is_room(block + i, (size_t)got - i) ? 0 : 1;
-            return AG_OK;
+        err = sum_block(&s, block, (size_t)got, &used);
+        if (used == 0 && !s.ended && err == AG_OK) {
+            /* The end of the file, within a record. */
+            ret->torn += is_room(block, (size_t)got) ? 0 : 1;
+            s.ended = true;
         }
+        at += used;
     }
-    return got < 0 ? err_from_errno(errno) : AG_OK;
+    return err;
 }
 
 /* Number of a file's first record; 0 when it has none that could be whole. */

@@ -266,6 +266,24 @@ put(const char *name, const char *text, const char *grade)
     check_ok(act(do_put, &call, &request, NULL));
 }
 
+/* With a vault in which VALUE is github/bot. */
+static inline int
+flow_open_vault(void **state)
+{
+    AG_AUTO(secret) struct secret *passphrase = NULL;
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = {0};
+
+    if (flow_open(state) != 0) {
+        return -1;
+    }
+    call = call_of(flow.operator_peer);
+    passphrase = secret_of(PASSPHRASE);
+    check_ok(vault_init(flow.core, &call, passphrase, &answer));
+    put("github/bot", VALUE, NULL);
+    return 0;
+}
+
 /* ---- one task, its line and its token ---- */
 
 static struct {
@@ -331,6 +349,48 @@ show_token(struct peer *peer, const char *token)
         access_done(flow.core, &call);
     }
     return err;
+}
+
+static inline enum ag_err
+read_as_task(const char *token, const char *name)
+{
+    struct call call = {0};
+    struct got got = {.request = {.name = name}};
+    struct got *request = &got;
+    enum ag_err err =
+        access_check(flow.core, flow.task_peer, span_str(token), &call);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    err = core_secret_get_quick(flow.core, &call, &got.request, &got.version,
+                                &got.value);
+    if (err == AG_EBUSY) {
+        err = act(do_get, &call, &request, NULL);
+    }
+    if (err == AG_OK) {
+        assert_non_null(got.value);
+        check_span(secret_view(got.value), VALUE);
+    }
+    secret_free(got.value);
+    access_done(flow.core, &call);
+    return err;
+}
+
+static inline void
+make_child(struct token_request request, enum ag_err want)
+{
+    struct call call = {0};
+    AG_AUTO(wjson) json_t *answer = NULL;
+
+    check_ok(
+        access_check(flow.core, flow.task_peer, span_str(task.token), &call));
+    check_err(act(do_token, &call, &request, &answer), want);
+    if (want == AG_OK) {
+        (void)snprintf(task.child, sizeof(task.child), "%s",
+                       text_at(answer, "token"));
+    }
+    access_done(flow.core, &call);
 }
 
 static inline bool

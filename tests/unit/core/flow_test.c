@@ -88,31 +88,6 @@ test_lock_forgets_and_a_wrong_passphrase_opens_nothing(void **state)
 
 /* ---- tasks and tokens ---- */
 
-static enum ag_err
-read_as_task(const char *token, const char *name)
-{
-    struct call call = {0};
-    struct got got = {.request = {.name = name}};
-    struct got *request = &got;
-    enum ag_err err =
-        access_check(flow.core, flow.task_peer, span_str(token), &call);
-
-    if (err != AG_OK) {
-        return err;
-    }
-    err = core_secret_get_quick(flow.core, &call, &got.request, &got.version,
-                                &got.value);
-    if (err == AG_EBUSY) {
-        err = act(do_get, &call, &request, NULL);
-    }
-    if (err == AG_OK) {
-        check_span(secret_view(got.value), VALUE);
-    }
-    secret_free(got.value);
-    access_done(flow.core, &call);
-    return err;
-}
-
 static void
 test_a_task_reads_what_it_was_granted(void **state)
 {
@@ -168,22 +143,6 @@ test_bad_tokens_each_have_their_code(void **state)
     (void)snprintf(bent, sizeof(bent), "%s", task.token);
     bent[10] = bent[10] == 'a' ? 'b' : 'a';
     check_err(show_token(flow.task_peer, bent), AG_ETOKEN);
-}
-
-static void
-make_child(struct token_request request, enum ag_err want)
-{
-    struct call call = {0};
-    AG_AUTO(wjson) json_t *answer = NULL;
-
-    check_ok(
-        access_check(flow.core, flow.task_peer, span_str(task.token), &call));
-    check_err(act(do_token, &call, &request, &answer), want);
-    if (want == AG_OK) {
-        (void)snprintf(task.child, sizeof(task.child), "%s",
-                       text_at(answer, "token"));
-    }
-    access_done(flow.core, &call);
 }
 
 static enum ag_err
@@ -346,97 +305,6 @@ test_a_grade_is_a_limit(void **state)
     (void)state;
     put("proxy/only", VALUE, "proxy");
     check_err(act(do_start, &call, &request, NULL), AG_EGRADE);
-}
-
-static enum ag_err
-do_wrap(struct core *core, struct db_tx *tx, const struct call *call,
-        const void *request, json_t **ret)
-{
-    return core_wrap_make(core, tx, call, request, ret);
-}
-
-static enum ag_err
-wrap_as_task(const char *ref)
-{
-    const struct wrap_request request = {.ref = ref};
-    struct call call = {0};
-    AG_AUTO(wjson) json_t *answer = NULL;
-    enum ag_err err =
-        access_check(flow.core, flow.task_peer, span_str(task.token), &call);
-
-    if (err == AG_OK) {
-        err = act(do_wrap, &call, &request, &answer);
-        access_done(flow.core, &call);
-    }
-    return err;
-}
-
-static void
-start_reader(const struct task_grant_request *grants, size_t count)
-{
-    struct call call = call_of(flow.operator_peer);
-    const struct task_request request = {
-        .name = "reader", .grants = grants, .grant_count = count};
-    AG_AUTO(wjson) json_t *answer = NULL;
-
-    check_ok(act(do_start, &call, &request, &answer));
-    (void)snprintf(task.id, sizeof(task.id), "%s", text_at(answer, "id"));
-    (void)snprintf(task.token, sizeof(task.token), "%s",
-                   text_at(answer, "token"));
-}
-
-/* A wrap hands a value out as a reading does, so it has the same limits. */
-static void
-test_a_wrap_is_a_reading(void **state)
-{
-    const struct task_grant_request grants[] = {
-        {.secret = "proxy/*", .verb = "read", .uses = -1},
-        {.secret = "github/bot", .verb = "read", .uses = 2}};
-
-    (void)state;
-    start_reader(grants, AG_COUNT(grants));
-    check_err(wrap_as_task("ag://proxy/only"), AG_EGRADE);
-    check_err(wrap_as_task("ag://gitlab/bot"), AG_ENOGRANT);
-    check_ok(wrap_as_task("ag://github/bot"));
-    check_ok(read_as_task(task.token, "github/bot"));
-    check_err(wrap_as_task("ag://github/bot"), AG_EUSEDUP);
-    check_err(read_as_task(task.token, "github/bot"), AG_EUSEDUP);
-}
-
-/* Each child would have the uses again that its parent is limited to. */
-static void
-test_a_token_with_a_limit_makes_no_children(void **state)
-{
-    (void)state;
-    make_child((struct token_request){.uses = 2}, AG_OK);
-    (void)snprintf(task.token, sizeof(task.token), "%s", task.child);
-    make_child((struct token_request){.uses = 1}, AG_EWIDER);
-    make_child((struct token_request){0}, AG_EWIDER);
-    handout_lost(flow.core, strtoll(task.id, NULL, 10));
-}
-
-/* ---- names of the broker's own ---- */
-
-static void
-test_trust_is_not_for_put_or_adopt(void **state)
-{
-    AG_AUTO(secret) struct secret *value = secret_of(VALUE);
-    struct call call = call_of(flow.operator_peer);
-    const struct put_request request = {
-        .name = "auth-guard/profile/mine", .value = value, .if_version = -1};
-    const struct move_request move = {.kind = "adopt",
-                                      .name = "auth-guard/profile/mine",
-                                      .path = "/home/p/mine",
-                                      .mode = 0600};
-    const struct put_request untrusted = {.name = "github/bot",
-                                          .value = value,
-                                          .profile = "no-such-profile",
-                                          .if_version = -1};
-
-    (void)state;
-    check_err(act(do_put, &call, &request, NULL), AG_EDENIED);
-    check_err(act(do_begin, &call, &move, NULL), AG_EDENIED);
-    check_err(act(do_put, &call, &untrusted, NULL), AG_ENOTFOUND);
 }
 
 /* ---- adopt and release ---- */
@@ -621,9 +489,6 @@ main(int argc, char **argv)
         cmocka_unit_test(test_another_process_ends_the_task),
         cmocka_unit_test(test_revoking_the_first_token_ends_the_task),
         cmocka_unit_test(test_a_grade_is_a_limit),
-        cmocka_unit_test(test_a_wrap_is_a_reading),
-        cmocka_unit_test(test_a_token_with_a_limit_makes_no_children),
-        cmocka_unit_test(test_trust_is_not_for_put_or_adopt),
         cmocka_unit_test(test_a_move_before_its_commit_is_undone),
         cmocka_unit_test(test_adopt_and_release_come_round),
         cmocka_unit_test(test_the_record_verifies_and_names_the_exposed),

@@ -4,23 +4,6 @@
 #include "core/state.h"
 #include "core/tripwire.h"
 
-static int
-begin(void **state)
-{
-    AG_AUTO(secret) struct secret *passphrase = NULL;
-    AG_AUTO(wjson) json_t *answer = NULL;
-    struct call call = {0};
-
-    if (flow_open(state) != 0) {
-        return -1;
-    }
-    call = call_of(flow.operator_peer);
-    passphrase = secret_of(PASSPHRASE);
-    check_ok(vault_init(flow.core, &call, passphrase, &answer));
-    put("github/bot", VALUE, NULL);
-    return 0;
-}
-
 static void
 ask_as_task(const char *text, enum ag_err want)
 {
@@ -96,5 +79,5 @@ main(int argc, char **argv)
     if (broker_is_helper(argc, argv)) {
         return filter_main(SPAWN_CHANNEL_FD);
     }
-    return cmocka_run_group_tests(tests, begin, flow_close);
+    return cmocka_run_group_tests(tests, flow_open_vault, flow_close);
 }

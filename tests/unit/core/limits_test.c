@@ -1,0 +1,111 @@
+/*
+ * What a right is limited to holds on every way to a value: grades and uses
+ * for wraps and child tokens, trust for names.
+ */
+#include "common/broker.h"
+
+static enum ag_err
+do_wrap(struct core *core, struct db_tx *tx, const struct call *call,
+        const void *request, json_t **ret)
+{
+    return core_wrap_make(core, tx, call, request, ret);
+}
+
+static enum ag_err
+wrap_as_task(const char *ref)
+{
+    const struct wrap_request request = {.ref = ref};
+    struct call call = {0};
+    AG_AUTO(wjson) json_t *answer = NULL;
+    enum ag_err err =
+        access_check(flow.core, flow.task_peer, span_str(task.token), &call);
+
+    if (err == AG_OK) {
+        err = act(do_wrap, &call, &request, &answer);
+        access_done(flow.core, &call);
+    }
+    return err;
+}
+
+static void
+start_reader(const struct task_grant_request *grants, size_t count)
+{
+    struct call call = call_of(flow.operator_peer);
+    const struct task_request request = {
+        .name = "reader", .grants = grants, .grant_count = count};
+    AG_AUTO(wjson) json_t *answer = NULL;
+
+    check_ok(act(do_start, &call, &request, &answer));
+    (void)snprintf(task.id, sizeof(task.id), "%s", text_at(answer, "id"));
+    (void)snprintf(task.token, sizeof(task.token), "%s",
+                   text_at(answer, "token"));
+}
+
+/* A wrap hands a value out as a reading does, so it has the same limits. */
+static void
+test_a_wrap_is_a_reading(void **state)
+{
+    const struct task_grant_request grants[] = {
+        {.secret = "proxy/*", .verb = "read", .uses = -1},
+        {.secret = "github/bot", .verb = "read", .uses = 2}};
+
+    (void)state;
+    put("gitlab/bot", VALUE, NULL);
+    put("proxy/only", VALUE, "proxy");
+    start_reader(grants, AG_COUNT(grants));
+    check_err(wrap_as_task("ag://proxy/only"), AG_EGRADE);
+    check_err(wrap_as_task("ag://gitlab/bot"), AG_ENOGRANT);
+    check_ok(wrap_as_task("ag://github/bot"));
+    check_ok(read_as_task(task.token, "github/bot"));
+    check_err(wrap_as_task("ag://github/bot"), AG_EUSEDUP);
+    check_err(read_as_task(task.token, "github/bot"), AG_EUSEDUP);
+}
+
+/* Each child would have the uses again that its parent is limited to. */
+static void
+test_a_token_with_a_limit_makes_no_children(void **state)
+{
+    (void)state;
+    make_child((struct token_request){.uses = 2}, AG_OK);
+    (void)snprintf(task.token, sizeof(task.token), "%s", task.child);
+    make_child((struct token_request){.uses = 1}, AG_EWIDER);
+    make_child((struct token_request){0}, AG_EWIDER);
+    handout_lost(flow.core, strtoll(task.id, NULL, 10));
+}
+
+static void
+test_trust_is_not_for_put_or_adopt(void **state)
+{
+    AG_AUTO(secret) struct secret *value = secret_of(VALUE);
+    struct call call = call_of(flow.operator_peer);
+    const struct put_request request = {
+        .name = "auth-guard/profile/mine", .value = value, .if_version = -1};
+    const struct move_request move = {.kind = "adopt",
+                                      .name = "auth-guard/profile/mine",
+                                      .path = "/home/p/mine",
+                                      .mode = 0600};
+    const struct put_request untrusted = {.name = "github/bot",
+                                          .value = value,
+                                          .profile = "no-such-profile",
+                                          .if_version = -1};
+
+    (void)state;
+    check_err(act(do_put, &call, &request, NULL), AG_EDENIED);
+    check_err(act(do_begin, &call, &move, NULL), AG_EDENIED);
+    check_err(act(do_put, &call, &untrusted, NULL), AG_ENOTFOUND);
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_wrap_is_a_reading),
+        cmocka_unit_test(test_a_token_with_a_limit_makes_no_children),
+        cmocka_unit_test(test_trust_is_not_for_put_or_adopt),
+    };
+
+    if (broker_is_helper(argc, argv)) {
+        return filter_main(SPAWN_CHANNEL_FD);
+    }
+    return cmocka_run_group_tests(tests, flow_open_vault, flow_close);
+}
