@@ -95,6 +95,59 @@ test_trust_is_not_for_put_or_adopt(void **state)
     check_err(act(do_put, &call, &untrusted, NULL), AG_ENOTFOUND);
 }
 
+#define LOGIN(time)                                                            \
+    "{\"OPENAI_API_KEY\":null,\"tokens\":{\"id_token\":\"an-id-token-"         \
+    "0123456\","                                                               \
+    "\"access_token\":\"an-access-token-" time "\",\"refresh_token\":"         \
+    "\"a-refresh-token-" time "\",\"account_id\":\"acc-1\"},"                  \
+    "\"last_refresh\":\"" time "\"}"
+
+static enum ag_err
+do_end_lease(struct core *core, struct db_tx *tx, const struct call *call,
+             const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_lease_revoke(core, tx, call, request);
+}
+
+/* The login that a tool has refreshed is the only good one: it is kept though
+ * somebody has ended the lease. */
+static void
+test_a_write_back_outlives_its_lease(void **state)
+{
+    AG_AUTO(secret) struct secret *value = NULL;
+    AG_AUTO(secret)
+    struct secret *fresh = secret_of(LOGIN("2026-02-02T00:00:00Z"));
+    AG_AUTO(wjson) json_t *answer = NULL;
+    AG_AUTO(wjson) json_t *leases = NULL;
+    const char *const profiles[] = {"codex"};
+    const struct task_request request = {
+        .name = "codex", .profiles = profiles, .profile_count = 1};
+    struct call call = call_of(flow.operator_peer);
+    struct take_result result = {0};
+    json_t *delivery = NULL;
+
+    (void)state;
+    put("codex/default", LOGIN("2026-01-01T00:00:00Z"), NULL);
+    check_ok(act(do_start, &call, &request, &answer));
+    delivery = json_array_get(json_object_get(answer, "deliveries"), 0);
+    line.peer = flow.operator_peer;
+    line.connection_id++;
+    check_ok(
+        handout_value(flow.core, &line, text_at(delivery, "ticket"), &value));
+    check_ok(
+        core_leases_list(flow.core, &call, text_at(answer, "id"), &leases));
+    check_ok(
+        act(do_end_lease, &call,
+            text_at(json_array_get(json_object_get(leases, "leases"), 0), "id"),
+            NULL));
+    check_ok(handout_take(flow.core, &line, text_at(delivery, "take"), fresh,
+                          &result));
+    assert_int_equal(result.version, 2);
+    assert_true(result.changed);
+    handout_lost(flow.core, strtoll(text_at(answer, "id"), NULL, 10));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -102,6 +155,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_wrap_is_a_reading),
         cmocka_unit_test(test_a_token_with_a_limit_makes_no_children),
         cmocka_unit_test(test_trust_is_not_for_put_or_adopt),
+        cmocka_unit_test(test_a_write_back_outlives_its_lease),
     };
 
     if (broker_is_helper(argc, argv)) {
