@@ -182,6 +182,9 @@ check_rows(struct check *c, const struct table *t, struct query *q)
             break;
         }
         err = row_check(c->r, t, q, &id, &tag);
+        if (err != AG_OK && err != AG_ECORRUPT) {
+            break; /* not the row's fault */
+        }
         state = marks_meet(c->marks, t, id, tag);
         if (state == MARK_NONE) {
             found_row(c, AUDIT_FAULT_EXTRA, t, id);
