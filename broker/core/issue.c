@@ -83,7 +83,6 @@ issue_row(struct core *core, struct db_tx *tx, const struct issue *what,
                      : (what->unbound ? TOKEN_UNBOUND : TOKEN_BOUND),
         .expires_ms = what->expires_ms,
         .max_expires_ms = what->max_ms,
-        .generation = 1,
         .uses_max =
             what->uses == GRANT_USES_UNLIMITED ? UNLIMITED_ROW : what->uses,
     };

@@ -200,7 +200,7 @@ tokens_add(struct db_tx *tx, struct token_row *token)
         return err;
     }
     token->created_ms = tx->now_ms;
-    token->generation = 0;
+    token->generation = 1;
     token->uses_count = 0;
     token->revoked_ms = 0;
     token->end_reason = END_NONE;

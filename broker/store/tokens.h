@@ -44,7 +44,7 @@ struct token_row {
     int64_t created_ms;
     int64_t expires_ms;
     int64_t max_expires_ms; /* renewing stops here */
-    int64_t generation;     /* grows with each renewal */
+    int64_t generation;     /* from 1, grows with each renewal */
     int64_t uses_max;       /* 0: no limit */
     int64_t uses_count;     /* of a limited token; folded in by the journal */
     int64_t revoked_ms;     /* 0: not */
@@ -68,7 +68,7 @@ typedef enum ag_err (*tokens_each_fn)(const struct token_row *row, void *arg);
 AG_CHECK enum ag_err tokens_live_each(struct db_read *r, int64_t now_ms,
                                       tokens_each_fn each, void *arg);
 
-/* Fills in id, created_ms, depth. Errors: AG_EEXISTS hash or accessor;
+/* Fills in id, created_ms, depth, generation. Errors: AG_EEXISTS hash or accessor;
  * AG_EINVAL; AG_ELIMIT depth; AG_EREVOKED the parent was revoked. */
 AG_CHECK AG_NONNULL enum ag_err tokens_add(struct db_tx *tx,
                                            struct token_row *row);

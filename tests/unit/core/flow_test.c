@@ -295,18 +295,6 @@ test_revoking_the_first_token_ends_the_task(void **state)
     handout_lost(flow.core, strtoll(task.id, NULL, 10));
 }
 
-static void
-test_a_grade_is_a_limit(void **state)
-{
-    struct call call = call_of(flow.operator_peer);
-    const struct task_env_request env[] = {{.var = "X", .ref = "proxy/only"}};
-    const struct task_request request = {.env = env, .env_count = 1};
-
-    (void)state;
-    put("proxy/only", VALUE, "proxy");
-    check_err(act(do_start, &call, &request, NULL), AG_EGRADE);
-}
-
 /* ---- adopt and release ---- */
 
 static void
@@ -488,7 +476,6 @@ main(int argc, char **argv)
         cmocka_unit_test(test_an_expired_token_says_so),
         cmocka_unit_test(test_another_process_ends_the_task),
         cmocka_unit_test(test_revoking_the_first_token_ends_the_task),
-        cmocka_unit_test(test_a_grade_is_a_limit),
         cmocka_unit_test(test_a_move_before_its_commit_is_undone),
         cmocka_unit_test(test_adopt_and_release_come_round),
         cmocka_unit_test(test_the_record_verifies_and_names_the_exposed),
