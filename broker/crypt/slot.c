@@ -45,22 +45,6 @@ cost_within(const struct slot_cost *cost, uint64_t passes_min,
            cost->memory_bytes <= MEMORY_MAX_BYTES;
 }
 
-enum ag_err
-slot_cost_check(const struct slot_cost *cost)
-{
-    struct slot_cost least = slot_cost_default();
-
-    if (!cost_within(cost, least.passes, least.memory_bytes)) {
-        return err_why(AG_EINVAL,
-                       "the passphrase's cost must be %llu to %d passes over "
-                       "%llu to %llu MiB",
-                       (unsigned long long)least.passes, PASSES_MAX,
-                       (unsigned long long)(least.memory_bytes >> 20),
-                       (unsigned long long)(MEMORY_MAX_BYTES >> 20));
-    }
-    return AG_OK;
-}
-
 static void
 put_u64(uint8_t out[8], uint64_t value)
 {

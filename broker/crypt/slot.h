@@ -45,13 +45,9 @@ struct slot_cost {
     uint64_t memory_bytes;
 };
 
-/* libsodium's MODERATE: 3 passes over 256 MiB, some 0.7 s. */
+/* libsodium's MODERATE: 3 passes over 256 MiB, some 0.7 s. slot_make() takes
+ * less too, so that tests are quick. */
 struct slot_cost slot_cost_default(void);
-
-/* Is it MODERATE or better, and not beyond what slot_open() accepts? Whoever
- * takes a cost from settings asks this; slot_make() itself takes any, so that
- * tests are quick. Errors: AG_EINVAL with a sentence. */
-AG_CHECK AG_NONNULL enum ag_err slot_cost_check(const struct slot_cost *cost);
 
 /* Which slot of which vault: bound into the blob. Whoever learns the id only
  * after the row was added passes 0 each time; vault and factor bind all the

@@ -9,7 +9,7 @@
 static const uint8_t VAULT[16] = "vault of a test";
 static const uint8_t OTHER_VAULT[16] = "another vault..";
 
-/* Quick; the settings can't say this (slot_cost_check). */
+/* Quick; no vault is made with it. */
 static const struct slot_cost QUICK = {.passes = 1, .memory_bytes = 8192};
 
 static struct {
@@ -201,25 +201,6 @@ test_an_impossible_cost_is_refused(void **state)
 }
 
 static void
-test_the_floor_of_the_cost(void **state)
-{
-    struct slot_cost cost = slot_cost_default();
-
-    (void)state;
-    check_ok(slot_cost_check(&cost));
-    cost.passes--;
-    check_err(slot_cost_check(&cost), AG_EINVAL);
-    cost = slot_cost_default();
-    cost.memory_bytes--;
-    check_err(slot_cost_check(&cost), AG_EINVAL);
-    check_err(slot_cost_check(&QUICK), AG_EINVAL);
-    cost = (struct slot_cost){.passes = 65, .memory_bytes = UINT64_C(1) << 30};
-    check_err(slot_cost_check(&cost), AG_EINVAL);
-    cost = (struct slot_cost){.passes = 64, .memory_bytes = UINT64_C(4) << 30};
-    check_ok(slot_cost_check(&cost));
-}
-
-static void
 test_slot_make_checks_its_input(void **state)
 {
     AG_AUTO(secret) struct secret *pass = text("correct horse");
@@ -327,7 +308,6 @@ main(void)
         SLOT_TEST(test_a_slot_opens_only_in_its_vault_and_place),
         SLOT_TEST(test_every_bit_counts),
         SLOT_TEST(test_an_impossible_cost_is_refused),
-        SLOT_TEST(test_the_floor_of_the_cost),
         SLOT_TEST(test_slot_make_checks_its_input),
         SLOT_TEST(test_memory_that_is_not_there),
         cmocka_unit_test(test_the_code_as_people_type_it),
