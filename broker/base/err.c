@@ -80,11 +80,13 @@ err_from_code(const char *code)
 enum ag_err
 err_why(enum ag_err err, const char *fmt, ...)
 {
+    char text[SENTENCE_BYTES]; /* the sentence of before may be part of it */
     va_list args;
 
     va_start(args, fmt);
-    (void)vsnprintf(kept.text, sizeof(kept.text), fmt, args);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
+    memcpy(kept.text, text, sizeof(kept.text));
     kept.err = err;
     return err;
 }

@@ -150,12 +150,9 @@ check_format(struct job *j)
     }
     err = fields_check(content, format);
     if (err == AG_EINVAL || err == AG_ELIMIT) {
-        char why[200];
-
-        (void)snprintf(why, sizeof(why), "%s", err_text(err));
         return err_why(AG_EFILE,
                        "%s is malformed as %s: %s; --opaque moves it as bytes",
-                       j->src.path, file_format_word(format), why);
+                       j->src.path, file_format_word(format), err_text(err));
     }
     return err;
 }
@@ -268,11 +265,10 @@ take_away(struct job *j, struct line *line)
         err = AG_OK;
     }
     if (err != AG_OK) {
-        (void)snprintf(why, sizeof(why), "%s", err_text(err));
         return err_why(err,
                        "%s is in the vault, but %s is not erased yet: %s; run: "
                        "auth-guard status",
-                       j->name, j->src.path, why);
+                       j->name, j->src.path, err_text(err));
     }
     if (told.not_wiped) {
         warn(j, "%s is unlinked, but could not be overwritten", j->src.path);

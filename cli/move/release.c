@@ -34,8 +34,6 @@ fact(const json_t *answer, const char *key, int64_t absent)
 static enum ag_err
 let_go(struct line *line, const struct restore *r, enum ag_err err)
 {
-    char why[200];
-
     if (err == AG_OK) {
         err = line_commit(line);
     }
@@ -45,11 +43,10 @@ let_go(struct line *line, const struct restore *r, enum ag_err err)
     if (err == AG_OK) {
         return AG_OK;
     }
-    (void)snprintf(why, sizeof(why), "%s", err_text(err));
     return err_why(err,
                    "%s is back, but the vault has not let go of it yet: %s; "
                    "run: auth-guard status",
-                   r->path, why);
+                   r->path, err_text(err));
 }
 
 static enum ag_err

@@ -147,13 +147,7 @@ add_env_file(struct run_plan *plan, const char *path)
         return err_why(err, "--env-file %s can't be read", path);
     }
     err = dotenv_parse(buf_view(&text), on_assignment, plan);
-    if (err != AG_OK) {
-        char why[256];
-
-        snprintf(why, sizeof(why), "%s", err_text(err));
-        return err_why(err, "%s: %s", path, why);
-    }
-    return AG_OK;
+    return err == AG_OK ? AG_OK : err_why(err, "%s: %s", path, err_text(err));
 }
 
 enum ag_err

@@ -39,6 +39,18 @@ test_a_sentence_belongs_to_its_error(void **state)
 }
 
 static void
+test_a_sentence_may_hold_the_one_before(void **state)
+{
+    (void)state;
+    (void)!err_why(AG_EINVAL, "a field is missing");
+    (void)!err_why(AG_EINVAL, "profile x: %s; see %s", err_text(AG_EINVAL),
+                   "y");
+    assert_string_equal(err_text(AG_EINVAL),
+                        "profile x: a field is missing; see y");
+    err_clear();
+}
+
+static void
 test_a_long_sentence_is_cut(void **state)
 {
     char text[4096];
@@ -122,6 +134,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_codes_are_unique_and_read_back),
         cmocka_unit_test(test_a_sentence_belongs_to_its_error),
+        cmocka_unit_test(test_a_sentence_may_hold_the_one_before),
         cmocka_unit_test(test_a_long_sentence_is_cut),
         cmocka_unit_test(test_a_sentence_is_the_threads_own),
         cmocka_unit_test(test_errno_is_translated),
