@@ -111,8 +111,8 @@ escape_byte(struct buf *out, uint8_t c)
 }
 
 /* Runs that need nothing go over in one copy. */
-enum ag_err
-emit_escape(struct buf *out, struct span text)
+static enum ag_err
+add_escaped(struct buf *out, struct span text)
 {
     size_t from = 0;
     enum ag_err err = AG_OK;
@@ -142,7 +142,7 @@ emit_span(struct emit *e, const char *key, struct span text)
     begin(e, key);
     add_byte(e, '"');
     if (e->err == AG_OK) {
-        e->err = emit_escape(e->out, text);
+        e->err = add_escaped(e->out, text);
     }
     add_byte(e, '"');
 }
@@ -182,19 +182,13 @@ emit_bool(struct emit *e, const char *key, bool value)
 }
 
 void
-emit_null(struct emit *e, const char *key)
-{
-    begin(e, key);
-    add_text(e, "null");
-}
-
-void
 emit_time(struct emit *e, const char *key, int64_t wall_ms)
 {
     char text[CLOCK_TEXT_BYTES];
 
     if (wall_ms < 0) {
-        emit_null(e, key);
+        begin(e, key);
+        add_text(e, "null");
         return;
     }
     clock_text(wall_ms, text);

@@ -46,7 +46,6 @@ void emit_str(struct emit *e, const char *key, const char *text);
 void emit_span(struct emit *e, const char *key, struct span text);
 void emit_int(struct emit *e, const char *key, int64_t value);
 void emit_bool(struct emit *e, const char *key, bool value);
-void emit_null(struct emit *e, const char *key);
 
 /* RFC 3339 in UTC; a time below 0 ("none") is null. */
 void emit_time(struct emit *e, const char *key, int64_t wall_ms);
@@ -56,8 +55,5 @@ void emit_base64(struct emit *e, const char *key, struct span bytes);
 
 /* JSON text that was made already; not checked. */
 void emit_raw(struct emit *e, const char *key, struct span json);
-
-/* The escaped content of a JSON string, without quotes. */
-AG_CHECK AG_NONNULL enum ag_err emit_escape(struct buf *out, struct span text);
 
 #endif

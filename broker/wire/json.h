@@ -1,7 +1,7 @@
 /*
  * json.h - strict JSON in, over jansson: one value, no duplicate key, no
  * trailing byte, no NUL, a cap on size, depth and number of values.
- * Floor: wire. Depends on: base/wipealloc, base/secret, jansson.
+ * Floor: wire. Depends on: base/wipealloc, jansson.
  *
  * All of jansson's memory is wiped when it is freed, so a parsed tree may hold
  * a secret for the length of one call. Functions here are wjson_*, since
@@ -17,7 +17,6 @@
 #include "base/span.h"
 
 struct buf;
-struct secret;
 
 enum {
     /* One request or answer: the largest value in base64 and its fields. */
@@ -54,34 +53,11 @@ AG_CHECK AG_NONNULL enum ag_err wjson_parse(struct span text, size_t max_bytes,
 AG_NONNULL struct span wjson_view(const json_t *string);
 
 /*
- * Follows an RFC 6901 pointer ("" is the whole tree). Borrowed from the tree.
- * Errors: AG_EINVAL malformed pointer, AG_ENOTFOUND with a sentence.
- */
-AG_CHECK AG_NONNULL enum ag_err wjson_at(json_t *tree, struct span pointer,
-                                         json_t **ret);
-
-/*
- * The value at `pointer` as bytes in locked memory: a string's content, any
- * other value as compact JSON text. Errors: as wjson_at(), AG_ELIMIT,
- * AG_EMEMLOCK.
- */
-AG_CHECK AG_NONNULL enum ag_err
-wjson_secret_at(json_t *tree, struct span pointer, struct secret **ret);
-
-/*
  * Appends the compact text of a tree. In two passes over it, without
  * allocating on the way: jansson's own json_dumps() passes over a key that
  * memory ran out for, and then gives a text that is cut.
  * Errors: AG_ELIMIT, AG_ENOMEM; `out` is unchanged.
  */
 AG_CHECK AG_NONNULL enum ag_err wjson_dump(const json_t *tree, struct buf *out);
-
-/*
- * Calls visit() for every string, number and boolean of the tree with its
- * pointer and text, in the tree's order; stops at the first error.
- */
-typedef enum ag_err (*wjson_visit_fn)(void *ctx, struct span pointer,
-                                      struct span text);
-AG_CHECK enum ag_err wjson_walk(json_t *tree, wjson_visit_fn visit, void *ctx);
 
 #endif

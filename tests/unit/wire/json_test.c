@@ -1,12 +1,7 @@
-/* Strict JSON: what is refused, pointers, the walk; and that nothing of a
- * caller's text comes back in a sentence. */
-#include "base/secret.h"
+/* Strict JSON: what is refused; and that nothing of a caller's text comes back
+ * in a sentence. */
 #include "common/check.h"
 #include "wire/json.h"
-
-enum {
-    ARENA_BYTES = 256 * 1024,
-};
 
 static void
 check_refused(const char *text, enum ag_err want)
@@ -131,93 +126,6 @@ test_sentences_do_not_quote(void **state)
     assert_null(strstr(err_text(AG_EINVAL), "CANARY"));
 }
 
-static json_t *
-sample(void)
-{
-    json_t *tree = NULL;
-
-    check_ok(wjson_parse(
-        span_str("{\"a\":{\"b\":[10,{\"c\":\"deep\"}]},\"x/y\":1,\"m~n\":2,"
-                 "\"\":3,\"t\":true,\"n\":null,\"o\":{\"p\":\"q\"}}"),
-        WJSON_MAX_BYTES, &tree));
-    return tree;
-}
-
-static void
-check_at(json_t *tree, const char *pointer, const char *want)
-{
-    AG_AUTO(secret) struct secret *found = NULL;
-
-    check_ok(wjson_secret_at(tree, span_str(pointer), &found));
-    check_span(secret_view(found), want);
-}
-
-static void
-test_pointers(void **state)
-{
-    AG_AUTO(wjson) json_t *tree = sample();
-    json_t *at = NULL;
-
-    (void)state;
-    check_at(tree, "/a/b/1/c", "deep");
-    check_at(tree, "/a/b/0", "10");
-    check_at(tree, "/x~1y", "1");
-    check_at(tree, "/m~0n", "2");
-    check_at(tree, "/", "3");
-    check_at(tree, "/t", "true");
-    check_at(tree, "/o", "{\"p\":\"q\"}");
-    check_ok(wjson_at(tree, span_str(""), &at));
-    assert_ptr_equal(at, tree);
-    check_err(wjson_at(tree, span_str("/a/b/01"), &at), AG_ENOTFOUND);
-    check_err(wjson_at(tree, span_str("/a/b/-"), &at), AG_ENOTFOUND);
-    check_err(wjson_at(tree, span_str("/a/b/9"), &at), AG_ENOTFOUND);
-    check_err(wjson_at(tree, span_str("/none"), &at), AG_ENOTFOUND);
-    check_err(wjson_at(tree, span_str("/t/x"), &at), AG_ENOTFOUND);
-    check_err(wjson_at(tree, span_str("a"), &at), AG_EINVAL);
-    check_err(wjson_at(tree, span_str("/m~2n"), &at), AG_EINVAL);
-    check_err(wjson_at(tree, span_str("/m~"), &at), AG_EINVAL);
-}
-
-struct walked {
-    char text[512];
-};
-
-static enum ag_err
-collect(void *ctx, struct span pointer, struct span text)
-{
-    struct walked *w = ctx;
-    size_t len = strlen(w->text);
-
-    (void)snprintf(w->text + len, sizeof(w->text) - len, "%.*s=%.*s;",
-                   (int)pointer.len, (const char *)pointer.ptr, (int)text.len,
-                   (const char *)text.ptr);
-    return AG_OK;
-}
-
-static enum ag_err
-stop_at_once(void *ctx, struct span pointer, struct span text)
-{
-    (void)pointer;
-    (void)text;
-    (*(int *)ctx)++;
-    return AG_EBUSY;
-}
-
-static void
-test_walk(void **state)
-{
-    AG_AUTO(wjson) json_t *tree = sample();
-    struct walked w = {""};
-    int calls = 0;
-
-    (void)state;
-    check_ok(wjson_walk(tree, collect, &w));
-    assert_string_equal(w.text, "/a/b/0=10;/a/b/1/c=deep;/x~1y=1;/m~0n=2;/=3;"
-                                "/t=true;/o/p=q;");
-    check_err(wjson_walk(tree, stop_at_once, &calls), AG_EBUSY);
-    assert_int_equal(calls, 1);
-}
-
 int
 main(void)
 {
@@ -227,12 +135,7 @@ main(void)
         cmocka_unit_test(test_depth_and_count_are_capped),
         cmocka_unit_test(test_size_is_capped),
         cmocka_unit_test(test_sentences_do_not_quote),
-        cmocka_unit_test(test_pointers),
-        cmocka_unit_test(test_walk),
     };
 
-    if (secret_arena_open(ARENA_BYTES) != AG_OK) {
-        return 1;
-    }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
