@@ -183,19 +183,16 @@ expand_check(const char *tmpl)
     return expand(&x, span_str(tmpl), 0);
 }
 
-/* One segment: `p` up to its end or '/', `t` likewise. Iterative, with one
- * point to go back to, so that no pattern costs more than len * len. */
-static bool
-match_segment(struct span p, struct span t)
+/* Iterative, with one point to go back to, so that no pattern costs more than
+ * len * len. */
+bool
+glob_match_span(struct span p, struct span t)
 {
     size_t pi = 0;
     size_t ti = 0;
     size_t star = SIZE_MAX;
     size_t star_at = 0;
 
-    if (t.len > 0 && t.ptr[0] == '.' && (p.len == 0 || p.ptr[0] != '.')) {
-        return false;
-    }
     while (ti < t.len) {
         if (pi < p.len && p.ptr[pi] == '*') {
             star = pi++;
@@ -214,6 +211,15 @@ match_segment(struct span p, struct span t)
         pi++;
     }
     return pi == p.len;
+}
+
+/* One segment of a path: no star stands for a leading dot. */
+static bool
+match_segment(struct span p, struct span t)
+{
+    bool hidden = t.len > 0 && t.ptr[0] == '.';
+
+    return (!hidden || (p.len > 0 && p.ptr[0] == '.')) && glob_match_span(p, t);
 }
 
 bool

@@ -14,6 +14,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/span.h"
 
 enum {
     EXPAND_DEPTH_MAX = 4,
@@ -48,6 +49,9 @@ AG_CHECK AG_NONNULL enum ag_err expand_path(const char *tmpl,
 
 /* Grammar only: the loader's check. */
 AG_CHECK AG_NONNULL enum ag_err expand_check(const char *tmpl);
+
+/* Does the text match, `*` being any run of bytes? */
+bool glob_match_span(struct span pattern, struct span text);
 
 /* Does one segment, or a whole path segment by segment, match? */
 AG_NONNULL bool glob_match(const char *pattern, const char *text);

@@ -18,36 +18,7 @@ next_segment(struct span *pointer)
     return segment;
 }
 
-/* Runs of '*' in one segment, without regard to a leading dot. */
-static bool
-match_one(struct span p, struct span t)
-{
-    size_t pi = 0;
-    size_t ti = 0;
-    size_t star = SIZE_MAX;
-    size_t star_at = 0;
-
-    while (ti < t.len) {
-        if (pi < p.len && p.ptr[pi] == '*') {
-            star = pi++;
-            star_at = ti;
-        } else if (pi < p.len && p.ptr[pi] == t.ptr[ti]) {
-            pi++;
-            ti++;
-        } else if (star != SIZE_MAX) {
-            pi = star + 1;
-            ti = ++star_at;
-        } else {
-            return false;
-        }
-    }
-    while (pi < p.len && p.ptr[pi] == '*') {
-        pi++;
-    }
-    return pi == p.len;
-}
-
-/* As match_one(), with segments for bytes and `**` for the star. */
+/* As glob_match_span(), with segments for bytes and `**` for the star. */
 static bool
 match_pointer(struct span pattern, struct span pointer)
 {
@@ -71,7 +42,7 @@ match_pointer(struct span pattern, struct span pointer)
         }
         p = pattern;
         if (pattern.len > 0 && pointer.len > 0 &&
-            match_one(next_segment(&p), next_segment(&t))) {
+            glob_match_span(next_segment(&p), next_segment(&t))) {
             pattern = p;
             pointer = t;
             continue;

@@ -61,17 +61,3 @@ delivery_plan(const struct profile *p, size_t file_index, const char *path,
     memcpy(ret->basename, base, len + 1);
     return AG_OK;
 }
-
-bool
-profile_is_command(const struct profile *p, const char *argv0)
-{
-    const char *slash = strrchr(argv0, '/');
-    const char *base = slash == NULL ? argv0 : slash + 1;
-
-    for (size_t i = 0; i < p->run->commands.count; i++) {
-        if (strcmp(p->run->commands.items[i], base) == 0) {
-            return true;
-        }
-    }
-    return false;
-}

@@ -21,7 +21,7 @@ struct delivery_plan {
     const char *var;  /* DELIVER_ENV: names file or directory */
     const char *link; /* DELIVER_LINK: `path`, or the profile's template */
     enum file_rewrite rewrite;
-    bool watch; /* the tool rewrites it unattended: follow it */
+    bool watch; /* the tool may rewrite it: follow it */
     bool single_holder;
     char basename[PLAN_BASENAME_MAX_BYTES + 1];
 };
@@ -35,8 +35,5 @@ struct delivery_plan {
  */
 AG_CHECK enum ag_err delivery_plan(const struct profile *p, size_t file_index,
                                    const char *path, struct delivery_plan *ret);
-
-/* Whether the profile's args belong to a command (base name of argv0). */
-AG_NONNULL bool profile_is_command(const struct profile *p, const char *argv0);
 
 #endif

@@ -354,8 +354,6 @@ test_plans(void **state)
     assert_string_equal(plan.basename, "auth.json");
     assert_true(plan.watch);
     assert_true(plan.single_holder);
-    assert_true(profile_is_command(p, "/usr/local/bin/codex"));
-    assert_false(profile_is_command(p, "codexx"));
 
     check_ok(profile_find(profiles, "claude", &p));
     check_ok(delivery_plan(p, 0, NULL, &plan));
