@@ -140,6 +140,9 @@ spawn(const char *program, int log_fd, pid_t *ret)
     (void)posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
     (void)posix_spawn_file_actions_adddup2(&files, 0, 1);
     (void)posix_spawn_file_actions_adddup2(&files, log_fd, 2);
+    /* What the person's shell holds open (a lock, a pipe) is not the broker's to
+     * keep. */
+    (void)posix_spawn_file_actions_addclosefrom_np(&files, 3);
     (void)posix_spawnattr_init(&attr);
     (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSID |
                                               POSIX_SPAWN_SETSIGDEF |

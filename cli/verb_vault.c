@@ -257,17 +257,11 @@ verb_unlock(struct cli *cli, int argc, char **argv)
 
 /* lock and stop: one POST, one sentence. */
 static enum ag_err
-plain_post(struct cli *cli, const struct arg_spec *spec, int argc, char **argv,
-           const char *path, const char *sentence)
+plain_post(struct cli *cli, const char *path, const char *sentence)
 {
     json_auto_t *answer = NULL;
-    struct args args;
-    enum ag_err err = args_parse(cli, spec, argc, argv, &args);
+    enum ag_err err = cli_call(cli, "POST", path, NULL, &answer);
 
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    err = cli_call(cli, "POST", path, NULL, &answer);
     if (err != AG_OK) {
         return err;
     }
@@ -283,9 +277,12 @@ verb_lock(struct cli *cli, int argc, char **argv)
         .about = "Revokes every token, ends every task, then wipes the keys. "
                  "The broker stays.",
     };
+    struct args args;
+    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    return plain_post(cli, &spec, argc, argv, "/v1/lock",
-                      "The vault is locked.");
+    return err != AG_OK || args.help
+               ? err
+               : plain_post(cli, "/v1/lock", "The vault is locked.");
 }
 
 /* The broker's process, or -1: by its own word, since the peer of a socket that
@@ -309,11 +306,15 @@ verb_stop(struct cli *cli, int argc, char **argv)
         .usage = "stop",
         .about = "Locks the vault and ends the broker.",
     };
+    AG_AUTO(fd) int broker = -1;
+    struct args args;
+    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    AG_AUTO(fd) int broker = broker_pidfd(cli);
-    enum ag_err err =
-        plain_post(cli, &spec, argc, argv, "/v1/stop", "The broker ends.");
-
+    if (err != AG_OK || args.help) {
+        return err;
+    }
+    broker = broker_pidfd(cli);
+    err = plain_post(cli, "/v1/stop", "The broker ends.");
     if (err == AG_OK && broker >= 0) {
         struct pollfd pfd = {.fd = broker, .events = POLLIN};
 
