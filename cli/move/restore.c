@@ -200,8 +200,11 @@ set_facts(const struct restore *r, const struct restore_facts *f)
             (long long)st.st_size, r->path, (long long)f->size_bytes);
     }
     if (f->gid >= 0 && (gid_t)f->gid != st.st_gid &&
-        fchown(r->fd, (uid_t)-1, (gid_t)f->gid) != 0 && errno != EPERM) {
-        return err_from_errno(errno); /* EPERM: we left that group */
+        fchown(r->fd, (uid_t)-1, (gid_t)f->gid) != 0) {
+        if (errno != EPERM) {
+            return err_from_errno(errno);
+        }
+        mode &= ~(mode_t)S_IRWXG; /* we left that group: not another's now */
     }
     if (fchmod(r->fd, mode) != 0) {
         return err_from_errno(errno);
