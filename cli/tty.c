@@ -28,6 +28,7 @@ static struct {
 } terminal = {.fd = -1};
 
 static const int END_SIGNALS[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+static struct sigaction acts_before[AG_COUNT(END_SIGNALS)]; /* nohup's, e.g. */
 
 static void
 on_signal(int signal_number)
@@ -56,7 +57,7 @@ echo_off(int fd)
     quiet.c_lflag |= ICANON | ISIG;
     quiet.c_cc[VSUSP] = _POSIX_VDISABLE; /* ^Z would leave it silent */
     for (size_t i = 0; i < AG_COUNT(END_SIGNALS); i++) {
-        (void)sigaction(END_SIGNALS[i], &act, NULL);
+        (void)sigaction(END_SIGNALS[i], &act, &acts_before[i]);
     }
     terminal.silent = 1;
     return tcsetattr(fd, TCSAFLUSH, &quiet) == 0 ? AG_OK : AG_EIO;
@@ -68,7 +69,7 @@ echo_on(void)
     (void)tcsetattr(terminal.fd, TCSAFLUSH, &terminal.before);
     terminal.silent = 0;
     for (size_t i = 0; i < AG_COUNT(END_SIGNALS); i++) {
-        (void)signal(END_SIGNALS[i], SIG_DFL);
+        (void)sigaction(END_SIGNALS[i], &acts_before[i], NULL);
     }
     terminal.fd = -1;
 }
