@@ -379,8 +379,7 @@ walk_dir(struct walk *w, int parent_fd, const char *name, unsigned depth)
 }
 
 /* A file that was named is looked at whatever its name: by its profile, else
- * not at all. */
-/* Its path buffer and its caller's together are more than a frame may hold. */
+ * not at all. Its path buffer and its caller's together are more than a frame may hold. */
 __attribute__((noinline)) static enum ag_err
 find_one(struct find *f, const char *path, const struct expand_env *env)
 {

@@ -11,8 +11,9 @@
 #include "base/fdx.h"
 #include "base/secret.h"
 
-enum ag_err
-source_path(const char *path, char **ret)
+/* The absolute path of a file, its directory resolved and the file itself not. */
+static enum ag_err
+absolute_path(const char *path, char **ret)
 {
     const char *slash = strrchr(path, '/');
     const char *name = slash == NULL ? path : slash + 1;
@@ -179,7 +180,7 @@ source_open(const char *path, struct source *ret)
 {
     AG_AUTO(source) struct source s = SOURCE_NONE;
     const char *name;
-    enum ag_err err = source_path(path, &s.path);
+    enum ag_err err = absolute_path(path, &s.path);
 
     if (err != AG_OK) {
         return err;

@@ -37,10 +37,6 @@ struct source {
     char name[SOURCE_NAME_BYTES];
 };
 
-/* The absolute path of a file, its directory resolved and the file itself not.
- * Ownership: free(). Errors: AG_ENOTFOUND, AG_EINVAL, AG_ENOMEM. */
-AG_CHECK AG_NONNULL enum ag_err source_path(const char *path, char **ret);
-
 /* Opens and checks. Ownership: source_close(). */
 AG_CHECK AG_NONNULL enum ag_err source_open(const char *path,
                                             struct source *ret);

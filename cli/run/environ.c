@@ -170,15 +170,6 @@ env_unset(struct env_list *e, const char *name)
     e->owned[e->count] = false;
 }
 
-const char *
-env_get(const struct env_list *e, const char *name)
-{
-    size_t len = strlen(name);
-    size_t i = find(e, name, len);
-
-    return i == e->count ? NULL : e->items[i] + len + 1;
-}
-
 char **
 env_vector(struct env_list *e)
 {

@@ -34,9 +34,6 @@ AG_CHECK AG_NONNULL enum ag_err env_set(struct env_list *e, const char *name,
 AG_CHECK AG_NONNULL enum ag_err env_put(struct env_list *e, const char *text);
 AG_NONNULL void env_unset(struct env_list *e, const char *name);
 
-/* The value in the list, or NULL. */
-AG_NONNULL const char *env_get(const struct env_list *e, const char *name);
-
 /* Keeps a slot for `name`: its place in env_vector(), where the child puts
  * "NAME=…" of its own memory. Until then it holds "NAME=". */
 AG_CHECK AG_NONNULL enum ag_err env_reserve(struct env_list *e,

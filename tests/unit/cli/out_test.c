@@ -71,6 +71,20 @@ test_table_refuses_nothing_it_can_show(void **state)
     out_table_free(NULL);
 }
 
+/* The value in the list, or NULL. */
+static const char *
+env_get(struct env_list *e, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (char **item = env_vector(e); *item != NULL; item++) {
+        if (strncmp(*item, name, len) == 0 && (*item)[len] == '=') {
+            return *item + len + 1;
+        }
+    }
+    return NULL;
+}
+
 static void
 test_environment_of_a_task(void **state)
 {
