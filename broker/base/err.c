@@ -84,6 +84,7 @@ err_why(enum ag_err err, const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): started above */
     (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     memcpy(kept.text, text, sizeof(kept.text));
