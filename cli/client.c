@@ -18,7 +18,6 @@
 
 struct client {
     int fd; /* -1 between connections */
-    bool used;
     char *path;
 };
 
@@ -71,7 +70,6 @@ hang_up(struct client *c)
 {
     fd_close(c->fd);
     c->fd = -1;
-    c->used = false;
 }
 
 static enum ag_err
@@ -252,20 +250,20 @@ exchange(struct incoming *in, const struct client_request *rq, struct span body)
     if (err == AG_OK) {
         err = read_body(in, head_len);
     }
-    in->c->used = true;
     if (err != AG_OK || in->head.close) {
         hang_up(in->c);
     }
     return err;
 }
 
-/* A connection that was idle may have been closed by the broker before it saw
- * the request: that one is sent again, once, on a new one. */
+/* A connection that stood open, be it while a person typed, may have been
+ * closed by the broker before it saw the request: that one is sent again,
+ * once, on a new one. */
 static enum ag_err
 exchange_or_again(struct incoming *in, const struct client_request *rq,
                   struct span body)
 {
-    bool was_idle = in->c->fd >= 0 && in->c->used;
+    bool was_idle = in->c->fd >= 0;
     enum ag_err err = exchange(in, rq, body);
 
     if (err == AG_ENOBROKER && was_idle && in->have == 0) {

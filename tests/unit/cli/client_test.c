@@ -91,6 +91,54 @@ test_closed_connection_is_opened_again(void **state)
     client_close(c);
 }
 
+/* A broker that hangs up on who says nothing for long, as while a passphrase
+ * is typed; the next caller it answers. */
+static void
+hang_up_once(int listener, int told)
+{
+    static const char answer[] = OK_HEAD "Content-Length: 7\r\n\r\n{\"a\":1}";
+    char request[512];
+    int sock = accept(listener, NULL, NULL);
+
+    close(sock);
+    (void)!write(told, "", 1);
+    sock = accept(listener, NULL, NULL);
+    (void)!read(sock, request, sizeof(request));
+    (void)!write(sock, answer, sizeof(answer) - 1);
+    _exit(0);
+}
+
+static void
+test_connection_closed_before_its_first_use_is_opened_again(void **state)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct client *c = NULL;
+    int told[2];
+    char byte;
+    int status;
+    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    pid_t pid;
+
+    (void)state;
+    snprintf(at.sun_path, sizeof(at.sun_path), "%s/idle.sock", broker.dir);
+    assert_int_equal(bind(listener, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(listen(listener, 4), 0);
+    assert_int_equal(pipe(told), 0);
+    pid = fork();
+    if (pid == 0) {
+        hang_up_once(listener, told[1]);
+    }
+    assert_int_equal(client_open(at.sun_path, &c), AG_OK);
+    assert_int_equal(read(told[0], &byte, 1), 1);
+    assert_int_equal(get(c, "/v1/plain", NULL), AG_OK);
+    client_close(c);
+    close(listener);
+    close(told[0]);
+    close(told[1]);
+    (void)unlink(at.sun_path);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+}
+
 static void
 test_request_carries_token_and_body(void **state)
 {
@@ -228,6 +276,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls_share_a_connection),
         cmocka_unit_test(test_closed_connection_is_opened_again),
+        cmocka_unit_test(
+            test_connection_closed_before_its_first_use_is_opened_again),
         cmocka_unit_test(test_request_carries_token_and_body),
         cmocka_unit_test(test_secret_answers_lie_in_the_arena),
         cmocka_unit_test(test_problems_become_errors),
