@@ -183,6 +183,9 @@ take_scalar(struct yaml *y, struct span text, size_t indent)
         }
         return walk_leaf(y->w, LEAF_TREE, SPELL_PLAIN, value, 0);
     case '[':
+        if (span_find(value, '{') < value.len) {
+            return walk_wrong(y->w, "a mapping in braces is not supported");
+        }
         return walk_leaf(y->w, LEAF_TREE, SPELL_PLAIN, value, 0);
     case '&':
     case '*':
@@ -266,7 +269,9 @@ take_content(struct yaml *y, struct span text, size_t indent)
         }
         return take_item(y, text, indent);
     }
-    colon = find_colon(text);
+    /* An item in braces is no key: what is in it must not be passed over. */
+    colon =
+        text.ptr[0] == '{' || text.ptr[0] == '[' ? text.len : find_colon(text);
     if (colon < text.len && colon > 0) {
         return take_key(y, text, colon, indent);
     }
