@@ -87,12 +87,19 @@ print_end(const struct report *r, const struct find *f)
         out_warn(out, "the walk was cut off at a limit; scan smaller trees");
     }
     if (f->unreadable_count > 0) {
-        out_say(out, "%llu directories could not be read",
-                (unsigned long long)f->unreadable_count);
+        out_say(out, "%llu director%s could not be read",
+                (unsigned long long)f->unreadable_count,
+                f->unreadable_count == 1 ? "y" : "ies");
+    }
+    if (f->unknown_count > 0) {
+        out_say(out, "%llu named file%s no profile's, and not looked into",
+                (unsigned long long)f->unknown_count,
+                f->unknown_count == 1 ? " is" : "s are");
     }
     if (json_array_size(r->findings) == 0) {
-        out_say(out, "no plaintext credentials found in %llu files",
-                (unsigned long long)f->entry_count);
+        out_say(out, "no plaintext credentials found in %llu file%s",
+                (unsigned long long)f->entry_count,
+                f->entry_count == 1 ? "" : "s");
         return;
     }
     out_say(out,

@@ -390,8 +390,10 @@ find_one(struct find *f, const char *path, const struct expand_env *env)
 
     if (len >= sizeof(dir) ||
         profile_for_path(f->profiles, env, path, &match) != AG_OK) {
+        f->unknown_count++;
         return AG_OK;
     }
+    f->entry_count++;
     memcpy(dir, path, len);
     dir[len] = '\0';
     return visit_segment(f, dir, slash + 1, NULL, &match, 0);

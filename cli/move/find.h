@@ -35,6 +35,7 @@ struct find {
     /* Counted by the walk. */
     uint64_t entry_count;
     uint64_t unreadable_count; /* directories */
+    uint64_t unknown_count;    /* files that were named and are no profile's */
     uint64_t mount_count;      /* other file systems, not entered */
     bool cut;                  /* a limit ended the walk */
 

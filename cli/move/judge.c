@@ -65,12 +65,12 @@ is_encrypted(struct span content)
 
 static enum ag_err
 count_secrets(struct span content, const struct profile_file *f,
-              enum finding_kind kind, size_t *ret)
+              struct finding *ret)
 {
     size_t count = 0;
     enum ag_err err;
 
-    *ret = 0;
+    ret->field_count = 0;
     if (f->format == FORMAT_OPAQUE && content.len < OPAQUE_MIN_BYTES) {
         return AG_OK;
     }
@@ -81,11 +81,12 @@ count_secrets(struct span content, const struct profile_file *f,
     }
     /* A swap file is in no format: what can't be read may hold anything. */
     if (fields_check(content, f->format) != AG_OK) {
-        *ret = kind == FINDING_COPY ? 1 : 0;
+        ret->field_count = 1;
+        ret->unread = ret->kind != FINDING_COPY;
         return AG_OK;
     }
     err = fields_secret(content, f, count_field, &count);
-    *ret = count;
+    ret->field_count = count;
     return err;
 }
 
@@ -124,9 +125,17 @@ grade(struct finding *ret, const struct profile_match *match,
     if (f->format == FORMAT_PEM && is_encrypted(content)) {
         ret->severity = SEVERITY_LOW;
         ret->why = "private key behind a passphrase";
+    } else if (ret->unread) {
+        ret->severity = ret->open ? SEVERITY_HIGH : SEVERITY_MEDIUM;
+        ret->why = ret->open ? "can't be read as what it should be, so it may "
+                               "hold secrets; other users can read it"
+                             : "can't be read as what it should be, so it may "
+                               "hold secrets";
     } else if (ret->open) {
         ret->severity = SEVERITY_CRITICAL;
-        ret->why = "plain text that other users can read";
+        ret->why = (ret->mode & S_IWOTH) != 0
+                       ? "plain text that other users can read and change"
+                       : "plain text that other users can read";
     } else if (ret->kind == FINDING_STORE) {
         ret->severity = SEVERITY_MEDIUM;
         ret->why = "the tool's own store; log out there to empty it";
@@ -159,11 +168,16 @@ look_inside(int fd, const struct profile_match *match, struct finding *ret)
         ret->field_count = 1;
     } else {
         err = fd_read_secret(fd, LOOK_MAX_BYTES, &content);
-        if (err != AG_OK) {
+        if (err == AG_ELIMIT && f->format != FORMAT_PEM) {
+            ret->field_count = 1;
+            ret->unread = true;
+            err = AG_OK;
+        } else if (err != AG_OK) {
             return err == AG_EMEMLOCK || err == AG_ENOMEM ? err : AG_OK;
+        } else {
+            view = secret_view(content);
+            err = count_secrets(view, f, ret);
         }
-        view = secret_view(content);
-        err = count_secrets(view, f, ret->kind, &ret->field_count);
     }
     if (err == AG_OK && ret->field_count > 0) {
         grade(ret, match, view);

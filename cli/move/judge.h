@@ -35,6 +35,7 @@ struct finding {
     enum severity severity;
     unsigned mode;
     bool open;          /* other users can read it */
+    bool unread;        /* not in its format, or too large: who knows? */
     size_t field_count; /* secrets in it */
     const char *why;    /* one clause; static */
 };

@@ -121,6 +121,26 @@ test_tools_own_files(void **state)
     assert_null(strstr(found, "npmrc"));
 }
 
+/* What can't be read may hold anything: it is not passed over in silence. */
+static void
+test_files_that_cannot_be_read_are_named(void **state)
+{
+    static char large[160 * 1024];
+
+    (void)state;
+    memset(large, 'x', sizeof(large) - 1);
+    make(".codex/auth.json", "{\"tokens\":", 0600);
+    make(".kube/config", "users:\n- {name: u, user: {token: t0k3n}}\n", 0644);
+    make("p/.env", large, 0600);
+    make(".ssh/known_hosts", large, 0600);
+    assert_int_equal(chmod(home, 0755), 0);
+    look();
+    assert_non_null(strstr(found, "medium file codex /.codex/auth.json\n"));
+    assert_non_null(strstr(found, "high file kube /.kube/config\n"));
+    assert_non_null(strstr(found, "medium file dotenv /p/.env\n"));
+    assert_null(strstr(found, "known_hosts"));
+}
+
 static void
 test_copies_beside_them(void **state)
 {
@@ -336,6 +356,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_an_empty_home_has_nothing),
         CASE(test_tools_own_files),
+        CASE(test_files_that_cannot_be_read_are_named),
         CASE(test_copies_beside_them),
         CASE(test_keys),
         CASE(test_the_tree),
