@@ -57,7 +57,10 @@ plan_release(struct db_tx *tx, const struct move_request *request,
         secret_named(db_tx_read(tx), span_str(request->name), &secret);
 
     if (err == AG_OK && secret.current_version == 0) {
-        err = err_why(AG_ENOTFOUND, "%s has no current version", request->name);
+        err = err_why(AG_ENOTFOUND,
+                      "%s has no current version; see: "
+                      "auth-guard versions %s",
+                      request->name, request->name);
     }
     if (err != AG_OK) {
         return err;
@@ -77,7 +80,7 @@ keep_path(json_t *facts, const struct move_request *request)
                    ? AG_OK
                    : err_why(AG_EINVAL,
                              "%s did not come from a file; say where to put "
-                             "it",
+                             "it: --path FILE",
                              request->name);
     }
     return json_object_set_new(facts, "path", json_string(request->path)) == 0

@@ -67,6 +67,7 @@ record_exposure(struct core *core, const char *secret, const char *task,
 {
     AG_AUTO(db_read) struct db_read *r = NULL;
     AG_AUTO(secret_row) struct secret_row row = {0};
+    AG_AUTO(task_row) struct task_row seen = {0};
     AG_AUTO(wjson) json_t *answer = json_pack("{s:[]}", "exposure");
     struct exposing e = {0};
     int64_t id = 0;
@@ -87,6 +88,9 @@ record_exposure(struct core *core, const char *secret, const char *task,
         }
     } else {
         err = core_parse_id(task, &id);
+        if (err == AG_OK) {
+            err = task_numbered(r, id, &seen);
+        }
         if (err == AG_OK) {
             err = exposure_of_task_each(r, id, EXPOSURE_MAX_COUNT,
                                         list_exposure, &e);

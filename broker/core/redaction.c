@@ -88,7 +88,9 @@ warn_one(struct pass *pass, const char *pointer, const struct secret *value)
     const char *why = strength_warning(strength_of(secret_view(value)));
     json_t *sentence = NULL;
 
-    if (why == NULL) {
+    /* A value without a format is its own only field: said once. */
+    if (why == NULL ||
+        (pointer[0] == '\0' && json_array_size(pass->warnings) > 0)) {
         return AG_OK;
     }
     sentence = json_sprintf("%s%s%s: %s", pass->row->name,

@@ -361,6 +361,10 @@ core_role_remove(struct core *core, struct db_tx *tx, const struct call *call,
     struct role_row row = {0};
     enum ag_err err = roles_find(db_tx_read(tx), span_str(name), &row);
 
+    if (err == AG_ENOTFOUND) {
+        return err_why(AG_ENOTFOUND,
+                       "there is no role %s; see: auth-guard role list", name);
+    }
     if (err == AG_OK) {
         err = roles_end(tx, row.id, END_REVOKED);
     }

@@ -465,6 +465,7 @@ core_secret_rollback(struct core *core, struct db_tx *tx,
     (void)core;
     if (err == AG_OK) {
         err = versions_rollback(tx, row.id, version);
+        err = err == AG_ENOTFOUND ? version_missing(&row, version) : err;
     }
     return err == AG_OK ? core_note(tx, call, AUDIT_VERSION_ROLLED, 0, row.id,
                                     json_pack("{s:s, s:I}", "name", name,
@@ -483,6 +484,7 @@ core_secret_destroy(struct core *core, struct db_tx *tx,
 
     if (err == AG_OK) {
         err = versions_get(f.read, row.id, version, &found);
+        err = err == AG_ENOTFOUND ? version_missing(&row, version) : err;
     }
     if (err == AG_OK) {
         err = forget_version(&found, &f);

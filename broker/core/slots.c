@@ -54,6 +54,25 @@ slot_row_make(const uint8_t *vault_id, int64_t id, enum slot_factor factor,
     return AG_OK;
 }
 
+/* What was given is not right for any slot of its kind. */
+static enum ag_err
+opens_nothing(enum slot_factor factor)
+{
+    switch (factor) {
+    case SLOT_FACTOR_PASSPHRASE:
+        break; /* its row says it */
+    case SLOT_FACTOR_KEY:
+        return err_why(AG_EPASSPHRASE,
+                       "the key file opens nothing here (rekey ends the keys "
+                       "of before); unlock with the passphrase");
+    case SLOT_FACTOR_RECOVERY:
+        return err_why(AG_EPASSPHRASE,
+                       "the recovery code is not right (rekey makes a new one, "
+                       "and the old one opens nothing)");
+    }
+    return AG_EPASSPHRASE;
+}
+
 static enum ag_err
 open_one(struct core *core, enum slot_factor factor,
          const struct secret *secret, struct slot_row *ret_slot,
@@ -83,7 +102,7 @@ open_one(struct core *core, enum slot_factor factor,
         }
     }
     free(rows);
-    return err;
+    return err == AG_EPASSPHRASE ? opens_nothing(factor) : err;
 }
 
 static void
@@ -192,6 +211,11 @@ run_remove(struct core *core, struct db_tx *tx, struct core_job *job)
     enum ag_err err = slots_remove(tx, s->id);
 
     (void)core;
+    if (err == AG_ENOTFOUND) {
+        return err_why(AG_ENOTFOUND,
+                       "there is no slot %lld; see: auth-guard slot list",
+                       (long long)s->id);
+    }
     return err == AG_OK ? note_slot(tx, s) : err;
 }
 

@@ -11,6 +11,7 @@
 #include "core/promise.h"
 #include "core/redaction.h"
 #include "core/state.h"
+#include "core/values.h"
 #include "store/exposure.h"
 #include "store/grants.h"
 #include "store/leases.h"
@@ -358,7 +359,7 @@ core_task_end(struct core *core, struct db_tx *tx, const struct call *call,
     enum ag_err err = core_parse_id(id, &number);
 
     if (err == AG_OK) {
-        err = tasks_get(db_tx_read(tx), number, &row);
+        err = task_numbered(db_tx_read(tx), number, &row);
     }
     if (err != AG_OK) {
         return err;
@@ -474,7 +475,7 @@ core_task_show(struct core *core, const struct call *call, const char *id,
         err = store_read(core->store, &r);
     }
     if (err == AG_OK) {
-        err = tasks_get(r, number, &row);
+        err = task_numbered(r, number, &row);
     }
     if (err == AG_OK) {
         err = describe(core, &row, &item);

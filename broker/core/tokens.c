@@ -383,7 +383,7 @@ list_one(void *arg, const struct live_token *token)
     json_t *item = NULL;
 
     if ((listing->task_id != 0 && token->task_id != listing->task_id) ||
-        listing->err != AG_OK ||
+        atomic_load(&token->revoked) || listing->err != AG_OK ||
         json_array_size(listing->items) >= TOKENS_LIST_MAX_COUNT) {
         return;
     }

@@ -9,6 +9,7 @@
 #include "store/exposure.h"
 #include "store/grants.h"
 #include "store/leases.h"
+#include "store/tasks.h"
 #include "store/tokens.h"
 #include "store/uses.h"
 #include "store/versions.h"
@@ -34,6 +35,27 @@ secret_name_free(struct span name)
                ? err_why(AG_EDENIED, "names below auth-guard/ are the broker's "
                                      "own")
                : err;
+}
+
+enum ag_err
+task_numbered(struct db_read *r, int64_t id, struct task_row *ret)
+{
+    enum ag_err err = tasks_get(r, id, ret);
+
+    return err == AG_ENOTFOUND
+               ? err_why(AG_ENOTFOUND,
+                         "there is no task %lld; see: auth-guard task list",
+                         (long long)id)
+               : err;
+}
+
+enum ag_err
+version_missing(const struct secret_row *row, int64_t number)
+{
+    return err_why(
+        AG_ENOTFOUND,
+        "%s has no value of version %lld; see: auth-guard versions %s",
+        row->name, (long long)number, row->name);
 }
 
 /* Which of the profile's files: `adopt` notes it; others have the first. */
@@ -99,8 +121,12 @@ value_of(struct core *core, struct db_read *r, const struct value_wish *wish,
         versions_value(r, wish->row->id, wish->number, ret_version, &whole);
 
     if (err == AG_ENOTFOUND && wish->number == 0) {
-        return err_why(AG_ENOTFOUND, "%s has no current version",
-                       wish->row->name);
+        return err_why(AG_ENOTFOUND,
+                       "%s has no current version; see: auth-guard versions %s",
+                       wish->row->name, wish->row->name);
+    }
+    if (err == AG_ENOTFOUND) {
+        return version_missing(wish->row, wish->number);
     }
     if (err != AG_OK) {
         return err;

@@ -23,6 +23,7 @@ struct grant;
 struct profile;
 struct profile_file;
 struct secret;
+struct task_row;
 
 /* secrets_find() with a sentence that says which is missing, and what to type.
  */
@@ -33,6 +34,14 @@ secret_named(struct db_read *r, struct span name, struct secret_row *ret);
  * own below auth-guard/, where trust in profiles is kept.
  * Errors: AG_EINVAL; AG_EDENIED. */
 AG_CHECK enum ag_err secret_name_free(struct span name);
+
+/* tasks_get() with a sentence that says which is missing, and what to type. */
+AG_CHECK AG_NONNULL enum ag_err task_numbered(struct db_read *r, int64_t id,
+                                              struct task_row *ret);
+
+/* AG_ENOTFOUND with a sentence for a version that is not there, or no more. */
+AG_CHECK AG_NONNULL enum ag_err version_missing(const struct secret_row *row,
+                                                int64_t number);
 
 /* The profile a secret belongs to, or NULL; *ret_file (may be NULL) is the
  * entry its content came from, or NULL too. Live as long as the profiles. */

@@ -105,7 +105,11 @@ check_socket(const struct request *rq)
     if ((rq->route->sockets & rq->conn->socket) != 0) {
         return AG_OK;
     }
-    return err_why(AG_EDENIED, "this resource is not served on this socket");
+    return err_why(AG_EDENIED,
+                   (rq->route->sockets & HTTP_ADMIN) != 0
+                       ? "this is for the operator: it is not served on a "
+                         "task's socket"
+                       : "this resource is not served on this socket");
 }
 
 static enum ag_err
@@ -191,7 +195,8 @@ check_caller(const struct request *rq)
     if (who == CALLER_NEIGHBOUR && (may & CALLER_MAY_OPERATOR) != 0) {
         return AG_EOPERATOR;
     }
-    return err_why(AG_EDENIED, "a %s may not do that", caller_class_name(who));
+    return err_why(AG_EDENIED, "a caller of class %s may not do that",
+                   caller_class_name(who));
 }
 
 static enum ag_err

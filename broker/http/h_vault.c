@@ -156,7 +156,9 @@ h_slot_remove(struct request *rq)
     uint64_t id = 0;
 
     if (parse_u64(span_str(rq->param[0]), INT64_MAX, &id) != AG_OK) {
-        return err_why(AG_ENOTFOUND, "no such slot");
+        return err_why(AG_ENOTFOUND,
+                       "'%s' is no slot; see: auth-guard slot list",
+                       rq->param[0]);
     }
     return reply_none(rq, vault_slot_remove(rq->core, &rq->call, (int64_t)id));
 }

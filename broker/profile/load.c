@@ -317,5 +317,8 @@ profile_find(const struct profiles *ps, const char *name,
         }
     }
     return err_why(AG_ENOTFOUND,
-                   "there is no profile %s; see: auth-guard profiles", name);
+                   "there is no profile %s; see: auth-guard profiles (one of "
+                   "your own is read when the broker starts: auth-guard stop, "
+                   "auth-guard unlock)",
+                   name);
 }

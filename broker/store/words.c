@@ -63,7 +63,7 @@ number_of(const struct words *w, struct span text, int *ret)
             return AG_OK;
         }
     }
-    return err_why(AG_EINVAL, "unknown %s; one of: %s", w->what, w->all);
+    return err_why(AG_EINVAL, "unknown %s; one of:%s", w->what, w->all);
 }
 
 #define AG_WORD_LIST(name, number, text) " " text
