@@ -3,8 +3,12 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/secret.h"
 #include "body.h"
@@ -61,6 +65,16 @@ cli_connect(struct cli *cli)
 {
     return cli->client == NULL ? client_open(cli->paths.api_sock, &cli->client)
                                : AG_OK;
+}
+
+bool
+cli_vault_absent(const struct cli *cli)
+{
+    char path[PATH_MAX];
+    int n = snprintf(path, sizeof(path), "%s/vault.db", cli->paths.home);
+
+    return n > 0 && (size_t)n < sizeof(path) && access(path, F_OK) != 0 &&
+           errno == ENOENT;
 }
 
 static enum ag_err

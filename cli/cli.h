@@ -38,7 +38,10 @@ struct cli {
 
 /* Fills *cli from the environment. Errors: those of paths_find(). */
 AG_CHECK AG_NONNULL enum ag_err cli_init(struct cli *cli);
-AG_NONNULL void cli_done(struct cli *cli);
+AG_NONNULL /* Is there no vault where ours would be? By the file; asks no broker. */
+    AG_NONNULL bool
+    cli_vault_absent(const struct cli *cli);
+void cli_done(struct cli *cli);
 
 /*
  * Makes this process non-dumpable and core-less and opens the arena of locked

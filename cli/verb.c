@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 const struct verb verb_table[] = {
     {NULL, "the vault and the broker", NULL},
@@ -97,6 +98,14 @@ verb_main(struct cli *cli, int argc, char **argv)
     enum ag_err flushed;
 
     err = dispatch(cli, err, argc, argv);
+    /* No broker for want of a vault; where there was one, it is just gone. */
+    if (err == AG_ENOBROKER && cli_vault_absent(cli) &&
+        access(cli->paths.api_sock, F_OK) != 0) {
+        err = err_why(AG_ENOVAULT,
+                      "there is no vault in %s yet; run: "
+                      "auth-guard init",
+                      cli->paths.home);
+    }
     if (err == AG_EUSAGE) {
         /* The parser may have stopped before it came to --json. */
         cli->out.json = cli->out.json || json;

@@ -1,8 +1,4 @@
 /* status: what is running, and what to type next. Answers without a broker. */
-#include <sys/stat.h>
-
-#include <limits.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "args.h"
@@ -13,16 +9,6 @@
 enum {
     LABEL_WIDTH = 10,
 };
-
-static bool
-vault_exists(const struct cli *cli)
-{
-    char path[PATH_MAX];
-    struct stat st;
-
-    snprintf(path, sizeof(path), "%s/vault.db", cli->paths.home);
-    return stat(path, &st) == 0;
-}
 
 /* What to type, by what was found; the first row that fits. */
 static const char *
@@ -105,9 +91,9 @@ verb_status(struct cli *cli, int argc, char **argv)
     if (err != AG_OK && err != AG_ENOBROKER) {
         return err;
     }
-    vault = status != NULL      ? out_member(status, "vault")
-            : vault_exists(cli) ? "locked"
-                                : "absent";
+    vault = status != NULL          ? out_member(status, "vault")
+            : cli_vault_absent(cli) ? "absent"
+                                    : "locked";
     if (strcmp(vault, "open") == 0) {
         (void)!moves_recover(cli, NULL); /* it says what it finds */
     }

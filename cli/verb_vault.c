@@ -49,10 +49,9 @@ slow_call(struct cli *cli, const char *path, const json_t *open_part,
     return err;
 }
 
-/* Refuses early what the broker would refuse late, after the passphrase was
- * thought up and typed twice. */
+/* Is there a vault? By the word of the broker, which is started for it. */
 static enum ag_err
-check_no_vault(struct cli *cli)
+ask_vault(struct cli *cli, bool *ret)
 {
     json_auto_t *status = NULL;
     const char *state;
@@ -65,13 +64,37 @@ check_no_vault(struct cli *cli)
         return err;
     }
     state = out_member(status, "vault");
-    if (strcmp(state, "open") == 0 || strcmp(state, "locked") == 0) {
-        return err_why(AG_EEXISTS,
-                       "there is a vault in %s already; run: "
-                       "auth-guard unlock",
-                       cli->paths.home);
-    }
+    *ret = strcmp(state, "open") == 0 || strcmp(state, "locked") == 0;
     return AG_OK;
+}
+
+/* These two refuse early what the broker would refuse late, after a passphrase
+ * was thought up and typed. */
+static enum ag_err
+check_no_vault(struct cli *cli)
+{
+    bool there = false;
+    enum ag_err err = ask_vault(cli, &there);
+
+    return err == AG_OK && there
+               ? err_why(AG_EEXISTS,
+                         "there is a vault in %s already; run: auth-guard "
+                         "unlock",
+                         cli->paths.home)
+               : err;
+}
+
+static enum ag_err
+check_vault(struct cli *cli)
+{
+    bool there = false;
+    enum ag_err err = ask_vault(cli, &there);
+
+    return err == AG_OK && !there
+               ? err_why(AG_ENOVAULT,
+                         "there is no vault in %s yet; run: auth-guard init",
+                         cli->paths.home)
+               : err;
 }
 
 static enum ag_err
@@ -239,7 +262,7 @@ verb_unlock(struct cli *cli, int argc, char **argv)
         return err_why(AG_EUSAGE, "--key-file and --recovery exclude each "
                                   "other");
     }
-    err = launch_broker(cli);
+    err = check_vault(cli);
     if (err == AG_OK) {
         err = ask_key(cli, &opt, &value, &member);
     }
@@ -255,15 +278,22 @@ verb_unlock(struct cli *cli, int argc, char **argv)
     return err;
 }
 
-/* lock and stop: one POST, one sentence. */
+/* lock and stop: one POST, one sentence. What is so already is no failure. */
 static enum ag_err
 plain_post(struct cli *cli, const char *path, const char *sentence)
 {
     json_auto_t *answer = NULL;
     enum ag_err err = cli_call(cli, "POST", path, NULL, &answer);
 
-    if (err != AG_OK) {
+    if (err == AG_ELOCKED) {
+        sentence = "The vault was locked already.";
+    } else if (err == AG_ENOBROKER && !cli_vault_absent(cli)) {
+        sentence = "No broker is running; the vault is locked.";
+    } else if (err != AG_OK) {
         return err;
+    }
+    if (answer == NULL) {
+        answer = json_object();
     }
     out_say(&cli->out, "%s", sentence);
     return cli->out.json ? out_json(&cli->out, answer) : AG_OK;

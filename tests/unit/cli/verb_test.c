@@ -106,8 +106,17 @@ test_mistakes_exit_64_with_a_way_out(void **state)
     assert_non_null(strstr(output, "auth-guard help"));
     assert_int_equal(RUN(W("list"), W("--nonsense")), 64);
     assert_int_equal(RUN(W("get")), 64);
+    assert_non_null(strstr(output, "NAME is missing"));
+    assert_int_equal(RUN(W("rollback"), W("a")), 64);
+    assert_non_null(strstr(output, "VERSION is missing"));
+    assert_int_equal(RUN(W("run"), W("--name"), W("x")), 125);
+    assert_non_null(strstr(output, "COMMAND is missing"));
     assert_int_equal(RUN(W("token"), W("nonsense")), 64);
     assert_int_equal(RUN(W("token")), 64);
+    assert_non_null(strstr(output, "renew or revoke"));
+    assert_int_equal(RUN(W("token"), W("show")), 64);
+    assert_non_null(strstr(output, "ACCESSOR"));
+    assert_int_equal(RUN(W("get"), W("a"), W("--version"), W("x")), 64);
     assert_int_equal(RUN(W("list"), W("--nonsense"), W("--json")), 64);
     assert_non_null(strstr(output, "{\"error\":{\"code\":\"usage\""));
 }
@@ -117,15 +126,40 @@ test_without_a_broker_people_are_told_what_to_type(void **state)
 {
     (void)state;
     assert_int_equal(RUN(W("list")), 69);
-    assert_non_null(strstr(output, "auth-guard unlock"));
+    assert_non_null(strstr(output, "auth-guard init"));
     assert_int_equal(RUN(W("list"), W("--json")), 69);
-    assert_non_null(strstr(output, "\"no_broker\""));
+    assert_non_null(strstr(output, "\"no_vault\""));
+    assert_int_equal(RUN(W("stop")), 69);
     assert_int_equal(RUN(W("status")), 0);
     assert_non_null(strstr(output, "auth-guard init"));
     assert_int_equal(RUN(W("status"), W("--json")), 0);
     assert_non_null(strstr(output, "\"vault\":\"absent\""));
     assert_int_equal(RUN(W("redact")), 69);
     assert_int_equal(RUN(W("run"), W("--"), W("true")), 125);
+}
+
+static void
+test_with_a_vault_and_no_broker(void **state)
+{
+    char home[] = "/tmp/ag-verb-XXXXXX";
+    char vault[64];
+
+    (void)state;
+    assert_non_null(mkdtemp(home));
+    (void)snprintf(vault, sizeof(vault), "%s/vault.db", home);
+    close(open(vault, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+    setenv("AUTH_GUARD_HOME", home, 1);
+    assert_int_equal(RUN(W("list")), 69);
+    assert_non_null(strstr(output, "auth-guard unlock"));
+    assert_int_equal(RUN(W("list"), W("--json")), 69);
+    assert_non_null(strstr(output, "\"no_broker\""));
+    /* It is so already: no failure. */
+    assert_int_equal(RUN(W("lock")), 0);
+    assert_non_null(strstr(output, "locked"));
+    assert_int_equal(RUN(W("stop")), 0);
+    setenv("AUTH_GUARD_HOME", "/nonexistent/auth-guard", 1);
+    (void)unlink(vault);
+    (void)rmdir(home);
 }
 
 static void
@@ -144,6 +178,7 @@ main(void)
         cmocka_unit_test(test_help_lists_and_explains),
         cmocka_unit_test(test_mistakes_exit_64_with_a_way_out),
         cmocka_unit_test(test_without_a_broker_people_are_told_what_to_type),
+        cmocka_unit_test(test_with_a_vault_and_no_broker),
         cmocka_unit_test(test_secret_never_comes_by_argument),
     };
 
