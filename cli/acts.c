@@ -26,6 +26,31 @@ print_acts(const struct cli *cli, const struct act_table *table)
     return AG_OK;
 }
 
+/* Names the acts there are: who forgot one need not look them up. */
+static enum ag_err
+no_act(const struct act_table *table, const char *given)
+{
+    AG_AUTO(buf) struct buf all;
+    enum ag_err err = AG_OK;
+
+    buf_init(&all, CELL_BYTES, BUF_PLAIN);
+    for (size_t i = 0; err == AG_OK && i < table->count; i++) {
+        err = buf_fmt(&all, "%s%s",
+                      i == 0                  ? ""
+                      : i + 1 == table->count ? " or "
+                                              : ", ",
+                      table->acts[i].name);
+    }
+    if (err != AG_OK || buf_cstr(&all) == NULL) {
+        return AG_EUSAGE;
+    }
+    return given == NULL
+               ? err_why(AG_EUSAGE, "an act is missing: auth-guard %s %s",
+                         table->verb, buf_cstr(&all))
+               : err_why(AG_EUSAGE, "%s has no act '%s'; it has %s",
+                         table->verb, given, buf_cstr(&all));
+}
+
 enum ag_err
 acts_run(struct cli *cli, const struct act_table *table, int argc, char **argv)
 {
@@ -36,8 +61,7 @@ acts_run(struct cli *cli, const struct act_table *table, int argc, char **argv)
         argc--;
     }
     if (argc < 2) {
-        return err_why(AG_EUSAGE, "what about it? see auth-guard %s --help",
-                       table->verb);
+        return no_act(table, NULL);
     }
     if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
         return print_acts(cli, table);
@@ -47,8 +71,7 @@ acts_run(struct cli *cli, const struct act_table *table, int argc, char **argv)
             return table->acts[i].run(cli, argc - 1, argv + 1);
         }
     }
-    return err_why(AG_EUSAGE, "%s has no act '%s'; see auth-guard %s --help",
-                   table->verb, argv[1], table->verb);
+    return no_act(table, argv[1]);
 }
 
 enum ag_err
@@ -75,8 +98,7 @@ acts_call(struct cli *cli, const struct act_call *call, int argc, char **argv)
     if (cli->out.json) {
         return out_json(&cli->out, answer);
     }
-    out_say(&cli->out, "%s%s%s", args.count > 0 ? args.words[0] : "",
-            args.count > 0 ? ": " : "", call->sentence);
+    out_say(&cli->out, "%s %s %s.", call->what, args.words[0], call->sentence);
     return AG_OK;
 }
 
@@ -86,8 +108,13 @@ cell(const json_t *row, const char *member, char *out)
 {
     const json_t *value;
     bool when = strncmp(member, "when:", 5) == 0;
+    bool some = strncmp(member, "some:", 5) == 0;
 
-    value = json_object_get(row, when ? member + 5 : member);
+    value = json_object_get(row, when || some ? member + 5 : member);
+    /* -1 stands for none in what the broker says: no exit, no limit. */
+    if (json_is_integer(value) && json_integer_value(value) < (some ? 1 : 0)) {
+        return "-";
+    }
     if (when && json_is_string(value)) {
         return out_when(json_string_value(value), out);
     }
@@ -138,22 +165,29 @@ enum ag_err
 acts_table(struct cli *cli, const char *path, const char *key,
            const struct act_column *columns, size_t count)
 {
-    struct out_column heads[OUT_COLUMNS_MAX_COUNT] = {{0}};
-    AG_AUTO(out_table) struct out_table *table = NULL;
     json_auto_t *answer = NULL;
-    const json_t *row;
-    const json_t *rows;
-    size_t i;
     enum ag_err err = cli_call(cli, "GET", path, NULL, &answer);
 
     if (err != AG_OK || cli->out.json) {
         return err == AG_OK ? out_json(&cli->out, answer) : err;
     }
+    return acts_rows(cli, json_object_get(answer, key), columns, count);
+}
+
+enum ag_err
+acts_rows(struct cli *cli, const json_t *rows, const struct act_column *columns,
+          size_t count)
+{
+    struct out_column heads[OUT_COLUMNS_MAX_COUNT] = {{0}};
+    AG_AUTO(out_table) struct out_table *table = NULL;
+    const json_t *row;
+    size_t i;
+    enum ag_err err;
+
     for (i = 0; i < count; i++) {
         heads[i] = (struct out_column){columns[i].title, columns[i].right};
     }
     err = out_table_new(heads, count, &table);
-    rows = json_object_get(answer, key);
     json_array_foreach(rows, i, row)
     {
         if (err == AG_OK) {

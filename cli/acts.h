@@ -36,20 +36,22 @@ acts_run(struct cli *cli, const struct act_table *table, int argc, char **argv);
 
 /*
  * What most acts are: `path` is a client_path() text with one %s for the only
- * word, called with `method` and no body; with people told `sentence` (one %s
- * for the word).
+ * word, called with `method` and no body; people are told `what`, the word and
+ * `sentence`: "Task 7 is ended."
  */
 struct act_call {
     const struct arg_spec *spec;
     const char *method;
     const char *path;
+    const char *what;
     const char *sentence;
 };
 AG_CHECK AG_NONNULL enum ag_err
 acts_call(struct cli *cli, const struct act_call *call, int argc, char **argv);
 
 /* GET of a list and its table: rows are the objects under `key`. Cells come
- * from a member each; a "when:" prefix shows a time as a distance. */
+ * from a member each; a "when:" prefix shows a time as a distance, "some:" a
+ * number that is none when 0. */
 struct act_column {
     const char *title;
     const char *member;
@@ -58,6 +60,10 @@ struct act_column {
 AG_CHECK enum ag_err acts_table(struct cli *cli, const char *path,
                                 const char *key,
                                 const struct act_column *columns, size_t count);
+
+/* The table alone, of an array of objects. */
+AG_CHECK enum ag_err acts_rows(struct cli *cli, const json_t *rows,
+                               const struct act_column *columns, size_t count);
 
 /* An answer as lines "name: value"; with --json itself. */
 AG_CHECK AG_NONNULL enum ag_err acts_print(struct cli *cli, json_t *answer);

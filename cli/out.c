@@ -97,6 +97,7 @@ out_say(const struct out *out, const char *fmt, ...)
     if (out->quiet || out->json) {
         return;
     }
+    (void)fflush(stdout); /* in one file or pipe, the order things were said */
     va_start(args, fmt);
     put_format(stderr, out->stderr_colour, OUT_PLAIN, "", fmt, args);
     va_end(args);
@@ -107,6 +108,7 @@ out_warn(const struct out *out, const char *fmt, ...)
 {
     va_list args;
 
+    (void)fflush(stdout);
     va_start(args, fmt);
     put_format(stderr, out->stderr_colour, OUT_WARN,
                "auth-guard: warning: ", fmt, args);
@@ -216,9 +218,12 @@ out_when(const char *rfc3339, char out[OUT_WHEN_BYTES])
     away_ms = at_ms - clock_wall_ms();
     bool past = away_ms < 0;
     away_ms = past ? -away_ms : away_ms;
-    while (i + 1 < AG_COUNT(units) && away_ms < units[i].ms) {
+    while (i + 1 < AG_COUNT(units) &&
+           away_ms < units[i].ms - (past ? 0 : units[i].ms / 60)) {
         i++;
     }
+    /* What is nearly there counts: eight hours are not "in 7 h" at once. */
+    away_ms += past ? 0 : units[i].ms / 12;
     snprintf(out, OUT_WHEN_BYTES, past ? "%lld %s ago" : "in %lld %s",
              (long long)(away_ms / units[i].ms), units[i].name);
     return out;

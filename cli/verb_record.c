@@ -52,6 +52,7 @@ audit_tail(struct cli *cli, int argc, char **argv)
 {
     static const struct act_column columns[] = {{"SEQ", "seq", true},
                                                 {"WHEN", "when:time", false},
+                                                {"TASK", "some:task", true},
                                                 {"WHAT", "kind", false},
                                                 {"DETAIL", "body", false}};
     int64_t after = -1;

@@ -1,4 +1,7 @@
 /* put, get, list: secrets one by one. */
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "acts.h"
@@ -118,7 +121,8 @@ verb_put(struct cli *cli, int argc, char **argv)
          "read the value from a file, as it "
          "is"},
         {"kind", ARG_TEXT, &o.kind, "KIND",
-         "opaque (default), file, login, ssh-key, app-key"},
+         "opaque (default), file, login, ssh-key,\napp-key, password, "
+         "certificate"},
         {"profile", ARG_TEXT, &o.profile, "P", "the tool it belongs to"},
         {"min-grade", ARG_TEXT, &o.min_grade, "G",
          "the farthest it may travel: proxy, sign, file, env"},
@@ -137,13 +141,20 @@ verb_put(struct cli *cli, int argc, char **argv)
         .opts = opts,
         .opt_count = AG_COUNT(opts),
         .words_min = 1,
-        .words_max = 1,
+        .words_max = SIZE_MAX, /* for a sentence of our own */
     };
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
     if (err != AG_OK || args.help) {
         return err;
+    }
+    if (args.count > 1) {
+        return err_why(AG_EUSAGE,
+                       "a value is not taken from the command line, where "
+                       "every process could read it; give it on stdin, by "
+                       "--from FILE or when asked: auth-guard put %s",
+                       args.words[0]);
     }
     if (o.only_new && o.if_version >= 0) {
         return err_why(AG_EUSAGE, "--new and --if-version exclude each other");
@@ -153,8 +164,9 @@ verb_put(struct cli *cli, int argc, char **argv)
 
 /* The path of GET …/value for a reference, with options. */
 static enum ag_err
-value_path(struct buf *path, const char *text, const char *version)
+value_path(struct buf *path, const char *text, int64_t version)
 {
+    char number[24];
     struct reference ref = {0};
     AG_AUTO(buf) struct buf part;
     enum ag_err err = parse_reference(span_str(text), &ref);
@@ -173,9 +185,10 @@ value_path(struct buf *path, const char *text, const char *version)
             err = client_path(path, "?field=%s", buf_cstr(&part));
         }
     }
-    if (err == AG_OK && version != NULL) {
+    if (err == AG_OK && version > 0) {
+        (void)snprintf(number, sizeof(number), "%lld", (long long)version);
         err = client_path(
-            path, ref.pointer.len > 0 ? "&version=%s" : "?version=%s", version);
+            path, ref.pointer.len > 0 ? "&version=%s" : "?version=%s", number);
     }
     return err;
 }
@@ -183,9 +196,9 @@ value_path(struct buf *path, const char *text, const char *version)
 enum ag_err
 verb_get(struct cli *cli, int argc, char **argv)
 {
-    const char *version = NULL;
+    int64_t version = 0;
     const struct arg_opt opts[] = {
-        {"version", ARG_TEXT, &version, "N", "an older version"},
+        {"version", ARG_COUNT, &version, "N", "an older version"},
     };
     const struct arg_spec spec = {
         .usage = "get [options] NAME[#/FIELD]",
@@ -216,13 +229,42 @@ verb_get(struct cli *cli, int argc, char **argv)
     return err == AG_OK ? value_print(cli, answer) : err;
 }
 
+static int
+by_name(const void *a, const void *b)
+{
+    const json_t *const *left = a;
+    const json_t *const *right = b;
+
+    return strcmp(out_member(*left, "name"), out_member(*right, "name"));
+}
+
+static enum ag_err
+sorted(const json_t *secrets, json_t *ret)
+{
+    size_t count = json_array_size(secrets);
+    json_t **rows = calloc(count + 1, sizeof(*rows));
+    enum ag_err err = rows == NULL ? AG_ENOMEM : AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < count; i++) {
+        rows[i] = json_array_get(secrets, i);
+    }
+    if (err == AG_OK) {
+        qsort(rows, count, sizeof(json_t *), by_name);
+    }
+    for (size_t i = 0; err == AG_OK && i < count; i++) {
+        err = json_array_append(ret, rows[i]) == 0 ? AG_OK : AG_ENOMEM;
+    }
+    free(rows);
+    return err;
+}
+
 enum ag_err
 verb_list(struct cli *cli, int argc, char **argv)
 {
     static const struct act_column columns[] = {
-        {"NAME", "name", false},        {"KIND", "kind", false},
-        {"PROFILE", "profile", false},  {"GRADE", "min_grade", false},
-        {"VERSION", "version", true},   {"CHANGED", "when:changed", false},
+        {"NAME", "name", false},           {"KIND", "kind", false},
+        {"PROFILE", "profile", false},     {"GRADE", "min_grade", false},
+        {"VERSION", "some:version", true}, {"CHANGED", "when:changed", false},
         {"ABOUT", "description", false}};
     static const struct arg_spec spec = {
         .usage = "list [PREFIX]",
@@ -231,6 +273,8 @@ verb_list(struct cli *cli, int argc, char **argv)
         .words_max = 1,
     };
     AG_AUTO(buf) struct buf path;
+    json_auto_t *answer = NULL;
+    json_auto_t *rows = json_array();
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
@@ -241,9 +285,17 @@ verb_list(struct cli *cli, int argc, char **argv)
     err = args.count == 0
               ? client_path(&path, "/v1/secrets")
               : client_path(&path, "/v1/secrets?prefix=%s", args.words[0]);
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        err = cli_call(cli, "GET", buf_cstr(&path), NULL, &answer);
     }
-    return acts_table(cli, buf_cstr(&path), "secrets", columns,
-                      AG_COUNT(columns));
+    if (err != AG_OK || cli->out.json) {
+        return err == AG_OK ? out_json(&cli->out, answer) : err;
+    }
+    err = sorted(json_object_get(answer, "secrets"), rows);
+    if (err == AG_OK && args.count > 0 && json_array_size(rows) == 0) {
+        out_say(&cli->out, "There are none below %s.", args.words[0]);
+        return AG_OK;
+    }
+    return err == AG_OK ? acts_rows(cli, rows, columns, AG_COUNT(columns))
+                        : err;
 }

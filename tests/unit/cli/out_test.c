@@ -49,6 +49,9 @@ test_times_are_distances(void **state)
     clock_fix_ms(1767225600000); /* 2026-01-01T00:00:00Z */
     assert_string_equal(out_when("2026-01-01T00:00:42.000Z", out), "in 42 s");
     assert_string_equal(out_when("2026-01-01T02:30:00Z", out), "in 2 h");
+    assert_string_equal(out_when("2026-01-01T07:59:58Z", out), "in 8 h");
+    assert_string_equal(out_when("2026-01-01T00:59:59Z", out), "in 1 h");
+    assert_string_equal(out_when("2025-12-31T22:00:01Z", out), "1 h ago");
     assert_string_equal(out_when("2025-12-25T00:00:00Z", out), "7 d ago");
     assert_string_equal(out_when("nonsense", out), "-");
     assert_string_equal(out_when(NULL, out), "-");
