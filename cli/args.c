@@ -171,12 +171,32 @@ take_option(struct parser *p, char *text, char ***next)
     return store(p, opt, value);
 }
 
+/* The `index`-th word of the usage that has to be given: NAME, VERSION … */
+static struct span
+word_named(const char *usage, size_t index)
+{
+    const char *p = usage;
+
+    while (*p != '\0') {
+        size_t len = strcspn(p, " ");
+        size_t name = strcspn(p, " [");
+
+        if (*p >= 'A' && *p <= 'Z' && index-- == 0) {
+            return span_of(p, name);
+        }
+        p += len + (p[len] == ' ' ? 1 : 0);
+    }
+    return span_str("something");
+}
+
 static enum ag_err
 check_words(const struct arg_spec *spec, size_t count)
 {
     if (count < spec->words_min) {
-        return err_why(AG_EUSAGE, "something is missing; usage: auth-guard %s",
-                       spec->usage);
+        struct span word = word_named(spec->usage, count);
+
+        return err_why(AG_EUSAGE, "%.*s is missing; usage: auth-guard %s",
+                       (int)word.len, (const char *)word.ptr, spec->usage);
     }
     if (count > spec->words_max) {
         return err_why(AG_EUSAGE, "too many words; usage: auth-guard %s",

@@ -51,9 +51,12 @@ say(struct cli *cli, const json_t *r)
     size_t i = 0;
 
     if (!cli->out.json) {
+        const char *profile = out_member(r, "profile");
+
         out_line(&cli->out, OUT_GOOD, "%s %s as %s (%s, %lld bytes)",
                  dry ? "would move" : "moved", out_member(r, "path"),
-                 out_member(r, "name"), out_member(r, "profile"),
+                 out_member(r, "name"),
+                 strcmp(profile, "-") == 0 ? "no profile" : profile,
                  (long long)out_member_int(r, "bytes"));
         json_array_foreach(json_object_get(r, "erased"), i, item)
         {
@@ -93,7 +96,11 @@ adopt_each(const struct adopt *a, const json_t *paths, json_t *moved,
         if (json_array_size(paths) == 1) {
             return err; /* its sentence is the verb's own */
         }
-        out_warn(&a->cli->out, "%s: not moved: %s", text, err_text(err));
+        /* Most sentences name the file. */
+        out_warn(&a->cli->out, "not moved: %s%s%s",
+                 strstr(err_text(err), text) != NULL ? "" : text,
+                 strstr(err_text(err), text) != NULL ? "" : ": ",
+                 err_text(err));
         first = first == AG_OK ? err : first;
         if (err == AG_ELOCKED || err == AG_EOPERATOR || err == AG_ENOBROKER) {
             break; /* the next would end the same way */
@@ -110,7 +117,8 @@ collect(const struct profiles *ps, const struct args *args, bool all,
         json_t *paths)
 {
     if (all != (args->count == 0)) {
-        return err_why(AG_EUSAGE, "name the files, or say --all");
+        return err_why(AG_EUSAGE, all ? "name the files or say --all, not both"
+                                      : "name the files, or say --all");
     }
     for (size_t i = 0; i < args->count; i++) {
         json_t *path = json_string(args->words[i]);

@@ -228,7 +228,8 @@ slot_remove(struct cli *cli, int argc, char **argv)
                      &(struct act_call){.spec = &spec,
                                         .method = "DELETE",
                                         .path = "/v1/slots/%s",
-                                        .sentence = "this slot is gone"},
+                                        .what = "Slot",
+                                        .sentence = "is gone"},
                      argc, argv);
 }
 

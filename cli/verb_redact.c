@@ -2,6 +2,8 @@
  * redact: hands stdin (or files) and stdout to the filter as descriptors and
  * waits. No byte of the text passes through this process.
  */
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -113,6 +115,7 @@ static enum ag_err
 filter_file(struct redaction *r, const char *ticket, const char *name)
 {
     AG_AUTO(fd) int fd = -1;
+    struct stat st;
 
     if (strcmp(name, "-") == 0) {
         return filter_one(r, ticket, name, STDIN_FILENO);
@@ -121,6 +124,10 @@ filter_file(struct redaction *r, const char *ticket, const char *name)
     if (fd < 0) {
         return err_why(err_from_errno(errno), "%s: %s", name,
                        strerrordesc_np(errno));
+    }
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return err_why(AG_EINVAL, "%s is a directory; name the files in it",
+                       name);
     }
     return filter_one(r, ticket, name, fd);
 }
@@ -158,20 +165,37 @@ filter_all(struct redaction *r, char *const *names, size_t count)
     return err;
 }
 
+/* Before the first byte is passed on: a report that can't be written is said
+ * while nothing has happened. */
 static enum ag_err
-write_report(const struct redaction *r, const char *path)
+open_report(const char *path, int *ret)
+{
+    int fd;
+
+    if (strcmp(path, "-") == 0) {
+        return err_why(AG_EUSAGE, "--report needs a FILE: stdout is for the "
+                                  "text");
+    }
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return err_why(err_from_errno(errno), "%s: %s", path,
+                       strerrordesc_np(errno));
+    }
+    *ret = fd;
+    return AG_OK;
+}
+
+static enum ag_err
+write_report(const struct redaction *r, int fd)
 {
     json_auto_t *report = json_pack("{s:I,s:O}", "hits", (json_int_t)r->hits,
                                     "streams", r->streams);
-    AG_AUTO(fd) int fd = -1;
     char *text = report == NULL ? NULL : json_dumps(report, JSON_INDENT(2));
     enum ag_err err = text == NULL ? AG_ENOMEM : AG_OK;
 
     if (err == AG_OK) {
-        fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-        err = fd < 0 ? err_why(err_from_errno(errno), "%s: %s", path,
-                               strerrordesc_np(errno))
-                     : fd_write_all(fd, span_str(text));
+        (void)!ftruncate(fd, 0); /* not at the open: a stream may be refused */
+        err = fd_write_all(fd, span_str(text));
     }
     if (err == AG_OK) {
         err = fd_write_all(fd, span_str("\n"));
@@ -199,17 +223,21 @@ verb_redact(struct cli *cli, int argc, char **argv)
     char dash[] = "-";
     char *only_stdin[] = {dash};
     struct redaction r = {.cli = cli};
+    AG_AUTO(fd) int report_fd = -1;
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
+    if (err == AG_OK && !args.help && report != NULL) {
+        err = open_report(report, &report_fd);
+    }
     if (err != AG_OK || args.help) {
         return err;
     }
     r.streams = json_array();
     err = args.count == 0 ? filter_all(&r, only_stdin, 1)
                           : filter_all(&r, args.words, args.count);
-    if (err == AG_OK && report != NULL) {
-        err = write_report(&r, report);
+    if (err == AG_OK && report_fd >= 0) {
+        err = write_report(&r, report_fd);
     }
     json_decref(r.streams);
     session_close(r.session);

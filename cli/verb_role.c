@@ -73,7 +73,8 @@ role_remove(struct cli *cli, int argc, char **argv)
                      &(struct act_call){.spec = &spec,
                                         .method = "DELETE",
                                         .path = "/v1/roles/%s",
-                                        .sentence = "this role is gone"},
+                                        .what = "Role",
+                                        .sentence = "is gone"},
                      argc, argv);
 }
 
@@ -94,6 +95,23 @@ verb_role(struct cli *cli, int argc, char **argv)
     return acts_run(cli, &table, argc, argv);
 }
 
+static enum ag_err
+trust_profile(struct cli *cli, const char *name)
+{
+    AG_AUTO(buf) struct buf path;
+    enum ag_err err;
+
+    buf_init(&path, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
+    err = client_path(&path, "/v1/profiles/%s/trust", name);
+    if (err == AG_OK) {
+        err = cli_call(cli, "PUT", buf_cstr(&path), NULL, NULL);
+    }
+    if (err == AG_OK) {
+        out_say(&cli->out, "The profile %s is trusted as it is now.", name);
+    }
+    return err;
+}
+
 enum ag_err
 verb_profiles(struct cli *cli, int argc, char **argv)
 {
@@ -110,8 +128,9 @@ verb_profiles(struct cli *cli, int argc, char **argv)
         .usage = "profiles [--trust] [NAME]",
         .about = "Lists the profiles, or shows one: the tools and services "
                  "auth-guard knows. Your\nown go to ~/.config/auth-guard/"
-                 "profiles/NAME.json; one is used only after you\nhave "
-                 "trusted it, and again when it has changed.",
+                 "profiles/NAME.json. They are read when the broker\nstarts "
+                 "(auth-guard stop, auth-guard unlock), and one is used only "
+                 "after you have\ntrusted it, and again when it has changed.",
         .opts = opts,
         .opt_count = AG_COUNT(opts),
         .words_max = 1};
@@ -131,9 +150,7 @@ verb_profiles(struct cli *cli, int argc, char **argv)
                           AG_COUNT(columns));
     }
     if (trust) {
-        err = client_path(&path, "/v1/profiles/%s/trust", args.words[0]);
-        return err == AG_OK ? cli_call(cli, "PUT", buf_cstr(&path), NULL, NULL)
-                            : err;
+        return trust_profile(cli, args.words[0]);
     }
     err = client_path(&path, "/v1/profiles/%s", args.words[0]);
     return err == AG_OK ? acts_show(cli, buf_cstr(&path)) : err;

@@ -61,7 +61,8 @@ task_end(struct cli *cli, int argc, char **argv)
                      &(struct act_call){.spec = &spec,
                                         .method = "DELETE",
                                         .path = "/v1/tasks/%s",
-                                        .sentence = "this task is ended"},
+                                        .what = "Task",
+                                        .sentence = "is ended"},
                      argc, argv);
 }
 

@@ -117,6 +117,15 @@ token_create(struct cli *cli, int argc, char **argv)
     return err == AG_OK ? show_token(cli, answer) : err;
 }
 
+/* The acts on one's own token are for who has one. */
+static enum ag_err
+need_own(const struct cli *cli, const char *instead)
+{
+    return cli->token != NULL
+               ? AG_OK
+               : err_why(AG_EUSAGE, "AUTH_GUARD_TOKEN is not set; %s", instead);
+}
+
 static enum ag_err
 token_show(struct cli *cli, int argc, char **argv)
 {
@@ -131,6 +140,10 @@ token_show(struct cli *cli, int argc, char **argv)
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
     if (err != AG_OK || args.help) {
+        return err;
+    }
+    err = args.count == 0 ? need_own(cli, "name an ACCESSOR") : AG_OK;
+    if (err != AG_OK) {
         return err;
     }
     if (args.count == 0) {
@@ -148,7 +161,6 @@ token_list(struct cli *cli, int argc, char **argv)
         {"ACCESSOR", "accessor", false},
         {"TASK", "task", false},
         {"ENDS", "when:expires_at", false},
-        {"REVOKED", "revoked", false},
         {"GRANTS", "grants", true}};
     const char *task = NULL;
     const struct arg_opt opts[] = {
@@ -191,7 +203,10 @@ token_renew(struct cli *cli, int argc, char **argv)
     if (err != AG_OK || args.help) {
         return err;
     }
-    err = set_seconds(body, "ttl_s", ttl_ms);
+    err = need_own(cli, "a token is renewed by who has it");
+    if (err == AG_OK) {
+        err = set_seconds(body, "ttl_s", ttl_ms);
+    }
     if (err == AG_OK) {
         err = cli_call(cli, "POST", "/v1/tokens/self/renew", body, &answer);
     }
@@ -212,6 +227,7 @@ send_revoke(struct cli *cli, const struct revoke_options *o, const char *given)
         "{s:s*,s:s*,s:s*}", "task", o->task, "prefix", o->prefix,
         given != NULL && strncmp(given, "agt_", 4) == 0 ? "token" : "accessor",
         given);
+    int64_t count;
     enum ag_err err =
         o->self ? cli_call(cli, "DELETE", "/v1/tokens/self", NULL, &answer)
                 : cli_call(cli, "POST", "/v1/tokens/revoke", body, &answer);
@@ -219,8 +235,9 @@ send_revoke(struct cli *cli, const struct revoke_options *o, const char *given)
     if (err != AG_OK || cli->out.json) {
         return err == AG_OK ? out_json(&cli->out, answer) : err;
     }
-    out_say(&cli->out, "%lld revoked.",
-            (long long)out_member_int(answer, "revoked"));
+    count = out_member_int(answer, "revoked");
+    out_say(&cli->out, "%lld token%s revoked.", (long long)count,
+            count == 1 ? "" : "s");
     return AG_OK;
 }
 
@@ -245,6 +262,10 @@ token_revoke(struct cli *cli, int argc, char **argv)
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
     if (err != AG_OK || args.help) {
+        return err;
+    }
+    err = o.self ? need_own(cli, "--self is for who has a token") : AG_OK;
+    if (err != AG_OK) {
         return err;
     }
     what = args.count + (o.task != NULL) + (o.prefix != NULL) + o.self;

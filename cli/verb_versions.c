@@ -8,6 +8,29 @@
 #include "tty.h"
 #include "verb.h"
 
+/* Asks with the name, and only for what is there. */
+static enum ag_err
+confirm_rm(struct cli *cli, const char *name)
+{
+    AG_AUTO(buf) struct buf text;
+    json_auto_t *answer = NULL;
+    size_t count;
+    enum ag_err err;
+
+    buf_init(&text, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
+    err = client_path(&text, "/v1/secrets/%s/versions", name);
+    if (err == AG_OK) {
+        err = cli_call(cli, "GET", buf_cstr(&text), NULL, &answer);
+    }
+    count = json_array_size(json_object_get(answer, "versions"));
+    buf_clear(&text);
+    if (err == AG_OK) {
+        err = buf_fmt(&text, "Remove %s with its %zu version%s?", name, count,
+                      count == 1 ? "" : "s");
+    }
+    return err == AG_OK ? tty_confirm(cli, buf_cstr(&text), "--yes") : err;
+}
+
 enum ag_err
 verb_rm(struct cli *cli, int argc, char **argv)
 {
@@ -34,7 +57,7 @@ verb_rm(struct cli *cli, int argc, char **argv)
     }
     err = parse_name(span_str(args.words[0]));
     if (err == AG_OK && !yes) {
-        err = tty_confirm(cli, "Remove it with all its versions?", "--yes");
+        err = confirm_rm(cli, args.words[0]);
     }
     if (err == AG_OK) {
         err = client_path(&path, "/v1/secrets/%s", args.words[0]);

@@ -57,7 +57,9 @@ check_free(int dir_fd, const char *name, const char *path)
                        "overwritten",
                        path, S_ISLNK(st.st_mode) ? " (a link)" : "");
     }
-    return errno == ENOENT ? AG_OK : err_from_errno(errno);
+    return errno == ENOENT ? AG_OK
+                           : err_why(err_from_errno(errno), "%s: %s", path,
+                                     strerrordesc_np(errno));
 }
 
 enum ag_err
