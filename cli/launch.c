@@ -179,7 +179,7 @@ gave_up(const struct cli *cli, int run_fd)
     if (strrchr(tail, '\n') != NULL) {
         line = strrchr(tail, '\n') + 1;
     }
-    return err_why(AG_ENOBROKER, "the broker gave up: %s (more in %s/%s)",
+    return err_why(AG_ESTART, "the broker gave up: %s (more in %s/%s)",
                    *line == '\0' ? "it said nothing" : line, cli->paths.run,
                    LOG_NAME);
 }

@@ -39,6 +39,7 @@
     X(AG_ELOCKED,        "locked",              503, 69, "the vault is locked; run: auth-guard unlock")     \
     X(AG_ENOVAULT,       "no_vault",            503, 69, "there is no vault yet; run: auth-guard init")     \
     X(AG_ENOBROKER,      "no_broker",           503, 69, "the broker is not running; run: auth-guard unlock") \
+    X(AG_ESTART,         "broker_failed",       503, 70, "the broker could not be started")                 \
     X(AG_EFILTER,        "filter_gone",         503, 70, "the filter process ended; streams stop")          \
     X(AG_EDENIED,        "denied",              403, 77, "this caller may not do that")                     \
     X(AG_EOPERATOR,      "operator_required",   403, 77, "only the operator may do that; run: auth-guard unlock") \
