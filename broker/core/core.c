@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/paths.h"
 #include "core/issue.h"
+#include "core/redaction.h"
 #include "core/state.h"
 #include "core/vault.h"
 #include "store/wraps.h"
@@ -41,6 +42,7 @@ open_store(struct core *core)
         return err;
     }
     store_on_rebuild(core->store, rebuild, core);
+    store_on_gone(core->store, redaction_gone, core);
     atomic_init(&core->state, VAULT_LOCKED);
     return AG_OK;
 }

@@ -10,11 +10,9 @@
 #include "redact/strength.h"
 #include "store/versions.h"
 
-enum {
-    FIELD_BITS = 12, /* id in the set: version row, then the field's index */
-};
-
-_Static_assert(FIELDS_MAX_COUNT <= 1 << FIELD_BITS, "fields need more bits");
+/* An id in the set: the version's row, then the field's index. */
+_Static_assert(FIELDS_MAX_COUNT <= 1 << FILTER_GROUP_BITS,
+               "fields need more bits");
 
 /* One pass over the fields of a value; index 0 is the whole. */
 struct pass {
@@ -51,7 +49,7 @@ walk(struct pass *pass, int64_t version_id, const struct secret *value)
     (void)value_profile(pass->core, pass->row, &file);
     format = file != NULL ? file->format : format_guess(secret_view(value));
     pass->structured = format != FORMAT_OPAQUE && format != FORMAT_PEM;
-    pass->id = (uint64_t)version_id << FIELD_BITS;
+    pass->id = (uint64_t)version_id << FILTER_GROUP_BITS;
     err = pass->each(pass, "", value);
     if (err != AG_OK) {
         return err;
@@ -75,14 +73,6 @@ load_one(struct pass *pass, const char *pointer, const struct secret *value)
 }
 
 static enum ag_err
-drop_one(struct pass *pass, const char *pointer, const struct secret *value)
-{
-    (void)pointer;
-    (void)value;
-    return filter_drop(pass->core->parts.filter, pass->id);
-}
-
-static enum ag_err
 warn_one(struct pass *pass, const char *pointer, const struct secret *value)
 {
     const char *why = strength_warning(strength_of(secret_view(value)));
@@ -101,34 +91,31 @@ warn_one(struct pass *pass, const char *pointer, const struct secret *value)
     return AG_OK;
 }
 
-static enum ag_err
-locked_walk(struct pass *pass, int64_t version_id, const struct secret *value)
-{
-    enum ag_err err = AG_OK;
-
-    (void)pthread_mutex_lock(&pass->core->set_lock);
-    pass->core->set_waits = true;
-    err = walk(pass, version_id, value);
-    (void)pthread_mutex_unlock(&pass->core->set_lock);
-    return err;
-}
-
 enum ag_err
 redaction_add(struct core *core, const struct secret_row *row,
               int64_t version_id, const struct secret *value)
 {
     struct pass pass = {.core = core, .row = row, .each = load_one};
+    enum ag_err err = AG_OK;
 
-    return locked_walk(&pass, version_id, value);
+    (void)pthread_mutex_lock(&core->set_lock);
+    core->set_waits = true;
+    err = walk(&pass, version_id, value);
+    (void)pthread_mutex_unlock(&core->set_lock);
+    return err;
 }
 
-enum ag_err
-redaction_remove(struct core *core, const struct secret_row *row,
-                 int64_t version_id, const struct secret *value)
+void
+redaction_gone(void *arg, int64_t version_id)
 {
-    struct pass pass = {.core = core, .row = row, .each = drop_one};
+    struct core *core = arg;
 
-    return locked_walk(&pass, version_id, value);
+    (void)pthread_mutex_lock(&core->set_lock);
+    core->set_waits = true;
+    /* One that stays in the set hides too much, not too little. */
+    (void)!filter_drop_group(core->parts.filter,
+                             (uint64_t)version_id << FILTER_GROUP_BITS);
+    (void)pthread_mutex_unlock(&core->set_lock);
 }
 
 enum ag_err

@@ -26,11 +26,10 @@ AG_CHECK AG_NONNULL enum ag_err redaction_add(struct core *core,
                                               int64_t version_id,
                                               const struct secret *value);
 
-/* Before the version is destroyed; `value` as it was added. */
-AG_CHECK AG_NONNULL enum ag_err redaction_remove(struct core *core,
-                                                 const struct secret_row *row,
-                                                 int64_t version_id,
-                                                 const struct secret *value);
+/* The version's value was destroyed, durably: it and its fields go with the
+ * next redaction_commit(). What another version has too stays, since each
+ * version has entries of its own. For store_on_gone(). */
+AG_NONNULL void redaction_gone(void *core, int64_t version_id);
 
 /* A token of a task, from its making until it is revoked: what a task prints
  * of its own environment. Dropping one that is not there is no error. */

@@ -235,43 +235,14 @@ core_secret_patch(struct core *core, struct db_tx *tx, const struct call *call,
                : err;
 }
 
-struct forgetting {
-    struct core *core;
-    struct db_read *read;
-    const struct secret_row *row;
-};
-
-static enum ag_err
-forget_version(const struct version_row *version, void *arg)
-{
-    struct forgetting *f = arg;
-    AG_AUTO(secret) struct secret *value = NULL;
-    enum ag_err err = AG_OK;
-
-    if (version->state == VERSION_DESTROYED ||
-        version->state == VERSION_RELEASED) {
-        return AG_OK;
-    }
-    err = versions_value(f->read, version->secret_id, version->number, NULL,
-                         &value);
-    return err == AG_OK ? redaction_remove(f->core, f->row, version->id, value)
-                        : err;
-}
-
 enum ag_err
 core_secret_remove(struct core *core, struct db_tx *tx, const struct call *call,
                    const char *name)
 {
     AG_AUTO(secret_row) struct secret_row row = {0};
-    struct forgetting f = {.core = core, .read = db_tx_read(tx), .row = &row};
-    enum ag_err err = secret_named(f.read, span_str(name), &row);
+    enum ag_err err = secret_named(db_tx_read(tx), span_str(name), &row);
 
-    if (err != AG_OK) {
-        return err;
-    }
-    /* Queued drops of a job that fails later are put right by the rebuild or
-     * cost one value too little searched for; so they come last but one. */
-    err = versions_each(f.read, row.id, forget_version, &f);
+    (void)core;
     if (err == AG_OK) {
         err = secrets_remove(tx, row.id);
     }
@@ -478,19 +449,12 @@ core_secret_destroy(struct core *core, struct db_tx *tx,
                     const struct call *call, const char *name, int64_t version)
 {
     AG_AUTO(secret_row) struct secret_row row = {0};
-    struct forgetting f = {.core = core, .read = db_tx_read(tx), .row = &row};
-    struct version_row found = {0};
-    enum ag_err err = secret_named(f.read, span_str(name), &row);
+    enum ag_err err = secret_named(db_tx_read(tx), span_str(name), &row);
 
-    if (err == AG_OK) {
-        err = versions_get(f.read, row.id, version, &found);
-        err = err == AG_ENOTFOUND ? version_missing(&row, version) : err;
-    }
-    if (err == AG_OK) {
-        err = forget_version(&found, &f);
-    }
+    (void)core;
     if (err == AG_OK) {
         err = versions_destroy(tx, row.id, version);
+        err = err == AG_ENOTFOUND ? version_missing(&row, version) : err;
     }
     return err == AG_OK
                ? core_note(tx, call, AUDIT_VERSION_DESTROYED, 0, row.id,

@@ -96,6 +96,7 @@ create(struct core *core, const struct secret *passphrase,
         return err;
     }
     store_on_rebuild(core->store, rebuild, core);
+    store_on_gone(core->store, redaction_gone, core);
     core_set_keyring(core, AG_TAKE(keyring));
     atomic_store(&core->state, VAULT_OPEN);
     (void)pthread_mutex_lock(&core->set_lock);

@@ -312,10 +312,10 @@ filter_load(struct filter *f, uint64_t id, const char *name,
     return err;
 }
 
-enum ag_err
-filter_drop(struct filter *f, uint64_t id)
+static enum ag_err
+send_drop(struct filter *f, enum fmsg_record_kind kind, uint64_t id)
 {
-    const struct fmsg_record record = {.kind = FMSG_DROP, .id = id};
+    const struct fmsg_record record = {.kind = kind, .id = id};
     enum ag_err err;
 
     (void)pthread_mutex_lock(&f->set_lock);
@@ -325,6 +325,18 @@ filter_drop(struct filter *f, uint64_t id)
     }
     (void)pthread_mutex_unlock(&f->set_lock);
     return err;
+}
+
+enum ag_err
+filter_drop(struct filter *f, uint64_t id)
+{
+    return send_drop(f, FMSG_DROP, id);
+}
+
+enum ag_err
+filter_drop_group(struct filter *f, uint64_t id)
+{
+    return send_drop(f, FMSG_DROP_GROUP, id);
 }
 
 static enum ag_err

@@ -31,6 +31,7 @@ enum {
     FILTER_COUNTS_MAX_COUNT = 128, /* rows of one report; the rest is summed */
     FILTER_MARKER_MAX_BYTES = 64,
     FILTER_SPARE_MAX_COUNT = 1024, /* tokens come and go without end */
+    FILTER_GROUP_BITS = 12,        /* of an id: which value of its group */
 };
 
 /*
@@ -75,6 +76,11 @@ AG_CHECK AG_NONNULL enum ag_err filter_load(struct filter *f, uint64_t id,
 
 /* Removes a value with the next commit; an unknown id is no error. */
 AG_CHECK AG_NONNULL enum ag_err filter_drop(struct filter *f, uint64_t id);
+
+/* The same of all whose ids differ from `id` in the lowest FILTER_GROUP_BITS
+ * at most: a value and its fields, however many they were. */
+AG_CHECK AG_NONNULL enum ag_err filter_drop_group(struct filter *f,
+                                                  uint64_t id);
 
 /*
  * Puts loads and drops in force and returns when no stream searches with the

@@ -58,6 +58,7 @@ fmsg_put_record(const struct fmsg_record *record,
 
     switch (record->kind) {
     case FMSG_DROP:
+    case FMSG_DROP_GROUP:
         len += put_number(out + len, record->id, 8);
         break;
     case FMSG_LOAD:
@@ -112,7 +113,8 @@ fmsg_get_record(struct span *rest, struct fmsg_record *ret)
     } else if (kind == FMSG_MORE) {
         ret->kind = FMSG_MORE;
         ret->part = get_bytes(&r, get_number(&r, 4));
-    } else if (kind == FMSG_DROP) {
+    } else if (kind == FMSG_DROP || kind == FMSG_DROP_GROUP) {
+        ret->kind = (enum fmsg_record_kind)kind;
         ret->id = get_number(&r, 8);
     } else {
         err = AG_EINVAL;

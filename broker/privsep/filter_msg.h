@@ -4,7 +4,7 @@
  * Floor: privsep. Depends on: privsep/channel, base/buf.
  *
  * A body of changes is a sequence of records:
- *   drop 1 | id 8
+ *   drop 1 | id 8          drop group 4 | id 8, of any of the group
  *   load 2 | id 8 | flags 4 | value length 4 | name length 2 | part length 4 |
  *            name | part
  *   more 3 | part length 4 | part        (the value last loaded goes on)
@@ -36,6 +36,7 @@ enum fmsg_record_kind {
     FMSG_DROP = 1,
     FMSG_LOAD = 2,
     FMSG_MORE = 3,
+    FMSG_DROP_GROUP = 4, /* filter.h, filter_drop_group() */
 };
 
 enum {

@@ -17,6 +17,7 @@ enum {
 struct change {
     uint64_t id;
     bool is_drop;
+    bool is_group; /* a drop of all ids of the group */
     enum matcher_flags flags;
     size_t at; /* name, then value */
     size_t name_len;
@@ -133,6 +134,12 @@ add_bytes(struct fset *s, struct span bytes)
     s->room_len += bytes.len;
 }
 
+static uint64_t
+group_of(uint64_t id)
+{
+    return id >> FILTER_GROUP_BITS << FILTER_GROUP_BITS;
+}
+
 static bool
 is_incomplete(const struct fset *s)
 {
@@ -185,8 +192,10 @@ fset_change(struct fset *s, const struct fmsg_record *record)
         return err;
     }
     s->changes[s->change_count++] = (struct change){
-        .id = record->id,
-        .is_drop = record->kind == FMSG_DROP,
+        .id =
+            record->kind == FMSG_DROP_GROUP ? group_of(record->id) : record->id,
+        .is_drop = record->kind != FMSG_LOAD,
+        .is_group = record->kind == FMSG_DROP_GROUP,
         .flags = record->flags,
         .at = s->room_len,
         .name_len = record->name.len,
@@ -206,21 +215,36 @@ fset_change(struct fset *s, const struct fmsg_record *record)
 
 /* ---- commit ---- */
 
-/* The last change of each id: a table of 1 + index, by id, open addressing. */
+/* The last change of each id and of each group: a table of 1 + index, open
+ * addressing. */
 struct latest {
     size_t *slots;
     size_t mask;
+    bool has_groups;
 };
 
 static size_t *
-find_slot(const struct fset *s, const struct latest *l, uint64_t id)
+find_slot(const struct fset *s, const struct latest *l, uint64_t id,
+          bool is_group)
 {
     size_t at = (size_t)(id * 0x9e3779b97f4a7c15ULL >> 20) & l->mask;
 
-    while (l->slots[at] != 0 && s->changes[l->slots[at] - 1].id != id) {
+    while (l->slots[at] != 0 &&
+           (s->changes[l->slots[at] - 1].id != id ||
+            s->changes[l->slots[at] - 1].is_group != is_group)) {
         at = (at + 1) & l->mask;
     }
     return &l->slots[at];
+}
+
+/* 1 + index of the last change that concerns the value `id`; 0: none does. */
+static size_t
+last_change(const struct fset *s, const struct latest *l, uint64_t id)
+{
+    size_t one = *find_slot(s, l, id, false);
+    size_t group = l->has_groups ? *find_slot(s, l, group_of(id), true) : 0;
+
+    return one > group ? one : group;
 }
 
 static enum ag_err
@@ -238,7 +262,8 @@ index_changes(const struct fset *s, struct latest *ret)
         return AG_ENOMEM;
     }
     for (i = 0; i < s->change_count; i++) {
-        *find_slot(s, ret, s->changes[i].id) = i + 1;
+        *find_slot(s, ret, s->changes[i].id, s->changes[i].is_group) = i + 1;
+        ret->has_groups = ret->has_groups || s->changes[i].is_group;
     }
     return AG_OK;
 }
@@ -279,14 +304,14 @@ collect(const struct fset *s, const struct latest *l, size_t from,
     for (i = from; i < old_count; i++) {
         struct matcher_value old = matcher_value_at(s->set, i);
 
-        if (*find_slot(s, l, old.id) == 0) {
+        if (last_change(s, l, old.id) == 0) {
             values[count++] = old;
         }
     }
     for (i = 0; i < s->change_count; i++) {
         const struct change *c = &s->changes[i];
 
-        if (!c->is_drop && *find_slot(s, l, c->id) == i + 1) {
+        if (!c->is_drop && last_change(s, l, c->id) == i + 1) {
             values[count++] = (struct matcher_value){
                 .id = c->id,
                 .name = span_of(room + c->at, c->name_len),
@@ -303,7 +328,7 @@ static bool
 is_changed(const struct fset *s, const struct latest *l,
            struct matcher_value old)
 {
-    size_t change = *find_slot(s, l, old.id);
+    size_t change = last_change(s, l, old.id);
 
     return change != 0 && ((old.flags & MATCHER_SPARE) == 0 ||
                            !s->changes[change - 1].is_drop);

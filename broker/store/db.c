@@ -123,6 +123,7 @@ db_open(const char *home, bool create, struct db **ret)
     db->dir_fd = -1;
     db->lock_fd = -1;
     db->tx.self.db = db;
+    buf_init(&db->tx.gone, TX_GONE_MAX_BYTES, BUF_PLAIN);
     buf_init(&db->tx.marks, (size_t)TX_MARK_BYTES * TX_MARKS_MAX_COUNT,
              BUF_PLAIN);
     AG_ASSERT(pthread_mutex_init(&db->lock, NULL) == 0);
@@ -168,6 +169,7 @@ db_close(struct db *db)
     }
     keys_free(db->keys);
     buf_done(&db->tx.marks);
+    buf_done(&db->tx.gone);
     fd_close(db->lock_fd);
     fd_close(db->dir_fd);
     (void)pthread_cond_destroy(&db->all_in);

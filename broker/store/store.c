@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <endian.h>
 #include <malloc.h>
 
 #include "base/clock.h"
@@ -46,6 +47,21 @@ put_head(struct store *s)
         head_put(s->head, db_keys(r), db_vault_id(r), &newest) != AG_OK;
 }
 
+static void
+tell_gone(struct store *s, struct db_tx *tx)
+{
+    struct span rest = buf_view(&tx->gone);
+
+    for (; s->gone != NULL && rest.len >= sizeof(uint64_t);
+         rest = span_sub(rest, sizeof(uint64_t), rest.len)) {
+        uint64_t id = 0;
+
+        memcpy(&id, rest.ptr, sizeof(id));
+        s->gone(s->gone_arg, (int64_t)le64toh(id));
+    }
+    buf_clear(&tx->gone);
+}
+
 void
 store_committed(void *arg)
 {
@@ -58,6 +74,7 @@ store_committed(void *arg)
     }
     s->wal_late = s->wal_late || tx->wiped;
     tx->wiped = false;
+    tell_gone(s, tx);
 }
 
 /* Folds what waits, in a transaction of its own. */
@@ -208,6 +225,13 @@ void
 store_on_rebuild(struct store *s, void (*rebuild)(void *arg), void *arg)
 {
     writer_on_rebuild(s->writer, rebuild, arg);
+}
+
+void
+store_on_gone(struct store *s, store_gone_fn gone, void *arg)
+{
+    s->gone = gone;
+    s->gone_arg = arg;
 }
 
 enum ag_err

@@ -138,6 +138,12 @@ AG_NONNULL int store_dir_fd(const struct store *s);
  * callbacks of that group. Set once, before the first job. */
 void store_on_rebuild(struct store *s, void (*rebuild)(void *arg), void *arg);
 
+/* Called after a durable commit, by whom has the writer and before the done()
+ * callbacks: the value of this version (its row's id) was destroyed, or went
+ * back to its file. Must not block for long. Set once, before the first job. */
+typedef void (*store_gone_fn)(void *arg, int64_t version_id);
+void store_on_gone(struct store *s, store_gone_fn gone, void *arg);
+
 /* Queues a job. Errors: AG_EBUSY queue full, AG_ELOCKED; run() and done() are
  * then not called. Threads: any, also from done(). Never blocks. */
 AG_CHECK AG_NONNULL enum ag_err store_submit(struct store *s,

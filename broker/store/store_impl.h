@@ -26,6 +26,8 @@ struct store {
     bool head_late; /* the last head could not be written */
     pthread_rwlock_t gate; /* of uses: users read, lock and unlock write */
     struct uses *uses;     /* NULL while locked */
+    store_gone_fn gone;    /* may be NULL */
+    void *gone_arg;
     atomic_bool open;
     atomic_uint_fast64_t used;
     atomic_uint_fast64_t folds;

@@ -75,6 +75,7 @@ tx_rollback(struct db_tx *tx)
     leave(tx);
     tx->open = false;
     tx->wiped = false;
+    buf_clear(&tx->gone);
     tx->end = tx->group;
     forget_marks(tx);
 }
@@ -101,6 +102,7 @@ tx_save(struct db_tx *tx)
 
     if (err == AG_OK) {
         tx->saved = tx->end;
+        tx->gone_saved = tx->gone.len;
         tx->now_ms = clock_wall_ms();
         forget_marks(tx);
     }
@@ -124,6 +126,7 @@ void
 tx_undo(struct db_tx *tx)
 {
     tx->end = tx->saved;
+    buf_truncate(&tx->gone, tx->gone_saved);
     forget_marks(tx);
     if (tx_alive(tx) && (conn_exec(&tx->self.conn, SQL_UNDO) != AG_OK ||
                          conn_exec(&tx->self.conn, SQL_KEEP) != AG_OK)) {

@@ -24,6 +24,7 @@ enum {
      * its own, so that one body stays below the seal's limit. */
     TX_MARK_BYTES = 1 + 8 + TAG_BYTES,
     TX_MARKS_MAX_COUNT = 1500,
+    TX_GONE_MAX_BYTES = 8 << 20, /* a million versions in one commit */
 };
 
 struct db_read {
@@ -48,6 +49,10 @@ struct db_tx {
     struct tx_end group; /* at the start of the transaction */
     struct buf marks;
     size_t mark_count;
+    /* Ids of the versions whose values were destroyed, for the redaction set;
+     * `gone_saved` bytes of them at the savepoint. */
+    struct buf gone;
+    size_t gone_saved;
     bool open;
     bool wiped; /* a value was destroyed: the WAL is to be emptied */
 };

@@ -215,8 +215,9 @@ set_state(struct db_tx *tx, int64_t secret_id, int64_t number,
         row.blobs[B_WRAPPED] = span_of(NULL, 0);
         row.blobs[B_VALUE] = span_of(NULL, 0);
         tx->wiped = true;
+        err = buf_add_u64le(&tx->gone, (uint64_t)row.id);
     }
-    return row_write(tx, table_of(TABLE_VERSION), &row);
+    return err == AG_OK ? row_write(tx, table_of(TABLE_VERSION), &row) : err;
 }
 
 /* Up to PIECE_COUNT numbers of a query bound by the caller. */

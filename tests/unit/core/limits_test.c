@@ -3,6 +3,7 @@
  * for wraps and child tokens, trust for names.
  */
 #include "common/broker.h"
+#include "store/secrets.h"
 
 static enum ag_err
 do_wrap(struct core *core, struct db_tx *tx, const struct call *call,
@@ -189,6 +190,90 @@ test_a_write_back_outlives_its_lease(void **state)
     handout_lost(flow.core, strtoll(text_at(answer, "id"), NULL, 10));
 }
 
+static uint64_t
+values_in_the_set(void)
+{
+    struct filter_stats stats = {0};
+
+    core_hide(flow.core);
+    check_ok(filter_stats(flow.filter, &stats));
+    return stats.value_count;
+}
+
+static void
+check_hidden(const char *text, bool want)
+{
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = call_of(flow.operator_peer);
+
+    check_ok(record_redact(flow.core, &call, span_str(text), &answer));
+    assert_int_equal(strstr(text_at(answer, "text"), text) == NULL, want);
+}
+
+static enum ag_err
+do_remove(struct core *core, struct db_tx *tx, const struct call *call,
+          const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_secret_remove(core, tx, call, request);
+}
+
+static enum ag_err
+do_destroy(struct core *core, struct db_tx *tx, const struct call *call,
+           const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_secret_destroy(core, tx, call, "loop/one",
+                               *(const int64_t *)request);
+}
+
+static enum ag_err
+do_remove_and_fail(struct core *core, struct db_tx *tx, const struct call *call,
+                   const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_secret_remove(core, tx, call, request) == AG_OK ? AG_EBUSY
+                                                                : AG_EINTERNAL;
+}
+
+/* A login that is rewritten without end takes no more room than those of its
+ * versions that are kept; what another secret has too stays. */
+static void
+test_the_set_holds_what_lives(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    uint64_t before = values_in_the_set();
+    int64_t version = 30;
+    uint64_t kept = 0;
+    char text[64];
+
+    (void)state;
+    put("loop/twin", "{\"key\":\"a-value-of-the-loop-1000\"}", NULL);
+    for (int i = 0; i < 30; i++) {
+        (void)snprintf(text, sizeof(text),
+                       "{\"key\":\"a-value-of-the-loop-%d\"}", 1000 + i);
+        put("loop/one", text, NULL);
+        kept = values_in_the_set() - before;
+        assert_true(kept <= 2 * (2 + SECRET_RETAIN_DEFAULT_COUNT));
+    }
+    check_hidden("a-value-of-the-loop-1000", true);
+    check_hidden("a-value-of-the-loop-1001", false);
+    check_hidden("a-value-of-the-loop-1028", true);
+    /* What is refused or fails leaves the set as it was. */
+    check_err(act(do_destroy, &call, &version, NULL), AG_ECONFLICT);
+    check_err(act(do_remove_and_fail, &call, "loop/one", NULL), AG_EBUSY);
+    check_hidden("a-value-of-the-loop-1029", true);
+    assert_int_equal(values_in_the_set() - before, kept);
+    version = 29;
+    check_ok(act(do_destroy, &call, &version, NULL));
+    check_hidden("a-value-of-the-loop-1028", false);
+    check_ok(act(do_remove, &call, "loop/one", NULL));
+    check_hidden("a-value-of-the-loop-1029", false);
+    check_hidden("a-value-of-the-loop-1000", true);
+    check_ok(act(do_remove, &call, "loop/twin", NULL));
+    assert_int_equal(values_in_the_set(), before);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -199,6 +284,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_grade_is_a_limit),
         cmocka_unit_test(test_trust_is_not_for_put_or_adopt),
         cmocka_unit_test(test_a_write_back_outlives_its_lease),
+        cmocka_unit_test(test_the_set_holds_what_lives),
     };
 
     if (broker_is_helper(argc, argv)) {

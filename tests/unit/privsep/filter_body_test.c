@@ -177,6 +177,47 @@ test_many_small_commits(void **state)
     check_body(f, &person, value, "[redacted:twin]", 1);
 }
 
+/* A value with its fields goes at once, however many fields it had; the one
+ * beside it, and one that is loaded anew afterwards, stay. */
+static void
+test_a_group_is_dropped_whole(void **state)
+{
+    enum {
+        GROUP = 1 << FILTER_GROUP_BITS,
+        FIELDS = 40,
+    };
+    struct fixture *f = *state;
+    const struct filter_options person = {.audience = FILTER_OPERATOR};
+    struct filter_stats stats;
+    char value[64];
+    uint32_t i;
+
+    for (i = 0; i < FIELDS; i++) {
+        random_value(value, i);
+        load(f, GROUP + i, "one", value);
+        random_value(value, FIELDS + i);
+        load(f, 2 * GROUP + i, "two", value);
+    }
+    random_value(value, 0);
+    load(f, 3 * GROUP, "twin", value);
+    (void)commit(f);
+    check_ok(filter_drop_group(f->filter, GROUP + 7));
+    (void)commit(f);
+    check_ok(filter_stats(f->filter, &stats));
+    assert_int_equal(stats.value_count, FIELDS + 1);
+    check_body(f, &person, value, "[redacted:twin]", 1);
+    random_value(value, 1);
+    check_body(f, &person, value, value, 0);
+    random_value(value, FIELDS + 1);
+    check_body(f, &person, value, "[redacted:two]", 1);
+    check_ok(filter_drop_group(f->filter, 2 * GROUP));
+    load(f, 2 * GROUP + 1, "again", value);
+    (void)commit(f);
+    check_body(f, &person, value, "[redacted:again]", 1);
+    check_ok(filter_stats(f->filter, &stats));
+    assert_int_equal(stats.value_count, 2);
+}
+
 /* Tokens without end: the newest are known, memory stays bounded. */
 static void
 test_spare_values_are_bounded(void **state)
@@ -299,6 +340,7 @@ main(int argc, char **argv)
         RIG_ROW(test_a_large_body),
         RIG_ROW(test_ten_thousand_values_fit_the_default_limit),
         RIG_ROW(test_many_small_commits),
+        RIG_ROW(test_a_group_is_dropped_whole),
         RIG_ROW(test_spare_values_are_bounded),
         RIG_ROW(test_a_value_of_the_largest_size),
         RIG_ROW(test_a_body_during_a_wipe_is_whole_or_locked),
