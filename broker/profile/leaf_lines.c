@@ -136,24 +136,38 @@ is_blank(uint8_t c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
 
+/* To the next word. A comment may stand where a line begins and where a key
+ * may, but not where a value is due: passwords begin with `#` too. */
+static bool
+netrc_skip(struct leaf_walk *w, bool is_value)
+{
+    bool may_be_comment = !is_value;
+
+    while (w->at < w->in.len) {
+        uint8_t c = w->in.ptr[w->at];
+        struct span comment = {NULL, 0};
+
+        if (c == '#' && may_be_comment) {
+            (void)walk_line(w, &comment);
+        } else if (is_blank(c)) {
+            may_be_comment = may_be_comment || c == '\n';
+            w->line += c == '\n' ? 1 : 0;
+            w->at++;
+        } else {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The next word of a netrc, `"…"` with backslashes as curl reads it. */
 static bool
-netrc_word(struct leaf_walk *w, struct span *ret, enum leaf_spelling *ret_how)
+netrc_word(struct leaf_walk *w, bool is_value, struct span *ret,
+           enum leaf_spelling *ret_how)
 {
     size_t start;
 
-    while (w->at < w->in.len &&
-           (is_blank(w->in.ptr[w->at]) || w->in.ptr[w->at] == '#')) {
-        struct span comment = {NULL, 0};
-
-        if (w->in.ptr[w->at] == '#') {
-            (void)walk_line(w, &comment);
-        } else {
-            w->line += w->in.ptr[w->at] == '\n' ? 1 : 0;
-            w->at++;
-        }
-    }
-    if (w->at == w->in.len) {
+    if (!netrc_skip(w, is_value)) {
         return false;
     }
     start = w->at;
@@ -195,7 +209,7 @@ netrc_pair(struct leaf_walk *w, struct span host, struct span key)
         !span_is(key, "account")) {
         return walk_wrong(w, "unknown word in a netrc");
     }
-    if (host.len == 0 || !netrc_word(w, &value, &how)) {
+    if (host.len == 0 || !netrc_word(w, true, &value, &how)) {
         return walk_wrong(w, "a word of a netrc has no machine or no value");
     }
     err = walk_push(w, host, &mark);
@@ -215,9 +229,9 @@ leaf_netrc(struct leaf_walk *w)
     enum ag_err err = AG_OK;
 
     w->line = 1;
-    while (err == AG_OK && netrc_word(w, &key, &how)) {
+    while (err == AG_OK && netrc_word(w, false, &key, &how)) {
         if (span_is(key, "machine")) {
-            if (!netrc_word(w, &host, &how)) {
+            if (!netrc_word(w, true, &host, &how)) {
                 return walk_wrong(w, "machine without a name");
             }
         } else if (span_is(key, "default")) {

@@ -230,6 +230,14 @@ test_netrc(void **state)
                    "default login anonymous password p3\n",
                    FORMAT_NETRC, PATTERNS),
         "/a.b/password=p1\n/c/password=p \"2\n/default/password=p3\n");
+    /* A comment stands where a key may, not where a value is due. */
+    assert_string_equal(
+        secrets_of(*state,
+                   "machine a.b # c\nlogin u password #p1#x # tail\n"
+                   "#machine no\nmachine c login u\npassword\t#p2\n"
+                   "machine e password\n# c\np4\n",
+                   FORMAT_NETRC, PATTERNS),
+        "/a.b/password=#p1#x\n/c/password=#p2\n/e/password=p4\n");
 }
 
 static void
