@@ -58,7 +58,7 @@ AG_NONNULL void intake_init(struct intake *in, uint16_t port);
  * that ends with the last whole request in `bytes`, 0 if none ends there;
  * *ret_ended how many end there.
  * Errors: AG_EHTTP malformed, AG_EHEAD head or target too large, AG_ELENGTH
- *         a Transfer-Encoding, AG_ELIMIT body too large, AG_EMETHOD CONNECT,
+ *         a Transfer-Encoding, AG_EMEDIA a Content-Encoding, AG_ELIMIT body too large, AG_EMETHOD CONNECT,
  *         AG_EDENIED wrong Host on TCP; each with a sentence. The machine then
  *         stays refused.
  * Any chunking of the same bytes gives the same result. Threads: one at a time.

@@ -12,6 +12,7 @@ enum known_header {
     HEADER_AUTHORIZATION,
     HEADER_TOKEN,
     HEADER_TYPE,
+    HEADER_CODING,
     HEADER_OTHER, /* may come twice, and is not looked at */
 };
 
@@ -27,6 +28,7 @@ static const char *const KNOWN[HEADER_OTHER] = {
     [HEADER_AUTHORIZATION] = "authorization",
     [HEADER_TOKEN] = "x-vault-token",
     [HEADER_TYPE] = "content-type",
+    [HEADER_CODING] = "content-encoding",
 };
 
 static enum ag_err
@@ -154,6 +156,9 @@ intake_header_ended(struct intake *in)
     case HEADER_ENCODING:
         return err_why(AG_ELENGTH, "Transfer-Encoding is not taken; "
                                    "send the body with Content-Length");
+    case HEADER_CODING:
+        return err_why(AG_EMEDIA, "Content-Encoding is not taken; "
+                                  "send the body as it is");
     case HEADER_AUTHORIZATION:
     case HEADER_TOKEN:
     case HEADER_TYPE:

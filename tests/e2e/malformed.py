@@ -15,6 +15,7 @@ CASES = {
     "length and chunked": b"POST /v1/redact HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "chunked": b"POST /v1/redact HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
     "strange encoding": b"POST /v1/redact HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: foo\r\n\r\n",
+    "packed": b"POST /v1/redact HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: 14\r\n\r\n{\"text\":\"abc\"}",
     "two hosts": b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\nHost: other\r\n\r\n",
     "bare line feeds": b"GET /v1/health HTTP/1.1\nHost: localhost\n\n",
     "folded header": b"GET /v1/health HTTP/1.1\r\nHost: localhost\r\nX-A: b\r\n c\r\n\r\n",

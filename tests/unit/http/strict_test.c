@@ -30,6 +30,8 @@ static const struct bad_request BAD[] = {
      "length_required", "Transfer-Encoding"},
     {"encoding identity", PUT "transfer-encoding: identity\r\n\r\n", 0, 411,
      "length_required", "Transfer-Encoding"},
+    {"packed body", PUT BODY "Content-Encoding: gzip\r\n\r\n" JSON, 0, 415,
+     "unsupported_media", "Content-Encoding"},
     {"two lengths", PUT BODY "Content-Length: 5\r\n\r\n" JSON, 0, 400,
      "bad_request", "content-length comes twice"},
     {"the same length twice", PUT BODY "content-LENGTH: 13\r\n\r\n" JSON, 0,
