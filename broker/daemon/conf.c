@@ -263,7 +263,28 @@ settings_parse(struct span text, struct settings *ret)
     return err;
 }
 
-/* Settings decide how long a session lasts: nobody else may write them. */
+/* Settings decide how long a session lasts: nobody else may write them, nor
+ * exchange or remove their file. */
+static enum ag_err
+check_dir(int dir_fd, const char *path)
+{
+    struct stat st;
+    bool is_open = false;
+
+    if (fstat(dir_fd, &st) != 0) {
+        return err_from_errno(errno);
+    }
+    is_open =
+        (st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0;
+    if (is_open || (st.st_uid != geteuid() && st.st_uid != 0)) {
+        return err_why(AG_EMODE,
+                       "others can exchange settings.ini in %s (mode %04o); "
+                       "it must be yours; run: chmod go-w %s",
+                       path, (unsigned)(st.st_mode & 07777), path);
+    }
+    return AG_OK;
+}
+
 static enum ag_err
 check_mode(int dir_fd)
 {
@@ -292,6 +313,10 @@ settings_load(const struct paths *paths, struct settings *ret)
     dir_fd = open(paths->config, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir_fd < 0) {
         return errno == ENOENT ? AG_OK : err_from_errno(errno);
+    }
+    err = check_dir(dir_fd, paths->config);
+    if (err != AG_OK) {
+        return err;
     }
     err = check_mode(dir_fd);
     if (err == AG_ENOTFOUND) {

@@ -150,6 +150,13 @@ test_file_that_others_can_write_is_refused(void **state)
     assert_int_equal(write(fd, "[http]\nidle_s = 7\n", 18), 18);
     check_ok(settings_load(&paths, &s));
     assert_int_equal(s.http.idle_s, 7);
+    assert_int_equal(fchmod(dir_fd, 0770), 0);
+    check_err(settings_load(&paths, &s), AG_EMODE);
+    assert_int_equal(fchmod(dir_fd, 0703), 0);
+    check_err(settings_load(&paths, &s), AG_EMODE);
+    assert_int_equal(fchmod(dir_fd, 01777), 0);
+    check_ok(settings_load(&paths, &s));
+    assert_int_equal(fchmod(dir_fd, 0700), 0);
     assert_int_equal(fchmod(fd, 0620), 0);
     check_err(settings_load(&paths, &s), AG_EMODE);
     (void)close(fd);
