@@ -53,7 +53,9 @@ digest_check(struct db_read *r, unsigned number, const uint8_t *want)
     if (err == AG_OK && !chain_equal(digest, want)) {
         err = err_why(AG_ECORRUPT,
                       "rows of the vault were put back or removed from "
-                      "outside; run: auth-guard audit verify");
+                      "outside; run: auth-guard stop, put a good copy in the "
+                      "place of vault.db and its -wal, then run: auth-guard "
+                      "unlock --accept-rollback");
     }
     return err;
 }

@@ -81,6 +81,22 @@ has "$OUT" vault.restored
 ok auth-guard stop
 within 5 broker_gone
 
+# What can't be mended in place has a way out that works while it is locked.
+again "$S/good"
+sql "DELETE FROM slot WHERE id = (SELECT max(id) FROM slot)" || fail "sql"
+refused 'unlock --accept-rollback' auth-guard unlock
+ok auth-guard stop
+within 5 broker_gone
+rm -f "$VAULT"/vault.db*
+cp -a "$S"/good/vault.db* "$VAULT/"
+ok auth-guard unlock --accept-rollback
+ok auth-guard get "$name"
+[ "$OUT" = "$value" ] || fail "the value did not come back"
+ok auth-guard audit verify
+ok auth-guard stop
+within 5 broker_gone
+say "noticed: a removed slot, and the way out"
+
 again "$S/good"
 truncate -s 20000 "$VAULT/vault.db"
 run auth-guard unlock
