@@ -87,6 +87,11 @@ spill_file(int fd, const char *home, const char *key, const char *name)
     if (key == NULL) {
         return AG_ENOBROKER;
     }
+    if (name[0] == '\0') {
+        return err_why(AG_ENOBROKER,
+                       "the broker is gone, and no lease is known "
+                       "to keep the new login under");
+    }
     pid = fork();
     if (pid == 0) {
         _exit((int)spill_here(fd, home, key, name));

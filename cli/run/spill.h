@@ -12,7 +12,8 @@
 #include "base/attr.h"
 #include "base/err.h"
 
-/* `key` is the vault's public key in base64, or NULL: then AG_ENOBROKER.
+/* `key` is the vault's public key in base64, or NULL: then AG_ENOBROKER; the
+ * same for an empty `name`, under which no unlock would find it.
  * Errors: those of reading, sealing and writing. Blocks: for a sync. */
 AG_CHECK enum ag_err spill_file(int fd, const char *home, const char *key,
                                 const char *name);

@@ -191,6 +191,7 @@ test_login_is_sealed_when_the_broker_is_gone(void **state)
     fd = open(in_dir("login"), O_RDONLY);
     assert_int_equal(spill_file(fd, dir, text, "41"), AG_OK);
     assert_int_equal(spill_file(fd, dir, NULL, "41"), AG_ENOBROKER);
+    assert_int_equal(spill_file(fd, dir, text, ""), AG_ENOBROKER);
     buf_init(&box, 4096, BUF_PLAIN);
     assert_int_equal(fs_read(dir_fd, "spill/41.sealed", 4096, &box), AG_OK);
     assert_null(memmem(box.ptr, box.len, "new login", 9));
