@@ -54,8 +54,9 @@ AG_NONNULL int64_t handout_task_of(struct core *core, const struct peer *peer);
  * write-back. Durable and in the redaction set before it returns. */
 struct take_result {
     int64_t version;
-    bool changed; /* false: the same bytes as before (for a check: they differ
+    bool changed;  /* false: the same bytes as before (for a check: they differ
                      from the sealed ones when true) */
+    bool retained; /* a write-back that is kept, but is not the current one */
 };
 AG_CHECK AG_NONNULL enum ag_err handout_take(struct core *core,
                                              const struct handout_line *on,

@@ -142,6 +142,7 @@ run_write_back(struct core *core, struct db_tx *tx, struct core_job *job)
     }
     w->result.version = added.number;
     w->result.changed = true;
+    w->result.retained = !becomes_current(winner);
     return AG_OK;
 }
 

@@ -266,6 +266,7 @@ do_take(struct conn *c, const struct message *m, const int *fds)
     answer_begin(&e, &out);
     emit_int(&e, "version", result.version);
     emit_bool(&e, "changed", result.changed);
+    emit_bool(&e, "retained", result.retained);
     return answer_end(c, &e);
 }
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,8 @@ struct watch {
     struct watch_spill spill;
     struct followed items[WATCH_MAX_COUNT];
     size_t count;
-    char trouble[TROUBLE_BYTES];
+    char trouble[TROUBLE_BYTES]; /* of the file `troubled`, until it is taken */
+    const struct followed *troubled;
 };
 
 enum ag_err
@@ -100,12 +102,21 @@ watch_trouble(const struct watch *w)
     return w->trouble[0] == '\0' ? NULL : w->trouble;
 }
 
+AG_PRINTF(3, 4)
+
 static void
-complain(struct watch *w, const struct followed *f, enum ag_err err)
+complain(struct watch *w, const struct followed *f, const char *fmt, ...)
 {
-    (void)snprintf(w->trouble, sizeof(w->trouble),
-                   "%s was rewritten, and the vault did not take it: %s",
-                   f->file.name, err_text(err));
+    int len = snprintf(w->trouble, sizeof(w->trouble), "%s ", f->file.name);
+    va_list args;
+
+    if (len > 0 && (size_t)len < sizeof(w->trouble)) {
+        va_start(args, fmt);
+        (void)vsnprintf(w->trouble + len, sizeof(w->trouble) - (size_t)len, fmt,
+                        args);
+        va_end(args);
+    }
+    w->troubled = f;
 }
 
 static bool
@@ -116,8 +127,10 @@ same(const struct stat *a, const struct stat *b)
            a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
+/* *ret_kept: stored, but beside the current version. */
 static enum ag_err
-ask_take(struct session *session, const struct followed *f, int fd)
+ask_take(struct session *session, const struct followed *f, int fd,
+         bool *ret_kept)
 {
     json_t *answer = NULL;
     enum ag_err err;
@@ -129,6 +142,7 @@ ask_take(struct session *session, const struct followed *f, int fd)
     if (err == AG_OK) {
         err = session_answer(session, &answer);
     }
+    *ret_kept = json_is_true(json_object_get(answer, "retained"));
     json_decref(answer);
     return err;
 }
@@ -142,21 +156,46 @@ take(struct watch *w, struct followed *f, struct session *session)
     int fd = openat(f->file.dir_fd, f->file.name,
                     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat now;
+    bool kept = false;
     enum ag_err err;
 
     if (fd < 0 || fstat(fd, &now) != 0 || !S_ISREG(now.st_mode) ||
         same(&now, &f->taken)) {
         return;
     }
-    err = ask_take(session, f, fd);
+    err = ask_take(session, f, fd, &kept);
     if (err == AG_ENOBROKER || err == AG_ETIMEOUT || err == AG_ELOCKED) {
         err = spill_file(fd, w->spill.home, w->spill.key, f->file.spill_as);
     }
     if (err != AG_OK) {
-        complain(w, f, err);
+        complain(w, f, "was rewritten, and the vault did not take it: %s",
+                 err_text(err));
         return;
     }
     f->taken = now;
+    if (kept) {
+        complain(w, f,
+                 "was rewritten with what is not a newer login of the same "
+                 "account; the vault keeps it beside the current one; see: "
+                 "auth-guard versions");
+    } else if (w->troubled == f) {
+        w->trouble[0] = '\0'; /* half written, then whole */
+    }
+}
+
+/* At the end a file that can't be taken is not on its way to become one. */
+static void
+check_left(struct watch *w, const struct followed *f)
+{
+    struct stat st;
+
+    if (fstatat(f->file.dir_fd, f->file.name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+        complain(w, f, "was removed; the vault keeps the login it had");
+    } else if (!S_ISREG(st.st_mode)) {
+        complain(w, f,
+                 "was replaced by something that is no plain file; the vault "
+                 "keeps the login it had");
+    }
 }
 
 static void
@@ -196,5 +235,6 @@ watch_finish(struct watch *w, struct session *session)
 {
     for (size_t i = 0; i < w->count; i++) {
         take(w, &w->items[i], session);
+        check_left(w, &w->items[i]);
     }
 }

@@ -22,7 +22,7 @@ struct watch_file {
     int dir_fd; /* of the directory it lies in; taken over */
     const char *name;
     const char *ticket;   /* of `take` */
-    const char *spill_as; /* its name below spill/ */
+    const char *spill_as; /* its name below spill/; "" it has none */
 };
 
 struct watch_spill {
@@ -50,7 +50,8 @@ AG_NONNULL void watch_pump(struct watch *w, struct session *session);
  * themselves. `session` is NULL when the broker is gone. */
 void watch_finish(struct watch *w, struct session *session);
 
-/* A sentence for the person when a login may have been lost, else NULL. */
+/* A sentence for the person when a login may have been lost, or when what a
+ * file is now did not become the current version; else NULL. */
 AG_NONNULL const char *watch_trouble(const struct watch *w);
 
 #endif

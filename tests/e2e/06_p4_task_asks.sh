@@ -7,6 +7,22 @@ mkdir -m 700 "$HOME/.codex"
 (umask 077; printf '{"OPENAI_API_KEY":"%s"}\n' "$(canary sk-proj-)" >"$HOME/.codex/auth.json")
 ok auth-guard adopt --profile codex "$HOME/.codex/auth.json"
 
+# What a task does to its login instead of refreshing it is told, and undoes
+# nothing in the vault.
+told() { # COMMAND SENTENCE: with $l, the file itself
+    run auth-guard run --profile codex -- sh -c "l=\$(readlink -f ~/.codex/auth.json); $1"
+    has "$ERR" "$2"
+    ok auth-guard get codex/default
+    has "$OUT" sk-proj-
+}
+told 'echo "{nonsense" >"$l"' 'beside the current one'
+told 'rm "$l"' 'was removed'
+told 'rm "$l"; ln -s /etc/passwd "$l"' 'no plain file'
+told 'rm "$l"; mkfifo "$l"' 'no plain file'
+run auth-guard run --profile codex -- true
+hasnt "$ERR" 'auth.json' 'a run that left its login alone'
+say "a login that is no login any more is told"
+
 # The passphrase is not in the task's environment; a task may still try.
 ok auth-guard run --env X=web/key -- sh -c 'env'
 hasnt "$OUT" AUTH_GUARD_PASSPHRASE_FILE "the task's environment"
