@@ -4,8 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "base/buf.h"
 #include "profile/expand.h"
+
+enum {
+    DIR_HASH_BYTES = 8, /* a name's; who makes two alike harms only himself */
+};
 
 static const char *
 text(const json_t *object, const char *key)
@@ -66,6 +72,25 @@ decode_mode(const char *octal)
     return (mode & 0700) == 0 ? 0600 : mode & 0700; /* nobody else's, ever */
 }
 
+/* Two files of one profile, or of one name, lie apart. Whoever links the same
+ * path in another run must name the same target, since they share the link: so
+ * the directory goes by the link, and only without one by the number. */
+static void
+name_dir(struct delivery *d, const char *profile, size_t index)
+{
+    uint8_t hash[crypto_generichash_BYTES_MIN];
+    char hex[DIR_HASH_BYTES * 2 + 1];
+
+    if (d->link[0] == '\0') {
+        (void)snprintf(d->dir, sizeof(d->dir), "%.50s-%zu", profile, index);
+        return;
+    }
+    (void)crypto_generichash(hash, sizeof(hash), (const uint8_t *)d->link,
+                             strlen(d->link), NULL, 0);
+    (void)sodium_bin2hex(hex, sizeof(hex), hash, DIR_HASH_BYTES);
+    (void)snprintf(d->dir, sizeof(d->dir), "%.50s-%s", profile, hex);
+}
+
 /* By --file: {path}; by a profile: {profile, name, by, var, dir, link}. */
 static enum ag_err
 decode_file(const json_t *item, size_t index, struct delivery *d)
@@ -73,6 +98,7 @@ decode_file(const json_t *item, size_t index, struct delivery *d)
     const char *path = text(item, "path");
     const char *profile = text(item, "profile");
     const char *link = text(item, "link");
+    enum ag_err err = AG_OK;
 
     d->name = path != NULL ? base_name(path) : text(item, "name");
     d->var = text(item, "var");
@@ -81,17 +107,18 @@ decode_file(const json_t *item, size_t index, struct delivery *d)
     if (!is_segment(d->name)) {
         return lacking("the name of a file");
     }
-    /* A number keeps two files of one profile, or of one name, apart. */
-    if (is_segment(profile)) {
-        (void)snprintf(d->dir, sizeof(d->dir), "%.50s-%zu", profile, index);
-    } else {
-        (void)snprintf(d->dir, sizeof(d->dir), "%zu", index);
+    if (path != NULL && path[0] != '/') {
+        return lacking("an absolute path");
     }
     if (path != NULL) {
         (void)snprintf(d->link, sizeof(d->link), "%s", path);
-        return path[0] == '/' ? AG_OK : lacking("an absolute path");
+    } else if (link != NULL) {
+        err = expand_link(link, d->link);
     }
-    return link == NULL ? AG_OK : expand_link(link, d->link);
+    if (err == AG_OK) {
+        name_dir(d, is_segment(profile) ? profile : "file", index);
+    }
+    return err;
 }
 
 static enum ag_err

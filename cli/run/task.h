@@ -36,7 +36,7 @@ struct delivery {
     bool var_names_dir;
     const char *name; /* of the file */
     mode_t mode;
-    char dir[TASK_DIR_BYTES];   /* below the jail: the profile, or a number */
+    char dir[TASK_DIR_BYTES];   /* below the jail, by profile and link */
     char link[TASK_PATH_BYTES]; /* where a link is placed, or "" */
 };
 

@@ -23,6 +23,7 @@
 #include "run/place.h"
 #include "run/plan.h"
 #include "run/spill.h"
+#include "run/task.h"
 #include "wire/json.h"
 
 static char dir[64];
@@ -204,6 +205,34 @@ test_login_is_sealed_when_the_broker_is_gone(void **state)
     close(dir_fd);
 }
 
+/* Two runs share a link, so both must mean the same target by it. */
+static void
+test_a_link_has_one_target_wherever_it_stands(void **state)
+{
+    struct task *t = NULL;
+
+    (void)state;
+    assert_int_equal(
+        task_decode(
+            json_loads(
+                "{\"id\":\"1\",\"token\":\"t\",\"life\":\"l\",\"deliveries\":["
+                "{\"kind\":\"file\",\"path\":\"/a/x\",\"ticket\":\"1\"},"
+                "{\"kind\":\"file\",\"path\":\"/b/x\",\"ticket\":\"2\"},"
+                "{\"kind\":\"file\",\"path\":\"/a/x\",\"ticket\":\"3\"},"
+                "{\"kind\":\"file\",\"profile\":\"p\",\"name\":\"x\","
+                "\"ticket\":\"4\"},"
+                "{\"kind\":\"file\",\"profile\":\"p\",\"name\":\"x\","
+                "\"ticket\":\"5\"}]}",
+                0, NULL),
+            &t),
+        AG_OK);
+    assert_string_equal(t->deliveries[0].dir, t->deliveries[2].dir);
+    assert_string_not_equal(t->deliveries[0].dir, t->deliveries[1].dir);
+    assert_string_equal(t->deliveries[3].dir, "p-3");
+    assert_string_equal(t->deliveries[4].dir, "p-4");
+    task_free(t);
+}
+
 int
 main(void)
 {
@@ -213,6 +242,7 @@ main(void)
         cmocka_unit_test(test_mistakes_are_named),
         cmocka_unit_test(test_link_lives_as_long_as_its_last_user),
         cmocka_unit_test(test_link_never_covers_something),
+        cmocka_unit_test(test_a_link_has_one_target_wherever_it_stands),
         cmocka_unit_test(test_login_is_sealed_when_the_broker_is_gone),
     };
     char line[128];
