@@ -2,6 +2,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/fdx.h"
@@ -12,6 +13,7 @@
 #include "move/line.h"
 #include "move/locks.h"
 #include "move/naming.h"
+#include "move/own_path.h"
 #include "move/source.h"
 #include "profile/expand.h"
 #include "profile/fields.h"
@@ -21,6 +23,7 @@
 struct job {
     const struct adopt *a;
     struct source src;
+    char *own_path;             /* as the tool says it: own_path.h */
     struct profile_match match; /* profile NULL: none */
     const struct profile_file *file;
     char name[NAME_MAX_BYTES + 1];
@@ -35,6 +38,7 @@ static void
 job_done(struct job *j)
 {
     source_close(&j->src);
+    free(j->own_path);
     secret_free(j->content);
     json_decref(j->warnings);
     json_decref(j->erased);
@@ -68,7 +72,7 @@ use_profile(struct job *j, const struct expand_env *env)
     if (err != AG_OK) {
         return err;
     }
-    if (profile_file_for_path(j->match.profile, env, j->src.path,
+    if (profile_file_for_path(j->match.profile, env, j->own_path,
                               &j->match.file_index) != AG_OK) {
         j->match.file_index = 0;
     }
@@ -86,12 +90,15 @@ find_profile(struct job *j)
 {
     struct expand_env env = expand_env_process();
     bool by_name = false;
-    enum ag_err err = AG_OK;
+    enum ag_err err = own_path(j->a->profiles, &env, j->src.path, &j->own_path);
 
+    if (err != AG_OK) {
+        return err;
+    }
     if (j->a->profile != NULL) {
         err = use_profile(j, &env);
     } else if (!j->a->opaque &&
-               profile_for_path(j->a->profiles, &env, j->src.path, &j->match) !=
+               profile_for_path(j->a->profiles, &env, j->own_path, &j->match) !=
                    AG_OK) {
         j->match.profile = NULL;
     }
@@ -100,7 +107,7 @@ find_profile(struct job *j)
     }
     if (j->match.profile != NULL && j->match.profile->files.count > 0) {
         j->file = &j->match.profile->files.items[j->match.file_index];
-        by_name = !profile_is_own_path(j->file, &env, j->src.path);
+        by_name = !profile_is_own_path(j->file, &env, j->own_path);
     }
     if (j->file != NULL && j->file->scan_only) {
         return err_why(AG_EFILE,
@@ -108,7 +115,7 @@ find_profile(struct job *j)
                        "there and use a token instead",
                        j->src.path, owner(j));
     }
-    naming_default(j->file == NULL ? NULL : &j->match, by_name, j->src.path,
+    naming_default(j->file == NULL ? NULL : &j->match, by_name, j->own_path,
                    j->name);
     if (j->a->name != NULL) {
         (void)snprintf(j->name, sizeof(j->name), "%s", j->a->name);

@@ -15,6 +15,7 @@
 #include "move/erase.h"
 #include "move/line.h"
 #include "move/locks.h"
+#include "move/own_path.h"
 #include "move/profile_set.h"
 #include "move/source.h"
 #include "profile/expand.h"
@@ -100,15 +101,18 @@ file_of(const struct profiles *ps, const struct found *f)
 {
     struct expand_env env = expand_env_process();
     const struct profile *p = NULL;
+    char *path = NULL;
     size_t index = 0;
 
     if (f->profile == NULL || f->profile[0] == '\0' ||
         profile_find(ps, f->profile, &p) != AG_OK || p->files.count == 0) {
         return NULL;
     }
-    if (profile_file_for_path(p, &env, f->path, &index) != AG_OK) {
+    if (own_path(ps, &env, f->path, &path) != AG_OK ||
+        profile_file_for_path(p, &env, path, &index) != AG_OK) {
         index = 0;
     }
+    free(path);
     return &p->files.items[index];
 }
 

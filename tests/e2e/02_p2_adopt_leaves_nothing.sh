@@ -62,5 +62,23 @@ mkfifo "$f"
 refused '.' timeout 60 auth-guard adopt --profile codex "$f"
 rm -f "$f"
 refused '.' auth-guard adopt --profile codex "$HOME/.codex/none.json"
+
+# Dot files kept elsewhere: ~/.codex is a link, and still Codex's own place.
+ok auth-guard rm --yes codex/default
+mkdir -m 700 "$HOME/dots"
+mv "$HOME/.codex" "$HOME/dots/codex"
+ln -s dots/codex "$HOME/.codex"
+for way in "$f" "$HOME/dots/codex/auth.json" --all; do
+    printf '{"OPENAI_API_KEY":"%s"}' "$key" >"$f"
+    ok auth-guard adopt "$way"
+    ok auth-guard get codex/default
+    has "$OUT" "$key"
+    [ ! -e "$f" ] || fail "adopt $way: the file is left"
+    ok auth-guard run --profile codex -- sh -c 'test -s ~/.codex/auth.json'
+    ok auth-guard release codex/default
+    [ -f "$HOME/dots/codex/auth.json" ] && [ -L "$HOME/.codex" ] || fail "not where it was"
+    rm "$f"
+done
+say "a linked directory: named, run and released as the tool's own"
 audit_verifies
 no_leak

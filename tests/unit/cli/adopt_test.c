@@ -3,6 +3,9 @@
 // WRAP: renameat2
 #include <sys/file.h>
 
+#include <limits.h>
+#include <stdlib.h>
+
 #include "common/moves_fake.h"
 #include "move/adopt.h"
 #include "move/recover.h"
@@ -96,6 +99,31 @@ test_adopt_moves(void **state)
     assert_string_equal(json_string_value(json_object_get(r, "path")),
                         place.path);
     assert_true(place_has(&place, "auth.lock"));
+}
+
+/* Dot files kept elsewhere: the tool's directory is a link. */
+static void
+test_a_linked_directory_is_the_tools_own(void **state)
+{
+    struct adopt a = plan();
+    json_auto_t *r = NULL;
+    char real[PATH_MAX];
+    char link[sizeof(place.dir) + 16];
+
+    (void)state;
+    (void)snprintf(link, sizeof(link), "%s-link", place.dir);
+    assert_int_equal(symlink(place.dir, link), 0);
+    /* NOLINTNEXTLINE(concurrency-mt-unsafe): there is one thread */
+    assert_int_equal(setenv("CODEX_HOME", link, 1), 0);
+    place_write(&place, "auth.json", LOGIN, 0600);
+    a.profile = NULL; /* found by the path alone */
+    assert_non_null(realpath(place.path, real));
+    check_ok(adopt_file(&a, place.path, &r));
+    assert_int_equal(unlink(link), 0);
+    check_moved();
+    assert_string_equal(fake->name, "codex/default");
+    assert_string_equal(fake->profile, "codex");
+    assert_string_equal(json_string_value(json_object_get(r, "path")), real);
 }
 
 static void
@@ -341,6 +369,7 @@ main(void)
 #define CASE(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
         CASE(test_adopt_moves),
+        CASE(test_a_linked_directory_is_the_tools_own),
         CASE(test_dry_run_changes_nothing),
         CASE(test_copies_go_with_it),
         CASE(test_a_copy_that_vanishes_meanwhile),
