@@ -162,6 +162,9 @@ intake_write_back(struct core *core, const struct ticket *ticket,
                                  "the vault stays");
     }
     if (err == AG_OK) {
+        err = redaction_fits(content);
+    }
+    if (err == AG_OK) {
         err = core_write_wait(core, &w.job);
     }
     if (err == AG_OK) {

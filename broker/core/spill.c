@@ -135,6 +135,9 @@ take_one(struct core *core, int dir_fd, const char *name, json_t *found)
         return AG_OK;
     }
     err = open_box(core, dir_fd, name, &content);
+    if (err == AG_OK) {
+        err = redaction_fits(content);
+    }
     s.content = content;
     if (err != AG_OK && err != AG_ENOMEM) {
         unfit = true; /* whatever lies there: it must not keep the vault shut */

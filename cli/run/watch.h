@@ -14,7 +14,7 @@ struct watch;
 
 enum {
     WATCH_MAX_COUNT = 64,
-    WATCH_FILE_MAX_BYTES = 128 * 1024, /* as the vault takes */
+    WATCH_FILE_MAX_BYTES = 64 * 1024, /* as the vault takes */
 };
 
 /* What is followed. Texts are borrowed for the life of the watch. */

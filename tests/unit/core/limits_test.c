@@ -2,7 +2,15 @@
  * What a right is limited to holds on every way to a value: grades and uses
  * for wraps and child tokens, trust for names.
  */
+#include <limits.h>
+
+#include <sodium.h>
+
+#include "base/buf.h"
+#include "base/fdx.h"
+#include "base/fsx.h"
 #include "common/broker.h"
+#include "crypt/box.h"
 #include "store/secrets.h"
 
 static enum ag_err
@@ -152,6 +160,9 @@ do_end_lease(struct core *core, struct db_tx *tx, const struct call *call,
     return core_lease_revoke(core, tx, call, request);
 }
 
+static char lease_id[24];
+static char spill_key[64];
+
 /* The login that a tool has refreshed is the only good one: it is kept though
  * somebody has ended the lease. */
 static void
@@ -160,6 +171,8 @@ test_a_write_back_outlives_its_lease(void **state)
     AG_AUTO(secret) struct secret *value = NULL;
     AG_AUTO(secret)
     struct secret *fresh = secret_of(LOGIN("2026-02-02T00:00:00Z"));
+    AG_AUTO(secret) struct secret *garbage = secret_of("{no login");
+    AG_AUTO(secret) struct secret *large = NULL;
     AG_AUTO(wjson) json_t *answer = NULL;
     AG_AUTO(wjson) json_t *leases = NULL;
     const char *const profiles[] = {"codex"};
@@ -187,7 +200,76 @@ test_a_write_back_outlives_its_lease(void **state)
                           &result));
     assert_int_equal(result.version, 2);
     assert_true(result.changed);
+    assert_false(result.retained);
+    /* What could not be redacted whole is not stored either. */
+    check_ok(secret_new(FILTER_VALUE_MAX_BYTES + 1, &large));
+    memset(secret_bytes(large), 'x', secret_len(large));
+    check_err(handout_take(flow.core, &line, text_at(delivery, "take"), large,
+                           &result),
+              AG_ELIMIT);
+    check_ok(handout_take(flow.core, &line, text_at(delivery, "take"), garbage,
+                          &result));
+    assert_true(result.retained);
+    (void)snprintf(
+        lease_id, sizeof(lease_id), "%s",
+        text_at(json_array_get(json_object_get(leases, "leases"), 0), "id"));
+    (void)snprintf(spill_key, sizeof(spill_key), "%s",
+                   text_at(answer, "spill_key"));
     handout_lost(flow.core, strtoll(text_at(answer, "id"), NULL, 10));
+}
+
+/* Seals `len` bytes as a supervisor without its broker does. */
+static void
+spill(size_t len)
+{
+    AG_AUTO(secret) struct secret *content = NULL;
+    AG_AUTO(buf) struct buf box = {0};
+    AG_AUTO(fd) int dir_fd = -1;
+    uint8_t public_key[BOX_PUBLIC_BYTES];
+    char path[PATH_MAX + 16];
+    char name[40];
+
+    check_ok(secret_new(len, &content));
+    memset(secret_bytes(content), 'x', len);
+    assert_int_equal(sodium_base642bin(public_key, sizeof(public_key),
+                                       spill_key, strlen(spill_key), NULL, NULL,
+                                       NULL, sodium_base64_VARIANT_ORIGINAL),
+                     0);
+    buf_init(&box, len + BOX_OVERHEAD_BYTES, BUF_PLAIN);
+    check_ok(box_seal(public_key, secret_view(content), &box));
+    (void)snprintf(path, sizeof(path), "%s/spill", flow.paths.home);
+    (void)snprintf(name, sizeof(name), "%s.sealed", lease_id);
+    check_ok(fs_private_dir(path, &dir_fd));
+    check_ok(fs_replace(dir_fd, name, buf_view(&box)));
+}
+
+static void
+check_found_at_unlock(const char *want)
+{
+    AG_AUTO(secret) struct secret *passphrase = secret_of(PASSPHRASE);
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = call_of(flow.operator_peer);
+    const struct unlock_request request = {.passphrase = passphrase};
+    const char *said = NULL;
+
+    check_ok(vault_lock(flow.core, &call));
+    call = call_of(flow.operator_peer);
+    check_ok(vault_unlock(flow.core, &call, &request, &answer));
+    said =
+        json_string_value(json_array_get(json_object_get(answer, "found"), 0));
+    assert_non_null(said);
+    assert_non_null(strstr(said, want));
+}
+
+/* What can't be redacted is not taken, and does not keep the vault shut. */
+static void
+test_a_spill_has_the_limit_of_every_value(void **state)
+{
+    (void)state;
+    spill(FILTER_VALUE_MAX_BYTES + 1);
+    check_found_at_unlock("could not be redacted");
+    spill(FILTER_VALUE_MAX_BYTES);
+    check_found_at_unlock("codex/default was refreshed");
 }
 
 static uint64_t
@@ -284,6 +366,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_grade_is_a_limit),
         cmocka_unit_test(test_trust_is_not_for_put_or_adopt),
         cmocka_unit_test(test_a_write_back_outlives_its_lease),
+        cmocka_unit_test(test_a_spill_has_the_limit_of_every_value),
         cmocka_unit_test(test_the_set_holds_what_lives),
     };
 
