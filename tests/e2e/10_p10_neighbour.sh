@@ -131,3 +131,17 @@ ok auth-guard unlock
 has "$OUT$ERR" spill
 ok auth-guard get web/key
 say "rubbish among the write-backs is named and left alone"
+
+# Tries for the passphrase at the same time are tried one after another, so the
+# wait after some misses holds for them too.
+tries=()
+for i in 1 2 3 4 5 6 7 8; do
+    curl -s -o "$C/try.$i" --unix-socket "$SOCKETS/admin.sock" \
+        -H 'Content-Type: application/json' -d '{"passphrase":"wrong horse battery"}' \
+        http://localhost/v1/proof &
+    tries+=($!)
+done
+wait "${tries[@]}"
+wrong=$(cat "$C"/try.? | grep -o '"code":"wrong_passphrase"' | wc -l)
+[ "$wrong" -ge 1 ] && [ "$wrong" -le 4 ] || fail "$wrong of 8 tries at once were tried: $(cat "$C"/try.?)"
+say "$wrong of 8 tries at once were tried, the others told to wait"
