@@ -336,7 +336,7 @@ test_the_set_holds_what_lives(void **state)
                        "{\"key\":\"a-value-of-the-loop-%d\"}", 1000 + i);
         put("loop/one", text, NULL);
         kept = values_in_the_set() - before;
-        assert_true(kept <= 2 * (2 + SECRET_RETAIN_DEFAULT_COUNT));
+        assert_true(kept <= (uint64_t)2 * (2 + SECRET_RETAIN_DEFAULT_COUNT));
     }
     check_hidden("a-value-of-the-loop-1000", true);
     check_hidden("a-value-of-the-loop-1001", false);
