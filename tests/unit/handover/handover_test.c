@@ -213,7 +213,8 @@ test_a_file_is_taken(void **state)
     assert_int_equal(write(file, "{\"k\":1}", 7), 7);
     say(f->sock, "{\"op\":\"take\",\"ticket\":\"t\"}", &file, 1);
     assert_string_equal(hear(f->sock),
-                        "{\"ok\":true,\"version\":5,\"changed\":true}");
+                        "{\"ok\":true,\"version\":5,\"changed\":true,"
+                        "\"retained\":false}");
     assert_string_equal(played.taken, "{\"k\":1}");
     (void)close(file);
 }
