@@ -242,7 +242,7 @@ static enum ag_err
 sorted(const json_t *secrets, json_t *ret)
 {
     size_t count = json_array_size(secrets);
-    json_t **rows = calloc(count + 1, sizeof(*rows));
+    json_t **rows = calloc(count + 1, sizeof(json_t *));
     enum ag_err err = rows == NULL ? AG_ENOMEM : AG_OK;
 
     for (size_t i = 0; err == AG_OK && i < count; i++) {

@@ -183,9 +183,10 @@ static void
 test_a_group_is_dropped_whole(void **state)
 {
     enum {
-        GROUP = 1 << FILTER_GROUP_BITS,
         FIELDS = 40,
     };
+
+    static const uint64_t group = 1 << FILTER_GROUP_BITS;
     struct fixture *f = *state;
     const struct filter_options person = {.audience = FILTER_OPERATOR};
     struct filter_stats stats;
@@ -194,14 +195,14 @@ test_a_group_is_dropped_whole(void **state)
 
     for (i = 0; i < FIELDS; i++) {
         random_value(value, i);
-        load(f, GROUP + i, "one", value);
+        load(f, group + i, "one", value);
         random_value(value, FIELDS + i);
-        load(f, 2 * GROUP + i, "two", value);
+        load(f, 2 * group + i, "two", value);
     }
     random_value(value, 0);
-    load(f, 3 * GROUP, "twin", value);
+    load(f, 3 * group, "twin", value);
     (void)commit(f);
-    check_ok(filter_drop_group(f->filter, GROUP + 7));
+    check_ok(filter_drop_group(f->filter, group + 7));
     (void)commit(f);
     check_ok(filter_stats(f->filter, &stats));
     assert_int_equal(stats.value_count, FIELDS + 1);
@@ -210,8 +211,8 @@ test_a_group_is_dropped_whole(void **state)
     check_body(f, &person, value, value, 0);
     random_value(value, FIELDS + 1);
     check_body(f, &person, value, "[redacted:two]", 1);
-    check_ok(filter_drop_group(f->filter, 2 * GROUP));
-    load(f, 2 * GROUP + 1, "again", value);
+    check_ok(filter_drop_group(f->filter, 2 * group));
+    load(f, 2 * group + 1, "again", value);
     (void)commit(f);
     check_body(f, &person, value, "[redacted:again]", 1);
     check_ok(filter_stats(f->filter, &stats));
