@@ -68,6 +68,11 @@
     X(AG_EIO,            "io",                  500, 74, "reading or writing failed")                       \
     X(AG_ENOSPACE,       "disk_full",           507, 74, "the disk is full; nothing was changed")           \
     X(AG_ETIMEOUT,       "timeout",             504, 75, "no answer in time")                               \
+    X(AG_EADDRESS,       "address_refused",     403, 77, "that address may not be called")                  \
+    X(AG_EUNREACHABLE,   "upstream_unreachable", 502, 69, "the service can't be reached")                   \
+    X(AG_EUPTLS,         "upstream_tls",        502, 76, "the service can't prove by TLS who it is")        \
+    X(AG_EUPSTREAM,      "upstream_broken",     502, 76, "the service broke off, or its answer is not HTTP") \
+    X(AG_EUPTIME,        "upstream_timeout",    504, 75, "the service did not answer in time")              \
     X(AG_EUNSUPPORTED,   "unsupported",         501, 69, "this system lacks what that needs")               \
     X(AG_EFOUND,         "found",               200,  1, "plaintext credentials were found")                \
     X(AG_EINTERNAL,      "internal",            500, 70, "a fault in auth-guard itself; please report it")

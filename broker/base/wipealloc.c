@@ -2,6 +2,7 @@
 
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/secret.h"
 
@@ -39,4 +40,54 @@ wipe_free(void *ptr)
     head--;
     wipe(ptr, head->len);
     free(head);
+}
+
+void *
+wipe_realloc(void *ptr, size_t len)
+{
+    const union head *head = ptr;
+    void *moved;
+
+    if (ptr == NULL) {
+        return wipe_malloc(len);
+    }
+    if (len == 0) {
+        wipe_free(ptr);
+        return NULL;
+    }
+    head--;
+    moved = wipe_malloc(len);
+    if (moved != NULL) {
+        memcpy(moved, ptr, head->len < len ? head->len : len);
+        wipe_free(ptr);
+    }
+    return moved;
+}
+
+void *
+wipe_calloc(size_t count, size_t len)
+{
+    size_t total;
+    void *ptr;
+
+    if (__builtin_mul_overflow(count, len, &total)) {
+        return NULL;
+    }
+    ptr = wipe_malloc(total);
+    if (ptr != NULL) {
+        memset(ptr, 0, total);
+    }
+    return ptr;
+}
+
+char *
+wipe_strdup(const char *text)
+{
+    size_t len = strlen(text) + 1;
+    char *copy = wipe_malloc(len);
+
+    if (copy != NULL) {
+        memcpy(copy, text, len);
+    }
+    return copy;
 }

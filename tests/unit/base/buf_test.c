@@ -107,6 +107,32 @@ test_wiping_malloc(void **state)
     assert_null(wipe_malloc(SIZE_MAX - 8));
 }
 
+static void
+test_wiping_realloc_and_friends(void **state)
+{
+    char *p = wipe_realloc(NULL, 4);
+    char *text = wipe_strdup("text");
+    char *zeros = wipe_calloc(3, 5);
+
+    (void)state;
+    assert_non_null(p);
+    memcpy(p, "abcd", 4);
+    p = wipe_realloc(p, 4000);
+    assert_memory_equal(p, "abcd", 4);
+    p = wipe_realloc(p, 2);
+    assert_memory_equal(p, "ab", 2);
+    assert_null(wipe_realloc(p, SIZE_MAX)); /* what was there stays */
+    assert_memory_equal(p, "ab", 2);
+    assert_null(wipe_realloc(p, 0));
+    assert_string_equal(text, "text");
+    for (size_t i = 0; i < 15; i++) {
+        assert_int_equal(zeros[i], 0);
+    }
+    assert_null(wipe_calloc(SIZE_MAX, 2));
+    wipe_free(text);
+    wipe_free(zeros);
+}
+
 int
 main(void)
 {
@@ -116,6 +142,7 @@ main(void)
         cmocka_unit_test(test_an_empty_buffer_is_an_empty_string),
         cmocka_unit_test(test_room_and_grew),
         cmocka_unit_test(test_a_wiping_buffer_wipes),
+        cmocka_unit_test(test_wiping_realloc_and_friends),
         cmocka_unit_test(test_wiping_malloc),
     };
 
