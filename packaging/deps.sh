@@ -23,6 +23,7 @@ build|libmicrohttpd-dev|HTTP, in the broker only
 build|libjansson-dev|JSON
 build|libseccomp-dev|system call filters of the broker's processes
 build|libinih-dev|settings.ini
+build|libcurl4-openssl-dev|calls to services (HTTP/1.1, HTTP/2, TLS); only the broker loads it
 build|ca-certificates|npm and git over TLS
 test|clang|second compiler: ASan, UBSan, TSan and fuzz builds
 test|libclang-rt-14-dev|their run-time libraries
@@ -34,6 +35,8 @@ test|pmccabe|complexity limit
 test|libcmocka-dev|unit, property and fault tests
 test|python3|mock service that the real Codex CLI talks to; openapi check
 test|python3-yaml|reads schema/openapi.yaml in its test
+test|openssl|certificates of the service that the upstream tests call
+test|nginx-light|HTTP/2 in front of that service, by a configuration of the test's own
 test|npm|installs the real Codex CLI for the end-to-end tests
 test|bubblewrap|the other side of the start benchmark
 test|strace|counts system calls in the benchmarks and crash tests

@@ -1,0 +1,211 @@
+#include "upstream/call.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "upstream/easy.h"
+
+static void
+call_free(struct upstream_call *call)
+{
+    if (call == NULL) {
+        return;
+    }
+    curl_easy_cleanup(call->easy);
+    request_lines_free(call->lines);
+    answer_done(&call->answer);
+    free(call);
+}
+
+AG_DEFINE_CLEANUP(upstream_call, call_free)
+
+enum ag_err
+call_new(const struct upstream_request *request,
+         const struct upstream_events *events, void *ctx,
+         struct upstream_call **ret)
+{
+    AG_AUTO(upstream_call)
+    struct upstream_call *call = calloc(1, sizeof(*call));
+    enum ag_err err;
+
+    if (call == NULL) {
+        return AG_ENOMEM;
+    }
+    call->events = events;
+    call->ctx = ctx;
+    call->times = *request->times;
+    call->body_bytes = request->body_bytes;
+    call->upgrade = (request->flags & UPSTREAM_UPGRADE) != 0;
+    call->state = CALL_WAITING;
+    call->phase = PHASE_CONNECT;
+    atomic_init(&call->refs, 2);
+    answer_init(&call->answer, call->upgrade);
+    err = request_check(request, &call->parts);
+    if (err == AG_OK) {
+        err = request_lines_new(request, &call->lines);
+    }
+    if (err == AG_OK) {
+        err = easy_new(call, request);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    AG_ASSERT(events->on_send != NULL ||
+              (call->body_bytes <= 0 && !call->upgrade &&
+               call->body_bytes != UPSTREAM_BODY_CHUNKED));
+    call->begun_ms = clock_steady_ms();
+    *ret = AG_TAKE(call);
+    return AG_OK;
+}
+
+void
+call_release(struct upstream_call *call)
+{
+    if (atomic_fetch_sub(&call->refs, 1) == 1) {
+        call_free(call);
+    }
+}
+
+bool
+call_may_go_on(const struct upstream_call *call)
+{
+    return !atomic_load(&call->cancelled);
+}
+
+bool
+call_enter(struct upstream_call *call)
+{
+    bool go_on;
+
+    (void)pthread_mutex_lock(&call->gate->lock);
+    go_on = call_may_go_on(call);
+    call->gate->busy = go_on ? call : NULL;
+    (void)pthread_mutex_unlock(&call->gate->lock);
+    return go_on;
+}
+
+void
+call_leave(struct upstream_call *call)
+{
+    (void)pthread_mutex_lock(&call->gate->lock);
+    call->gate->busy = NULL;
+    (void)pthread_cond_broadcast(&call->gate->changed);
+    (void)pthread_mutex_unlock(&call->gate->lock);
+}
+
+void
+call_stop(struct upstream_call *call, enum ag_err err)
+{
+    if (call->err == AG_OK) {
+        call->err = err;
+        (void)snprintf(call->why, sizeof(call->why), "%s: %.200s",
+                       call->parts.host.text, err_text(err));
+    }
+}
+
+CURLcode
+call_unpause(struct upstream_call *call)
+{
+    if (!call->send_paused && !call->recv_paused) {
+        return CURLE_OK;
+    }
+    call->send_paused = false;
+    call->recv_paused = false;
+    call->progress_ms = clock_steady_ms();
+    return curl_easy_pause(call->easy, CURLPAUSE_CONT);
+}
+
+static int64_t
+after(int64_t from_ms, int64_t limit_ms)
+{
+    int64_t at;
+
+    if (limit_ms <= 0 || __builtin_add_overflow(from_ms, limit_ms, &at)) {
+        return INT64_MAX;
+    }
+    return at;
+}
+
+/* While the caller holds a direction back the service is not to blame. */
+static int64_t
+silent_ms(const struct upstream_call *call)
+{
+    switch (call->phase) {
+    case PHASE_CONNECT:
+        return after(call->begun_ms, call->times.connect_ms);
+    case PHASE_ASK:
+        return call->send_paused && !call->upgrade
+                   ? INT64_MAX
+                   : after(call->progress_ms, call->times.first_byte_ms);
+    case PHASE_ANSWER:
+        return call->recv_paused
+                   ? INT64_MAX
+                   : after(call->progress_ms, call->times.idle_ms);
+    }
+    return INT64_MAX;
+}
+
+int64_t
+call_late_ms(const struct upstream_call *call, bool *ret_whole)
+{
+    int64_t whole_ms;
+    int64_t part_ms;
+
+    *ret_whole = false;
+    if (call->state != CALL_RUNNING) {
+        return after(call->begun_ms, call->wait_ms);
+    }
+    whole_ms = after(call->begun_ms, call->times.whole_ms);
+    part_ms = silent_ms(call);
+    *ret_whole = whole_ms < part_ms;
+    return *ret_whole ? whole_ms : part_ms;
+}
+
+/* What a callback of ours kept comes before what libcurl makes of it. */
+static enum ag_err
+reason(struct upstream_call *call, CURLcode code)
+{
+    const char *host = call->parts.host.text;
+    long verify = 0;
+
+    if (code != CURLE_OK && call->err != AG_OK) {
+        return err_why(call->err, "%s", call->why);
+    }
+    if (code == CURLE_OK && call->answer.state < ANSWER_HEAD) {
+        return err_why(AG_EUPSTREAM, "%s: it closed without an answer", host);
+    }
+    (void)curl_easy_getinfo(call->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
+    return fail_of(code, verify, host);
+}
+
+static void
+tell_trailers(struct upstream_call *call)
+{
+    struct upstream_head trailers;
+
+    if (call->answer.count == 0 || call->events->on_trailers == NULL ||
+        answer_fields(&call->answer, &trailers) != AG_OK || !call_enter(call)) {
+        return;
+    }
+    call->events->on_trailers(call->ctx, trailers.fields, trailers.field_count);
+    call_leave(call);
+}
+
+void
+call_end(struct upstream_call *call, CURLcode code, enum ag_err err)
+{
+    if (err == AG_OK) {
+        err = reason(call, code);
+    }
+    if (err == AG_OK && call->answer.state == ANSWER_TRAILER) {
+        tell_trailers(call);
+    }
+    curl_easy_cleanup(AG_TAKE(call->easy));
+    request_lines_free(AG_TAKE(call->lines));
+    call->state = CALL_ENDED;
+    if (call_enter(call)) {
+        call->events->on_end(call->ctx, err);
+        call_leave(call);
+    }
+}

@@ -1,0 +1,104 @@
+/*
+ * call.h - one call: its libcurl handle, what is told of it, and the gate that
+ * keeps events from a call that was cancelled.
+ * Floor: upstream. Depends on: upstream/answer, fail, guard, request, libcurl.
+ */
+#ifndef AG_UPSTREAM_CALL_H
+#define AG_UPSTREAM_CALL_H
+
+#include <sys/queue.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include <curl/curl.h>
+
+#include "upstream/answer.h"
+#include "upstream/fail.h"
+#include "upstream/guard.h"
+#include "upstream/request.h"
+#include "upstream/upstream.h"
+
+/* One per upstream: which call is in an event just now. */
+struct gate {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    const struct upstream_call *busy;
+};
+
+enum call_state {
+    CALL_WAITING,
+    CALL_RUNNING,
+    CALL_ENDED,
+};
+
+struct upstream_call {
+    TAILQ_ENTRY(upstream_call) link;
+    struct upstream *owner;
+    struct gate *gate;
+    const struct upstream_events *events;
+    void *ctx;
+    struct request_parts parts;
+    struct upstream_times times;
+    int64_t wait_ms;
+    int64_t body_bytes;
+    bool upgrade;
+
+    /* any thread */
+    atomic_bool resume;
+    atomic_bool cancelled; /* written under the gate's lock */
+    atomic_uint refs;      /* the caller's and the loop's */
+
+    /* the loop's thread */
+    enum call_state state;
+    enum call_phase phase;
+    CURL *easy;
+    struct request_lines *lines;
+    struct answer answer;
+    bool send_paused;
+    bool recv_paused;
+    int64_t sent_bytes;
+    int64_t begun_ms;    /* waiting: since; running: from when */
+    int64_t progress_ms; /* the last byte either way */
+    enum ag_err err;     /* why a callback of ours stopped it */
+    char why[512];       /* its sentence */
+};
+
+TAILQ_HEAD(call_list, upstream_call);
+
+/*
+ * A call ready to run, its request checked and copied.
+ * Errors: as upstream_start(). Threads: safe. Blocks: no.
+ */
+AG_CHECK AG_NONNULL enum ag_err call_new(const struct upstream_request *request,
+                                         const struct upstream_events *events,
+                                         void *ctx, struct upstream_call **ret);
+
+/* Gives back one of the two holds; the last frees. */
+AG_NONNULL void call_release(struct upstream_call *call);
+
+/* ---- the loop's thread ---- */
+
+/* May libcurl go on? False once it was cancelled. */
+AG_NONNULL bool call_may_go_on(const struct upstream_call *call);
+
+/* Between these an event runs; false: cancelled, none may. */
+AG_CHECK AG_NONNULL bool call_enter(struct upstream_call *call);
+AG_NONNULL void call_leave(struct upstream_call *call);
+
+/* Keeps the sentence of `err`, raised in a callback, for the end. */
+AG_NONNULL void call_stop(struct upstream_call *call, enum ag_err err);
+
+/* Lets both directions go on. Errors: libcurl's. */
+AG_CHECK AG_NONNULL CURLcode call_unpause(struct upstream_call *call);
+
+/* When it is too late, INT64_MAX if never; *ret_whole: for the whole call. */
+AG_NONNULL int64_t call_late_ms(const struct upstream_call *call,
+                                bool *ret_whole);
+
+/* Tells the end, as libcurl saw it or by `err`, and lets go of everything. The
+ * handle must be out of the multi handle. */
+AG_NONNULL void call_end(struct upstream_call *call, CURLcode code,
+                         enum ag_err err);
+
+#endif

@@ -1,0 +1,149 @@
+/* After a 101 the bytes are the caller's, both ways; any other answer is an
+ * ordinary one. */
+#include "base/secret.h"
+#include "common/talk.h"
+
+static struct upstream *u;
+
+static struct talk *
+ask(uint16_t port, const char *target)
+{
+    struct talk *t = talk_new(port, target);
+
+    t->request.flags |= UPSTREAM_UPGRADE;
+    talk_field(t, "Upgrade", "echo");
+    talk_field(t, "Authorization", "Bearer canary-value");
+    return t;
+}
+
+static void
+test_bytes_go_both_ways(void **state)
+{
+    struct talk *t = ask(service.good, "/upgrade");
+
+    (void)state;
+    t->say = "one two bye";
+    t->give_bytes = 4;
+    atomic_store(&t->hold_send, true);
+    talk_start(u, t);
+    talk_wait_bytes(t, 6);
+    assert_int_equal(t->status, 101);
+    assert_non_null(strstr(t->head, "Upgrade: echo\n"));
+    assert_string_equal(t->body, "hello ");
+    talk_wait_held(t, 1);
+    atomic_store(&t->hold_send, false);
+    upstream_resume(t->call);
+    /* An end of the script would end the sending side: hold it before. */
+    talk_wait_bytes(t, 6 + 4);
+    assert_string_equal(t->body, "hello ONE ");
+    talk_done(t);
+}
+
+/* The service closes: that is the end of the stream, not a fault. */
+static void
+test_service_ends_it(void **state)
+{
+    struct talk *t = ask(service.good, "/upgrade");
+
+    (void)state;
+    t->say = "bye";
+    t->give_bytes = 3;
+    talk_run(u, t, AG_OK, NULL);
+    assert_string_equal(t->body, "hello BYE");
+    talk_done(t);
+}
+
+static void
+test_a_megabyte_each_way(void **state)
+{
+    struct talk *t = ask(service.plain, "/upgrade");
+
+    enum {
+        MEGABYTE = 1024 * 1024
+    };
+
+    (void)state;
+    t->give_bytes = MEGABYTE;
+    talk_start(u, t);
+    talk_wait_bytes(t, 6 + MEGABYTE);
+    assert_int_equal(t->got_bytes, 6 + MEGABYTE);
+    talk_done(t);
+}
+
+static void
+test_refused_upgrade_is_an_answer(void **state)
+{
+    struct talk *t = ask(service.good, "/upgrade-refused");
+
+    (void)state;
+    t->give_bytes = 10;
+    talk_run(u, t, AG_OK, NULL);
+    assert_int_equal(t->status, 426);
+    assert_string_equal(t->body, "not here");
+    assert_int_equal(t->given_bytes, 0);
+    talk_done(t);
+    t = ask(service.good, "/echo");
+    t->give_bytes = 10;
+    talk_run(u, t, AG_OK, NULL);
+    assert_int_equal(t->status, 200);
+    assert_int_equal(t->given_bytes, 0);
+    assert_non_null(strstr(t->body, "\"Connection: Upgrade\""));
+    assert_non_null(strstr(t->body, "\"Upgrade: echo\""));
+    assert_non_null(strstr(t->body, "Bearer canary-value"));
+    assert_null(strstr(t->body, "Transfer-Encoding"));
+    assert_null(strstr(t->body, "Content-Length"));
+    talk_done(t);
+}
+
+/* Also where a connection with HTTP/2 to the same host is kept. */
+static void
+test_is_http1(void **state)
+{
+    struct talk *t;
+
+    (void)state;
+    if (service.h2 == 0) {
+        skip();
+    }
+    t = talk_new(service.h2, "/echo");
+    talk_run(u, t, AG_OK, NULL);
+    assert_non_null(strstr(t->head, "x-protocol: HTTP/2.0\n"));
+    talk_done(t);
+    t = ask(service.h2, "/echo");
+    talk_run(u, t, AG_OK, NULL);
+    assert_non_null(strstr(t->head, "X-Protocol: HTTP/1.1\n"));
+    talk_done(t);
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    check_ok(secret_arena_open(SECRET_ARENA_CLI_BYTES));
+    (void)service_start();
+    u = talk_upstream();
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    upstream_free(u);
+    assert_int_equal(secret_arena_used_bytes(), 0);
+    return service_stop();
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bytes_go_both_ways),
+        cmocka_unit_test(test_service_ends_it),
+        cmocka_unit_test(test_a_megabyte_each_way),
+        cmocka_unit_test(test_refused_upgrade_is_an_answer),
+        cmocka_unit_test(test_is_http1),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
