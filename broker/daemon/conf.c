@@ -32,6 +32,7 @@ enum kind {
     KIND_CHOICE,   /* int: index into choices */
     KIND_FLAG,     /* bool: index into choices */
     KIND_MARKER,   /* core_settings.marker */
+    KIND_FILE,     /* SETTINGS_FILE_BYTES: an absolute path or nothing */
 };
 
 struct row {
@@ -79,6 +80,11 @@ static const struct row ROWS[] = {
     {"http", #name, KIND_NUMBER, AT(http.name), min, max, NULL},
     HTTP_LIMITS(HTTP_ROW)
 #undef HTTP_ROW
+        {"upstream", "ca_file", KIND_FILE, AT(ca_file), 0, 0, NULL},
+#define UPSTREAM_ROW(name, otherwise, min, max, what)                          \
+    {"upstream", #name, KIND_NUMBER, AT(upstream.name), min, max, NULL},
+    UPSTREAM_LIMITS(UPSTREAM_ROW)
+#undef UPSTREAM_ROW
 };
 
 void
@@ -94,6 +100,7 @@ settings_default(struct settings *ret)
                  .task_tokens_max = 1000,
                  .marker = "[redacted:%s]"},
         .http = http_limits_default(),
+        .upstream = upstream_limits_default(),
         .log_level = LOG_INFO,
     };
 }
@@ -167,6 +174,18 @@ set_marker(const char *value, char *at)
 }
 
 static enum ag_err
+set_file(const char *value, char *at)
+{
+    size_t len = strlen(value);
+
+    if (len >= SETTINGS_FILE_BYTES || (len > 0 && value[0] != '/')) {
+        return err_why(AG_EINVAL, "must be an absolute path");
+    }
+    memcpy(at, value, len + 1);
+    return AG_OK;
+}
+
+static enum ag_err
 set_row(const struct row *row, const char *value, struct settings *s)
 {
     void *at = (uint8_t *)s + row->offset;
@@ -180,6 +199,8 @@ set_row(const struct row *row, const char *value, struct settings *s)
         return set_choice(row, value, at);
     case KIND_MARKER:
         return set_marker(value, at);
+    case KIND_FILE:
+        return set_file(value, at);
     }
     return AG_EINTERNAL;
 }

@@ -1,6 +1,7 @@
 /*
  * conf.h - settings.ini into structs: every key known, every value bounded.
- * Floor: daemon. Depends on: core/core, http/limits, base/parse, inih.
+ * Floor: daemon. Depends on: core/core, http/limits, upstream/upstream,
+ * base/parse, inih.
  *
  * schema/settings.ini shows every key with its default and what it bounds; a
  * test holds the two together.
@@ -15,14 +16,21 @@
 #include "base/span.h"
 #include "core/core.h"
 #include "http/limits.h"
+#include "upstream/upstream.h"
 
 struct paths;
+
+enum {
+    SETTINGS_FILE_BYTES = 1024, /* a path, with its NUL */
+};
 
 struct settings {
     struct core_settings core;
     struct http_limits http;
-    int64_t tcp_port; /* 0: a free one */
-    int log_level;    /* enum log_level */
+    struct upstream_limits upstream;
+    char ca_file[SETTINGS_FILE_BYTES]; /* "": the system's */
+    int64_t tcp_port;                  /* 0: a free one */
+    int log_level;                     /* enum log_level */
 };
 
 AG_NONNULL void settings_default(struct settings *ret);

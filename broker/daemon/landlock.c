@@ -8,10 +8,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -26,7 +28,7 @@
 /* Debian 12's header stops at level 1. Source: linux/landlock.h of 6.12. */
 enum {
     LEVEL_NET = 4,
-    NET_BIND_AND_CONNECT_TCP = 3,
+    NET_BIND_TCP = 1, /* connecting is the broker's trade: upstream/guard */
     WAIT_ROUNDS_COUNT = 500, /* of 1 ms, for a thread to follow */
 };
 
@@ -85,8 +87,34 @@ allow(int rules_fd, const char *path, uint64_t rights)
     return AG_OK;
 }
 
+/* Names and certificates of services. Files of /etc are replaced by renaming
+ * (resolv.conf at each change of the network, the bundle of roots at each
+ * update), so the folder is allowed, to be read and not to be listed; where
+ * resolv.conf is a link into /run, the folder it leads to. */
 static enum ag_err
-allow_all(int rules_fd, int level, const struct paths *paths)
+allow_network_files(int rules_fd, const char *ca_file)
+{
+    const uint64_t right = LANDLOCK_ACCESS_FS_READ_FILE;
+    char target[PATH_MAX] = "";
+    char *slash;
+    enum ag_err err = allow(rules_fd, "/etc", right);
+
+    if (err == AG_OK && realpath("/etc/resolv.conf", target) != NULL) {
+        slash = strrchr(target, '/');
+        if (slash != NULL && slash != target) {
+            *slash = '\0';
+            err = allow(rules_fd, target, right);
+        }
+    }
+    if (err == AG_OK && ca_file != NULL) {
+        err = allow(rules_fd, ca_file, right);
+    }
+    return err;
+}
+
+static enum ag_err
+allow_all(int rules_fd, int level, const struct paths *paths,
+          const char *ca_file)
 {
     const struct {
         const char *path;
@@ -103,7 +131,7 @@ allow_all(int rules_fd, int level, const struct paths *paths)
     for (size_t i = 0; err == AG_OK && i < AG_COUNT(rules); i++) {
         err = allow(rules_fd, rules[i].path, rules[i].rights);
     }
-    return err;
+    return err == AG_OK ? allow_network_files(rules_fd, ca_file) : err;
 }
 
 /* ---- on every thread: the kernel restricts only the one that asks ---- */
@@ -198,7 +226,7 @@ restrict_all(int rules_fd)
 }
 
 enum ag_err
-selflock_files(const struct paths *paths, int *ret_level)
+selflock_files(const struct paths *paths, const char *ca_file, int *ret_level)
 {
     int level = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
                              LANDLOCK_CREATE_RULESET_VERSION);
@@ -211,8 +239,7 @@ selflock_files(const struct paths *paths, int *ret_level)
         return AG_OK;
     }
     rules.handled_access_fs = all_rights(level);
-    rules.handled_access_net =
-        level >= LEVEL_NET ? (uint64_t)NET_BIND_AND_CONNECT_TCP : 0;
+    rules.handled_access_net = level >= LEVEL_NET ? (uint64_t)NET_BIND_TCP : 0;
     rules_fd = (int)syscall(
         SYS_landlock_create_ruleset, &rules,
         level >= LEVEL_NET ? sizeof(rules) : sizeof(rules.handled_access_fs),
@@ -221,7 +248,7 @@ selflock_files(const struct paths *paths, int *ret_level)
         return err_why(AG_EIO, "Landlock refuses a rule set: %s",
                        strerrordesc_np(errno));
     }
-    err = allow_all(rules_fd, level, paths);
+    err = allow_all(rules_fd, level, paths, ca_file);
     return err == AG_OK ? restrict_all(rules_fd) : err;
 }
 

@@ -33,6 +33,7 @@
 #include "privsep/filter.h"
 #include "privsep/witness.h"
 #include "profile/load.h"
+#include "upstream/upstream.h"
 
 enum {
     TRIM_BYTES = 256 * 1024, /* free memory kept at the heap's end */
@@ -61,6 +62,7 @@ struct daemon {
     struct filter *filter;
     struct witness *witness;
     struct profiles *profiles;
+    struct upstream *upstream;
     struct core *core;
     struct handover *handover;
     struct routes_stop stop;
@@ -129,13 +131,17 @@ open_signals(struct daemon *d)
     return d->signal_fd >= 0 && d->wake_fd >= 0 ? AG_OK : AG_EIO;
 }
 
-/* A connection takes two descriptors, its own and a pidfd. Where the limit is
- * low the caps follow it: a refusal that is told is better than a hang. */
+/* A connection takes two descriptors, its own and a pidfd; a call to a service
+ * one, and two more while its name is looked up. Where the limit is low the
+ * caps follow it: a refusal that is told is better than a hang. */
 static void
-fit_connections(const struct daemon *d, struct http_limits *limits)
+fit_connections(const struct daemon *d, struct settings *settings)
 {
+    struct http_limits *limits = &settings->http;
     char text[24];
-    int64_t fit = (d->files_max - OTHER_FDS_COUNT) / 2;
+    int64_t others = OTHER_FDS_COUNT + settings->upstream.connections +
+                     settings->upstream.calls * 3;
+    int64_t fit = (d->files_max - others) / 2;
 
     if (fit >= limits->connections) {
         return;
@@ -147,6 +153,12 @@ fit_connections(const struct daemon *d, struct http_limits *limits)
     }
     (void)snprintf(text, sizeof(text), "%lld", (long long)fit);
     log_warn("few open files are allowed (ulimit -n)", "connections", text);
+}
+
+static const char *
+ca_file(const struct daemon *d)
+{
+    return d->settings.ca_file[0] == '\0' ? NULL : d->settings.ca_file;
 }
 
 static enum ag_err
@@ -161,6 +173,9 @@ open_outside(struct daemon *d)
     if (err == AG_OK) {
         err = settings_load(&d->paths, &d->settings);
     }
+    if (err == AG_OK) {
+        err = upstream_new(&d->settings.upstream, ca_file(d), &d->upstream);
+    }
     if (err != AG_OK) {
         return err;
     }
@@ -168,7 +183,7 @@ open_outside(struct daemon *d)
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         d->files_max = (int64_t)files.rlim_cur;
     }
-    fit_connections(d, &d->settings.http);
+    fit_connections(d, &d->settings);
     err = listeners_open(&d->paths, d->settings.http.connections_tcp > 0,
                          (uint16_t)d->settings.tcp_port, &d->listeners);
     if (err == AG_OK) {
@@ -213,7 +228,7 @@ close_off_files(struct daemon *d)
 {
     int level = 0;
     char text[12];
-    enum ag_err err = selflock_files(&d->paths, &level);
+    enum ag_err err = selflock_files(&d->paths, ca_file(d), &level);
 
     (void)snprintf(text, sizeof(text), "%d", level);
     if (err == AG_OK) {
@@ -292,10 +307,11 @@ reload(struct daemon *d)
     err = settings_load(&d->paths, &wanted);
     if (err == AG_OK) {
         /* Sockets stay as they are until the next start. */
-        fit_connections(d, &wanted.http);
+        fit_connections(d, &wanted);
         d->settings = wanted;
         log_set_level((enum log_level)wanted.log_level);
         core_set_settings(d->core, &wanted.core);
+        upstream_set_limits(d->upstream, &wanted.upstream);
         server_set_limits(d->server, &wanted.http);
         log_info("settings read again");
     } else {
@@ -375,6 +391,7 @@ end(struct daemon *d)
     handover_free(d->handover);
     server_free(d->server);
     core_free(d->core);
+    upstream_free(d->upstream);
     profiles_free(d->profiles);
     witness_stop(d->witness);
     filter_stop(d->filter);

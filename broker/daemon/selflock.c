@@ -48,9 +48,10 @@ selflock_begin(void)
 
 #ifdef AG_SANITIZED
 enum ag_err
-selflock_files(const struct paths *paths, int *ret_level)
+selflock_files(const struct paths *paths, const char *ca_file, int *ret_level)
 {
     (void)paths;
+    (void)ca_file;
     *ret_level = 0;
     return AG_OK;
 }

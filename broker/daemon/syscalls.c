@@ -1,7 +1,9 @@
 /* selflock.h: the system calls' half. */
 #ifndef AG_SANITIZED
 
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 #include <errno.h>
 #include <sched.h>
@@ -11,6 +13,10 @@
 #include "daemon/selflock.h"
 
 #define CALL(name) SCMP_SYS(name)
+
+enum {
+    TYPE_MASK = 0xf, /* of a socket's type; above it are CLOEXEC, NONBLOCK */
+};
 
 /* What an HTTP server with a database, threads and passed descriptors does. */
 static const int ALLOWED[] = {
@@ -68,13 +74,15 @@ static const int ALLOWED[] = {
     CALL(unlink),
     CALL(unlinkat),
     CALL(utimensat),
-    /* sockets: none is made, what is accepted is served */
+    /* sockets: what is accepted is served; which are made, see below */
     CALL(accept4),
+    CALL(connect),
     CALL(getpeername),
     CALL(getsockname),
     CALL(getsockopt),
     CALL(recvfrom),
     CALL(recvmsg),
+    CALL(sendmmsg), /* the resolver: A and AAAA at once */
     CALL(sendmsg),
     CALL(sendto),
     CALL(sendfile),
@@ -173,6 +181,36 @@ add_conditional(scmp_filter_ctx ctx)
     return failed;
 }
 
+/* What calls to services and the resolver need: TCP and UDP, the pairs by which
+ * libcurl's threads wake each other, and how much a datagram holds. */
+static int
+add_sockets(scmp_filter_ctx ctx)
+{
+    static const int FAMILIES[] = {AF_INET, AF_INET6};
+    static const int TYPES[] = {SOCK_STREAM, SOCK_DGRAM};
+    const struct scmp_arg_cmp local = SCMP_A0(SCMP_CMP_EQ, AF_UNIX);
+    const struct scmp_arg_cmp waiting = SCMP_A1(SCMP_CMP_EQ, FIONREAD);
+    int failed = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, CALL(socketpair),
+                                        1, &local);
+
+    if (failed == 0) {
+        failed = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, CALL(ioctl), 1,
+                                        &waiting);
+    }
+    for (size_t i = 0; i < AG_COUNT(FAMILIES) * AG_COUNT(TYPES); i++) {
+        const struct scmp_arg_cmp kind[] = {
+            SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)FAMILIES[i / 2]),
+            SCMP_A1(SCMP_CMP_MASKED_EQ, TYPE_MASK, (scmp_datum_t)TYPES[i % 2]),
+        };
+
+        if (failed == 0) {
+            failed = seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, CALL(socket),
+                                            AG_COUNT(kind), kind);
+        }
+    }
+    return failed;
+}
+
 static int
 fill(scmp_filter_ctx ctx)
 {
@@ -186,6 +224,9 @@ fill(scmp_filter_ctx ctx)
     }
     if (failed == 0) {
         failed = add_conditional(ctx);
+    }
+    if (failed == 0) {
+        failed = add_sockets(ctx);
     }
     return failed == 0 ? seccomp_load(ctx) : failed;
 }

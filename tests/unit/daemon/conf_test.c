@@ -50,13 +50,16 @@ test_shipped_file_is_the_defaults(void **state)
     assert_int_equal(read.core.task_tokens_max, defaults.core.task_tokens_max);
     assert_int_equal(read.core.audit_strict, defaults.core.audit_strict);
     assert_string_equal(read.core.marker, defaults.core.marker);
+    assert_memory_equal(&read.upstream, &defaults.upstream,
+                        sizeof(read.upstream));
+    assert_string_equal(read.ca_file, "");
     assert_int_equal(read.tcp_port, defaults.tcp_port);
     assert_int_equal(read.log_level, defaults.log_level);
 }
 
 /* The table of limits, as the file shows it: each with its reason. */
 static void
-test_every_http_limit_is_in_the_file(void **state)
+test_every_limit_is_in_the_file(void **state)
 {
     AG_AUTO(buf) struct buf text;
 
@@ -65,6 +68,7 @@ test_every_http_limit_is_in_the_file(void **state)
 #define CHECK_ROW(name, otherwise, min, max, what)                             \
     assert_non_null(strstr(buf_cstr(&text), "\n" #name " = " #otherwise "\n"));
     HTTP_LIMITS(CHECK_ROW)
+    UPSTREAM_LIMITS(CHECK_ROW)
 #undef CHECK_ROW
 }
 
@@ -76,11 +80,11 @@ test_values(void **state)
     (void)state;
     settings_default(&s);
     check_ok(settings_parse(
-        span_str(
-            "[vault]\nidle_lock = 0\naudit = strict\n"
-            "[operator]\nsession=90m\n[task]\nttl = 500s\n"
-            "[redact]\nmarker = <%s>\n[log]\nlevel = debug\n"
-            "[http]\nconnections = 64\nadmin_spare = 8\ntcp_port = 4711\n"),
+        span_str("[vault]\nidle_lock = 0\naudit = strict\n"
+                 "[operator]\nsession=90m\n[task]\nttl = 500s\n"
+                 "[redact]\nmarker = <%s>\n[log]\nlevel = debug\n"
+                 "[http]\nconnections = 64\nadmin_spare = 8\ntcp_port = 4711\n"
+                 "[upstream]\nca_file = /etc/my.pem\ncalls = 3\n"),
         &s));
     assert_int_equal(s.core.idle_lock_ms, 0);
     assert_true(s.core.audit_strict);
@@ -90,6 +94,8 @@ test_values(void **state)
     assert_int_equal(s.log_level, LOG_DEBUG);
     assert_int_equal(s.http.connections, 64);
     assert_int_equal(s.tcp_port, 4711);
+    assert_string_equal(s.ca_file, "/etc/my.pem");
+    assert_int_equal(s.upstream.calls, 3);
 }
 
 static void
@@ -119,6 +125,8 @@ test_wrong_lines_are_refused(void **state)
     check_refused("[http]\nidle_s = 0\n", "between 1 and 3600");
     check_refused("[http]\nidle_s = -5\n", "not a number");
     check_refused("[http]\ntcp_port = 65536\n", "between 0 and 65535");
+    check_refused("[upstream]\ncalls = 0\n", "between 1 and 1024");
+    check_refused("[upstream]\nca_file = my.pem\n", "an absolute path");
     check_refused("[task]\nttl = 5 weeks\n", "not a duration");
     check_refused("[task]\nttl = 8d\n", "ttl: is above ttl_max");
     check_refused("[vault]\naudit = loose\n", "must be normal");
@@ -172,7 +180,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shipped_file_is_the_defaults),
-        cmocka_unit_test(test_every_http_limit_is_in_the_file),
+        cmocka_unit_test(test_every_limit_is_in_the_file),
         cmocka_unit_test(test_values),
         cmocka_unit_test(test_wrong_lines_are_refused),
         cmocka_unit_test(test_file_that_others_can_write_is_refused),

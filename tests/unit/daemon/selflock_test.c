@@ -1,5 +1,6 @@
 /* What the broker can't do any more once it has confined itself, each tried in
  * a child; on threads that were there before, too. */
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -14,6 +15,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <unistd.h>
+
+#include <net/if.h>
+#include <netinet/in.h>
 
 #include "base/paths.h"
 #include "common/check.h"
@@ -51,7 +55,7 @@ in_child(int (*act)(void))
 
         fill_paths(&paths);
         if (selflock_begin() != AG_OK ||
-            selflock_files(&paths, &level) != AG_OK ||
+            selflock_files(&paths, NULL, &level) != AG_OK ||
             selflock_calls() != AG_OK) {
             (void)fprintf(stderr, "%s\n", err_text(AG_EIO));
             _exit(EXIT_NOT_CONFINED);
@@ -122,8 +126,9 @@ refused(bool done)
 static int
 act_read_elsewhere(void)
 {
-    return refused(opens("/etc/passwd") || opens("/proc/1/status") ||
-                   opens("/proc/self/maps"));
+    return refused(opens("/bin/sh") || opens("/proc/1/status") ||
+                   opens("/proc/self/maps") || opens("/var/lib/dpkg/status") ||
+                   open("/etc", O_RDONLY | O_DIRECTORY | O_CLOEXEC) >= 0);
 }
 
 static int
@@ -133,11 +138,38 @@ act_write_elsewhere(void)
                         0600) >= 0);
 }
 
+/* Names and services need TCP and UDP, nothing else. */
 static int
 act_make_sockets(void)
 {
-    return refused(socket(AF_INET, SOCK_STREAM, 0) >= 0 ||
-                   socket(AF_UNIX, SOCK_STREAM, 0) >= 0);
+    return refused(socket(AF_UNIX, SOCK_STREAM, 0) >= 0 ||
+                   socket(AF_NETLINK, SOCK_RAW, 0) >= 0 ||
+                   socket(AF_PACKET, SOCK_DGRAM, 0) >= 0 ||
+                   socket(AF_INET, SOCK_RAW, IPPROTO_ICMP) >= 0 ||
+                   socket(AF_INET6, SOCK_SEQPACKET, 0) >= 0 ||
+                   socket(AF_VSOCK, SOCK_STREAM, 0) >= 0);
+}
+
+static int
+act_listen(void)
+{
+    struct sockaddr_in any = {.sin_family = AF_INET};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    return refused(fd < 0 ||
+                   bind(fd, (const struct sockaddr *)&any, sizeof(any)) == 0 ||
+                   listen(fd, 1) == 0);
+}
+
+static int
+act_control_devices(void)
+{
+    struct ifconf list = {0};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int waiting = -1;
+
+    return refused(fd < 0 || ioctl(fd, FIONREAD, &waiting) != 0 ||
+                   ioctl(fd, SIOCGIFCONF, &list) == 0);
 }
 
 static int
@@ -194,6 +226,8 @@ test_what_is_forbidden(void **state)
     expect_exit(act_read_elsewhere);
     expect_exit(act_write_elsewhere);
     expect_exit(act_make_sockets);
+    expect_exit(act_listen);
+    expect_exit(act_control_devices);
     expect_exit(act_map_code);
     expect_exit(act_fork);
     expect_exit(act_be_dumpable);
@@ -216,7 +250,7 @@ static void *
 early_main(void *arg)
 {
     (void)sem_wait(&early_go);
-    atomic_store(&early_opened, opens("/etc/passwd") ? 1 : 0);
+    atomic_store(&early_opened, opens("/bin/sh") ? 1 : 0);
     return arg;
 }
 
@@ -238,7 +272,7 @@ test_threads_from_before_are_confined(void **state)
         (void)sem_init(&early_go, 0, 0);
         if (pthread_create(&thread, NULL, early_main, NULL) != 0 ||
             selflock_begin() != AG_OK ||
-            selflock_files(&paths, &level) != AG_OK || level < 1) {
+            selflock_files(&paths, NULL, &level) != AG_OK || level < 1) {
             _exit(EXIT_NOT_CONFINED);
         }
         (void)sem_post(&early_go);
