@@ -272,6 +272,36 @@ decode_base62(struct span in, uint8_t *out, size_t out_len)
     return bad == 0 ? AG_OK : AG_EINVAL;
 }
 
+/* CRC-32 by half bytes: the table fills one cache line, so which entry is read
+ * does not show. */
+static uint32_t
+crc32_of(struct span in)
+{
+    static const uint32_t TABLE[16] __attribute__((aligned(64))) = {
+        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
+    uint32_t crc = UINT32_MAX;
+
+    for (size_t i = 0; i < in.len; i++) {
+        crc ^= in.ptr[i];
+        crc = crc >> 4 ^ TABLE[crc & 15];
+        crc = crc >> 4 ^ TABLE[crc & 15];
+    }
+    return ~crc;
+}
+
+void
+encode_checksum(struct span in, char out[ENCODE_CHECKSUM_CHARS])
+{
+    uint32_t crc = crc32_of(in);
+    uint8_t be[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16),
+                     (uint8_t)(crc >> 8), (uint8_t)crc};
+
+    AG_ASSERT(encode_base62(span_of(be, sizeof(be)), ENCODE_CHECKSUM_CHARS,
+                            out) == AG_OK);
+}
+
 /* Crockford's: no I, L, O, U. */
 static const char BASE32[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 

@@ -13,6 +13,10 @@
 
 struct secret;
 
+enum {
+    ENCODE_CHECKSUM_CHARS = 6, /* 62^6 > 2^32 */
+};
+
 /* Lower-case hex; constant time. */
 AG_CHECK AG_NONNULL enum ag_err encode_hex(struct span in, struct buf *out);
 /* RFC 4648 section 4 with padding; constant time. */
@@ -42,5 +46,10 @@ AG_CHECK AG_NONNULL enum ag_err encode_base62(struct span in, size_t digits,
                                               char *out);
 AG_CHECK AG_NONNULL enum ag_err decode_base62(struct span in, uint8_t *out,
                                               size_t out_len);
+
+/* The checksum of tokens of this kind (ours, GitHub's, npm's): CRC-32 (of
+ * zlib, PNG, ISO 3309) in base62. Constant time in the content; no NUL. */
+AG_NONNULL void encode_checksum(struct span in,
+                                char out[ENCODE_CHECKSUM_CHARS]);
 
 #endif

@@ -10,7 +10,7 @@
 
 enum {
     DIGITS = 43,
-    CHECK_DIGITS = 6,
+    CHECK_DIGITS = ENCODE_CHECKSUM_CHARS,
     CHECKED_CHARS = TOKEN_PREFIX_CHARS + DIGITS,
 };
 
@@ -22,37 +22,6 @@ static const char *const PREFIX[] = {
     [TOKEN_PASS] = "agx_",
 };
 
-/* CRC-32 by half bytes: the table fills one cache line, so which entry is read
- * does not show. */
-static uint32_t
-crc32_of(const uint8_t *bytes, size_t len)
-{
-    static const uint32_t TABLE[16] __attribute__((aligned(64))) = {
-        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-        0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-        0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-    uint32_t crc = UINT32_MAX;
-
-    for (size_t i = 0; i < len; i++) {
-        crc ^= bytes[i];
-        crc = crc >> 4 ^ TABLE[crc & 15];
-        crc = crc >> 4 ^ TABLE[crc & 15];
-    }
-    return ~crc;
-}
-
-/* The checksum's digits for the first CHECKED_CHARS of `text`. */
-static void
-check_digits(const void *text, char out[CHECK_DIGITS])
-{
-    uint32_t crc = crc32_of(text, CHECKED_CHARS);
-    uint8_t be[4] = {(uint8_t)(crc >> 24), (uint8_t)(crc >> 16),
-                     (uint8_t)(crc >> 8), (uint8_t)crc};
-
-    AG_ASSERT(encode_base62(span_of(be, sizeof(be)), CHECK_DIGITS, out) ==
-              AG_OK); /* 62^6 > 2^32 */
-}
-
 static void
 put_text(enum token_kind kind, struct span raw, char out[TOKEN_CHARS])
 {
@@ -60,7 +29,7 @@ put_text(enum token_kind kind, struct span raw, char out[TOKEN_CHARS])
     memcpy(out, PREFIX[kind], TOKEN_PREFIX_CHARS);
     AG_ASSERT(encode_base62(raw, DIGITS, out + TOKEN_PREFIX_CHARS) ==
               AG_OK); /* 62^43 > 2^256 */
-    check_digits(out, out + CHECKED_CHARS);
+    encode_checksum(span_of(out, CHECKED_CHARS), out + CHECKED_CHARS);
 }
 
 void
@@ -114,7 +83,7 @@ token_parse(enum token_kind kind, struct span text,
         return err_why(AG_ETOKEN, "a token has %d characters, this one %zu",
                        TOKEN_CHARS, text.len);
     }
-    check_digits(text.ptr, check);
+    encode_checksum(span_sub(text, 0, CHECKED_CHARS), check);
     right = sodium_memcmp(check, text.ptr + CHECKED_CHARS, CHECK_DIGITS) == 0;
     right = decode_base62(span_sub(text, TOKEN_PREFIX_CHARS, DIGITS), number,
                           sizeof(number)) == AG_OK &&

@@ -177,6 +177,19 @@ test_base62_small_numbers_and_bad_digits(void **state)
     assert_int_equal(value[0], 0);
 }
 
+/* The example of GitHub's format that is all over the web. */
+static void
+test_checksum(void **state)
+{
+    char sum[ENCODE_CHECKSUM_CHARS];
+
+    (void)state;
+    encode_checksum(span_str("zQWBuTSOoRi4A9spHcVY5ncnsDkxkJ"), sum);
+    check_span(span_of(sum, sizeof(sum)), "0mLq17");
+    encode_checksum(span_str(""), sum);
+    check_span(span_of(sum, sizeof(sum)), "000000");
+}
+
 int
 main(void)
 {
@@ -186,6 +199,7 @@ main(void)
         cmocka_unit_test(test_base32),
         cmocka_unit_test(test_base62),
         cmocka_unit_test(test_base62_small_numbers_and_bad_digits),
+        cmocka_unit_test(test_checksum),
     };
 
     return cmocka_run_group_tests(tests, open_arena, close_arena);
