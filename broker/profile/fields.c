@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "profile/expand.h"
 #include "profile/leaf.h"
+#include "profile/secrecy.h"
 
 /* The next segment of a pointer that starts with '/'; *pointer moves on. */
 static struct span
@@ -85,70 +86,10 @@ field_pointer_check(struct span pointer)
 }
 
 struct secret_walk {
-    const struct strings *patterns; /* NULL or empty: undeclared */
-    bool whole;                     /* the format has one value only */
+    struct secrecy secrecy;
     field_secret_fn each;
     void *arg;
 };
-
-static bool
-all_of(struct span text, const char *bytes)
-{
-    size_t len = strlen(bytes);
-
-    for (size_t i = 0; i < text.len; i++) {
-        if (memchr(bytes, text.ptr[i], len) == NULL) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* Words that are long and yet nobody's secret. */
-static bool
-is_harmless(struct span text)
-{
-    int64_t ms = 0;
-
-    if (text.len < FIELD_UNDECLARED_MIN_BYTES || all_of(text, "0123456789.-")) {
-        return true;
-    }
-    if (span_starts(text, span_str("http://")) ||
-        span_starts(text, span_str("https://"))) {
-        return true;
-    }
-    if ((text.ptr[0] == '/' || text.ptr[0] == '~') &&
-        span_find(text, '=') == text.len && span_find(text, '+') == text.len) {
-        return true;
-    }
-    return text.len < 40 && parse_time_ms(text, &ms) == AG_OK;
-}
-
-/* `${NPM_TOKEN}`, `$TOKEN`: the value is somewhere else. */
-static bool
-is_indirect(struct span text)
-{
-    struct span name = span_sub(text, 1, text.len);
-
-    if (text.len < 2 || text.ptr[0] != '$') {
-        return false;
-    }
-    if (name.len > 2 && name.ptr[0] == '{' && name.ptr[name.len - 1] == '}') {
-        name = span_sub(name, 1, name.len - 2);
-    }
-    return parse_env_name(name) == AG_OK;
-}
-
-static bool
-is_declared(const struct secret_walk *s, const char *pointer)
-{
-    for (size_t i = 0; i < s->patterns->count; i++) {
-        if (field_match(s->patterns->items[i], pointer)) {
-            return true;
-        }
-    }
-    return false;
-}
 
 /* A password inside a URL is a secret of its own: it is printed alone too. */
 static enum ag_err
@@ -160,7 +101,7 @@ give_url_password(const struct secret_walk *s, const struct leaf *leaf,
     enum ag_err err;
 
     part.raw = url_password(value);
-    if (part.raw.len == 0 || is_indirect(part.raw)) {
+    if (part.raw.len == 0 || secrecy_is_indirect(part.raw)) {
         return AG_OK;
     }
     err = leaf_value(&part, &password);
@@ -184,7 +125,8 @@ give_inner(void *arg, const struct leaf *leaf)
     if (leaf->kind == LEAF_STRING) {
         err = leaf_value(leaf, &value);
     }
-    if (err != AG_OK || value == NULL || is_harmless(secret_view(value))) {
+    if (err != AG_OK || value == NULL ||
+        secrecy_is_harmless(secret_view(value))) {
         return err;
     }
     return n->outer->each(n->outer->arg, n->pointer, AG_TAKE(value));
@@ -200,17 +142,6 @@ give_nested(const struct secret_walk *s, const char *pointer, struct span value)
         return AG_OK;
     }
     return leaf_walk(value, FORMAT_JSON, give_inner, &n);
-}
-
-/* Not a secret by what the profile says or, without one, by its looks. */
-static bool
-is_open(const struct secret_walk *s, const struct leaf *leaf, struct span value)
-{
-    if (s->patterns != NULL && s->patterns->count > 0) {
-        return !is_declared(s, leaf->pointer) || span_is(value, "true") ||
-               span_is(value, "false") || span_is(value, "null");
-    }
-    return leaf->kind == LEAF_WORD || is_harmless(value);
 }
 
 static enum ag_err
@@ -229,12 +160,12 @@ give_leaf(void *arg, const struct leaf *leaf)
         return err;
     }
     view = secret_view(value);
-    if (view.len == 0 || is_indirect(view)) {
+    if (view.len == 0 || secrecy_is_indirect(view)) {
         return AG_OK;
     }
-    if (!s->whole) {
+    if (!s->secrecy.whole) {
         err = give_url_password(s, leaf, view);
-        if (err != AG_OK || is_open(s, leaf, view)) {
+        if (err != AG_OK || secrecy_is_open(&s->secrecy, leaf, view)) {
             return err;
         }
         err = give_nested(s, leaf->pointer, view);
@@ -256,9 +187,7 @@ fields_secret(struct span content, const struct profile_file *file,
     } else if (err != AG_OK) {
         return err;
     }
-    s.patterns = file == NULL ? NULL : &file->secrets;
-    s.whole = format == FORMAT_OPAQUE || format == FORMAT_PEM ||
-              format == FORMAT_SQLITE;
+    s.secrecy = secrecy_of(file, format);
     return leaf_walk(content, format, give_leaf, &s);
 }
 
