@@ -236,16 +236,20 @@ enum shape_alphabet {
     ALPHABET_BASE64,
     ALPHABET_BASE64URL,
     ALPHABET_JWT,
+    ALPHABET_ALPHA,  /* letters of either case */
+    ALPHABET_BASE32, /* A-Z2-7 */
 };
 
 enum shape_checksum {
     CHECKSUM_NONE,
-    CHECKSUM_CRC32_BASE62, /* GitHub: the last six characters */
+    CHECKSUM_CRC32_BASE62, /* GitHub, npm: the last six characters, of those
+                            * behind the prefix */
 };
 
-/* What a value looks like: for placeholders, and to tell kinds apart. */
+/* What a value looks like: for placeholders. The first that fits a value is
+ * its shape; one with a prefix serves the values of other profiles too. */
 struct profile_shape {
-    const char *field; /* NULL: the whole value */
+    const char *field; /* pattern; NULL: the whole value */
     const char *prefix;
     int64_t min_len; /* bytes, prefix and checksum included; 0 = unknown */
     int64_t max_len;

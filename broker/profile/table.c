@@ -36,8 +36,9 @@ static const char *const EXPIRIES[] = {"none",    "jwt",  "ms",
                                        "seconds", "time", NULL};
 static const char *const BODIES[] = {"json", "form", NULL};
 static const char *const RULES[] = {"last", "newest", NULL};
-static const char *const ALPHABETS[] = {"any",       "alnum", "hex", "base64",
-                                        "base64url", "jwt",   NULL};
+static const char *const ALPHABETS[] = {"any",    "alnum",     "hex",
+                                        "base64", "base64url", "jwt",
+                                        "alpha",  "base32",    NULL};
 static const char *const CHECKSUMS[] = {"none", "crc32-base62", NULL};
 
 static enum ag_err
