@@ -45,6 +45,8 @@ test|curl|plain HTTP client for the API scenarios
 test|jq|reads JSON in the scenarios
 test|procps|ps, for the scenarios
 test|util-linux|setsid, unshare, script, runuser
+test|openssh-client|ssh-keygen reads the key files that placeholders are
+test|openssl|makes and reads PKCS#8 keys in the same test
 LIST
 }
 
