@@ -35,7 +35,7 @@ test|pmccabe|complexity limit
 test|libcmocka-dev|unit, property and fault tests
 test|python3|mock service that the real Codex CLI talks to; openapi check
 test|python3-yaml|reads schema/openapi.yaml in its test
-test|openssl|certificates of the service that the upstream tests call
+test|openssl|certificates of the service that the upstream tests call; PKCS#8 keys
 test|nginx-light|HTTP/2 in front of that service, by a configuration of the test's own
 test|npm|installs the real Codex CLI for the end-to-end tests
 test|bubblewrap|the other side of the start benchmark
@@ -46,7 +46,6 @@ test|jq|reads JSON in the scenarios
 test|procps|ps, for the scenarios
 test|util-linux|setsid, unshare, script, runuser
 test|openssh-client|ssh-keygen reads the key files that placeholders are
-test|openssl|makes and reads PKCS#8 keys in the same test
 LIST
 }
 
