@@ -83,7 +83,9 @@ vault() {
 broker_pid() { auth-guard status --json | jq -r '.pid // empty'; }
 # Whoever runs the scenarios may have a broker of their own. A dead process that
 # nobody has waited for yet does not count.
-pgrep -u "$(id -u)" -x 'auth-guard|auth-guardd|ag-filter|ag-witness' >"$C/others"
+for name in auth-guard auth-guardd ag-filter ag-witness; do
+    pgrep -u "$(id -u)" -x "$name"
+done >"$C/others"
 mine() { pgrep -u "$(id -u)" -r S,R,D,T -x "$1" | grep -vxF -f "$C/others"; } # NAME
 broker_gone() { ! mine auth-guardd; }
 kill_broker() { mine auth-guardd | xargs -r kill -KILL; }

@@ -115,7 +115,7 @@ for file in "${selected[@]}"; do
         CODEX="$codex" USER="$user" LANG=C.UTF-8 TERM=dumb \
         CRASH_STEP="${CRASH_STEP-}" CRASH_BROKER_STEP="${CRASH_BROKER_STEP-}" \
         timeout -k 10 "$(sed -n 's/^# timeout: //p' "$file" | grep . || echo 600)" \
-        setsid -w bash -c '. "$SRC/tests/e2e/lib.sh"; . "$1"' bash "$file" \
+        setsid -w bash -c '. "$SRC/tests/e2e/lib.sh"; . "$1"' bash "$prefix/src/tests/e2e/$name.sh" \
         >"$run_base/log" 2>&1 </dev/null
     rc=$?
     total=$((total + 1))
