@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,12 +101,12 @@ set_stdio(const struct child_spec *spec)
     for (int i = 0; i < 3; i++) {
         fds[i] = spec->stdio[i];
         while (fds[i] >= 0 && fds[i] < 3 && fds[i] != i) {
-            fds[i] = dup(fds[i]);
+            fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3);
         }
     }
     for (int i = 0; i < 3; i++) {
         /* dup2 of a number on itself would keep close-on-exec. */
-        int fd = fds[i] == i ? dup(fds[i]) : fds[i];
+        int fd = fds[i] == i ? fcntl(i, F_DUPFD_CLOEXEC, 3) : fds[i];
 
         if (fd < 0 || dup2(fd, i) < 0) {
             return errno;

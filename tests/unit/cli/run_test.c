@@ -62,7 +62,9 @@ test_what_was_left_open_is_not_written_to(void **state)
     assert_int_equal(
         RUN(PLAIN, W("sh"), W("-c"),
             W("for n in 20 22; do test -e /proc/self/fd/$n && echo leaked; "
-              "done; head -n 1 /proc/self/fd/21")),
+              "done; for n in /proc/$$/fd/*; do case ${n##*/} in [012]) ;; "
+              "*) test $n -ef /proc/$$/fd/0 && echo stdin twice;; esac; done; "
+              "head -n 1 /proc/self/fd/21")),
         0);
     assert_string_equal(fake_file(&broker, "out"), "given\n");
     for (int fd = 20; fd < 23; fd++) {
