@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "caller/peer.h"
+#include "core/isolation.h"
 #include "core/issue.h"
 #include "core/promise.h"
 #include "core/redaction.h"
@@ -57,6 +58,7 @@ add_row(struct starting *s)
     const struct proc_facts *facts = peer_facts(s->call->peer);
     int64_t ttl_ms =
         s->request->ttl_ms != 0 ? s->request->ttl_ms : settings.task_ttl_ms;
+    enum ag_err err;
 
     if (facts == NULL) {
         return AG_EUNTRACED;
@@ -77,7 +79,8 @@ add_row(struct starting *s)
     s->row.exit_code = -1;
     s->row.root_pid = facts->self.pid;
     s->row.root_start = (int64_t)facts->self.start_ticks;
-    return tasks_add(s->tx, &s->row);
+    err = isolation_keep(s->request->isolation, &s->row);
+    return err == AG_OK ? tasks_add(s->tx, &s->row) : err;
 }
 
 static enum ag_err
@@ -136,7 +139,8 @@ note_start(struct starting *s)
     body = json_pack("{s:s, s:s, s:s, s:o}", "name", s->row.name, "purpose",
                      s->row.purpose, "repository", s->row.repository, "grants",
                      grants);
-    if (body == NULL) {
+    if (body == NULL || isolation_show(&s->row, body) != AG_OK) {
+        json_decref(body);
         return AG_ENOMEM;
     }
     return core_note(s->tx, s->call, AUDIT_TASK_STARTED, s->row.id, 0, body);
@@ -223,14 +227,13 @@ answer_deliveries(struct starting *s)
 static enum ag_err
 answer(struct starting *s)
 {
-    char id[24];
     enum ag_err err = issued_answer(&s->issued, &s->answer);
 
-    (void)snprintf(id, sizeof(id), "%lld", (long long)s->row.id);
     if (err != AG_OK) {
         return err;
     }
-    if (json_object_set_new(s->answer, "id", json_string(id)) != 0 ||
+    if (json_object_set_new(s->answer, "id",
+                            json_sprintf("%lld", (long long)s->row.id)) != 0 ||
         json_object_set_new(s->answer, "streams", json_array()) != 0 ||
         json_object_set_new(s->answer, "deliveries", json_array()) != 0 ||
         json_object_set(s->answer, "args", s->promises->args) != 0 ||
@@ -244,6 +247,9 @@ answer(struct starting *s)
     }
     if (err == AG_OK) {
         err = answer_deliveries(s);
+    }
+    if (err == AG_OK) {
+        err = isolation_answer(s->core, s->request->isolation, s->answer);
     }
     return err == AG_OK ? promise_spill_key(s->core, s->answer) : err;
 }
@@ -377,22 +383,22 @@ core_task_end(struct core *core, struct db_tx *tx, const struct call *call,
 static enum ag_err
 describe(struct core *core, const struct task_row *row, json_t **ret)
 {
-    char id[24];
-    AG_AUTO(wjson) json_t *item = NULL;
-    enum ag_err err = AG_OK;
-
-    (void)snprintf(id, sizeof(id), "%lld", (long long)row->id);
-    item =
-        json_pack("{s:s, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I}", "id", id,
-                  "name", row->name, "purpose", row->purpose, "repository",
-                  row->repository, "running", row->ended_ms == 0, "reason",
-                  end_reason_text(row->end_reason), "exit",
-                  (json_int_t)row->exit_code, "pid", (json_int_t)row->root_pid,
-                  "hits", (json_int_t)running_hits(core->running, row->id));
+    enum ag_err err;
+    AG_AUTO(wjson)
+    json_t *item = json_pack(
+        "{s:o, s:s, s:s, s:s, s:b, s:s, s:I, s:I, s:I}", "id",
+        json_sprintf("%lld", (long long)row->id), "name", row->name, "purpose",
+        row->purpose, "repository", row->repository, "running",
+        row->ended_ms == 0, "reason", end_reason_text(row->end_reason), "exit",
+        (json_int_t)row->exit_code, "pid", (json_int_t)row->root_pid, "hits",
+        (json_int_t)running_hits(core->running, row->id));
     if (item == NULL) {
         return AG_ENOMEM;
     }
-    err = core_set_time(item, "started", row->created_ms);
+    err = isolation_show(row, item);
+    if (err == AG_OK) {
+        err = core_set_time(item, "started", row->created_ms);
+    }
     if (err == AG_OK) {
         err = core_set_time(item, "deadline", row->deadline_ms);
     }

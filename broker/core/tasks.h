@@ -17,7 +17,10 @@ enum {
     TASK_DELIVERIES_MAX_COUNT = 64, /* env and files of one run */
     TASK_STREAMS_MAX_COUNT = 4,     /* stdout, stderr, a PTY, a log */
     TASK_GRANTS_MAX_COUNT = 64,
+    TASK_PLACES_MAX_COUNT = 64, /* opened to an isolated task, each way */
 };
+
+struct task_isolation;
 
 struct task_grant_request {
     const char *secret;
@@ -51,12 +54,13 @@ struct task_request {
     const struct task_file_request *files;
     size_t file_count;
     size_t stream_count;
+    const struct task_isolation *isolation; /* NULL: nothing was said */
 };
 
 /*
  * *ret: {id, token, accessor, expires_at, life, streams: [ticket…],
  * deliveries: [{kind, ticket, take?, var?, path?, profile?, …}], args: […],
- * spill_key}. The caller's process becomes the root of the task's tree.
+ * spill_key, hide?, hide_copies?}. The caller's process becomes the root of the task's tree.
  * Errors: AG_ENOTFOUND, AG_EGRADE, AG_EHELD (names the holder), AG_EINVAL.
  * Writer.
  */

@@ -33,6 +33,7 @@ h_task_start(struct request *rq)
         .files = body->files.items,
         .file_count = body->files.count,
         .stream_count = (size_t)body->streams,
+        .isolation = body->isolation,
     };
     json_t *tree = NULL;
 

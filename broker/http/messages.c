@@ -2,6 +2,7 @@
 
 #include "base/parse.h"
 #include "core/handout.h"
+#include "core/isolation.h"
 #include "core/tasks.h"
 #include "http/limits.h"
 
@@ -129,6 +130,24 @@ static const struct msg_field FILE_ROWS[] = {
 static const struct msg_spec FILE_SPEC =
     MSG_SPEC(struct task_file_request, FILE_ROWS);
 
+static const char *const ISOLATION_NETWORKS[] = {"host", "none", NULL};
+static const char *const ISOLATION_HOMES[] = {"layer", "empty", "kept", NULL};
+
+static const struct msg_field ISOLATION_ROWS[] = {
+    MSG_FIELD_STRING(struct task_isolation, preset, 1, NAME_MAX_BYTES,
+                     MSG_REQUIRED, parse_name),
+    MSG_FIELD_CHOICE(struct task_isolation, network, ISOLATION_NETWORKS,
+                     MSG_OPTIONAL, ISOLATION_NETWORK_HOST),
+    MSG_FIELD_CHOICE(struct task_isolation, home, ISOLATION_HOMES, MSG_OPTIONAL,
+                     ISOLATION_HOME_LAYER),
+    MSG_FIELD_STRINGS(struct task_isolation, ro, 0, TASK_PLACES_MAX_COUNT,
+                      MSG_OPTIONAL, NULL),
+    MSG_FIELD_STRINGS(struct task_isolation, rw, 0, TASK_PLACES_MAX_COUNT,
+                      MSG_OPTIONAL, NULL),
+};
+static const struct msg_spec ISOLATION =
+    MSG_SPEC(struct task_isolation, ISOLATION_ROWS);
+
 static const struct msg_field TASK_ROWS[] = {
     LINE(struct msg_task, name),
     LINE(struct msg_task, purpose),
@@ -145,6 +164,7 @@ static const struct msg_field TASK_ROWS[] = {
                    MSG_OPTIONAL, &FILE_SPEC),
     MSG_FIELD_INT(struct msg_task, streams, 0, TASK_STREAMS_MAX_COUNT,
                   MSG_OPTIONAL, 0),
+    MSG_FIELD_OBJECT(struct msg_task, isolation, MSG_OPTIONAL, &ISOLATION),
 };
 SPEC(MSG_TASK, struct msg_task, TASK_ROWS);
 

@@ -12,6 +12,7 @@
 #include "wire/msg.h"
 
 struct secret;
+struct task_isolation;
 
 /* Bodies. Secrets may be NULL where the field is optional. */
 
@@ -70,6 +71,7 @@ struct msg_task {
     struct msg_list grants;   /* struct task_grant_request */
     struct msg_list env;      /* struct task_env_request */
     struct msg_list files;    /* struct task_file_request */
+    struct task_isolation *isolation;
     int64_t streams;
 };
 
