@@ -29,7 +29,8 @@ print_option(const char *name, const char *value, const char *help)
 {
     char left[128];
     int n = snprintf(left, sizeof(left), "  --%s%s%s", name,
-                     value == NULL ? "" : " ", value == NULL ? "" : value);
+                     value == NULL || value[0] == '[' ? "" : " ",
+                     value == NULL ? "" : value);
     bool wide = n < 0 || n + 2 > HELP_COLUMN;
     const char *p = help;
 
@@ -92,6 +93,9 @@ store(struct parser *p, const struct arg_opt *opt, char *value)
         return AG_OK;
     case ARG_TEXT:
         *(const char **)opt->dest = value;
+        return AG_OK;
+    case ARG_MAYBE:
+        *(const char **)opt->dest = value == NULL ? "" : value;
         return AG_OK;
     case ARG_COUNT:
         if (parse_u64(span_str(value), INT64_MAX, &number) != AG_OK) {
@@ -160,7 +164,7 @@ take_option(struct parser *p, char *text, char ***next)
                    ? store(p, opt, NULL)
                    : err_why(AG_EUSAGE, "--%s takes no value", opt->name);
     }
-    if (value == NULL) {
+    if (value == NULL && opt->kind != ARG_MAYBE) {
         value = **next;
         if (value == NULL) {
             return err_why(AG_EUSAGE, "--%s needs %s", opt->name,

@@ -29,9 +29,10 @@ struct arg_list {
 };
 
 enum arg_kind {
-    ARG_FLAG,     /* bool * */
-    ARG_TEXT,     /* const char ** */
-    ARG_COUNT,    /* int64_t *, decimal */
+    ARG_FLAG,  /* bool * */
+    ARG_TEXT,  /* const char ** */
+    ARG_MAYBE, /* const char **: `--name`, which gives "", or `--name=value` */
+    ARG_COUNT, /* int64_t *, decimal */
     ARG_DURATION, /* int64_t *, milliseconds from "15m" */
     ARG_LIST,     /* struct arg_list * */
     ARG_HEADING,  /* no option: a line of the help */

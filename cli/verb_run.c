@@ -32,54 +32,73 @@ run_with(struct cli *cli, const struct run_options *options, int *ret_exit)
     return err == AG_OK ? run_command(cli, plan, ret_exit) : err;
 }
 
+/* What was given; one for the life of the process. */
+static struct run_options given;
+
+static const struct arg_opt OPTIONS[] = {
+    {"profile", ARG_LIST, &given.profiles, "P[=SECRET]",
+     "give the command this tool's login"},
+    {"env", ARG_LIST, &given.env, "VAR=REF", "a variable with a value"},
+    {"env-file", ARG_LIST, &given.env_files, "FILE",
+     "variables from a .env file; values that are\nreferences (ag://…) are "
+     "resolved"},
+    {"file", ARG_LIST, &given.files, "PATH=REF",
+     "a file only the command sees, found at PATH"},
+    {"grant", ARG_LIST, &given.grants, "SECRET:VERB[:FIELD]",
+     "what the task's token may do besides"},
+    {"ttl", ARG_DURATION, &given.ttl_ms, "D",
+     "the task ends after this time, e.g. 2h"},
+    {"name", ARG_TEXT, &given.name, "TEXT", "its name on the record"},
+    {"purpose", ARG_TEXT, &given.purpose, "TEXT", "what it is for"},
+    {NULL, ARG_HEADING, NULL, NULL,
+     "isolation (README.md says what it keeps out):"},
+    {"isolate", ARG_MAYBE, &given.isolate, "[=PRESET]",
+     "the working tree to write, the system and the home\nwithout "
+     "credentials to read, nothing else;\nworkspace (default), strict, "
+     "offline"},
+    {"no-isolate", ARG_FLAG, &given.no_isolate, NULL,
+     "don't, on purpose: it goes on the record"},
+    {"ro", ARG_LIST, &given.ro, "PATH", "a further place it may read"},
+    {"rw", ARG_LIST, &given.rw, "PATH", "a further place it may write"},
+    {"hide", ARG_LIST, &given.hide, "PATH", "a further place it may not see"},
+    {"keep-home", ARG_TEXT, &given.keep_home, "DIR",
+     "keeps there what it writes to its home, for the next\nrun; else that "
+     "goes with the task"},
+    {NULL, ARG_HEADING, NULL, NULL, "streams:"},
+    {"pty", ARG_FLAG, &given.pty, NULL, "give it a terminal of its own"},
+    {"no-pty", ARG_FLAG, &given.no_pty, NULL, "don't"},
+};
+
+static const struct arg_spec SPEC = {
+    .usage = "run [options] [--] COMMAND [ARGUMENT…]",
+    .about =
+        "Runs a command as a task: it gets what the options name and "
+        "nothing "
+        "else of the\nvault, whatever it prints is redacted, and when it "
+        "ends its processes, files,\ntokens and leases are gone. REF is "
+        "ag://NAME or ag://NAME#/FIELD.\n\nexit code: the command's; 128 "
+        "and "
+        "the signal that ended it; 127 not found, 126 not\nexecutable; 125 "
+        "when auth-guard failed.",
+    .opts = OPTIONS,
+    .opt_count = AG_COUNT(OPTIONS),
+    .words_min = 1,
+    .words_max = SIZE_MAX,
+    .stop_at_word = true};
+
 enum ag_err
 verb_run(struct cli *cli, int argc, char **argv)
 {
-    struct run_options o = {0};
-    const struct arg_opt opts[] = {
-        {"profile", ARG_LIST, &o.profiles, "P[=SECRET]",
-         "give the command this tool's login"},
-        {"env", ARG_LIST, &o.env, "VAR=REF", "a variable with a value"},
-        {"env-file", ARG_LIST, &o.env_files, "FILE",
-         "variables from a .env file; values that are\nreferences (ag://…) are "
-         "resolved"},
-        {"file", ARG_LIST, &o.files, "PATH=REF",
-         "a file only the command sees, found at PATH"},
-        {"grant", ARG_LIST, &o.grants, "SECRET:VERB[:FIELD]",
-         "what the task's token may do besides"},
-        {"ttl", ARG_DURATION, &o.ttl_ms, "D",
-         "the task ends after this time, e.g. 2h"},
-        {"name", ARG_TEXT, &o.name, "TEXT", "its name on the record"},
-        {"purpose", ARG_TEXT, &o.purpose, "TEXT", "what it is for"},
-        {"pty", ARG_FLAG, &o.pty, NULL, "give it a terminal of its own"},
-        {"no-pty", ARG_FLAG, &o.no_pty, NULL, "don't"},
-    };
-    const struct arg_spec spec = {
-        .usage = "run [options] [--] COMMAND [ARGUMENT…]",
-        .about =
-            "Runs a command as a task: it gets what the options name and "
-            "nothing "
-            "else of the\nvault, whatever it prints is redacted, and when it "
-            "ends its processes, files,\ntokens and leases are gone. REF is "
-            "ag://NAME or ag://NAME#/FIELD.\n\nexit code: the command's; 128 "
-            "and "
-            "the signal that ended it; 127 not found, 126 not\nexecutable; 125 "
-            "when auth-guard failed.",
-        .opts = opts,
-        .opt_count = AG_COUNT(opts),
-        .words_min = 1,
-        .words_max = SIZE_MAX,
-        .stop_at_word = true};
     struct args args;
     int exit_code = RUN_EXIT_FAILED;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
+    enum ag_err err = args_parse(cli, &SPEC, argc, argv, &args);
 
     if (args.help && err == AG_OK) {
         return AG_OK;
     }
     if (err == AG_OK) {
-        o.command = args.words;
-        err = run_with(cli, &o, &exit_code);
+        given.command = args.words;
+        err = run_with(cli, &given, &exit_code);
     }
     cli->exit_code = exit_code;
     return err;

@@ -95,7 +95,7 @@ files_name(struct run *r)
 }
 
 enum ag_err
-files_link(struct run *r)
+files_link_inside(struct run *r)
 {
     char target[RUN_DIR_BYTES + TASK_DIR_BYTES + 256];
     enum ag_err err = AG_OK;
@@ -103,7 +103,27 @@ files_link(struct run *r)
     for (size_t i = 0; err == AG_OK && i < r->file_count; i++) {
         const struct delivery *d = r->files[i].delivery;
 
-        if (d->link[0] != '\0') {
+        if (d->link[0] != '\0' && !view_is_host(r->isolation.view, d->link)) {
+            (void)snprintf(target, sizeof(target), "%s/%s/%s", r->dir, d->dir,
+                           d->name);
+            err = view_link(r->isolation.view, d->link, target);
+        }
+    }
+    return err;
+}
+
+enum ag_err
+files_link(struct run *r)
+{
+    const struct view *view = r->isolation.view;
+    char target[RUN_DIR_BYTES + TASK_DIR_BYTES + 256];
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < r->file_count; i++) {
+        const struct delivery *d = r->files[i].delivery;
+
+        if (d->link[0] != '\0' &&
+            (view == NULL || view_is_host(view, d->link))) {
             (void)snprintf(target, sizeof(target), "%s/%s/%s", r->dir, d->dir,
                            d->name);
             err = place_link(r->cli->paths.run, d->link, target,

@@ -1,7 +1,9 @@
 #include "run/jail.h"
 
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -14,15 +16,33 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <linux/landlock.h>
+#include <net/if.h>
 
 #include "base/fdx.h"
 #include "base/parse.h"
+#include "run/sieve.h"
+#include "run/view.h"
 
 enum {
     CHILDREN_BYTES = 4096, /* of the list read at once; it is read again */
     MAP_BYTES = 64,
 };
+
+static unsigned long
+flags_of_view(const struct view *view)
+{
+    static const unsigned long always =
+        CLONE_NEWUSER | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+
+    if (view == NULL) {
+        return 0;
+    }
+    return view->preset->network == PRESET_NETWORK_NONE
+               ? always | (unsigned long)CLONE_NEWNET
+               : always;
+}
 
 static unsigned long
 flags_of(enum jail_kind kind)
@@ -46,13 +66,15 @@ static uid_t own_uid;
 static gid_t own_gid;
 
 pid_t
-jail_clone(enum jail_kind kind)
+jail_clone(enum jail_kind kind, const struct view *view)
 {
+    unsigned long flags =
+        flags_of(kind) | flags_of_view(view) | (unsigned long)SIGCHLD;
+
     own_uid = geteuid();
     own_gid = getegid();
     /* One clone makes process and namespaces; glibc has no such fork(). */
-    return (pid_t)syscall(SYS_clone, flags_of(kind) | (unsigned long)SIGCHLD,
-                          NULL, NULL, NULL, NULL);
+    return (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
 }
 
 static enum ag_err
@@ -123,32 +145,103 @@ hide_terminals(void)
                 "newinstance,ptmxmode=0666,mode=0620");
 }
 
-enum ag_err
-jail_enter(enum jail_kind kind, const char *tmpfs_dir)
+static enum ag_err
+lift_loopback(void)
+{
+    struct ifreq request = {.ifr_name = "lo", .ifr_flags = IFF_UP};
+    AG_AUTO(fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0) {
+        return err_why(AG_EUNSUPPORTED, "loopback: %s", strerrordesc_np(errno));
+    }
+    return AG_OK;
+}
+
+/* What made the view could undo it. Root keeps one capability, without which
+ * it could map no user in namespaces of its own. */
+static enum ag_err
+give_up(void)
+{
+    struct __user_cap_header_struct head = {.version =
+                                                _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = {0};
+
+    for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
+        if (cap != CAP_SETFCAP && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0) {
+            return err_why(AG_EUNSUPPORTED, "capability %d: %s", cap,
+                           strerrordesc_np(errno));
+        }
+    }
+    if (own_uid == 0) {
+        left[0].permitted = 1U << CAP_SETFCAP;
+        left[0].effective = 1U << CAP_SETFCAP;
+    }
+    if (syscall(SYS_capset, &head, left) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+        return err_why(AG_EUNSUPPORTED, "capabilities: %s",
+                       strerrordesc_np(errno));
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+mount_files(const char *dir)
 {
     static const unsigned long strict = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     char options[MAP_BYTES];
+
+    if (dir == NULL) {
+        return AG_OK;
+    }
+    (void)snprintf(options, sizeof(options), "mode=0700,size=%dk,nr_inodes=1k",
+                   JAIL_TMPFS_KIB);
+    return mount_or("auth-guard", dir, "tmpfs", strict, options);
+}
+
+static enum ag_err
+enter_view(struct view *view, const char *tmpfs_dir)
+{
+    enum ag_err err = AG_OK;
+
+    if (view->preset->network == PRESET_NETWORK_NONE) {
+        err = lift_loopback();
+    }
+    if (err == AG_OK) {
+        err = view_build(view);
+    }
+    if (err == AG_OK) {
+        err = mount_files(tmpfs_dir);
+    }
+    if (err == AG_OK) {
+        err = give_up();
+    }
+    return err == AG_OK ? sieve_put_on() : err;
+}
+
+enum ag_err
+jail_enter(enum jail_kind kind, struct view *view, const char *tmpfs_dir)
+{
+    static const unsigned long strict = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     enum ag_err err = AG_OK;
 
     if (kind == JAIL_NONE) {
         return AG_OK;
     }
-    if (own_uid != 0) {
+    if (own_uid != 0 || view != NULL) {
         err = enter_user(own_uid, own_gid);
     }
     if (err == AG_OK) {
         err = mount_or(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
+    }
+    if (err == AG_OK && view != NULL) {
+        return enter_view(view, tmpfs_dir);
     }
     if (err == AG_OK && kind == JAIL_FULL) {
         err = mount_or("proc", "/proc", "proc", strict, NULL);
     }
     if (err == AG_OK) {
         hide_terminals();
-    }
-    if (err == AG_OK && tmpfs_dir != NULL) {
-        (void)snprintf(options, sizeof(options),
-                       "mode=0700,size=%dk,nr_inodes=1k", JAIL_TMPFS_KIB);
-        err = mount_or("auth-guard", tmpfs_dir, "tmpfs", strict, options);
+        err = mount_files(tmpfs_dir);
     }
     return err;
 }
@@ -162,18 +255,38 @@ struct scoped_rules {
 
 enum {
     SCOPED_LEVEL = 6, /* Linux 6.12 */
+    SCOPE_ABSTRACT = 1 << 0,
     SCOPE_SIGNAL = 1 << 1,
 };
 
-void
-jail_shut_in(enum jail_kind kind)
+/* Their names belong to the network namespace. */
+static bool
+shares_names(const struct view *view)
 {
-    static const struct scoped_rules rules = {.scoped = SCOPE_SIGNAL};
+    return view != NULL && view->preset->network == PRESET_NETWORK_HOST;
+}
+
+static bool
+can_scope(void)
+{
+    return syscall(SYS_landlock_create_ruleset, NULL, 0,
+                   LANDLOCK_CREATE_RULESET_VERSION) >= SCOPED_LEVEL;
+}
+
+bool
+jail_shares_names(const struct view *view)
+{
+    return shares_names(view) && !can_scope();
+}
+
+void
+jail_shut_in(enum jail_kind kind, const struct view *view)
+{
+    const struct scoped_rules rules = {
+        .scoped = SCOPE_SIGNAL | (shares_names(view) ? SCOPE_ABSTRACT : 0)};
     int fd;
 
-    if (kind == JAIL_FULL ||
-        syscall(SYS_landlock_create_ruleset, NULL, 0,
-                LANDLOCK_CREATE_RULESET_VERSION) < SCOPED_LEVEL) {
+    if ((kind == JAIL_FULL && !shares_names(view)) || !can_scope()) {
         return;
     }
     fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);

@@ -175,7 +175,7 @@ start_child(struct keeper *k)
         enum child_step step = CHILD_STEP_SETUP;
         int failed;
 
-        jail_shut_in(k->spec->kind);
+        jail_shut_in(k->spec->kind, k->spec->view);
         failed = child_exec(&k->command, &step);
 
         fail(k->line, (int)step, failed, k->command.argv[0]);
@@ -294,10 +294,13 @@ keeper_main(const struct keeper_spec *spec, int line)
     sigset_t children;
     bool whole = spec->kind == JAIL_FULL;
 
-    if (jail_enter(spec->kind, spec->file_count > 0 && spec->kind != JAIL_NONE
-                                   ? spec->dir
-                                   : NULL) != AG_OK) {
-        fail(line, 0, errno, err_text(AG_EUNSUPPORTED));
+    if (jail_enter(spec->kind, spec->view,
+                   spec->file_count > 0 && spec->kind != JAIL_NONE
+                       ? spec->dir
+                       : NULL) != AG_OK) {
+        /* The sentence of a view has the reason in it. */
+        fail(line, 0, spec->view != NULL ? 0 : errno,
+             err_text(AG_EUNSUPPORTED));
     }
     /* Without a PID namespace the end of the line tells, and there is work to
      * do then; with one the kernel does it all. */
@@ -330,7 +333,7 @@ keeper_start(const struct keeper_spec *spec, pid_t *ret_pid, int *ret_line)
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
         return err_from_errno(errno);
     }
-    pid = jail_clone(spec->kind);
+    pid = jail_clone(spec->kind, spec->view);
     if (pid == 0) {
         close(pair[0]);
         keeper_main(spec, pair[1]);

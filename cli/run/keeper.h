@@ -20,6 +20,8 @@
 #include "run/child.h"
 #include "run/jail.h"
 
+struct view;
+
 enum {
     KEEPER_TEXT_BYTES = 200,
 };
@@ -33,7 +35,8 @@ struct keeper_file {
 
 struct keeper_spec {
     enum jail_kind kind;
-    const char *dir; /* where files go; a tmpfs is mounted on it, but with
+    struct view *view; /* what it sees when isolated (JAIL_FULL), or NULL */
+    const char *dir;   /* where files go; a tmpfs is mounted on it, but with
                         JAIL_NONE it is a directory of this task's own */
     const struct keeper_file *files;
     size_t file_count;

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,20 +198,19 @@ plan_free(struct run_plan *plan)
     free(plan);
 }
 
-/* The work tree we stand in: the nearest directory above with a .git. */
-static bool
-find_repository(char out[PATH_TEXT_BYTES])
+bool
+plan_repository(char *out, size_t cap)
 {
-    char probe[PATH_TEXT_BYTES];
+    char probe[PATH_MAX];
     struct stat st;
 
-    if (getcwd(out, PATH_TEXT_BYTES) == NULL) {
+    if (getcwd(out, cap) == NULL) {
         return false;
     }
     for (int i = 0; i < PLAN_DEPTH_MAX && out[0] != '\0'; i++) {
         int n = snprintf(probe, sizeof(probe), "%s/.git", out);
 
-        if (n > 0 && n < PATH_TEXT_BYTES && stat(probe, &st) == 0) {
+        if (n > 0 && (size_t)n < sizeof(probe) && stat(probe, &st) == 0) {
             return true;
         }
         *strrchr(out, '/') = '\0';
@@ -275,7 +275,7 @@ plan_body(const struct run_plan *plan, size_t stream_count, json_t **ret)
 {
     const struct run_options *o = plan->options;
     char repository[PATH_TEXT_BYTES];
-    bool in_one = find_repository(repository);
+    bool in_one = plan_repository(repository, sizeof(repository));
     json_auto_t *body = json_pack(
         "{s:s,s:s*,s:s*,s:I}", "name",
         o->name != NULL ? o->name : base_name(o->command[0]), "purpose",

@@ -28,6 +28,12 @@ struct run_options {
     int64_t ttl_ms;
     bool pty;
     bool no_pty;
+    const char *isolate; /* a preset's name, "" the default, NULL none */
+    bool no_isolate;
+    const char *keep_home;
+    struct arg_list ro;
+    struct arg_list rw;
+    struct arg_list hide;
     struct arg_list profiles;
     struct arg_list env;
     struct arg_list env_files;
@@ -58,6 +64,9 @@ run_plan_cleanup(struct run_plan **slot)
 {
     plan_free(*slot);
 }
+
+/* The work tree we stand in: the nearest directory above with a .git. */
+AG_NONNULL bool plan_repository(char *out, size_t cap);
 
 /* The body of POST /v1/tasks. Errors: AG_ENOMEM, AG_EUSAGE. */
 AG_CHECK AG_NONNULL enum ag_err plan_body(const struct run_plan *plan,

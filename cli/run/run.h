@@ -14,6 +14,7 @@
 #include "run/argv.h"
 #include "run/child.h"
 #include "run/environ.h"
+#include "run/isolate.h"
 #include "run/keeper.h"
 #include "run/place.h"
 #include "run/plan.h"
@@ -58,6 +59,7 @@ struct run {
     size_t file_count;
     size_t answers_due; /* sent over the session and not answered yet */
     struct keeper_spec spec;
+    struct isolation isolation;
     char dir[RUN_DIR_BYTES]; /* where the task's files are */
     pid_t keeper;            /* 0: not running */
     int line;                /* to it */
@@ -101,6 +103,9 @@ AG_CHECK AG_NONNULL enum ag_err files_opened(struct run *r, int index,
                                              int fds[2]);
 AG_CHECK AG_NONNULL enum ag_err files_follow(struct run *r);
 AG_CHECK AG_NONNULL enum ag_err files_link(struct run *r);
+/* When isolated, before the jail: links that are made in the task's view only;
+ * files_link() places the rest. */
+AG_CHECK AG_NONNULL enum ag_err files_link_inside(struct run *r);
 
 /* Lets the command go and stays until its tree is gone, its files are taken,
  * its streams have ended. *ret_exit is the exit code for our caller. */

@@ -23,10 +23,22 @@ wish_of(const struct run_options *o)
 static enum ag_err
 ask_task(struct run *r)
 {
+    const struct run_options *o = r->plan->options;
     json_auto_t *body = NULL;
+    json_t *isolation = NULL;
     json_t *answer = NULL;
-    enum ag_err err =
-        plan_body(r->plan, streams_count(wish_of(r->plan->options)), &body);
+    enum ag_err err = plan_body(r->plan, streams_count(wish_of(o)), &body);
+
+    if (err == AG_OK) {
+        err = isolation_make(o, &r->cli->paths, &r->isolation);
+    }
+    if (err == AG_OK) {
+        err = isolation_body(&r->isolation, o, &isolation);
+    }
+    if (err == AG_OK && isolation != NULL &&
+        json_object_set_new(body, "isolation", isolation) != 0) {
+        err = AG_ENOMEM;
+    }
 
     /* Both connected first, in the order they are needed: while the task is put
      * on record, the broker already finds out who is at the end of this line. */
@@ -39,7 +51,10 @@ ask_task(struct run *r)
     if (err == AG_OK) {
         err = cli_call(r->cli, "POST", "/v1/tasks", body, &answer);
     }
-    return err == AG_OK ? task_decode(answer, &r->task) : err;
+    if (err == AG_OK) {
+        err = task_decode(answer, &r->task);
+    }
+    return err == AG_OK ? isolation_hide(&r->isolation, r->task->answer) : err;
 }
 
 /* ---- environment ---- */
@@ -92,6 +107,11 @@ make_env(struct run *r)
         if (json_is_string(name)) {
             env_unset(r->env, json_string_value(name));
         }
+    }
+    for (i = 0; r->isolation.view != NULL &&
+                i < r->isolation.view->preset->unset.count;
+         i++) {
+        env_unset(r->env, r->isolation.view->preset->unset.items[i]);
     }
     for (i = 0; err == AG_OK && i < r->plan->plain_count; i++) {
         err = env_put(r->env, r->plan->plain[i]);
@@ -177,8 +197,9 @@ await_jail(struct run *r, bool *ret_refused)
         }
         if (err == AG_OK && m.what == KEEPER_FAILED) {
             *ret_refused = m.step == 0;
-            err = err_why(AG_EUNSUPPORTED, "%.*s: %s", KEEPER_TEXT_BYTES - 1,
-                          m.text, strerrordesc_np(m.value));
+            err = err_why(AG_EUNSUPPORTED, "%.*s%s%s", KEEPER_TEXT_BYTES - 1,
+                          m.text, m.value != 0 ? ": " : "",
+                          m.value != 0 ? strerrordesc_np(m.value) : "");
         }
     }
     return err;
@@ -193,6 +214,9 @@ start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
     if (err == AG_OK) {
         err = files_name(r);
     }
+    if (err == AG_OK && r->isolation.view != NULL) {
+        err = files_link_inside(r);
+    }
     if (err == AG_OK) {
         argv_free(AG_TAKE(r->argv)); /* of a better jail that was refused */
         err = argv_new(r->plan->options->command,
@@ -204,6 +228,7 @@ start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
     }
     r->spec = (struct keeper_spec){
         .kind = kind,
+        .view = r->isolation.view,
         .dir = r->dir,
         .files = r->keeper_files,
         .file_count = r->file_count,
@@ -226,6 +251,29 @@ start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
     return await_jail(r, ret_refused);
 }
 
+/* Nothing less than the whole of it. */
+static enum ag_err
+start_isolated(struct run *r)
+{
+    char why[KEEPER_TEXT_BYTES];
+    bool refused = false;
+    enum ag_err err = start_keeper(r, JAIL_FULL, &refused);
+
+    if (!refused) {
+        if (err == AG_OK && jail_shares_names(r->isolation.view)) {
+            out_warn(&r->cli->out,
+                     "before Linux 6.12 an isolated task on the host's network "
+                     "reaches abstract sockets");
+        }
+        return err;
+    }
+    (void)snprintf(why, sizeof(why), "%s", err_text(err));
+    return err_why(AG_EUNSUPPORTED,
+                   "--isolate can't be had here, nothing was started: %s; see: "
+                   "auth-guard doctor",
+                   why);
+}
+
 /* The best jail this kernel allows. */
 static enum ag_err
 start_some_keeper(struct run *r)
@@ -235,6 +283,9 @@ start_some_keeper(struct run *r)
     bool refused = true;
     enum ag_err err = AG_EUNSUPPORTED;
 
+    if (r->isolation.view != NULL) {
+        return start_isolated(r);
+    }
     for (size_t i = 0; refused && i < AG_COUNT(kinds); i++) {
         err = start_keeper(r, kinds[i], &refused);
         if (refused) {

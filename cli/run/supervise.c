@@ -380,6 +380,11 @@ run_supervise(struct run *r, int *ret_exit)
     }
     watch_finish(r->watch, r->broker_gone ? NULL : r->session);
     keeper_remove_files(&r->spec);
+    if (isolation_tidy(&r->isolation)) {
+        out_warn(&r->cli->out,
+                 "the task made a .git/commondir, by which git would run what "
+                 "it chose; it was taken away");
+    }
     await_streams(r, clock_steady_ms() + STREAMS_GRACE_MS);
     *ret_exit = exit_of(r);
     if (!r->broker_gone) {
@@ -410,6 +415,7 @@ run_done(struct run *r)
     session_close(r->session);
     env_list_free(r->env);
     argv_free(r->argv);
+    isolation_done(&r->isolation);
     task_free(r->task);
     fd_close(r->line);
     fd_close(r->signal_fd);
@@ -426,6 +432,7 @@ run_command(struct cli *cli, const struct run_plan *plan, int *ret_exit)
     run.cli = cli;
     run.plan = plan;
     run.line = -1;
+    run.isolation.keep_lock = -1;
     run.signal_fd = -1;
     run.streams.master_fd = -1;
     run.streams.input_fd = -1;

@@ -1,0 +1,381 @@
+#include "run/isolate.h"
+
+#include <sys/stat.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fdx.h"
+#include "base/fsx.h"
+#include "run/hide.h"
+
+enum {
+    PATH_TEXT_BYTES = PATH_MAX,
+};
+
+/* ---- hidden paths ---- */
+
+static enum ag_err
+hide_list(struct view *v, const json_t *list, enum hide_patterns how)
+{
+    const json_t *item;
+    size_t i;
+    enum ag_err err = AG_OK;
+
+    if (!json_is_array(list)) {
+        return err_why(AG_ECORRUPT, "the broker's answer lacks what to hide; "
+                                    "are auth-guard and auth-guardd of one "
+                                    "version?");
+    }
+    json_array_foreach(list, i, item)
+    {
+        if (err == AG_OK && json_is_string(item)) {
+            err = hide_template(v, json_string_value(item), how);
+        }
+    }
+    return err;
+}
+
+enum ag_err
+isolation_hide(struct isolation *is, const json_t *answer)
+{
+    enum ag_err err;
+
+    if (is->view == NULL) {
+        return AG_OK;
+    }
+    err = hide_list(is->view, json_object_get(answer, "hide"), HIDE_FOLDER);
+    return err == AG_OK
+               ? hide_list(is->view, json_object_get(answer, "hide_copies"),
+                           HIDE_MATCHES)
+               : err;
+}
+
+/* ---- places ---- */
+
+static enum ag_err
+find_home(struct view *v)
+{
+    const char *home = getenv("HOME");
+    char real[PATH_TEXT_BYTES];
+
+    if (home == NULL || home[0] != '/' || realpath(home, real) == NULL ||
+        strcmp(real, "/") == 0) {
+        return err_why(AG_EUSAGE, "--isolate needs HOME to name your home");
+    }
+    v->home = strdup(home);
+    v->home_real = strdup(real);
+    return v->home != NULL && v->home_real != NULL ? AG_OK : AG_ENOMEM;
+}
+
+/* The repository we stand in, unless that is the home or around it: a tree that
+ * may be written is never the home. */
+static enum ag_err
+find_tree(struct view *v)
+{
+    char tree[PATH_TEXT_BYTES];
+
+    v->cwd = getcwd(NULL, 0);
+    if (v->cwd == NULL) {
+        return err_why(AG_EUSAGE, "--isolate: there is no directory here");
+    }
+    if (!plan_repository(tree, sizeof(tree)) ||
+        view_is_below(v->home_real, tree)) {
+        (void)snprintf(tree, sizeof(tree), "%s", v->cwd);
+    }
+    if (view_is_below(v->home_real, tree)) {
+        return err_why(AG_EUSAGE,
+                       "--isolate: the working tree would be %s with your "
+                       "whole home; change to the project's directory first",
+                       tree);
+    }
+    v->tree = strdup(tree);
+    return v->tree != NULL ? AG_OK : AG_ENOMEM;
+}
+
+/* auth-guard's own places are never opened. */
+static enum ag_err
+check_own(const struct paths *paths, const char *option, const char *path)
+{
+    const char *const own[] = {paths->home, paths->run};
+    char real[PATH_TEXT_BYTES];
+
+    for (size_t i = 0; i < AG_COUNT(own); i++) {
+        const char *place = realpath(own[i], real) != NULL ? real : own[i];
+
+        if (view_is_below(path, place)) {
+            return err_why(AG_EUSAGE, "%s: %s is a place of auth-guard's own",
+                           option, path);
+        }
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+open_to_task(struct view *v, const struct paths *paths, const char *option,
+             const struct arg_list *list, enum view_access access)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < list->count; i++) {
+        char real[PATH_TEXT_BYTES];
+
+        if (realpath(list->items[i], real) == NULL) {
+            return err_why(AG_EUSAGE, "%s: %s: %s", option, list->items[i],
+                           strerrordesc_np(errno));
+        }
+        if (view_is_below(v->home_real, real)) {
+            return err_why(AG_EUSAGE,
+                           "%s: %s holds your whole home; name the directories "
+                           "that are needed",
+                           option, real);
+        }
+        err = check_own(paths, option, real);
+        if (err == AG_OK) {
+            v->given[v->given_count] =
+                (struct view_given){strdup(real), access};
+            err = v->given[v->given_count].path == NULL ? AG_ENOMEM : AG_OK;
+            v->given_count++;
+        }
+    }
+    return err;
+}
+
+_Static_assert(VIEW_GIVEN_MAX_COUNT >= 2 * ARG_LIST_MAX_COUNT, "no overflow");
+
+/* What a task keeps between runs must not be in its reach by another way: there
+ * it could take the marks away that hide things. */
+static enum ag_err
+keep_home(struct isolation *is, const char *dir)
+{
+    AG_AUTO(fd) int fd = -1;
+    char real[PATH_TEXT_BYTES];
+    enum ag_err err = fs_private_dir(dir, &fd);
+
+    if (err != AG_OK || realpath(dir, real) == NULL) {
+        return err_why(AG_EUSAGE,
+                       "--keep-home: %s must be a directory of yours that "
+                       "nobody else can open (chmod 700)",
+                       dir);
+    }
+    if (view_is_host(is->view, real)) {
+        return err_why(AG_EUSAGE,
+                       "--keep-home: %s can be reached by the task; name a "
+                       "directory outside of the working tree",
+                       real);
+    }
+    if ((mkdirat(fd, "upper", 0700) != 0 && errno != EEXIST) ||
+        (mkdirat(fd, "work", 0700) != 0 && errno != EEXIST)) {
+        return err_why(AG_EUSAGE, "--keep-home: %s: %s", real,
+                       strerrordesc_np(errno));
+    }
+    err = fs_lock(fd, "lock", &is->keep_lock);
+    if (err != AG_OK) {
+        return err_why(err, "--keep-home: %s is in use by another task", real);
+    }
+    is->view->keep = strdup(real);
+    return is->view->keep == NULL ? AG_ENOMEM : hide_path(is->view, real);
+}
+
+static enum ag_err
+own_places(struct view *v, const struct paths *paths)
+{
+    char place[PATH_TEXT_BYTES];
+
+    (void)snprintf(place, sizeof(place), "%s/jail", paths->run);
+    v->task_sock = strdup(paths->task_sock);
+    v->place = strdup(place);
+    return v->task_sock != NULL && v->place != NULL ? AG_OK : AG_ENOMEM;
+}
+
+static enum ag_err
+hide_own(struct view *v, const struct paths *paths, const struct run_options *o)
+{
+    const char *const own[] = {paths->home, paths->run, paths->config,
+                               getenv("AUTH_GUARD_PASSPHRASE_FILE"),
+                               getenv("CREDENTIALS_DIRECTORY")};
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < AG_COUNT(own); i++) {
+        if (own[i] != NULL) {
+            err = hide_as_written(v, own[i]);
+        }
+    }
+    for (size_t i = 0; err == AG_OK && i < v->preset->hide.count; i++) {
+        err = hide_template(v, v->preset->hide.items[i], HIDE_MATCHES);
+    }
+    for (size_t i = 0; err == AG_OK && i < o->hide.count; i++) {
+        err = hide_as_written(v, o->hide.items[i]);
+    }
+    return err;
+}
+
+static enum ag_err
+check_unisolated(const struct run_options *o)
+{
+    const struct {
+        bool given;
+        const char *name;
+    } only[] = {{o->ro.count > 0, "--ro"},
+                {o->rw.count > 0, "--rw"},
+                {o->hide.count > 0, "--hide"},
+                {o->keep_home != NULL, "--keep-home"}};
+
+    for (size_t i = 0; i < AG_COUNT(only); i++) {
+        if (only[i].given) {
+            return err_why(AG_EUSAGE, "%s has a meaning with --isolate only",
+                           only[i].name);
+        }
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+make_view(const struct run_options *o, const struct paths *paths,
+          struct isolation *is)
+{
+    struct view *v = is->view;
+    enum ag_err err = find_home(v);
+
+    if (err == AG_OK) {
+        err = find_tree(v);
+    }
+    if (err == AG_OK) {
+        err = check_own(paths, "--isolate", v->tree);
+    }
+    if (err == AG_OK) {
+        err = own_places(v, paths);
+    }
+    if (err == AG_OK) {
+        err = open_to_task(v, paths, "--ro", &o->ro, VIEW_READ);
+    }
+    if (err == AG_OK) {
+        err = open_to_task(v, paths, "--rw", &o->rw, VIEW_WRITE);
+    }
+    if (err == AG_OK) {
+        err = hide_own(v, paths, o);
+    }
+    return err == AG_OK && o->keep_home != NULL ? keep_home(is, o->keep_home)
+                                                : err;
+}
+
+static const char REDIRECTION[] = ".git/commondir";
+
+static bool
+redirects(const struct view *v)
+{
+    AG_AUTO(fd) int tree = open(v->tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat st;
+
+    return fstatat(tree, REDIRECTION, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+enum ag_err
+isolation_make(const struct run_options *o, const struct paths *paths,
+               struct isolation *ret)
+{
+    enum ag_err err;
+
+    *ret = (struct isolation){.keep_lock = -1};
+    if (o->isolate != NULL && o->no_isolate) {
+        return err_why(AG_EUSAGE,
+                       "--isolate and --no-isolate exclude each other");
+    }
+    if (o->isolate == NULL) {
+        return check_unisolated(o);
+    }
+    ret->view = calloc(1, sizeof(*ret->view));
+    if (ret->view == NULL) {
+        return AG_ENOMEM;
+    }
+    err = preset_load(paths->data,
+                      o->isolate[0] == '\0' ? PRESET_DEFAULT : o->isolate,
+                      &ret->view->preset);
+    if (err == AG_OK) {
+        err = make_view(o, paths, ret);
+    }
+    if (err == AG_OK) {
+        ret->redirected = redirects(ret->view);
+    }
+    if (err != AG_OK) {
+        isolation_done(ret);
+    }
+    return err;
+}
+
+bool
+isolation_tidy(const struct isolation *is)
+{
+    AG_AUTO(fd) int tree = -1;
+
+    if (is->view == NULL || is->redirected || !redirects(is->view)) {
+        return false;
+    }
+    tree = open(is->view->tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    (void)unlinkat(tree, REDIRECTION, 0);
+    return true;
+}
+
+void
+isolation_done(struct isolation *is)
+{
+    view_free(is->view);
+    is->view = NULL;
+    fd_close(is->keep_lock);
+    is->keep_lock = -1;
+}
+
+static enum ag_err
+put_given(const struct view *v, const char *key, enum view_access access,
+          json_t *body)
+{
+    json_t *list = json_array();
+    bool ok = list != NULL;
+
+    for (size_t i = 0; ok && i < v->given_count; i++) {
+        if (v->given[i].access == access) {
+            ok =
+                json_array_append_new(list, json_string(v->given[i].path)) == 0;
+        }
+    }
+    if (!ok) {
+        json_decref(list);
+        return err_why(AG_EUSAGE, "--%s: a path is not UTF-8 text", key);
+    }
+    return json_object_set_new(body, key, list) == 0 ? AG_OK : AG_ENOMEM;
+}
+
+enum ag_err
+isolation_body(const struct isolation *is, const struct run_options *o,
+               json_t **ret)
+{
+    const struct view *v = is->view;
+    json_auto_t *body = NULL;
+    enum ag_err err = AG_OK;
+
+    if (v == NULL) {
+        *ret = o->no_isolate ? json_pack("{s:s}", "preset", "none") : NULL;
+        return o->no_isolate && *ret == NULL ? AG_ENOMEM : AG_OK;
+    }
+    body = json_pack(
+        "{s:s, s:s, s:s}", "preset", v->preset->name, "network",
+        preset_network_word((enum preset_network)v->preset->network), "home",
+        v->keep != NULL ? "kept"
+                        : preset_home_word((enum preset_home)v->preset->home));
+    if (body == NULL) {
+        return AG_ENOMEM;
+    }
+    err = put_given(v, "ro", VIEW_READ, body);
+    if (err == AG_OK) {
+        err = put_given(v, "rw", VIEW_WRITE, body);
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(body);
+    }
+    return err;
+}

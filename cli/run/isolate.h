@@ -1,0 +1,53 @@
+/*
+ * isolate.h - from the options of `run` to what an isolated task is shown:
+ * preset, working tree, places that are opened, paths that are hidden.
+ * Floor: cli/run. Depends on: run/plan, run/preset, run/view, profile/expand.
+ */
+#ifndef AG_CLI_RUN_ISOLATE_H
+#define AG_CLI_RUN_ISOLATE_H
+
+#include <stdbool.h>
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/paths.h"
+#include "run/plan.h"
+#include "run/view.h"
+
+struct task;
+
+struct isolation {
+    struct view *view; /* NULL: the task is not isolated */
+    int keep_lock;     /* on --keep-home while the task runs, or -1 */
+    bool redirected;   /* the repository's configuration was elsewhere before */
+};
+
+/*
+ * Checks the options and finds the places; nothing is made but the directory
+ * of --keep-home. Errors: AG_EUSAGE with a sentence; AG_EBUSY that directory
+ * belongs to a running task; AG_ENOMEM.
+ */
+AG_CHECK AG_NONNULL enum ag_err isolation_make(const struct run_options *o,
+                                               const struct paths *paths,
+                                               struct isolation *ret);
+AG_NONNULL void isolation_done(struct isolation *is);
+
+/* The member `isolation` of POST /v1/tasks, or NULL when nothing was said about
+ * it. Errors: AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err isolation_body(const struct isolation *is,
+                                               const struct run_options *o,
+                                               json_t **ret);
+
+/* When no process of the task is left: takes a `.git/commondir` away that it has
+ * made, by which git would read hooks and configuration from where the task put
+ * them. True when there was one. */
+AG_NONNULL bool isolation_tidy(const struct isolation *is);
+
+/* Hides the paths of the broker's answer: what the profiles know, existing or
+ * not. Errors: AG_ECORRUPT, AG_ELIMIT, AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err isolation_hide(struct isolation *is,
+                                               const json_t *answer);
+
+#endif

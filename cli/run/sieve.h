@@ -1,0 +1,23 @@
+/*
+ * sieve.h - the system calls an isolated task does not get.
+ * Floor: cli/run. Depends on: nothing but system calls.
+ *
+ * Refused (EPERM): keys of the kernel's rings, modules, kexec, bpf, perf,
+ * userfaultfd, io_uring, handles of files, swap, quotas, accounting, the
+ * kernel's log and clock; typing into a terminal (TIOCSTI, TIOCLINUX). Sockets
+ * only of the kinds AF_UNIX, AF_INET, AF_INET6 and AF_NETLINK (EAFNOSUPPORT):
+ * others, AF_VSOCK above all, know no network namespace. Calls of another
+ * architecture's numbers: ENOSYS. Namespaces and mounts in namespaces of its
+ * own stay possible: the sandboxes of the tools inside are made of them.
+ */
+#ifndef AG_CLI_RUN_SIEVE_H
+#define AG_CLI_RUN_SIEVE_H
+
+#include "base/attr.h"
+#include "base/err.h"
+
+/* For this process and all after it; needs no_new_privs.
+ * Errors: AG_EUNSUPPORTED. */
+AG_CHECK enum ag_err sieve_put_on(void);
+
+#endif

@@ -1,0 +1,275 @@
+#include "run/view.h"
+
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fdx.h"
+#include "run/layer.h"
+#include "run/mnt.h"
+#include "run/view_impl.h"
+
+enum {
+    SIZE_BYTES = 32,
+};
+
+enum ag_err
+view_failed(const char *what, const char *path)
+{
+    int errno_value = errno;
+    enum ag_err err = err_why(AG_EUNSUPPORTED, "%s %s: %s", what, path,
+                              strerrordesc_np(errno_value));
+
+    errno = errno_value;
+    return err;
+}
+
+enum ag_err
+view_put_link(const struct building *b, const char *path, const char *target)
+{
+    AG_AUTO(fd) int above = -1;
+    char dir[VIEW_PATH_BYTES];
+    const char *slash = strrchr(path, '/');
+    int n = snprintf(dir, sizeof(dir), "%.*s", (int)(slash - path), path);
+    enum ag_err err;
+
+    if (n < 0 || (size_t)n >= sizeof(dir)) {
+        return view_failed("linking", path);
+    }
+    err = mnt_point(b->root, dir[0] == '\0' ? "/" : dir, MNT_DIR, &above);
+    if (err != AG_OK) {
+        return err;
+    }
+    (void)unlinkat(above, slash + 1, 0);
+    return symlinkat(target, above, slash + 1) == 0
+               ? AG_OK
+               : view_failed("linking", path);
+}
+
+/* ---- the new root ---- */
+
+/* Directories of the store; the mode is set whatever the umask. */
+static const struct {
+    const char *name;
+    mode_t mode;
+} PARTS[] = {
+    {"root", 0755},      {"dev", 0755},   {"run", 0755},  {"tmp", 01777},
+    {"vartmp", 01777},   {"shm", 01777},  {"home", 0700}, {"home/upper", 0700},
+    {"home/work", 0700}, {"blank", 0555},
+};
+
+static enum ag_err
+make_store(struct building *b)
+{
+    char size[SIZE_BYTES];
+    const struct mnt_option options[] = {
+        {"mode", "0755"}, {"size", size}, {NULL, NULL}};
+    AG_AUTO(fd) int at = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    AG_AUTO(fd) int nothing = -1;
+    enum ag_err err;
+
+    (void)snprintf(size, sizeof(size), "%lldm",
+                   (long long)b->view->preset->layer_mib);
+    err = at < 0 ? view_failed("opening", "/tmp")
+                 : mnt_new("tmpfs", options, VIEW_TAME, &b->store);
+    if (err == AG_OK) {
+        err = mnt_attach(b->store, at, "/tmp");
+    }
+    for (size_t i = 0; err == AG_OK && i < AG_COUNT(PARTS); i++) {
+        if (mkdirat(b->store, PARTS[i].name, 0700) != 0 ||
+            fchmodat(b->store, PARTS[i].name, PARTS[i].mode, 0) != 0) {
+            err = view_failed("making", PARTS[i].name);
+        }
+    }
+    if (err == AG_OK) {
+        nothing = openat(b->store, "nothing",
+                         O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0);
+        err = nothing < 0 ? view_failed("making", "nothing") : AG_OK;
+    }
+    return err;
+}
+
+static enum ag_err
+make_root(struct building *b)
+{
+    AG_AUTO(fd) int mnt = -1;
+    AG_AUTO(fd) int at = openat(b->store, "root", O_PATH | O_CLOEXEC);
+    enum ag_err err = mnt_copy(b->store, "root", VIEW_TAME, &mnt);
+
+    if (err == AG_OK) {
+        err = mnt_attach(mnt, at, "the new root");
+    }
+    b->root = FD_TAKE(mnt);
+    return err;
+}
+
+/* ---- home ---- */
+
+static int
+by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Sorted, prefixes first, and each once: most templates expand to one path
+ * whatever the variables say. */
+static void
+sort_hidden(struct view *v)
+{
+    size_t kept = 0;
+
+    qsort(v->hidden, v->hidden_count, sizeof(*v->hidden), by_text);
+    for (size_t i = 0; i < v->hidden_count; i++) {
+        if (kept > 0 && strcmp(v->hidden[i], v->hidden[kept - 1]) == 0) {
+            free(v->hidden[i]);
+        } else {
+            v->hidden[kept++] = v->hidden[i];
+        }
+    }
+    v->hidden_count = kept;
+}
+
+static enum ag_err
+hide_in_layer(const struct building *b)
+{
+    const struct view *v = b->view;
+    AG_AUTO(fd)
+    int upper = openat(b->layer, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    size_t len = strlen(v->home_real);
+    enum ag_err err = upper < 0 ? view_failed("opening", "the layer") : AG_OK;
+    bool early = err == AG_OK && layer_keeps_marks(upper);
+
+    for (size_t i = 0; err == AG_OK && i < v->hidden_count; i++) {
+        if (view_is_below(v->hidden[i], v->home_real) &&
+            v->hidden[i][len] == '/') {
+            err = layer_hide(b->home, upper, early, v->hidden[i] + len + 1);
+        }
+    }
+    return err;
+}
+
+/* The kernel lays nothing over a home with mounts below it: what they cover
+ * would show. */
+static enum ag_err
+make_layer(const struct building *b, int *ret_fd)
+{
+    enum ag_err err = layer_mount(b->home, b->layer, ret_fd);
+
+    return err == AG_OK ? AG_OK
+                        : err_why(err,
+                                  "no layer over your home (is something "
+                                  "mounted below it?); strict needs none: %s",
+                                  strerrordesc_np(errno));
+}
+
+static enum ag_err
+make_home(struct building *b)
+{
+    const struct view *v = b->view;
+    AG_AUTO(fd) int mnt = -1;
+    AG_AUTO(fd) int at = -1;
+    AG_AUTO(fd) int above = -1;
+    enum ag_err err = AG_OK;
+
+    if (v->preset->home == PRESET_HOME_EMPTY) {
+        err = mnt_copy(b->layer, "upper", VIEW_TAME, &mnt);
+    } else {
+        err = hide_in_layer(b);
+        if (err == AG_OK) {
+            err = make_layer(b, &mnt);
+        }
+    }
+    if (err == AG_OK) {
+        err = mnt_point(b->root, v->home_real, MNT_DIR, &at);
+    }
+    if (err == AG_OK) {
+        err = mnt_attach(mnt, at, v->home_real);
+    }
+    /* The way that $HOME names, where that leads over a link. */
+    if (err == AG_OK && strcmp(v->home, v->home_real) != 0 &&
+        mnt_point(b->root, v->home, MNT_DIR, &above) == AG_OK) {
+        (void)unlinkat(b->root, v->home + 1, AT_REMOVEDIR);
+        (void)!symlinkat(v->home_real, b->root, v->home + 1);
+    }
+    return err;
+}
+
+/* ---- moving in ---- */
+
+static enum ag_err
+move_in(const struct building *b)
+{
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
+
+    if (mount_setattr(b->root, "", AT_EMPTY_PATH, &attr, sizeof(attr)) != 0 ||
+        mount_setattr(b->root, "dev", 0, &attr, sizeof(attr)) != 0) {
+        return view_failed("closing", "the new root");
+    }
+    if (fchdir(b->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
+        umount2(".", MNT_DETACH) != 0) {
+        return view_failed("moving to", "the new root");
+    }
+    return chdir(b->view->cwd) == 0 ? AG_OK
+                                    : view_failed("going to", b->view->cwd);
+}
+
+static enum ag_err
+open_home(struct building *b)
+{
+    const struct view *v = b->view;
+
+    b->home = open(v->home_real, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (b->home < 0) {
+        return view_failed("opening", v->home_real);
+    }
+    b->layer = v->keep != NULL ? open(v->keep, O_PATH | O_DIRECTORY | O_CLOEXEC)
+                               : openat(b->store, "home", O_PATH | O_CLOEXEC);
+    return b->layer < 0 ? view_failed("opening", "the layer of the home")
+                        : AG_OK;
+}
+
+enum ag_err
+view_build(struct view *v)
+{
+    struct building b = {
+        .view = v, .store = -1, .root = -1, .home = -1, .layer = -1};
+    mode_t mask = umask(022);
+    enum ag_err err;
+
+    sort_hidden(v);
+    err = make_store(&b);
+    if (err == AG_OK) {
+        err = make_root(&b);
+    }
+    if (err == AG_OK) {
+        err = open_home(&b);
+    }
+    if (err == AG_OK) {
+        err = view_system(&b);
+    }
+    if (err == AG_OK) {
+        err = make_home(&b);
+    }
+    if (err == AG_OK) {
+        err = view_places(&b);
+    }
+    if (err == AG_OK) {
+        err = view_own(&b);
+    }
+    if (err == AG_OK) {
+        err = move_in(&b);
+    }
+    (void)umask(mask);
+    fd_close(b.layer);
+    fd_close(b.home);
+    fd_close(b.root);
+    fd_close(b.store);
+    return err;
+}

@@ -1,0 +1,167 @@
+/* What a view opens and covers, and auth-guard's own places in it
+ * (view_impl.h). */
+#include <sys/stat.h>
+#include <sys/syscall.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fdx.h"
+#include "run/mnt.h"
+#include "run/view_impl.h"
+
+/* ---- what is opened and what is covered ---- */
+
+/* Names in a repository that programs outside run by. */
+static const char *const RUN_BY_GIT[] = {".git", ".git/hooks", ".git/config"};
+
+/*
+ * Hooks and configuration of the repository name programs that the person runs
+ * with the next git command. `.git` is mounted on itself, so that it can't be
+ * renamed away and made anew.
+ */
+static enum ag_err
+guard_repository(const struct building *b)
+{
+    char path[VIEW_PATH_BYTES];
+    struct stat st;
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < AG_COUNT(RUN_BY_GIT); i++) {
+        int n =
+            snprintf(path, sizeof(path), "%s/%s", b->view->tree, RUN_BY_GIT[i]);
+
+        if (n < 0 || (size_t)n >= sizeof(path)) {
+            return view_failed("guarding", b->view->tree);
+        }
+        if (i == 1) {
+            (void)!mkdir(path, 0755); /* else the task could make it */
+        }
+        if (lstat(path, &st) != 0 || S_ISLNK(st.st_mode)) {
+            st.st_mode = 0;
+        }
+        if (i == 0 && !S_ISDIR(st.st_mode)) {
+            return AG_OK; /* none, or elsewhere (a linked worktree) */
+        }
+        if (st.st_mode == 0) {
+            continue;
+        }
+        err = mnt_bind(AT_FDCWD, path, i == 0 ? VIEW_TAME : VIEW_READ_ONLY,
+                       b->root, path);
+    }
+    return err;
+}
+
+static enum ag_err
+open_place(const struct building *b, const struct view_given *given)
+{
+    return mnt_bind(AT_FDCWD, given->path,
+                    given->access == VIEW_READ ? VIEW_READ_ONLY : VIEW_TAME,
+                    b->root, given->path);
+}
+
+/* May this user do anything with it? */
+static bool
+is_open(int fd)
+{
+    static const int modes[] = {R_OK, W_OK, X_OK};
+
+    for (size_t i = 0; i < AG_COUNT(modes); i++) {
+        if (syscall(SYS_faccessat2, fd, "", modes[i],
+                    AT_EMPTY_PATH | AT_EACCESS) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Covers what can still be reached of a hidden path. What belongs to others
+ * and they do not show needs no cover. */
+static enum ag_err
+cover(const struct building *b, const char *path)
+{
+    AG_AUTO(fd) int at = mnt_find(b->root, path);
+    AG_AUTO(fd) int mnt = -1;
+    struct stat st;
+    enum ag_err err;
+
+    /* Of the home the layer has hidden it; what is there is the task's own. */
+    if (view_is_below(path, b->view->home_real) &&
+        !view_is_host(b->view, path)) {
+        return AG_OK;
+    }
+    if (at < 0 || fstatat(at, "", &st, AT_EMPTY_PATH) != 0 ||
+        S_ISLNK(st.st_mode)) {
+        return AG_OK;
+    }
+    if (st.st_uid != geteuid() && !is_open(at)) {
+        return AG_OK;
+    }
+    err = mnt_copy(b->store, S_ISDIR(st.st_mode) ? "blank" : "nothing",
+                   VIEW_READ_ONLY, &mnt);
+    return err == AG_OK ? mnt_attach(mnt, at, path) : err;
+}
+
+/* All hidden paths, or those below the places that were given by name: a place
+ * that is hidden and named itself is meant to be seen. */
+static enum ag_err
+cover_all(const struct building *b, bool below_given)
+{
+    const struct view *v = b->view;
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < v->hidden_count; i++) {
+        bool meant = !below_given;
+
+        for (size_t k = 0; !meant && k < v->given_count; k++) {
+            meant = view_is_below(v->hidden[i], v->given[k].path) &&
+                    strcmp(v->hidden[i], v->given[k].path) != 0;
+        }
+        if (meant) {
+            err = cover(b, v->hidden[i]);
+        }
+    }
+    return err;
+}
+
+enum ag_err
+view_places(const struct building *b)
+{
+    const struct view_given tree = {b->view->tree, VIEW_WRITE};
+    enum ag_err err = open_place(b, &tree);
+
+    if (err == AG_OK) {
+        err = guard_repository(b);
+    }
+    if (err == AG_OK) {
+        err = cover_all(b, false);
+    }
+    for (size_t i = 0; err == AG_OK && i < b->view->given_count; i++) {
+        err = open_place(b, &b->view->given[i]);
+    }
+    return err == AG_OK ? cover_all(b, true) : err;
+}
+
+/* ---- auth-guard's own places ---- */
+
+enum ag_err
+view_own(const struct building *b)
+{
+    const struct view *v = b->view;
+    AG_AUTO(fd) int place = -1;
+    enum ag_err err =
+        mnt_bind(AT_FDCWD, v->task_sock, VIEW_TAME, b->root, v->task_sock);
+
+    if (err == AG_OK) {
+        err = mnt_point(b->root, v->place, MNT_DIR, &place);
+    }
+    for (size_t i = 0; err == AG_OK && i < v->link_count; i++) {
+        if (!view_is_host(v, v->links[i].path)) {
+            err = view_put_link(b, v->links[i].path, v->links[i].target);
+        }
+    }
+    return err;
+}
