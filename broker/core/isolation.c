@@ -129,12 +129,17 @@ isolation_answer(struct core *core, const struct task_isolation *is,
                  json_t *answer)
 {
     const struct profiles *all = core->parts.profiles;
-    AG_AUTO(wjson) json_t *paths = json_array();
-    AG_AUTO(wjson) json_t *copies = json_array();
-    enum ag_err err = paths == NULL || copies == NULL ? AG_ENOMEM : AG_OK;
+    AG_AUTO(wjson) json_t *paths = NULL;
+    AG_AUTO(wjson) json_t *copies = NULL;
+    enum ag_err err = AG_OK;
 
     if (is == NULL || strcmp(is->preset, ISOLATION_NONE) == 0) {
         return AG_OK;
+    }
+    paths = json_array();
+    copies = json_array();
+    if (paths == NULL || copies == NULL) {
+        return AG_ENOMEM;
     }
     for (size_t i = 0; err == AG_OK && i < profiles_count(all); i++) {
         const struct profile *p = profiles_at(all, i);
