@@ -1,8 +1,8 @@
 /* However much passes through a call, it takes as much memory as a small one:
  * up and down, HTTP/1.1 and HTTP/2, with a reader and a writer that stop now
  * and then. 1 GiB each; less where a sanitizer slows it down. */
-#include "base/secret.h"
 #include "common/talk.h"
+#include "unit/upstream/fixture.h"
 
 #ifdef AG_SANITIZED
 enum {
@@ -21,8 +21,6 @@ enum {
 enum {
     STOP_BYTES = 8 * 1024 * 1024, /* a pause each time so much has passed */
 };
-
-static struct upstream *u;
 
 static long
 status_kib(const char *name)
@@ -177,25 +175,6 @@ test_up_http2(void **state)
     }
     upload(service.h2, false);
     upload(service.h2, true);
-}
-
-static int
-setup(void **state)
-{
-    (void)state;
-    check_ok(secret_arena_open(SECRET_ARENA_CLI_BYTES));
-    (void)service_start();
-    u = talk_upstream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    upstream_free(u);
-    assert_int_equal(secret_arena_used_bytes(), 0);
-    return service_stop();
 }
 
 int

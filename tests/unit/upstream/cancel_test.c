@@ -3,11 +3,9 @@
  * by the sanitizers. */
 #include <sched.h>
 
-#include "base/secret.h"
 #include "common/fdcount.h"
 #include "common/talk.h"
-
-static struct upstream *u;
+#include "unit/upstream/fixture.h"
 
 static void
 expect_well(void)
@@ -361,25 +359,6 @@ test_nothing_is_left_open(void **state)
         upstream_free(other);
     }
     assert_int_equal(fd_count_open(), before);
-}
-
-static int
-setup(void **state)
-{
-    (void)state;
-    check_ok(secret_arena_open(SECRET_ARENA_CLI_BYTES));
-    (void)service_start();
-    u = talk_upstream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    upstream_free(u);
-    assert_int_equal(secret_arena_used_bytes(), 0);
-    return service_stop();
 }
 
 int

@@ -2,10 +2,8 @@
  * which a service can be at fault. */
 #include <stdatomic.h>
 
-#include "base/secret.h"
 #include "common/talk.h"
-
-static struct upstream *u;
+#include "unit/upstream/fixture.h"
 
 static void
 expect_in(const char *text, const char *wanted)
@@ -380,25 +378,6 @@ test_nothing_listens(void **state)
     t->request.host = span_str("no-such-name.invalid");
     talk_run(u, t, AG_EUNREACHABLE, "no-such-name.invalid: its name has no");
     talk_done(t);
-}
-
-static int
-setup(void **state)
-{
-    (void)state;
-    check_ok(secret_arena_open(SECRET_ARENA_CLI_BYTES));
-    (void)service_start();
-    u = talk_upstream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    upstream_free(u);
-    assert_int_equal(secret_arena_used_bytes(), 0);
-    return service_stop();
 }
 
 int

@@ -4,10 +4,8 @@
 #include <poll.h>
 
 #include "base/clock.h"
-#include "base/secret.h"
 #include "common/talk.h"
-
-static struct upstream *u;
+#include "unit/upstream/fixture.h"
 
 static int
 connection_of(uint16_t port, uint32_t owner, unsigned flags)
@@ -388,25 +386,6 @@ test_rest_closes_connections(void **state)
     }
     clock_fix_ms(-1);
     assert_int_not_equal(connection_of(service.plain, 21, 0), before);
-}
-
-static int
-setup(void **state)
-{
-    (void)state;
-    check_ok(secret_arena_open(SECRET_ARENA_CLI_BYTES));
-    (void)service_start();
-    u = talk_upstream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    upstream_free(u);
-    assert_int_equal(secret_arena_used_bytes(), 0);
-    return service_stop();
 }
 
 int

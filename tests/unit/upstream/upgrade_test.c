@@ -1,9 +1,7 @@
 /* After a 101 the bytes are the caller's, both ways; any other answer is an
  * ordinary one. */
-#include "base/secret.h"
 #include "common/talk.h"
-
-static struct upstream *u;
+#include "unit/upstream/fixture.h"
 
 static struct talk *
 ask(uint16_t port, const char *target)
@@ -113,25 +111,6 @@ test_is_http1(void **state)
     talk_run(u, t, AG_OK, NULL);
     assert_non_null(strstr(t->head, "X-Protocol: HTTP/1.1\n"));
     talk_done(t);
-}
-
-static int
-setup(void **state)
-{
-    (void)state;
-    check_ok(secret_arena_open(SECRET_ARENA_CLI_BYTES));
-    (void)service_start();
-    u = talk_upstream();
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    (void)state;
-    upstream_free(u);
-    assert_int_equal(secret_arena_used_bytes(), 0);
-    return service_stop();
 }
 
 int
