@@ -26,10 +26,7 @@ struct run_options {
     const char *name;
     const char *purpose;
     int64_t ttl_ms;
-    bool pty;
-    bool no_pty;
     const char *isolate; /* a preset's name, "" the default, NULL none */
-    bool no_isolate;
     const char *keep_home;
     struct arg_list ro;
     struct arg_list rw;
@@ -40,6 +37,9 @@ struct run_options {
     struct arg_list files;
     struct arg_list grants;
     char **command; /* NULL-ended, at least one */
+    bool pty;
+    bool no_pty;
+    bool no_isolate;
 };
 
 struct run_plan {
