@@ -117,31 +117,39 @@ check_own(const struct paths *paths, const char *option, const char *path)
 }
 
 static enum ag_err
+open_one(struct view *v, const struct paths *paths, const char *option,
+         const char *item, enum view_access access)
+{
+    char *real = realpath(item, NULL);
+    enum ag_err err;
+
+    if (real == NULL) {
+        return err_why(AG_EUSAGE, "%s: %s: %s", option, item,
+                       strerrordesc_np(errno));
+    }
+    err = view_is_below(v->home_real, real)
+              ? err_why(AG_EUSAGE,
+                        "%s: %s holds your whole home; name the directories "
+                        "that are needed",
+                        option, real)
+              : check_own(paths, option, real);
+    if (err != AG_OK) {
+        free(real);
+        return err;
+    }
+    v->given[v->given_count] = (struct view_given){real, access};
+    v->given_count++;
+    return AG_OK;
+}
+
+static enum ag_err
 open_to_task(struct view *v, const struct paths *paths, const char *option,
              const struct arg_list *list, enum view_access access)
 {
     enum ag_err err = AG_OK;
 
     for (size_t i = 0; err == AG_OK && i < list->count; i++) {
-        char real[PATH_TEXT_BYTES];
-
-        if (realpath(list->items[i], real) == NULL) {
-            return err_why(AG_EUSAGE, "%s: %s: %s", option, list->items[i],
-                           strerrordesc_np(errno));
-        }
-        if (view_is_below(v->home_real, real)) {
-            return err_why(AG_EUSAGE,
-                           "%s: %s holds your whole home; name the directories "
-                           "that are needed",
-                           option, real);
-        }
-        err = check_own(paths, option, real);
-        if (err == AG_OK) {
-            v->given[v->given_count] =
-                (struct view_given){strdup(real), access};
-            err = v->given[v->given_count].path == NULL ? AG_ENOMEM : AG_OK;
-            v->given_count++;
-        }
+        err = open_one(v, paths, option, list->items[i], access);
     }
     return err;
 }
