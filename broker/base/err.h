@@ -68,6 +68,16 @@
     X(AG_EIO,            "io",                  500, 74, "reading or writing failed")                       \
     X(AG_ENOSPACE,       "disk_full",           507, 74, "the disk is full; nothing was changed")           \
     X(AG_ETIMEOUT,       "timeout",             504, 75, "no answer in time")                               \
+    X(AG_ETARGET,        "path_refused",        400, 65, "the path has more than one reading")              \
+    X(AG_ESERVICE,       "unknown_service",     404, 66, "this task may call no such service")              \
+    X(AG_EHOST,          "wrong_host",          403, 77, "the value does not go to that host")              \
+    X(AG_EVERB,          "wrong_method",        403, 77, "that method may not be used there")               \
+    X(AG_EPATH,          "wrong_path",          403, 77, "that path may not be called")                     \
+    X(AG_EPLACE,         "wrong_place",         403, 77, "a placeholder stands where no value belongs")     \
+    X(AG_EFOREIGN,       "foreign_placeholder", 403, 77, "that placeholder is another task's")              \
+    X(AG_EENDED,         "ended_placeholder",   403, 77, "that placeholder's task has ended")               \
+    X(AG_EGRANTUSED,     "grant_used_up",       403, 77, "the grant has no uses left")                      \
+    X(AG_EENCODED,       "encoded_answer",      502, 76, "the service's answer is encoded and can't be filtered") \
     X(AG_EADDRESS,       "address_refused",     403, 77, "that address may not be called")                  \
     X(AG_EUNREACHABLE,   "upstream_unreachable", 502, 69, "the service can't be reached")                   \
     X(AG_EUPTLS,         "upstream_tls",        502, 76, "the service can't prove by TLS who it is")        \
