@@ -233,6 +233,27 @@ access_check(struct core *core, struct peer *peer, struct span token_text,
     return AG_OK;
 }
 
+enum ag_err
+access_caller(struct core *core, struct peer *peer, struct call *ret)
+{
+    struct call call = {.peer = peer, .now_ms = clock_wall_ms()};
+    enum ag_err why = AG_OK;
+    enum ag_err err = core_need_open(core);
+
+    if (err == AG_OK && peer_transport(peer) == PEER_TCP) {
+        err = peer_trace(peer, core->parts.source, core->tree, 0);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    classify(core, peer, NULL, &call, &why);
+    if (call.who == CALLER_OTHER) {
+        return why;
+    }
+    *ret = call;
+    return AG_OK;
+}
+
 void
 access_done(struct core *core, struct call *call)
 {

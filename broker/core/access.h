@@ -32,6 +32,13 @@ AG_CHECK AG_NONNULL enum ag_err access_check(struct core *core,
                                              struct peer *peer,
                                              struct span token_text,
                                              struct call *ret);
+/*
+ * The same for a request whose credentials are none of ours: who it is by its
+ * process alone, over TCP too.
+ * Errors: as above, but those of tokens. *ret needs no access_done().
+ */
+AG_CHECK AG_NONNULL enum ag_err
+access_caller(struct core *core, struct peer *peer, struct call *ret);
 AG_NONNULL void access_done(struct core *core, struct call *call);
 
 #endif

@@ -7,10 +7,12 @@
 #include "base/secret.h"
 #include "caller/peer.h"
 #include "core/intake.h"
+#include "core/proxied.h"
 #include "core/redaction.h"
 #include "core/state.h"
 #include "core/tripwire.h"
 #include "core/values.h"
+#include "profile/placeholder.h"
 #include "store/exposure.h"
 #include "store/leases.h"
 #include "store/tasks.h"
@@ -78,6 +80,42 @@ struct delivering {
     struct secret *value;
 };
 
+/* In the place of the value what looks like it. No lease and no exposure: the
+ * task has seen nothing, and what it does with it is on record by itself. */
+static enum ag_err
+make_placeholder(struct core *core, struct delivering *d,
+                 const struct secret_row *row)
+{
+    AG_AUTO(secret) struct secret *real = AG_TAKE(d->value);
+    AG_AUTO(buf) struct buf text = {0};
+    const struct secret *key = NULL;
+    const struct profile_shape *shape =
+        placeholder_shape(core->parts.profiles, value_profile(core, row, NULL),
+                          d->delivery.field, secret_view(real));
+    uint64_t id = 0;
+    enum ag_err err = proxied_id(d->task_id, (size_t)d->index, &id);
+
+    buf_init(&text, PLACEHOLDER_MAX_BYTES, BUF_PLAIN);
+    if (err == AG_OK) {
+        err = keyring_key(core->keyring, KDF_PLACEHOLDER, &key);
+    }
+    if (err == AG_OK) {
+        err = placeholder_make(key, id, shape, secret_view(real), &text);
+    }
+    return err == AG_OK ? secret_from(buf_view(&text), &d->value) : err;
+}
+
+static enum ag_err
+note_delivery(struct db_tx *tx, const struct delivering *d,
+              const struct secret_row *row, int64_t version)
+{
+    return core_note(tx, NULL, AUDIT_DELIVERED, d->task_id, row->id,
+                     json_pack("{s:s, s:s, s:I, s:s}", "name", row->name,
+                               "field", d->delivery.field, "version",
+                               (json_int_t)version, "grade",
+                               verb_text(d->delivery.verb)));
+}
+
 /* A login that was rewritten since the task began goes out as it is now. */
 static enum ag_err
 run_delivery(struct core *core, struct db_tx *tx, struct core_job *job)
@@ -104,6 +142,10 @@ run_delivery(struct core *core, struct db_tx *tx, struct core_job *job)
             value_of(core, r, &(struct value_wish){&row, d->delivery.field, 0},
                      &version, &d->value);
     }
+    if (err == AG_OK && d->delivery.verb == VERB_PROXY) {
+        err = make_placeholder(core, d, &row);
+        return err == AG_OK ? note_delivery(tx, d, &row, version.number) : err;
+    }
     if (err != AG_OK) {
         return err;
     }
@@ -118,11 +160,7 @@ run_delivery(struct core *core, struct db_tx *tx, struct core_job *job)
         err = exposure_note(tx, &seen, NULL);
     }
     if (err == AG_OK) {
-        err = core_note(tx, NULL, AUDIT_DELIVERED, d->task_id, row.id,
-                        json_pack("{s:s, s:s, s:I, s:s}", "name", row.name,
-                                  "field", d->delivery.field, "version",
-                                  (json_int_t)version.number, "grade",
-                                  verb_text(d->delivery.verb)));
+        err = note_delivery(tx, d, &row, version.number);
     }
     if (err == AG_OK) {
         running_delivered(core->running, d->task_id, (size_t)d->index, lease.id,

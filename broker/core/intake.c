@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "core/places.h"
 #include "core/redaction.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -238,11 +239,32 @@ fill_from_profile(struct core *core, json_t *detail, struct secret_row *row)
         return err;
     }
     (void)snprintf(row->profile, sizeof(row->profile), "%s", name);
+    err = places_seal(profile, detail);
+    if (err != AG_OK) {
+        return err;
+    }
     return json_object_set_new(detail, "file",
                                json_integer((json_int_t)entry_of(
                                    profile, path != NULL ? path : ""))) == 0
                ? AG_OK
                : AG_ENOMEM;
+}
+
+/* Where the secret may go stays as it was sealed. */
+static enum ag_err
+keep_places(const struct secret_row *row, json_t *detail)
+{
+    AG_AUTO(wjson) json_t *before = NULL;
+    json_t *places = NULL;
+    enum ag_err err =
+        wjson_parse(span_str(row->detail != NULL ? row->detail : "{}"),
+                    SECRET_DETAIL_MAX_BYTES, &before);
+
+    places = json_object_get(before, "places");
+    if (err != AG_OK || places == NULL) {
+        return err;
+    }
+    return json_object_set(detail, "places", places) == 0 ? AG_OK : AG_ENOMEM;
 }
 
 /* The secret that the file becomes: made, or given the file's facts. */
@@ -272,7 +294,7 @@ secret_for(struct core *core, struct db_tx *tx, const struct move_row *move,
     if (is_new || row->current_version == 0) {
         err = fill_from_profile(core, detail, row);
     } else {
-        err = AG_OK;
+        err = keep_places(row, detail);
     }
     free(AG_TAKE(row->detail));
     if (err == AG_OK) {

@@ -67,8 +67,12 @@ plan_release(struct db_tx *tx, const struct move_request *request,
     }
     row->secret_id = secret.id;
     row->version = secret.current_version;
-    return wjson_parse(span_str(secret.detail != NULL ? secret.detail : "{}"),
-                       SECRET_DETAIL_MAX_BYTES, ret_facts);
+    err = wjson_parse(span_str(secret.detail != NULL ? secret.detail : "{}"),
+                      SECRET_DETAIL_MAX_BYTES, ret_facts);
+    if (err == AG_OK) {
+        (void)json_object_del(*ret_facts, "places"); /* not a file's fact */
+    }
+    return err;
 }
 
 static enum ag_err

@@ -6,6 +6,8 @@
 
 #include "base/encode.h"
 #include "base/secret.h"
+#include "core/promise_impl.h"
+#include "core/proxied.h"
 #include "core/state.h"
 #include "core/trust.h"
 #include "core/values.h"
@@ -21,14 +23,16 @@ promises_free(struct promises *p)
     for (size_t i = 0; i < p->delivery_count; i++) {
         json_decref(p->described[i]);
     }
+    proxied_release(p->proxied);
+    json_decref(p->urls);
     json_decref(p->args);
     json_decref(p->unset);
     free(p);
 }
 
-static enum ag_err
-add_grant(struct promises *p, const char *secret, const char *field,
-          enum verb verb, int64_t uses)
+enum ag_err
+promise_grant(struct promises *p, const char *secret, const char *field,
+              enum verb verb, int64_t uses)
 {
     struct grant *grant = &p->grants[p->grant_count];
 
@@ -49,9 +53,9 @@ add_grant(struct promises *p, const char *secret, const char *field,
 
 /* ---- secrets that must be there and may travel so far ---- */
 
-static enum ag_err
-find_secret(struct db_read *r, const char *name, enum verb verb,
-            struct secret_row *row)
+enum ag_err
+promise_secret(struct db_read *r, const char *name, enum verb verb,
+               struct secret_row *row)
 {
     enum ag_err err = parse_name(span_str(name));
 
@@ -71,9 +75,9 @@ find_secret(struct db_read *r, const char *name, enum verb verb,
     return err;
 }
 
-static enum ag_err
-add_delivery(struct promises *p, const struct delivery *delivery,
-             json_t *described)
+enum ag_err
+promise_delivery(struct promises *p, const struct delivery *delivery,
+                 json_t *described)
 {
     if (described == NULL) {
         return AG_ENOMEM;
@@ -118,21 +122,22 @@ by_reference(struct db_read *r, const struct wish *wish, struct promises *p)
                    (const char *)ref.name.ptr);
     (void)snprintf(delivery.field, sizeof(delivery.field), "%.*s",
                    (int)ref.pointer.len, (const char *)ref.pointer.ptr);
-    err = find_secret(r, name, wish->verb, &row);
+    err = promise_secret(r, name, wish->verb, &row);
     if (err != AG_OK) {
         return err;
     }
     delivery.secret_id = row.id;
     delivery.version = row.current_version;
-    err = add_grant(p, name, delivery.field, wish->verb, GRANT_USES_UNLIMITED);
+    err = promise_grant(p, name, delivery.field, wish->verb,
+                        GRANT_USES_UNLIMITED);
     if (err != AG_OK) {
         return err;
     }
-    return add_delivery(p, &delivery,
-                        json_pack("{s:s, s:s, s:s, s:I, s:b}", "kind",
-                                  verb_text(wish->verb), wish->key, wish->text,
-                                  "secret", name, "version",
-                                  (json_int_t)row.current_version, "watch", 0));
+    return promise_delivery(
+        p, &delivery,
+        json_pack("{s:s, s:s, s:s, s:I, s:b}", "kind", verb_text(wish->verb),
+                  wish->key, wish->text, "secret", name, "version",
+                  (json_int_t)row.current_version, "watch", 0));
 }
 
 /* ---- by profile ---- */
@@ -264,7 +269,7 @@ deliver_profile(struct core *core, const struct profile *profile,
     }
     delivery.watch = plan.watch;
     delivery.single_holder = plan.single_holder;
-    return add_delivery(p, &delivery, item);
+    return promise_delivery(p, &delivery, item);
 }
 
 /* "codex", or "codex=codex/work" for another secret than the profile's own. */
@@ -287,12 +292,12 @@ by_profile(struct core *core, struct db_read *r, const char *text,
         return err;
     }
     secret = equals != NULL ? equals + 1 : profile->secret;
-    err = find_secret(r, secret, VERB_FILE, &row);
+    err = promise_secret(r, secret, VERB_FILE, &row);
     if (err == AG_OK && profile->single_holder) {
         err = check_holder(core, &row);
     }
     if (err == AG_OK) {
-        err = add_grant(p, row.name, "", VERB_FILE, GRANT_USES_UNLIMITED);
+        err = promise_grant(p, row.name, "", VERB_FILE, GRANT_USES_UNLIMITED);
     }
     if (err == AG_OK) {
         err = deliver_profile(core, profile, &row, p);
@@ -319,13 +324,14 @@ by_grant(struct db_read *r, const struct task_grant_request *wish,
     }
     /* A pattern is looked at when it is used; a name is checked now. */
     if (err == AG_OK && strchr(wish->secret, '*') == NULL) {
-        err = find_secret(r, wish->secret, verb, &row);
+        err = promise_secret(r, wish->secret, verb, &row);
     }
     if (err != AG_OK) {
         return err;
     }
-    return add_grant(p, wish->secret, wish->field != NULL ? wish->field : "",
-                     verb, wish->uses);
+    return promise_grant(p, wish->secret,
+                         wish->field != NULL ? wish->field : "", verb,
+                         wish->uses);
 }
 
 static enum ag_err
@@ -368,14 +374,22 @@ promises_make(struct core *core, struct db_read *r,
     }
     p->args = json_array();
     p->unset = json_array();
-    if (p->args == NULL || p->unset == NULL) {
+    p->urls = json_array();
+    if (p->args == NULL || p->unset == NULL || p->urls == NULL) {
         return AG_ENOMEM;
+    }
+    err = proxied_new(request->proxy_count, &p->proxied);
+    if (err == AG_OK) {
+        p->proxied->count = 0; /* as they come */
     }
     for (size_t i = 0; i < request->profile_count && err == AG_OK; i++) {
         err = by_profile(core, r, request->profiles[i], p);
     }
     if (err == AG_OK) {
         err = references(r, request, p);
+    }
+    for (size_t i = 0; i < request->proxy_count && err == AG_OK; i++) {
+        err = promise_proxied(r, &request->proxies[i], p);
     }
     for (size_t i = 0; i < request->grant_count && err == AG_OK; i++) {
         err = by_grant(r, &request->grants[i], p);

@@ -14,8 +14,10 @@
 #include "core/tasks.h"
 #include "policy/grant.h"
 
+struct call;
 struct core;
 struct db_read;
+struct db_tx;
 
 struct promises {
     struct grant grants[GRANTS_MAX_COUNT];
@@ -23,8 +25,11 @@ struct promises {
     struct delivery deliveries[TASK_DELIVERIES_MAX_COUNT];
     json_t *described[TASK_DELIVERIES_MAX_COUNT]; /* for the answer */
     size_t delivery_count;
-    json_t *args;  /* to be put behind argv[0] */
-    json_t *unset; /* variables that would win over a delivery */
+    struct proxied *proxied; /* NULL: nothing goes through the proxy; grant_id
+                                is the index in `grants` until there are rows */
+    json_t *urls;            /* [{var, service, path}…] */
+    json_t *args;            /* to be put behind argv[0] */
+    json_t *unset;           /* variables that would win over a delivery */
 };
 
 /*
@@ -35,6 +40,12 @@ struct promises {
 AG_CHECK AG_NONNULL enum ag_err
 promises_make(struct core *core, struct db_read *r,
               const struct task_request *request, struct promises **ret);
+
+/* The same, after what the operator's word opens was opened (places_widen()).
+ * Writer. */
+AG_CHECK AG_NONNULL enum ag_err
+promises_all(struct core *core, struct db_tx *tx, const struct call *call,
+             const struct task_request *request, struct promises **ret);
 void promises_free(struct promises *p);
 AG_DEFINE_CLEANUP(promises, promises_free)
 

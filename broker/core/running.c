@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/live.h"
+#include "core/proxied.h"
 
 struct running_table {
     pthread_mutex_t lock;
@@ -32,6 +33,7 @@ drop(struct running *task)
 {
     if (task != NULL) {
         grant_set_release(task->grants);
+        proxied_release(task->proxied);
         free(task);
     }
 }
@@ -71,6 +73,7 @@ running_add(struct running_table *table, const struct running *task)
 
     if (copy == NULL) {
         grant_set_release(task->grants);
+        proxied_release(task->proxied);
         return AG_ENOMEM;
     }
     *copy = *task;
@@ -130,6 +133,39 @@ running_delivery(struct running_table *table, int64_t id, size_t index,
     }
     (void)pthread_mutex_unlock(&table->lock);
     return err;
+}
+
+enum ag_err
+running_proxied(struct running_table *table, int64_t id, struct proxied **ret)
+{
+    struct running **at = NULL;
+    enum ag_err err = AG_ENOTFOUND;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL && (*at)->ending) {
+        err = AG_EREVOKED;
+    } else if (at != NULL && (*at)->proxied != NULL) {
+        *ret = proxied_share((*at)->proxied);
+        err = AG_OK;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return err;
+}
+
+int64_t
+running_stray(struct running_table *table, int64_t id)
+{
+    struct running **at = NULL;
+    int64_t strays = 0;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL) {
+        strays = ++(*at)->strays;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return strays;
 }
 
 void

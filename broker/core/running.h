@@ -18,13 +18,14 @@
 
 struct grant_set;
 struct profile;
+struct proxied;
 struct running_table;
 
 /* One value promised to a task: redeemed by a ticket that holds its index. */
 struct delivery {
     int64_t secret_id;
     char field[GRANT_FIELD_BYTES]; /* RFC 6901; empty: the whole */
-    enum verb verb;                /* VERB_ENV or VERB_FILE */
+    enum verb verb;                /* VERB_ENV, VERB_FILE or VERB_PROXY */
     const struct profile *profile; /* NULL: none; lives as long as profiles */
     size_t file_index;             /* of the profile */
     bool watch;                    /* the tool rewrites it: write-back */
@@ -49,6 +50,8 @@ struct running {
     bool ending;              /* told to end; waits for its line to close */
     int64_t hits;             /* of the filter, all streams */
     struct grant_set *grants; /* a reference of its own */
+    struct proxied *proxied;  /* the same; NULL: nothing */
+    int64_t strays;           /* placeholders where none belongs */
     int64_t token_id;         /* its first token, in the redaction set */
     /* The newest of its other tokens that are there too; a ring. */
     int64_t hidden[RUNNING_HIDDEN_COUNT];
@@ -66,8 +69,8 @@ AG_CHECK AG_NONNULL enum ag_err running_new(struct running_table **ret);
 void running_free(struct running_table *table);
 AG_DEFINE_CLEANUP(running_table, running_free)
 
-/* Threads: all safe. Copies `task` and takes over its reference on the grants,
- * also on error. Errors: AG_ELIMIT, AG_ENOMEM. */
+/* Threads: all safe. Copies `task` and takes over its references on grants and
+ * proxied, also on error. Errors: AG_ELIMIT, AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err running_add(struct running_table *table,
                                             const struct running *task);
 AG_NONNULL void running_remove(struct running_table *table, int64_t id);
@@ -78,6 +81,14 @@ AG_NONNULL bool running_is_attached(struct running_table *table, int64_t id);
 AG_CHECK AG_NONNULL enum ag_err running_delivery(struct running_table *table,
                                                  int64_t id, size_t index,
                                                  struct delivery *ret);
+/* What the task may send; one reference to it. Errors: AG_ENOTFOUND it does not
+ * run; AG_EREVOKED it was told to end. */
+AG_CHECK AG_NONNULL enum ag_err
+running_proxied(struct running_table *table, int64_t id, struct proxied **ret);
+
+/* One more placeholder where none belongs; the sum so far. */
+AG_NONNULL int64_t running_stray(struct running_table *table, int64_t id);
+
 AG_NONNULL void running_delivered(struct running_table *table, int64_t id,
                                   size_t index, int64_t lease_id,
                                   int64_t version);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/secret.h"
+#include "core/places.h"
 #include "core/redaction.h"
 #include "core/state.h"
 #include "core/trust.h"
@@ -81,6 +82,9 @@ apply_profile(struct core *core, struct db_tx *tx,
     if (err == AG_OK) {
         err = secret_kind_parse(span_str(profile->kind), &row->kind);
     }
+    if (err == AG_OK) {
+        err = places_seal_row(profile, row);
+    }
     return err == AG_OK
                ? grade_parse(span_str(profile_grade_word(profile->min_grade)),
                              &row->min_grade)
@@ -129,6 +133,9 @@ update_row(struct core *core, struct db_tx *tx,
     }
     if (err == AG_OK) {
         err = apply_put(request, row);
+    }
+    if (err == AG_OK && profile != NULL) {
+        err = places_seal_row(profile, row);
     }
     return err == AG_OK ? secrets_update(tx, row) : err;
 }

@@ -10,6 +10,7 @@
 #include "core/isolation.h"
 #include "core/issue.h"
 #include "core/promise.h"
+#include "core/proxied.h"
 #include "core/redaction.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -237,7 +238,8 @@ answer(struct starting *s)
         json_object_set_new(s->answer, "streams", json_array()) != 0 ||
         json_object_set_new(s->answer, "deliveries", json_array()) != 0 ||
         json_object_set(s->answer, "args", s->promises->args) != 0 ||
-        json_object_set(s->answer, "unset", s->promises->unset) != 0) {
+        json_object_set(s->answer, "unset", s->promises->unset) != 0 ||
+        json_object_set(s->answer, "urls", s->promises->urls) != 0) {
         return AG_ENOMEM;
     }
     err =
@@ -268,7 +270,9 @@ run_it(struct starting *s)
     task->attach_by_ms = clock_steady_ms() + TICKET_FIRST_USE_MS;
     task->delivery_count = s->promises->delivery_count;
     memcpy(task->deliveries, s->promises->deliveries, sizeof(task->deliveries));
+    proxied_bind(s->promises->proxied, s->grant_ids);
     task->grants = grant_set_share(s->grants);
+    task->proxied = proxied_share(s->promises->proxied);
     task->token_id = s->issued.token.id;
     err = running_add(s->core->running, task);
     free(task);
@@ -300,7 +304,7 @@ core_task_start(struct core *core, struct db_tx *tx, const struct call *call,
     AG_AUTO(starting)
     struct starting s = {
         .core = core, .tx = tx, .call = call, .request = request};
-    enum ag_err err = promises_make(core, db_tx_read(tx), request, &s.promises);
+    enum ag_err err = promises_all(core, tx, call, request, &s.promises);
 
     if (err == AG_OK) {
         err = add_row(&s);

@@ -14,7 +14,7 @@
 
 enum {
     TASK_PROFILES_MAX_COUNT = 16,
-    TASK_DELIVERIES_MAX_COUNT = 64, /* env and files of one run */
+    TASK_DELIVERIES_MAX_COUNT = 64, /* env, files, placeholders of one run */
     TASK_STREAMS_MAX_COUNT = 4,     /* stdout, stderr, a PTY, a log */
     TASK_GRANTS_MAX_COUNT = 64,
     TASK_PLACES_MAX_COUNT = 64, /* opened to an isolated task, each way */
@@ -39,6 +39,21 @@ struct task_file_request {
     const char *ref;
 };
 
+/* A value that goes through the proxy; all but `ref` may be NULL. With
+ * `upstream` where it may go is said here, without it is sealed already. */
+struct task_proxy_request {
+    const char *ref;
+    const char *upstream; /* https://HOST[:PORT][/PATH] */
+    const char *url_env;  /* gets the address to call instead */
+    const char *key_env;  /* gets the placeholder */
+    const char *header;   /* one of these three at most; none: Bearer */
+    const char *query;
+    const char *basic;
+    const char *format;
+    int64_t uses; /* requests in all, or -1 */
+    bool inner;   /* the host is on this machine or its networks */
+};
+
 /* POST /v1/tasks. Texts may be NULL; arrays are borrowed. */
 struct task_request {
     const char *name;
@@ -53,6 +68,8 @@ struct task_request {
     size_t env_count;
     const struct task_file_request *files;
     size_t file_count;
+    const struct task_proxy_request *proxies;
+    size_t proxy_count;
     size_t stream_count;
     const struct task_isolation *isolation; /* NULL: nothing was said */
 };
@@ -60,7 +77,8 @@ struct task_request {
 /*
  * *ret: {id, token, accessor, expires_at, life, streams: [ticket…],
  * deliveries: [{kind, ticket, take?, var?, path?, profile?, …}], args: […],
- * spill_key, hide?, hide_copies?}. The caller's process becomes the root of the task's tree.
+ * urls: [{var, service, path}…], spill_key, hide?, hide_copies?}. The caller's
+ * process becomes the root of the task's tree.
  * Errors: AG_ENOTFOUND, AG_EGRADE, AG_EHELD (names the holder), AG_EINVAL.
  * Writer.
  */

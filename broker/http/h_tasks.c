@@ -32,6 +32,8 @@ h_task_start(struct request *rq)
         .env_count = body->env.count,
         .files = body->files.items,
         .file_count = body->files.count,
+        .proxies = body->proxy.items,
+        .proxy_count = body->proxy.count,
         .stream_count = (size_t)body->streams,
         .isolation = body->isolation,
     };

@@ -14,6 +14,7 @@ enum {
     ENV_NAME_MAX_BYTES = 128,
     LINE_MAX_BYTES = 256, /* purpose, description */
     PATH_MAX_BYTES = 4096,
+    URL_MAX_BYTES = 1024,
     TOKEN_MAX_BYTES = 128,
     TTL_MAX_S = 366 * 24 * 3600, /* core has the real maximum: a setting */
     USES_MAX = 1000 * 1000,
@@ -148,6 +149,26 @@ static const struct msg_field ISOLATION_ROWS[] = {
 static const struct msg_spec ISOLATION =
     MSG_SPEC(struct task_isolation, ISOLATION_ROWS);
 
+static const struct msg_field PROXY_ROWS[] = {
+    MSG_FIELD_STRING(struct task_proxy_request, ref, 1, REFERENCE_MAX_BYTES,
+                     MSG_REQUIRED, NULL),
+    MSG_FIELD_STRING(struct task_proxy_request, upstream, 1, URL_MAX_BYTES,
+                     MSG_OPTIONAL, NULL),
+    MSG_FIELD_STRING(struct task_proxy_request, url_env, 1, ENV_NAME_MAX_BYTES,
+                     MSG_OPTIONAL, parse_env_name),
+    MSG_FIELD_STRING(struct task_proxy_request, key_env, 1, ENV_NAME_MAX_BYTES,
+                     MSG_OPTIONAL, parse_env_name),
+    TEXT(struct task_proxy_request, header, MSG_OPTIONAL),
+    TEXT(struct task_proxy_request, query, MSG_OPTIONAL),
+    TEXT(struct task_proxy_request, basic, MSG_OPTIONAL),
+    TEXT(struct task_proxy_request, format, MSG_OPTIONAL),
+    MSG_FIELD_INT(struct task_proxy_request, uses, 1, USES_MAX, MSG_OPTIONAL,
+                  -1),
+    MSG_FIELD_BOOL(struct task_proxy_request, inner, MSG_OPTIONAL, false),
+};
+static const struct msg_spec PROXY =
+    MSG_SPEC(struct task_proxy_request, PROXY_ROWS);
+
 static const struct msg_field TASK_ROWS[] = {
     LINE(struct msg_task, name),
     LINE(struct msg_task, purpose),
@@ -162,6 +183,8 @@ static const struct msg_field TASK_ROWS[] = {
                    MSG_OPTIONAL, &ENV),
     MSG_FIELD_LIST(struct msg_task, files, 0, TASK_DELIVERIES_MAX_COUNT,
                    MSG_OPTIONAL, &FILE_SPEC),
+    MSG_FIELD_LIST(struct msg_task, proxy, 0, TASK_DELIVERIES_MAX_COUNT,
+                   MSG_OPTIONAL, &PROXY),
     MSG_FIELD_INT(struct msg_task, streams, 0, TASK_STREAMS_MAX_COUNT,
                   MSG_OPTIONAL, 0),
     MSG_FIELD_OBJECT(struct msg_task, isolation, MSG_OPTIONAL, &ISOLATION),

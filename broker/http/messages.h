@@ -72,6 +72,7 @@ struct msg_task {
     struct msg_list env;      /* struct task_env_request */
     struct msg_list files;    /* struct task_file_request */
     struct task_isolation *isolation;
+    struct msg_list proxy; /* struct task_proxy_request */
     int64_t streams;
 };
 

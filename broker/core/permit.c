@@ -1,0 +1,351 @@
+#include "core/permit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/encode.h"
+#include "base/secret.h"
+#include "core/permit_find.h"
+#include "core/permit_impl.h"
+#include "core/proxied.h"
+#include "core/state.h"
+#include "core/values.h"
+#include "profile/placeholder.h"
+
+void
+permit_done(struct permit *permit)
+{
+    for (size_t i = 0; i < permit->edit_count; i++) {
+        secret_free(AG_TAKE(permit->edits[i].text));
+    }
+    permit->edit_count = 0;
+    matcher_unref(AG_TAKE(permit->filter));
+}
+
+/* ---- which host ---- */
+
+static enum ag_err
+find_host(const struct proxied *set, struct deciding *d)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        d->place =
+            places_serve(&set->items[i].places, d->ask->service, &d->host);
+        if (d->place != NULL) {
+            return AG_OK;
+        }
+    }
+    return err_why(AG_ESERVICE, "this task may call no service '%.*s'",
+                   (int)d->ask->service.len, (const char *)d->ask->service.ptr);
+}
+
+/* "host:8080" apart; "[::1]" keeps its brackets. */
+static enum ag_err
+split_host(const struct deciding *d, struct permit *ret)
+{
+    struct span host = d->host;
+    size_t at = host.len;
+    uint64_t port = 0;
+    enum ag_err err = AG_OK;
+
+    while (at > 0 && host.ptr[at - 1] >= '0' && host.ptr[at - 1] <= '9') {
+        at--;
+    }
+    if (at > 1 && at < host.len && host.ptr[at - 1] == ':') {
+        err = parse_u64(span_sub(host, at, host.len), UINT16_MAX, &port);
+        host = span_sub(host, 0, at - 1);
+    }
+    if (err != AG_OK || host.len >= sizeof(ret->host)) {
+        return err_why(AG_EINVAL, "the service's host has no such port");
+    }
+    (void)snprintf(ret->host, sizeof(ret->host), "%.*s", (int)host.len,
+                   (const char *)host.ptr);
+    ret->port = (uint16_t)port;
+    ret->inner = d->place->inner;
+    ret->plain = d->place->plain;
+    return AG_OK;
+}
+
+/* ---- which values, and where ---- */
+
+/* Is this placeholder one of the item's own, for that field? */
+static bool
+is_for(struct core *core, int64_t task_id, uint64_t id,
+       const struct proxied_item *item, const char *field)
+{
+    struct delivery delivery = {0};
+
+    return proxied_id_task(id) == task_id &&
+           running_delivery(core->running, task_id, proxied_id_delivery(id),
+                            &delivery) == AG_OK &&
+           delivery.verb == VERB_PROXY &&
+           delivery.secret_id == item->secret_id &&
+           strcmp(delivery.field, field) == 0;
+}
+
+static void
+mark(struct finds *finds, uint64_t id, size_t where)
+{
+    for (size_t i = 0; i < finds->count; i++) {
+        if (finds->items[i].id == id && finds->items[i].where == where) {
+            finds->items[i].used = true;
+        }
+    }
+}
+
+/* The value that belongs at this place, if its placeholder stands there. */
+static enum ag_err
+take_place(struct core *core, struct deciding *d, struct proxied_item *item,
+           const struct place *place)
+{
+    AG_AUTO(request_found) struct request_found found = {0};
+    uint64_t id = 0;
+    enum ag_err err = request_look(place, &d->request, &found);
+
+    if (err != AG_OK || !found.there) {
+        return err;
+    }
+    err = placeholder_read(d->key, found.value, &id);
+    if (err != AG_OK) {
+        return err == AG_ENOTFOUND ? AG_OK : err;
+    }
+    if (!is_for(core, d->task_id, id, item, place->field)) {
+        return AG_OK; /* left as a stray */
+    }
+    if (d->settled &&
+        (place->plain != d->place->plain || place->inner != d->place->inner)) {
+        return err_why(AG_EPLACE, "two places of one request are reached in "
+                                  "different ways");
+    }
+    d->place = place;
+    d->settled = true;
+    mark(&d->finds, id, place->in == PLACE_QUERY ? FIND_QUERY : found.field);
+    return permit_edit(core, d, item, place, &found);
+}
+
+static enum ag_err
+take_item(struct core *core, struct deciding *d, struct proxied_item *item,
+          enum ag_err *best)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < item->places.places.count && err == AG_OK; i++) {
+        const struct place *place = &item->places.places.items[i];
+        enum ag_err allowed = request_allows(place, &d->request);
+
+        /* Of all refusals the one that got farthest is told. */
+        if (allowed == AG_OK || *best == AG_EHOST ||
+            (*best == AG_EVERB && allowed == AG_EPATH)) {
+            *best = *best == AG_OK ? AG_OK : allowed;
+        }
+        if (allowed == AG_OK) {
+            d->place = d->settled ? d->place : place;
+            err = take_place(core, d, item, place);
+        }
+    }
+    return err;
+}
+
+static const char *
+refusal(enum ag_err err)
+{
+    return err == AG_EVERB   ? "no value may be used there with that method"
+           : err == AG_EPATH ? "that path of the service may not be called"
+                             : "no value of this task goes to that host";
+}
+
+static enum ag_err
+take_all(struct core *core, struct deciding *d)
+{
+    enum ag_err best = AG_EHOST;
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < d->set->count && err == AG_OK; i++) {
+        err = take_item(core, d, &d->set->items[i], &best);
+    }
+    if (err == AG_OK && best != AG_OK) {
+        return err_why(best, "%s", refusal(best));
+    }
+    return err;
+}
+
+/* ---- placeholders where none belongs ---- */
+
+static bool
+any_host(const struct place *place, struct span host)
+{
+    for (size_t i = 0; i < place->hosts.count; i++) {
+        if (place_host_covers(place->hosts.items[i], host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+item_goes_to(const struct proxied_item *item, struct span host)
+{
+    for (size_t i = 0; i < item->places.places.count; i++) {
+        if (any_host(&item->places.places.items[i], host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+goes_to(const struct proxied *set, int64_t secret_id, struct span host)
+{
+    for (size_t i = 0; i < set->count; i++) {
+        if (set->items[i].secret_id == secret_id &&
+            item_goes_to(&set->items[i], host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whose it is decides what it comes to; AG_OK: nobody's, a stranger's text. */
+static enum ag_err
+judge(struct core *core, struct deciding *d, uint64_t id)
+{
+    struct delivery delivery = {0};
+    enum ag_err err = permit_owner(core, d->ask->call, id);
+
+    if (err != AG_EPLACE || d->set == NULL) {
+        return err;
+    }
+    if (running_delivery(core->running, d->task_id, proxied_id_delivery(id),
+                         &delivery) == AG_OK &&
+        !goes_to(d->set, delivery.secret_id, d->host)) {
+        return AG_EHOST;
+    }
+    return AG_EPLACE;
+}
+
+static enum ag_err
+check_strays(struct core *core, struct deciding *d)
+{
+    enum ag_err worst = AG_OK;
+
+    for (size_t i = 0; i < d->finds.count; i++) {
+        enum ag_err err = d->finds.items[i].used
+                              ? AG_OK
+                              : judge(core, d, d->finds.items[i].id);
+
+        if (err != AG_OK && (worst == AG_OK || worst == AG_EPLACE)) {
+            worst = err;
+            d->stray_id = d->finds.items[i].id;
+        }
+    }
+    return worst;
+}
+
+/* ---- the whole ---- */
+
+static enum ag_err
+check_caller(const struct permit_ask *ask)
+{
+    if (ask->call->who != CALLER_TASK) {
+        return err_why(AG_EDENIED,
+                       "the proxy serves the processes of a task; "
+                       "a caller of class %s has none",
+                       caller_class_name(ask->call->who));
+    }
+    return ask->path_task_id != 0 && ask->path_task_id != ask->call->task_id
+               ? err_why(AG_EPROCESS, "the path names another task")
+               : AG_OK;
+}
+
+/* In the order of what a refusal may tell: first who asks. */
+static enum ag_err
+decide(struct core *core, struct deciding *d, struct permit *ret)
+{
+    enum ag_err strays = AG_OK;
+    enum ag_err err = finds_make(d->key, &d->request, &d->finds);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    err = check_caller(d->ask);
+    if (err == AG_OK) {
+        err = running_proxied(core->running, d->task_id, &d->set);
+        err = err == AG_ENOTFOUND ? AG_ESERVICE : err;
+    }
+    if (err == AG_OK) {
+        err = find_host(d->set, d);
+    }
+    if (err == AG_OK) {
+        d->request.host = d->host;
+        err = request_check_path(d->request.path);
+    }
+    if (err == AG_OK) {
+        err = take_all(core, d);
+    }
+    if (err == AG_OK) {
+        err = split_host(d, ret);
+    }
+    if (err == AG_EBUSY) {
+        return err;
+    }
+    strays = check_strays(core, d);
+    /* One's own at a place that was not even looked at. */
+    if (strays == AG_EPLACE && err != AG_OK) {
+        d->stray_id = 0;
+        return err;
+    }
+    return strays != AG_OK ? strays : err;
+}
+
+bool
+permit_stands(struct core *core, int64_t task_id)
+{
+    AG_AUTO(proxied) struct proxied *set = NULL;
+
+    return core_need_open(core) == AG_OK &&
+           running_proxied(core->running, task_id, &set) == AG_OK;
+}
+
+static void
+deciding_done(struct deciding *d)
+{
+    proxied_release(d->set);
+}
+
+AG_DEFINE_CLEANUP_INPLACE(deciding, deciding_done)
+
+enum ag_err
+permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
+              struct permit *ret)
+{
+    AG_AUTO(deciding)
+    struct deciding d = {.ask = ask,
+                         .request = ask->request,
+                         .task_id = ask->call->task_id,
+                         .quick = quick,
+                         .permit = ret};
+    enum ag_err err = core_need_open(core);
+
+    ret->task_id = d.task_id;
+    if (err == AG_OK) {
+        err = keyring_key(core->keyring, KDF_PLACEHOLDER, &d.key);
+    }
+    if (err == AG_OK) {
+        err = decide(core, &d, ret);
+    }
+    if (err == AG_OK) {
+        err = permit_filter(core, &d);
+    }
+    if (err == AG_OK) {
+        err = permit_use(core, &d);
+    }
+    if (err != AG_OK && err != AG_EBUSY && quick) {
+        err = AG_EBUSY; /* a refusal is on the record: that waits */
+    } else if (err != AG_OK && !quick) {
+        err = permit_refuse(core, &d, err);
+    }
+    if (err != AG_OK) {
+        permit_done(ret);
+    }
+    return err;
+}

@@ -1,0 +1,104 @@
+/*
+ * permit.h - may this request of a task go out, and what is put where: the
+ * decision for each request of the proxy, and its record.
+ * Floor: core. Depends on: core/proxied, policy/request, redact/matcher.
+ *
+ * Who asks is known by the process tree; which value, by the placeholder that
+ * stands where the value belongs. Both must be of the same task. A placeholder
+ * of another task, of one that has ended, or of a value that does not go to
+ * that host is a tripwire: it is put on the record and the tasks concerned
+ * (whose it is, and who used it) end. One of the task's own at a wrong place of
+ * a right host is refused; PERMIT_STRAYS_MAX_COUNT of these are a tripwire too.
+ */
+#ifndef AG_CORE_PERMIT_H
+#define AG_CORE_PERMIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "core/call.h"
+#include "policy/request.h"
+
+struct core;
+struct matcher;
+struct secret;
+
+enum {
+    PERMIT_EDITS_MAX_COUNT = 16,
+    PERMIT_HOST_BYTES = 320,
+    PERMIT_STRAYS_MAX_COUNT = 8, /* a debug output or two, not a search */
+};
+
+struct permit_ask {
+    const struct call *call;
+    int64_t path_task_id; /* of /t/TASK/, or 0 */
+    struct span service;
+    struct request_ask request; /* its host is filled in here */
+};
+
+enum permit_edit_kind {
+    PERMIT_FIELD, /* `text` is the new value of field `field` */
+    PERMIT_ADD,   /* the header `name` is `text`; others of that name go */
+    PERMIT_QUERY, /* `text` replaces `len` bytes at `at` of the query */
+};
+
+struct permit_edit {
+    enum permit_edit_kind kind;
+    size_t field;
+    size_t at;
+    size_t len;
+    char name[PLACE_NAME_MAX_BYTES + 1];
+    struct secret *text;
+};
+
+struct permit {
+    int64_t task_id;
+    char host[PERMIT_HOST_BYTES]; /* without the port */
+    uint16_t port;                /* 0: the usual one */
+    bool inner;
+    bool plain;
+    struct permit_edit edits[PERMIT_EDITS_MAX_COUNT];
+    size_t edit_count;
+    struct matcher *filter; /* all values of the task's; NULL: none */
+};
+
+void permit_done(struct permit *permit);
+AG_DEFINE_CLEANUP_INPLACE(permit, permit_done)
+
+/*
+ * Decides; on AG_OK the use is on the record. *ret is {0} before and given
+ * back with permit_done(). With `quick` nothing blocks: AG_EBUSY says that it
+ * must be asked again without, on a thread that may.
+ * Errors: AG_EDENIED the caller is no task; AG_EPROCESS not the path's task;
+ *         AG_ESERVICE, AG_ETARGET, AG_EHOST, AG_EVERB, AG_EPATH, AG_EPLACE,
+ *         AG_EFOREIGN, AG_EENDED, AG_EGRANTUSED, AG_EREVOKED; AG_ELOCKED, …
+ */
+AG_CHECK AG_NONNULL enum ag_err permit_decide(struct core *core,
+                                              const struct permit_ask *ask,
+                                              bool quick, struct permit *ret);
+
+/* Does the task still run, and is the vault open? Threads: any. */
+AG_NONNULL bool permit_stands(struct core *core, int64_t task_id);
+
+/* A scan of a body for placeholders: whatever it finds may not be sent. The
+ * hit function gets `arg`. Errors: AG_ENOMEM, AG_ELOCKED. */
+typedef void (*permit_hit_fn)(void *arg, uint64_t id);
+struct permit_scan;
+AG_CHECK AG_NONNULL enum ag_err permit_scan_new(struct core *core,
+                                                permit_hit_fn hit, void *arg,
+                                                struct permit_scan **ret);
+void permit_scan_free(struct permit_scan *scan);
+AG_CHECK AG_NONNULL enum ag_err permit_scan_feed(struct permit_scan *scan,
+                                                 struct span part);
+AG_CHECK AG_NONNULL enum ag_err permit_scan_finish(struct permit_scan *scan);
+
+/* One was found in a body: on the record, tripwire as above. What it comes to:
+ * AG_EPLACE, AG_EFOREIGN, AG_EENDED; AG_OK: a stranger's text after all.
+ * Blocks. */
+AG_CHECK AG_NONNULL enum ag_err
+permit_stray(struct core *core, const struct call *call, uint64_t id);
+
+#endif

@@ -1,0 +1,129 @@
+/* Placeholders in a request's head: all of them, wherever they stand. */
+#include "core/permit_find.h"
+
+#include "base/encode.h"
+#include "base/secret.h"
+#include "profile/placeholder.h"
+
+static enum ag_err
+add(struct finds *f, uint64_t id, size_t where)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->items[i].id == id && f->items[i].where == where) {
+            return AG_OK;
+        }
+    }
+    if (f->count == FINDS_MAX_COUNT) {
+        return err_why(AG_EPLACE, "too many placeholders in one request");
+    }
+    f->items[f->count++] = (struct find){.id = id, .where = where};
+    return AG_OK;
+}
+
+/* One that is whole, and may be of the short ones that a scan does not see. */
+static enum ag_err
+look_whole(const struct secret *key, struct span text, size_t where,
+           struct finds *f)
+{
+    uint64_t id = 0;
+    enum ag_err err =
+        text.len > 0 ? placeholder_read(key, text, &id) : AG_ENOTFOUND;
+
+    if (err == AG_ENOTFOUND) {
+        return AG_OK;
+    }
+    return err == AG_OK ? add(f, id, where) : err;
+}
+
+static struct span
+last_word(struct span text)
+{
+    size_t at = text.len;
+
+    while (at > 0 && text.ptr[at - 1] != ' ') {
+        at--;
+    }
+    return span_sub(text, at, text.len);
+}
+
+/* "user:password" in base64. */
+static enum ag_err
+look_basic(const struct secret *key, struct span word, size_t where,
+           struct finds *f)
+{
+    AG_AUTO(secret) struct secret *plain = NULL;
+    enum ag_err err = decode_base64_secret(word, &plain);
+    struct span text = {0};
+    size_t colon = 0;
+
+    if (err != AG_OK) {
+        return err == AG_EINVAL || err == AG_ELIMIT ? AG_OK : err;
+    }
+    text = secret_view(plain);
+    colon = span_find(text, ':');
+    err = look_whole(key, span_sub(text, 0, colon), where, f);
+    return err == AG_OK
+               ? look_whole(key, span_sub(text, colon + 1, text.len), where, f)
+               : err;
+}
+
+struct scanning {
+    struct finds *finds;
+    size_t where;
+};
+
+static enum ag_err
+on_hit(void *arg, const struct placeholder_hit *hit)
+{
+    struct scanning *s = arg;
+
+    return add(s->finds, hit->id, s->where);
+}
+
+static enum ag_err
+scan(const struct secret *key, struct span text, size_t where, struct finds *f)
+{
+    AG_AUTO(placeholder_scan) struct placeholder_scan *scan = NULL;
+    struct scanning s = {.finds = f, .where = where};
+    enum ag_err err = placeholder_scan_new(key, on_hit, &s, &scan);
+
+    if (err == AG_OK) {
+        err = placeholder_scan_feed(scan, text);
+    }
+    return err == AG_OK ? placeholder_scan_finish(scan) : err;
+}
+
+static enum ag_err
+look_field(const struct secret *key, const struct request_field *field,
+           size_t where, struct finds *f)
+{
+    struct span word = last_word(field->value);
+    enum ag_err err = look_whole(key, field->value, where, f);
+
+    if (err == AG_OK && word.len < field->value.len) {
+        err = look_whole(key, word, where, f);
+        if (err == AG_OK) {
+            err = look_basic(key, word, where, f);
+        }
+    }
+    /* The least number that a scan sees has 18 characters. */
+    if (err == AG_OK && field->value.len >= FINDS_SCAN_MIN_BYTES) {
+        err = scan(key, field->value, where, f);
+    }
+    return err;
+}
+
+enum ag_err
+finds_make(const struct secret *key, const struct request_ask *ask,
+           struct finds *ret)
+{
+    enum ag_err err = scan(key, ask->path, FIND_PATH, ret);
+
+    if (err == AG_OK && ask->query.len > 0) {
+        err = scan(key, ask->query, FIND_QUERY, ret);
+    }
+    for (size_t i = 0; err == AG_OK && i < ask->field_count; i++) {
+        err = look_field(key, &ask->fields[i], i, ret);
+    }
+    return err;
+}

@@ -1,0 +1,42 @@
+/*
+ * permit_find.h - which placeholders stand where in the head of a request.
+ * Floor: core, and only this folder includes it.
+ */
+#ifndef AG_CORE_PERMIT_FIND_H
+#define AG_CORE_PERMIT_FIND_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "policy/request.h"
+
+struct secret;
+
+enum {
+    FINDS_MAX_COUNT = 32,
+    FINDS_SCAN_MIN_BYTES = 16,
+};
+
+/* Not a field's index. */
+static const size_t FIND_PATH = (size_t)-1;
+static const size_t FIND_QUERY = (size_t)-2;
+
+struct find {
+    uint64_t id;
+    size_t where; /* a field's index, FIND_PATH or FIND_QUERY */
+    bool used;    /* it stands where its value belongs */
+};
+
+struct finds {
+    size_t count;
+    struct find items[FINDS_MAX_COUNT];
+};
+
+/* *ret is {0} before. Errors: AG_EPLACE more than FINDS_MAX_COUNT. */
+AG_CHECK AG_NONNULL enum ag_err finds_make(const struct secret *key,
+                                           const struct request_ask *ask,
+                                           struct finds *ret);
+
+#endif

@@ -1,0 +1,64 @@
+/*
+ * permit_impl.h - what the files of the proxy's decision share.
+ * Floor: core, and only this folder includes it.
+ */
+#ifndef AG_CORE_PERMIT_IMPL_H
+#define AG_CORE_PERMIT_IMPL_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "core/permit.h"
+#include "core/permit_find.h"
+#include "core/proxied.h"
+#include "redact/matcher.h"
+
+/* A value that this request uses. */
+struct permit_used {
+    struct proxied_item *item;
+    int64_t version_id;
+    int64_t version;
+};
+
+/* One decision under way. */
+struct deciding {
+    const struct permit_ask *ask;
+    struct request_ask request; /* with its host */
+    int64_t task_id;
+    bool quick;
+    const struct secret *key; /* of placeholders; borrowed */
+    struct proxied *set;
+    /* One of the host's; once settled that of a value: it says how the host is
+     * reached. */
+    const struct place *place;
+    bool settled;
+    struct span host;
+    struct finds finds;
+    uint64_t stray_id; /* the one refused for */
+    struct permit_used used[PERMIT_EDITS_MAX_COUNT];
+    size_t used_count;
+    struct permit *permit;
+};
+
+/* Adds what is put in the placeholder's stead, and what goes along. */
+AG_CHECK AG_NONNULL enum ag_err
+permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
+            const struct place *place, const struct request_found *found);
+
+/* The filter for the answer, of all values of the task's. */
+AG_CHECK AG_NONNULL enum ag_err permit_filter(struct core *core,
+                                              struct deciding *d);
+
+/* Puts the uses on the record. Errors: AG_EBUSY it must wait, and is quick. */
+AG_CHECK AG_NONNULL enum ag_err permit_use(struct core *core,
+                                           struct deciding *d);
+
+/* Puts a refusal on the record, ends who is to end; gives `why` back. Blocks. */
+AG_CHECK AG_NONNULL enum ag_err
+permit_refuse(struct core *core, const struct deciding *d, enum ag_err why);
+
+/* Whose a placeholder is that is not where it belongs: AG_EPLACE the caller's
+ * own; AG_EFOREIGN, AG_EENDED; AG_OK nobody's. */
+AG_CHECK AG_NONNULL enum ag_err
+permit_owner(struct core *core, const struct call *call, uint64_t id);
+
+#endif

@@ -1,0 +1,498 @@
+/* The value in the placeholder's stead, and the record of its use. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/encode.h"
+#include "base/secret.h"
+#include "core/permit_impl.h"
+#include "core/state.h"
+#include "core/values.h"
+#include "profile/fields.h"
+#include "store/exposure.h"
+#include "store/grants.h"
+#include "store/leases.h"
+#include "store/tasks.h"
+#include "store/uses.h"
+
+/* ---- values ---- */
+
+static enum ag_err
+read_value(struct core *core, const struct proxied_item *item,
+           const char *field, struct version_row *version, struct secret **ret)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(secret_row) struct secret_row row = {0};
+    enum ag_err err = store_read(core->store, &r);
+
+    if (err == AG_OK) {
+        err = secrets_get(r, item->secret_id, &row);
+    }
+    if (err == AG_OK && row.removed_ms != 0) {
+        err = err_why(AG_ENOTFOUND, "%s is not in the vault any more",
+                      item->name);
+    }
+    return err == AG_OK
+               ? value_of(core, r, &(struct value_wish){&row, field, 0},
+                          version, ret)
+               : err;
+}
+
+/* ---- the text that is sent ---- */
+
+/* `before` | value | `after`, in locked memory. */
+static enum ag_err
+join(struct span before, struct span value, struct span after,
+     struct secret **ret)
+{
+    struct secret *text = NULL;
+    enum ag_err err = secret_new(before.len + value.len + after.len, &text);
+    uint8_t *out = NULL;
+
+    if (err != AG_OK) {
+        return err;
+    }
+    out = secret_bytes(text);
+    if (before.len > 0) {
+        memcpy(out, before.ptr, before.len);
+    }
+    if (value.len > 0) {
+        memcpy(out + before.len, value.ptr, value.len);
+    }
+    if (after.len > 0) {
+        memcpy(out + before.len + value.len, after.ptr, after.len);
+    }
+    *ret = text;
+    return AG_OK;
+}
+
+static enum ag_err
+wrap(const char *format, struct span value, struct secret **ret)
+{
+    struct span all = span_str(format);
+    size_t at = (size_t)(strstr(format, "{}") - format);
+
+    return join(span_sub(all, 0, at), value, span_sub(all, at + 2, all.len),
+                ret);
+}
+
+static enum ag_err
+basic_text(struct span user, struct span value, struct secret **ret)
+{
+    AG_AUTO(secret) struct secret *plain = NULL;
+    AG_AUTO(buf) struct buf text = {0};
+    enum ag_err err = join(user, value, span_of(NULL, 0), &plain);
+
+    buf_init(&text, 2 * (size_t)REQUEST_FOUND_MAX_BYTES, BUF_WIPE);
+    if (err == AG_OK) {
+        err = encode_base64(secret_view(plain), &text);
+    }
+    return err == AG_OK ? join(span_str("Basic "), buf_view(&text),
+                               span_of(NULL, 0), ret)
+                        : err;
+}
+
+static bool
+is_unreserved(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+           (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' ||
+           c == '~';
+}
+
+static enum ag_err
+query_text(const char *format, struct span value, struct secret **ret)
+{
+    static const char HEX[] = "0123456789ABCDEF";
+    AG_AUTO(secret) struct secret *plain = NULL;
+    struct secret *text = NULL;
+    struct span in = {0};
+    size_t n = 0;
+    enum ag_err err = wrap(format, value, &plain);
+
+    if (err == AG_OK) {
+        err = secret_new(3 * secret_len(plain), &text);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    in = secret_view(plain);
+    for (size_t i = 0; i < in.len; i++) {
+        uint8_t *out = secret_bytes(text) + n;
+
+        if (is_unreserved(in.ptr[i])) {
+            out[0] = in.ptr[i];
+            n++;
+            continue;
+        }
+        out[0] = '%';
+        out[1] = (uint8_t)HEX[in.ptr[i] >> 4];
+        out[2] = (uint8_t)HEX[in.ptr[i] & 15];
+        n += 3;
+    }
+    secret_shrink(text, n);
+    *ret = text;
+    return AG_OK;
+}
+
+/* A value with a line's end would begin another header. */
+static enum ag_err
+check_line(const struct proxied_item *item, const struct secret *text)
+{
+    struct span bytes = secret_view(text);
+
+    for (size_t i = 0; i < bytes.len; i++) {
+        if (bytes.ptr[i] < 0x20 || bytes.ptr[i] == 0x7f) {
+            return err_why(AG_EUNSUPPORTED,
+                           "the value of %s holds a control byte and can't "
+                           "stand in a header",
+                           item->name);
+        }
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+make_text(const struct place *place, const struct request_found *found,
+          struct span value, struct secret **ret)
+{
+    switch (place->in) {
+    case PLACE_HEADER:
+        return wrap(place->format, value, ret);
+    case PLACE_BASIC:
+        return basic_text(span_sub(buf_view(&found->text), 0, found->at), value,
+                          ret);
+    case PLACE_QUERY:
+        return query_text(place->format, value, ret);
+    case PLACE_FIELD:
+        break;
+    }
+    return AG_EINTERNAL;
+}
+
+static enum ag_err
+add_edit(struct deciding *d, const struct permit_edit *edit)
+{
+    struct permit *permit = d->permit;
+
+    if (permit->edit_count == PERMIT_EDITS_MAX_COUNT) {
+        secret_free(edit->text);
+        return err_why(AG_ELIMIT, "too many values in one request");
+    }
+    permit->edits[permit->edit_count++] = *edit;
+    return AG_OK;
+}
+
+/* Headers that go along, from other fields of the same secret. */
+static enum ag_err
+add_withs(struct core *core, struct deciding *d,
+          const struct proxied_item *item, const struct place *place)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < place->with.count && err == AG_OK; i++) {
+        const struct profile_with *with = &place->with.items[i];
+        struct permit_edit edit = {.kind = PERMIT_ADD};
+        struct version_row version = {0};
+
+        err = read_value(core, item, with->field, &version, &edit.text);
+        if (err == AG_ENOTFOUND) {
+            err = AG_OK; /* a login without it */
+            continue;
+        }
+        if (err == AG_OK) {
+            err = check_line(item, edit.text);
+        }
+        (void)snprintf(edit.name, sizeof(edit.name), "%s", with->name);
+        if (err == AG_OK) {
+            err = add_edit(d, &edit);
+        } else {
+            secret_free(edit.text);
+        }
+    }
+    return err;
+}
+
+static void
+note_used(struct deciding *d, struct proxied_item *item,
+          const struct version_row *version)
+{
+    for (size_t i = 0; i < d->used_count; i++) {
+        if (d->used[i].item == item) {
+            return;
+        }
+    }
+    if (d->used_count < PERMIT_EDITS_MAX_COUNT) {
+        d->used[d->used_count++] =
+            (struct permit_used){item, version->id, version->number};
+    }
+}
+
+enum ag_err
+permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
+            const struct place *place, const struct request_found *found)
+{
+    AG_AUTO(secret) struct secret *value = NULL;
+    struct permit_edit edit = {.kind = place->in == PLACE_QUERY ? PERMIT_QUERY
+                                                                : PERMIT_FIELD,
+                               .field = found->field,
+                               .at = found->at,
+                               .len = found->len};
+    struct version_row version = {0};
+    enum ag_err err = read_value(core, item, place->field, &version, &value);
+
+    if (err == AG_OK) {
+        err = make_text(place, found, secret_view(value), &edit.text);
+    }
+    if (err == AG_OK) {
+        err = check_line(item, edit.text);
+    }
+    if (err != AG_OK) {
+        secret_free(edit.text);
+        return err;
+    }
+    note_used(d, item, &version);
+    err = add_edit(d, &edit);
+    return err == AG_OK ? add_withs(core, d, item, place) : err;
+}
+
+/* ---- the filter of the answer ---- */
+
+enum {
+    FILTER_VALUES_MAX_COUNT = 256, /* fields of all secrets of one task */
+};
+
+struct gathering {
+    struct matcher_value values[FILTER_VALUES_MAX_COUNT];
+    struct secret *owned[FILTER_VALUES_MAX_COUNT];
+    size_t count;
+};
+
+static void
+gathering_free(struct gathering *g)
+{
+    for (size_t i = 0; g != NULL && i < g->count; i++) {
+        secret_free(g->owned[i]);
+    }
+    free(g);
+}
+
+AG_DEFINE_CLEANUP(gathering, gathering_free)
+
+static enum ag_err
+gather_field(void *arg, const char *pointer, struct secret *value)
+{
+    struct gathering *g = arg;
+
+    (void)pointer;
+    if (g->count == FILTER_VALUES_MAX_COUNT) {
+        secret_free(value);
+        return err_why(AG_ELIMIT, "the task's secrets have more than %d fields",
+                       FILTER_VALUES_MAX_COUNT);
+    }
+    g->owned[g->count] = value;
+    g->values[g->count] = (struct matcher_value){.id = g->count + 1,
+                                                 .name = span_str("secret"),
+                                                 .value = secret_view(value)};
+    g->count++;
+    return AG_OK;
+}
+
+static enum ag_err
+gather(struct core *core, struct db_read *r, struct proxied_item *item,
+       struct gathering *g)
+{
+    AG_AUTO(secret_row) struct secret_row row = {0};
+    AG_AUTO(secret) struct secret *whole = NULL;
+    const struct profile_file *file = NULL;
+    struct version_row version = {0};
+    enum ag_err err = secrets_get(r, item->secret_id, &row);
+
+    if (err == AG_OK) {
+        err = value_of(core, r, &(struct value_wish){&row, NULL, 0}, &version,
+                       &whole);
+    }
+    if (err == AG_ENOTFOUND) {
+        return AG_OK; /* removed: it can't be used either */
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    item->filtered_version = version.id;
+    (void)value_profile(core, &row, &file);
+    return fields_secret(secret_view(whole), file, gather_field, g);
+}
+
+static enum ag_err
+build_filter(struct core *core, struct proxied *set)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(gathering) struct gathering *g = calloc(1, sizeof(*g));
+    struct matcher *filter = NULL;
+    enum ag_err err = g != NULL ? store_read(core->store, &r) : AG_ENOMEM;
+
+    for (size_t i = 0; err == AG_OK && i < set->count; i++) {
+        err = gather(core, r, &set->items[i], g);
+    }
+    if (err == AG_OK) {
+        err = matcher_build(g->values, g->count, &filter);
+    }
+    if (err == AG_OK) {
+        matcher_unref(set->filter);
+        set->filter = filter;
+    }
+    return err;
+}
+
+/* What this request uses must be in it; what others of the task's were changed
+ * meanwhile comes with their own next use. */
+static bool
+is_current(const struct deciding *d)
+{
+    for (size_t i = 0; i < d->used_count; i++) {
+        if (d->used[i].item->filtered_version != d->used[i].version_id) {
+            return false;
+        }
+    }
+    return d->set->filter != NULL;
+}
+
+enum ag_err
+permit_filter(struct core *core, struct deciding *d)
+{
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&d->set->lock);
+    if (!is_current(d)) {
+        err = build_filter(core, d->set);
+    }
+    if (err == AG_OK) {
+        d->permit->filter = matcher_ref(d->set->filter);
+    }
+    (void)pthread_mutex_unlock(&d->set->lock);
+    return err;
+}
+
+/* ---- the record ---- */
+
+struct using
+{
+    struct core_job job;
+    const struct deciding *d;
+};
+
+static enum ag_err
+count_use(struct db_tx *tx, const struct proxied_item *item)
+{
+    AG_AUTO(grant_row) struct grant_row row = {0};
+    enum ag_err err = AG_OK;
+
+    if (item->uses == GRANT_USES_UNLIMITED) {
+        return AG_OK;
+    }
+    err = grants_get(db_tx_read(tx), item->grant_id, &row);
+    if (err == AG_OK && row.uses_count >= row.uses_max) {
+        return err_why(AG_EGRANTUSED, "the grant on %s has no uses left",
+                       item->name);
+    }
+    row.uses_count++;
+    return err == AG_OK ? grants_update(tx, &row) : err;
+}
+
+/* Lease, exposure and record of a value's first use by a task. */
+static enum ag_err
+record_one(struct db_tx *tx, const struct deciding *d,
+           const struct permit_used *used)
+{
+    AG_AUTO(lease_row)
+    struct lease_row lease = {.task_id = d->task_id,
+                              .secret_id = used->item->secret_id,
+                              .version = used->version,
+                              .verb = VERB_PROXY};
+    AG_AUTO(task_row) struct task_row task = {0};
+    const struct exposure_row seen = {.secret_id = used->item->secret_id,
+                                      .version = used->version,
+                                      .task_id = d->task_id,
+                                      .verb = VERB_PROXY};
+    enum ag_err err = count_use(tx, used->item);
+
+    if (err == AG_OK) {
+        err = tasks_get(db_tx_read(tx), d->task_id, &task);
+    }
+    if (err == AG_OK && task.ended_ms != 0) {
+        err = AG_EREVOKED;
+    }
+    lease.expires_ms = task.deadline_ms;
+    /* Further counted uses of one version are under its first lease. */
+    if (err == AG_OK &&
+        atomic_load(&used->item->used_version_id) != used->version_id) {
+        err = leases_add(tx, &lease);
+    }
+    if (err == AG_OK) {
+        err = exposure_note(tx, &seen, NULL);
+    }
+    return err == AG_OK
+               ? core_note(tx, d->ask->call, AUDIT_SECRET_READ, d->task_id,
+                           used->item->secret_id,
+                           json_pack("{s:s, s:I, s:s, s:s%}", "name",
+                                     used->item->name, "version",
+                                     (json_int_t)used->version, "verb",
+                                     verb_text(VERB_PROXY), "host",
+                                     (const char *)d->host.ptr, d->host.len))
+               : err;
+}
+
+static enum ag_err
+run_using(struct core *core, struct db_tx *tx, struct core_job *job)
+{
+    const struct deciding *d = ((const struct using *)job)->d;
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
+        err = record_one(tx, d, &d->used[i]);
+    }
+    for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
+        struct proxied_item *item = d->used[i].item;
+
+        atomic_store(&item->used_epoch, store_epoch(core->store));
+        atomic_store(&item->used_version_id, d->used[i].version_id);
+    }
+    return err;
+}
+
+/* Lease and exposure of this version are there already, and durable. */
+static bool
+is_known(struct core *core, const struct permit_used *used)
+{
+    return used->item->uses == GRANT_USES_UNLIMITED &&
+           !atomic_load(&core->audit_strict) &&
+           atomic_load(&used->item->used_version_id) == used->version_id &&
+           atomic_load(&used->item->used_epoch) < store_epoch(core->store);
+}
+
+enum ag_err
+permit_use(struct core *core, struct deciding *d)
+{
+    struct using using = {.job.run = run_using, .d = d};
+    enum ag_err err = AG_OK;
+    bool known = true;
+
+    for (size_t i = 0; i < d->used_count; i++) {
+        known = known && is_known(core, &d->used[i]);
+    }
+    if (!known) {
+        return d->quick ? AG_EBUSY : core_write_wait(core, &using.job);
+    }
+    for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
+        const struct use use = {.task_id = d->task_id,
+                                .secret_id = d->used[i].item->secret_id,
+                                .version = d->used[i].version,
+                                .verb = VERB_PROXY};
+
+        err = store_use(core->store, &use);
+    }
+    atomic_store(&core->busy_ms, clock_steady_ms());
+    return err;
+}

@@ -1,0 +1,299 @@
+#include "core/places.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/parse.h"
+#include "core/state.h"
+#include "core/tasks.h"
+#include "core/trust.h"
+#include "core/values.h"
+
+enum {
+    HOST_TEXT_BYTES = 320,
+    PATH_TEXT_BYTES = 512,
+};
+
+/* ---- sealing ---- */
+
+enum ag_err
+places_seal(const struct profile *profile, json_t *detail)
+{
+    json_t *list = NULL;
+    enum ag_err err = places_of_profile(profile, &list);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    return json_object_set_new(detail, "places", list) == 0 ? AG_OK : AG_ENOMEM;
+}
+
+static enum ag_err
+detail_of(const struct secret_row *row, json_t **ret)
+{
+    return wjson_parse(span_str(row->detail != NULL ? row->detail : "{}"),
+                       SECRET_DETAIL_MAX_BYTES, ret);
+}
+
+static enum ag_err
+set_detail(struct secret_row *row, const json_t *detail)
+{
+    char *text = NULL;
+    enum ag_err err = core_dump(detail, &text);
+
+    if (err == AG_OK) {
+        free(row->detail);
+        row->detail = text;
+    }
+    return err;
+}
+
+enum ag_err
+places_seal_row(const struct profile *profile, struct secret_row *row)
+{
+    AG_AUTO(wjson) json_t *detail = NULL;
+    enum ag_err err = detail_of(row, &detail);
+
+    if (err == AG_OK) {
+        err = places_seal(profile, detail);
+    }
+    return err == AG_OK ? set_detail(row, detail) : err;
+}
+
+enum ag_err
+places_sealed(const struct secret_row *row, struct places *ret)
+{
+    AG_AUTO(wjson) json_t *detail = NULL;
+    enum ag_err err = detail_of(row, &detail);
+
+    return err == AG_OK ? places_read(detail, ret) : err;
+}
+
+/* ---- the operator's own words ---- */
+
+struct wanted {
+    char host[HOST_TEXT_BYTES];
+    char path[PATH_TEXT_BYTES]; /* a pattern, or "" */
+    bool plain;
+};
+
+static const char *
+behind_scheme(const char *url, bool *ret_plain)
+{
+    *ret_plain = strncmp(url, "http://", 7) == 0;
+    if (*ret_plain) {
+        return url + 7;
+    }
+    return strncmp(url, "https://", 8) == 0 ? url + 8 : "";
+}
+
+/* http[s]://HOST[:PORT][/PATH], nothing else. */
+static enum ag_err
+read_url(const char *url, struct wanted *ret)
+{
+    const char *rest = behind_scheme(url, &ret->plain);
+    size_t len = strcspn(rest, "/?#@");
+    size_t path_len = strlen(rest + len);
+
+    if (len == 0 || len >= sizeof(ret->host) ||
+        path_len + 3 > sizeof(ret->path) ||
+        strcspn(rest + len, "?#@*") != path_len) {
+        return err_why(AG_EINVAL, "upstream: needs https://HOST[:PORT][/PATH]");
+    }
+    for (size_t i = 0; i < len; i++) {
+        ret->host[i] =
+            (char)(rest[i] >= 'A' && rest[i] <= 'Z' ? rest[i] | 0x20 : rest[i]);
+    }
+    while (path_len > 0 && rest[len + path_len - 1] == '/') {
+        path_len--;
+    }
+    if (path_len > 0) {
+        (void)snprintf(ret->path, sizeof(ret->path), "%.*s/*", (int)path_len,
+                       rest + len);
+    }
+    return AG_OK;
+}
+
+/* The place that a wish describes. */
+static enum ag_err
+describe(const struct task_proxy_request *wish, const char *field,
+         const struct wanted *to, json_t **ret)
+{
+    bool plain_header =
+        wish->header == NULL && wish->query == NULL && wish->basic == NULL;
+    const char *in = wish->query != NULL   ? "query"
+                     : wish->basic != NULL ? "basic"
+                                           : "header";
+    const char *name = wish->query != NULL    ? wish->query
+                       : wish->basic != NULL  ? wish->basic
+                       : wish->header != NULL ? wish->header
+                                              : "Authorization";
+    const char *format = wish->format != NULL ? wish->format
+                         : plain_header       ? "Bearer {}"
+                                              : "{}";
+    json_t *item =
+        json_pack("{s:[s], s:s, s:s, s:s, s:s, s:b, s:b, s:[s*]}", "hosts",
+                  to->host, "field", field, "in", in, "name", name, "format",
+                  format, "inner", (int)wish->inner, "plain", (int)to->plain,
+                  "paths", to->path[0] != '\0' ? to->path : NULL);
+
+    if (item == NULL) {
+        return AG_ENOMEM;
+    }
+    *ret = item;
+    return AG_OK;
+}
+
+/* ---- widening ---- */
+
+static enum ag_err
+need_proof(const struct call *call, const struct secret_row *row,
+           const char *where)
+{
+    return call->who == CALLER_PROOF
+               ? AG_OK
+               : err_why(AG_EPROOF,
+                         "%s has never gone to %s; that it may is your word, "
+                         "with the passphrase",
+                         row->name, where);
+}
+
+static enum ag_err
+keep(struct db_tx *tx, const struct call *call, struct secret_row *row,
+     json_t *detail, const char *where)
+{
+    struct places checked = {0};
+    enum ag_err err = places_read(detail, &checked);
+
+    places_done(&checked);
+    if (err == AG_OK) {
+        err = set_detail(row, detail);
+    }
+    if (err == AG_OK) {
+        err = secrets_update(tx, row);
+    }
+    return err == AG_OK ? core_note(tx, call, AUDIT_SECRET_PATCHED, 0, row->id,
+                                    json_pack("{s:s, s:s}", "name", row->name,
+                                              "place", where))
+                        : err;
+}
+
+/* Two places are the same if nothing but their service's name differs. */
+static bool
+is_there(json_t *list, json_t *item)
+{
+    const json_t *each = NULL;
+    size_t i = 0;
+
+    json_array_foreach(list, i, each)
+    {
+        if (json_equal(each, item)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum ag_err
+widen_by_url(struct db_tx *tx, const struct call *call,
+             const struct task_proxy_request *wish, const char *field,
+             struct secret_row *row)
+{
+    struct wanted to = {0};
+    AG_AUTO(wjson) json_t *detail = NULL;
+    AG_AUTO(wjson) json_t *item = NULL;
+    json_t *list = NULL;
+    enum ag_err err = read_url(wish->upstream, &to);
+
+    if (err == AG_OK) {
+        err = describe(wish, field, &to, &item);
+    }
+    if (err == AG_OK) {
+        err = detail_of(row, &detail);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    list = json_object_get(detail, "places");
+    if (list == NULL) {
+        list = json_array();
+        if (json_object_set_new(detail, "places", list) != 0) {
+            return AG_ENOMEM;
+        }
+    }
+    if (is_there(list, item)) {
+        return AG_OK;
+    }
+    err = need_proof(call, row, to.host);
+    if (err != AG_OK) {
+        return err;
+    }
+    return json_array_append(list, item) == 0
+               ? keep(tx, call, row, detail, to.host)
+               : AG_ENOMEM;
+}
+
+/* A secret from before places were sealed. */
+static enum ag_err
+widen_by_profile(struct core *core, struct db_tx *tx, const struct call *call,
+                 struct secret_row *row)
+{
+    AG_AUTO(wjson) json_t *detail = NULL;
+    const struct profile *profile = NULL;
+    enum ag_err err = detail_of(row, &detail);
+
+    if (err != AG_OK || json_object_get(detail, "places") != NULL) {
+        return err;
+    }
+    if (row->profile[0] == '\0') {
+        return err_why(AG_EINVAL,
+                       "%s goes nowhere yet; say where: upstream=https://HOST",
+                       row->name);
+    }
+    err = trust_find(core, db_tx_read(tx), row->profile, &profile);
+    if (err == AG_OK) {
+        err = need_proof(call, row, profile->name);
+    }
+    if (err == AG_OK) {
+        err = places_seal(profile, detail);
+    }
+    return err == AG_OK ? keep(tx, call, row, detail, profile->name) : err;
+}
+
+static enum ag_err
+widen_one(struct core *core, struct db_tx *tx, const struct call *call,
+          const struct task_proxy_request *wish)
+{
+    AG_AUTO(secret_row) struct secret_row row = {0};
+    struct reference ref = {0};
+    char field[GRANT_FIELD_BYTES];
+    enum ag_err err = parse_reference(span_str(wish->ref), &ref);
+
+    if (err == AG_OK && ref.pointer.len >= sizeof(field)) {
+        err = err_why(AG_EINVAL, "the field in '%.80s' is too long", wish->ref);
+    }
+    if (err == AG_OK) {
+        err = secret_named(db_tx_read(tx), ref.name, &row);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    (void)snprintf(field, sizeof(field), "%.*s", (int)ref.pointer.len,
+                   (const char *)ref.pointer.ptr);
+    return wish->upstream != NULL ? widen_by_url(tx, call, wish, field, &row)
+                                  : widen_by_profile(core, tx, call, &row);
+}
+
+enum ag_err
+places_widen(struct core *core, struct db_tx *tx, const struct call *call,
+             const struct task_request *task)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < task->proxy_count && err == AG_OK; i++) {
+        err = widen_one(core, tx, call, &task->proxies[i]);
+    }
+    return err;
+}
