@@ -135,6 +135,7 @@ conns_add(struct conns *t, int fd, enum http_socket socket, uint16_t port,
     c->pid = peer_pid(peer);
     c->owner = t;
     intake_init(&c->intake, socket == HTTP_TCP ? port : 0);
+    c->intake.may_pass = socket != HTTP_ADMIN;
     (void)pthread_mutex_lock(&t->lock);
     err = check_caps(t, c);
     if (err == AG_OK) {

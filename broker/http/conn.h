@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "http/intake.h"
 
+struct pass;
 struct peer;
 
 /* The sockets, and their bits in a route's row. */
@@ -46,6 +47,7 @@ struct conn {
     pid_t pid;
     struct peer *peer; /* owned */
     struct conns *owner;
+    struct pass *pass; /* the request under way, if it is passed on (pass.h) */
     struct intake intake;
     size_t unanswered; /* whole requests given to MHD and not completed */
     size_t lingered_bytes;

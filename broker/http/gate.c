@@ -106,6 +106,7 @@ static bool
 is_late(struct conn *c)
 {
     return intake_is_midway(&c->intake) &&
+           !(c->intake.passes && c->intake.state >= INTAKE_BODY) &&
            clock_steady_ms() - c->begun_ms > c->request_ms;
 }
 

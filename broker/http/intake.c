@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "http/intake_chunks.h"
 #include "http/intake_header.h"
 
 /*
@@ -29,7 +30,8 @@ is_in(struct byte_set set, uint8_t c)
 }
 
 enum {
-    NO_BODY = 1, /* GET and HEAD: a body would mean nothing */
+    PASS_PREFIX_BYTES = 3, /* "/p/" */
+    NO_BODY = 1,           /* GET and HEAD: a body would mean nothing */
 };
 
 /* Visible characters, blanks and obs-text; no control byte but tab. */
@@ -134,6 +136,12 @@ take_escape(struct intake *in, uint8_t c)
     return AG_OK;
 }
 
+static bool
+has_prefix(const struct intake *in, const char *prefix)
+{
+    return span_is(span_of(in->text, PASS_PREFIX_BYTES), prefix);
+}
+
 static enum ag_err
 take_target(struct intake *in, uint8_t c)
 {
@@ -142,8 +150,13 @@ take_target(struct intake *in, uint8_t c)
         return take_escape(in, c);
     }
     if (c == ' ' && in->part_bytes > 0) {
+        in->passes = in->may_pass && in->part_bytes >= PASS_PREFIX_BYTES &&
+                     (has_prefix(in, "/p/") || has_prefix(in, "/t/"));
         enter(in, INTAKE_VERSION);
         return AG_OK;
+    }
+    if (in->part_bytes < PASS_PREFIX_BYTES) {
+        in->text[in->part_bytes] = (char)c;
     }
     if (in->part_bytes == 0 && c != '/') {
         return malformed("the target must be a path beginning with '/'");
@@ -267,7 +280,7 @@ take_head_lf(struct intake *in, uint8_t c)
         return malformed("a CR without its LF");
     }
     err = intake_head_ended(in, (in->method_flags & NO_BODY) == 0);
-    enter(in, INTAKE_BODY);
+    enter(in, in->chunked ? INTAKE_CHUNK_SIZE : INTAKE_BODY);
     return err;
 }
 
@@ -293,6 +306,13 @@ take_byte(struct intake *in, uint8_t c)
         return take_value(in, c);
     case INTAKE_HEAD_LF:
         return take_head_lf(in, c);
+    case INTAKE_CHUNK_SIZE:
+    case INTAKE_CHUNK_LF:
+    case INTAKE_CHUNK_CR:
+    case INTAKE_CHUNK_END:
+    case INTAKE_LAST_CR:
+    case INTAKE_LAST_LF:
+    case INTAKE_CHUNK:
     case INTAKE_BODY:
     case INTAKE_REFUSED:
         break;
@@ -353,7 +373,7 @@ take_run(struct intake *in, struct span bytes)
     if (in->state == INTAKE_VALUE && !intake_header_is_kept(in)) {
         return value_run(part);
     }
-    if (in->state == INTAKE_TARGET && in->part_bytes > 0 &&
+    if (in->state == INTAKE_TARGET && in->part_bytes >= PASS_PREFIX_BYTES &&
         in->escape_left == 0) {
         return target_run(in, part);
     }
@@ -384,6 +404,22 @@ take_body(struct intake *in, struct span bytes, size_t *used)
     in->body_left -= *used;
 }
 
+static bool
+is_in_chunks(const struct intake *in)
+{
+    return in->state >= INTAKE_CHUNK_SIZE && in->state <= INTAKE_LAST_LF;
+}
+
+/* For the next request on the connection. */
+static void
+start_over(struct intake *in)
+{
+    bool may_pass = in->may_pass;
+
+    intake_init(in, in->port);
+    in->may_pass = may_pass;
+}
+
 enum ag_err
 intake_feed(struct intake *in, struct span bytes, size_t *ret_whole,
             size_t *ret_ended)
@@ -402,6 +438,12 @@ intake_feed(struct intake *in, struct span bytes, size_t *ret_whole,
 
         if (in->state == INTAKE_BODY) {
             take_body(in, rest, &used);
+        } else if (in->state == INTAKE_CHUNK) {
+            take_body(in, rest, &used);
+            in->state = in->body_left == 0 ? INTAKE_CHUNK_CR : INTAKE_CHUNK;
+        } else if (is_in_chunks(in)) {
+            err = intake_chunk_byte(in, rest.ptr[0]);
+            used = 1;
         } else {
             err = take_head(in, rest, &used);
         }
@@ -409,7 +451,7 @@ intake_feed(struct intake *in, struct span bytes, size_t *ret_whole,
         if (err == AG_OK && in->state == INTAKE_BODY && in->body_left == 0) {
             *ret_whole = done;
             (*ret_ended)++;
-            intake_init(in, in->port);
+            start_over(in);
         }
     }
     if (err != AG_OK) {

@@ -6,9 +6,10 @@
  *
  * Source: RFC 9112 sections 2-6, read strictly: CRLF line ends only, no folded
  * lines, no empty line before a request, origin-form targets only, HTTP/1.1
- * only, a body only by one Content-Length. What libmicrohttpd 0.9.75 would let
+ * only, a body only by one Content-Length, or, where it is passed on (pass.h),
+ * in chunks without extensions and trailers. What libmicrohttpd 0.9.75 would let
  * through is refused here: bare LF, NUL and control bytes, a blank before the
- * colon, doubled Host, Content-Length or credentials, any Transfer-Encoding,
+ * colon, doubled Host, Content-Length or credentials, other Transfer-Encodings,
  * CONNECT, absolute-form, %00.
  */
 #ifndef AG_HTTP_INTAKE_H
@@ -30,12 +31,22 @@ enum intake_state {
     INTAKE_VALUE,
     INTAKE_HEAD_LF, /* after the CR of the empty line */
     INTAKE_BODY,
+    INTAKE_CHUNK_SIZE, /* of a request that is passed on (pass.h) */
+    INTAKE_CHUNK_LF,   /* after the CR of its line */
+    INTAKE_CHUNK,
+    INTAKE_CHUNK_CR, /* behind its bytes */
+    INTAKE_CHUNK_END,
+    INTAKE_LAST_CR, /* the empty line behind the last chunk: no trailers */
+    INTAKE_LAST_LF,
     INTAKE_REFUSED,
 };
 
 /* Written by intake_* only. */
 struct intake {
     enum intake_state state;
+    bool may_pass; /* the socket serves /p/ and /t/ (pass.h) */
+    bool passes;   /* this request is one of them: its body has no limit */
+    bool chunked;
     uint16_t port; /* Host must be loopback with this port; 0: any Host */
     size_t head_bytes;
     size_t part_bytes; /* of the token, target, name or value under way */

@@ -74,7 +74,7 @@ settle_length(struct intake *in)
         }
         value = value * 10 + (uint64_t)(in->text[i] - '0');
     }
-    if (value > HTTP_BODY_MAX_BYTES) {
+    if (value > HTTP_BODY_MAX_BYTES && !in->passes) {
         return err_why(AG_ELIMIT, "the body is larger than %d bytes",
                        HTTP_BODY_MAX_BYTES);
     }
@@ -154,6 +154,11 @@ intake_header_ended(struct intake *in)
     case HEADER_EXPECT:
         return settle_expect(in);
     case HEADER_ENCODING:
+        in->text[in->part_bytes] = '\0';
+        if (in->passes && strcasecmp(in->text, "chunked") == 0) {
+            in->chunked = true;
+            return AG_OK;
+        }
         return err_why(AG_ELENGTH, "Transfer-Encoding is not taken; "
                                    "send the body with Content-Length");
     case HEADER_CODING:
@@ -172,7 +177,8 @@ bool
 intake_header_is_kept(const struct intake *in)
 {
     return in->header == HEADER_HOST || in->header == HEADER_LENGTH ||
-           in->header == HEADER_EXPECT;
+           in->header == HEADER_EXPECT ||
+           (in->header == HEADER_ENCODING && in->passes);
 }
 
 enum ag_err
@@ -186,7 +192,10 @@ intake_head_ended(struct intake *in, bool may_have_body)
     if ((in->seen & both) == both) {
         return malformed("both Authorization and X-Vault-Token");
     }
-    if (in->body_bytes > 0 && !may_have_body) {
+    if (in->chunked && (in->seen & 1U << HEADER_LENGTH) != 0) {
+        return malformed("both Content-Length and Transfer-Encoding");
+    }
+    if ((in->body_bytes > 0 || in->chunked) && !may_have_body) {
         return malformed("a body where the method has none");
     }
     in->body_left = in->body_bytes;

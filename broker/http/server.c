@@ -6,7 +6,6 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,26 +13,28 @@
 
 #include "base/buf.h"
 #include "base/fdx.h"
-#include "base/secret.h"
 #include "caller/peer.h"
 #include "http/answer.h"
 #include "http/conn.h"
-#include "http/decode.h"
 #include "http/dispatch.h"
 #include "http/gate.h"
+#include "http/given.h"
+#include "http/pass.h"
 #include "http/problem.h"
 #include "http/request.h"
-#include "wire/json.h"
 
 enum {
     POOL_THREADS_COUNT = 2,
     STATUS_CLASSES_COUNT = 6, /* 0, 1xx … 5xx */
+    CUTS_MAX_COUNT = 10,      /* a second each */
 };
 
 struct server {
     struct server_app app;
     struct conns *conns;
     struct dispatch *dispatch;
+    struct passes *passes; /* NULL: nothing is passed on */
+    atomic_bool draining;
     struct MHD_Daemon *mhd;
     pthread_mutex_t lock; /* of those who wait for `idle` */
     pthread_cond_t idle;
@@ -72,62 +73,6 @@ send_reply(struct server *s, struct request *rq)
     return answer_queue(rq->mhd, rq) == AG_OK ? MHD_YES : MHD_NO;
 }
 
-/* ---- what MHD has read ---- */
-
-/* MHD shows its own memory as const; what held a secret is wiped in place. */
-static void
-wipe_shown(const char *text, size_t len)
-{
-    wipe((void *)(uintptr_t)text, len); // NOLINT(performance-no-int-to-ptr)
-}
-
-/* The credentials of the request; the text they stand in, or NULL. */
-static const char *
-find_token(struct MHD_Connection *mhd, struct dispatch_input *in)
-{
-    static const char SCHEME[] = "Bearer ";
-    const char *text =
-        MHD_lookup_connection_value(mhd, MHD_HEADER_KIND, "X-Vault-Token");
-
-    if (text != NULL) {
-        in->token = span_str(text);
-        return text;
-    }
-    text = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND,
-                                       MHD_HTTP_HEADER_AUTHORIZATION);
-    if (text == NULL) {
-        return NULL;
-    }
-    if (strncasecmp(text, SCHEME, sizeof(SCHEME) - 1) == 0) {
-        in->token = span_str(text + sizeof(SCHEME) - 1);
-    }
-    if (in->token.len == 0) {
-        in->token_err =
-            err_why(AG_ETOKEN, "Authorization must be: Bearer TOKEN");
-    }
-    return text;
-}
-
-static enum MHD_Result
-add_query(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size,
-          const char *value, size_t value_size)
-{
-    struct dispatch_input *in = cls;
-
-    (void)kind;
-    if (in->query == NULL) {
-        wjson_setup();
-        in->query = json_object();
-    }
-    if (in->query == NULL) {
-        in->query_err = AG_ENOMEM;
-        return MHD_NO;
-    }
-    in->query_err = decode_query_add(in->query, span_of(key, key_size),
-                                     span_of(value, value_size));
-    return in->query_err == AG_OK ? MHD_YES : MHD_NO;
-}
-
 /* ---- a request's steps, as MHD calls for them ---- */
 
 static struct conn *
@@ -137,6 +82,25 @@ conn_of(struct MHD_Connection *mhd)
         MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 
     return info == NULL ? NULL : info->socket_context;
+}
+
+/* MHD shows the target before anything else; what is passed on needs it as it
+ * came. The result is the first *con_cls. */
+static void *
+on_target(void *cls, const char *target, struct MHD_Connection *mhd)
+{
+    struct server *s = cls;
+    struct conn *c = conn_of(mhd);
+    struct pass *pass = NULL;
+
+    if (c == NULL || s->passes == NULL || c->socket == HTTP_ADMIN ||
+        !pass_is_target(target) || atomic_load(&s->draining) ||
+        pass_new(s->passes, mhd, c, target, &pass) != AG_OK) {
+        return NULL;
+    }
+    c->pass = pass;
+    count_begun(s);
+    return pass;
 }
 
 static enum MHD_Result
@@ -161,7 +125,7 @@ take_body(struct request *rq, const char *data, size_t *size)
 {
     enum ag_err err = buf_add(&rq->raw_body, span_of(data, *size));
 
-    wipe_shown(data, *size);
+    given_wipe(data, *size);
     *size = 0;
     return err == AG_OK ? MHD_YES : MHD_NO;
 }
@@ -177,16 +141,37 @@ dispatch_request(struct server *s, struct request *rq, const char *url,
     bool ready;
 
     err_clear();
-    secret = find_token(mhd, &in);
+    secret = given_token(mhd, &in);
     in.content_type = MHD_lookup_connection_value(mhd, MHD_HEADER_KIND,
                                                   MHD_HTTP_HEADER_CONTENT_TYPE);
-    (void)MHD_get_connection_values_n(mhd, MHD_GET_ARGUMENT_KIND, add_query,
+    (void)MHD_get_connection_values_n(mhd, MHD_GET_ARGUMENT_KIND, given_query,
                                       &in);
     ready = dispatch_begin(s->dispatch, rq, &in);
     if (secret != NULL) {
-        wipe_shown(secret, strlen(secret));
+        given_wipe(secret, strlen(secret));
     }
     return ready;
+}
+
+/* The same pointer holds a request or a pass: the connection knows which. */
+static struct pass *
+pass_of(struct MHD_Connection *mhd, const void *con_cls)
+{
+    const struct conn *c = conn_of(mhd);
+
+    return c != NULL && c->pass == con_cls ? c->pass : NULL;
+}
+
+static void
+end_pass(struct server *s, struct pass *pass, struct conn *c)
+{
+    size_t class = (size_t)pass_status(pass) / 100;
+
+    atomic_fetch_add(&s->answered[class < STATUS_CLASSES_COUNT ? class : 0], 1);
+    c->pass = NULL;
+    gate_completed(c);
+    pass_free(pass);
+    count_ended(s);
 }
 
 /*
@@ -206,6 +191,11 @@ on_access(void *cls, struct MHD_Connection *mhd, const char *url,
     if (rq == NULL) {
         return begin_request(s, mhd, con_cls);
     }
+    if (pass_of(mhd, *con_cls) != NULL) {
+        return pass_step(*con_cls, method, upload_data, upload_data_size)
+                   ? MHD_YES
+                   : MHD_NO;
+    }
     if (*upload_data_size > 0) {
         return take_body(rq, upload_data, upload_data_size);
     }
@@ -224,9 +214,13 @@ on_completed(void *cls, struct MHD_Connection *mhd, void **con_cls,
     struct server *s = cls;
     struct request *rq = *con_cls;
 
-    (void)mhd;
     (void)code;
     if (rq == NULL) {
+        return;
+    }
+    if (pass_of(mhd, rq) != NULL) {
+        *con_cls = NULL;
+        end_pass(s, (void *)rq, conn_of(mhd));
         return;
     }
     *con_cls = NULL;
@@ -294,8 +288,9 @@ start_mhd(struct server *s, const struct http_limits *limits)
         (unsigned int)limits->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
         (size_t)HTTP_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
-        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_NOTIFY_COMPLETED,
+        on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
+        MHD_OPTION_END);
 }
 
 static enum ag_err
@@ -312,6 +307,9 @@ server_start(struct server *s, const struct route_set *routes,
 
     if (err == AG_OK) {
         err = conns_new(limits, &s->conns);
+    }
+    if (err == AG_OK && s->app.pass != NULL) {
+        err = passes_new(s->app.pass, &s->passes);
     }
     if (err == AG_OK) {
         err = dispatch_new(&parts, limits, &s->dispatch);
@@ -368,10 +366,28 @@ server_drain(struct server *s)
 {
     struct timespec until;
 
+    atomic_store(&s->draining, true);
     dispatch_drain(s->dispatch);
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += atomic_load(&s->drain_s);
     wait_idle(s, &until);
+}
+
+/* What is still being passed on is broken off. */
+static void
+cut_passes(struct server *s)
+{
+    struct timespec until;
+
+    atomic_store(&s->draining, true);
+    for (int i = 0; s->passes != NULL && i < CUTS_MAX_COUNT &&
+                    atomic_load(&s->active_count) > 0;
+         i++) {
+        passes_cut(s->passes);
+        (void)clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec++;
+        wait_idle(s, &until);
+    }
 }
 
 void
@@ -384,9 +400,11 @@ server_free(struct server *s)
         /* MHD aborts the process if a suspended connection is left. */
         dispatch_drain(s->dispatch);
         dispatch_settle(s->dispatch);
+        cut_passes(s);
         MHD_stop_daemon(s->mhd);
     }
     dispatch_free(s->dispatch);
+    passes_free(s->passes);
     conns_free(s->conns);
     (void)pthread_cond_destroy(&s->idle);
     (void)pthread_mutex_destroy(&s->lock);

@@ -17,6 +17,7 @@
 #include "http/limits.h"
 #include "http/route.h"
 
+struct pass_app;
 struct peer;
 struct server;
 
@@ -34,6 +35,8 @@ struct server_app {
     void (*hide)(void *ctx); /* puts what waits for the filter in force */
     void (*stop)(void *ctx); /* POST /v1/stop: begins the end of the process */
     struct core *core;       /* for the handlers; may be NULL in tests */
+    const struct pass_app *pass; /* what is below /p/ and /t/; NULL: nothing;
+                                    copied (http/pass.h) */
 };
 
 /* `app` and `routes` are copied; what they point to outlives the server.

@@ -1,0 +1,385 @@
+#include "http/pass.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <microhttpd.h>
+
+#include "base/buf.h"
+#include "http/pass_impl.h"
+#include "http/problem.h"
+
+enum {
+    BLOCK_BYTES = 16 * 1024, /* of an answer at a time */
+};
+
+/* ---- suspending and waking: a wake is never lost ---- */
+
+void
+pass_wake(struct pass *pass)
+{
+    (void)pthread_mutex_lock(&pass->lock);
+    pass->woken = true;
+    if (pass->suspended) {
+        pass->suspended = false;
+        MHD_resume_connection(pass->mhd);
+    }
+    (void)pthread_mutex_unlock(&pass->lock);
+}
+
+/* From MHD's thread: waits, unless there was a wake since the last time. */
+static bool
+wait_for_wake(struct pass *pass)
+{
+    bool waits = false;
+
+    (void)pthread_mutex_lock(&pass->lock);
+    waits = !pass->woken;
+    pass->woken = false;
+    if (waits) {
+        pass->suspended = true;
+        MHD_suspend_connection(pass->mhd);
+    }
+    (void)pthread_mutex_unlock(&pass->lock);
+    return waits;
+}
+
+void
+pass_move(struct pass *pass, enum pass_phase phase)
+{
+    (void)pthread_mutex_lock(&pass->lock);
+    pass->phase = phase;
+    (void)pthread_mutex_unlock(&pass->lock);
+}
+
+bool
+pass_is_answered(struct pass *pass)
+{
+    bool answered = false;
+
+    (void)pthread_mutex_lock(&pass->lock);
+    answered = pass->phase >= PASS_BODY && pass->state != NULL;
+    (void)pthread_mutex_unlock(&pass->lock);
+    return answered;
+}
+
+/* ---- the answer ---- */
+
+void
+pass_fail(struct pass *pass, enum ag_err err, const char *why)
+{
+    (void)pthread_mutex_lock(&pass->lock);
+    if (!pass->settled) {
+        pass->settled = true;
+        pass->err = err;
+        (void)snprintf(pass->why, sizeof(pass->why), "%s", why);
+    }
+    (void)pthread_mutex_unlock(&pass->lock);
+    pass_wake(pass);
+}
+
+static ssize_t
+on_give(void *cls, uint64_t pos, char *out, size_t room)
+{
+    struct pass *pass = cls;
+    ssize_t n = 0;
+
+    (void)pos;
+    do {
+        n = pass->owner->app.give(pass->state, (uint8_t *)out, room);
+    } while (n == PASS_WAIT && !wait_for_wake(pass));
+    if (n == PASS_END) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    return n == PASS_BROKEN ? MHD_CONTENT_READER_END_WITH_ERROR : n;
+}
+
+/* MHD takes C strings, and no tab. */
+static bool
+add_field(struct MHD_Response *response, const struct request_field *field)
+{
+    char name[HTTP_HEADER_NAME_MAX_BYTES * 2 + 1];
+    AG_AUTO(buf) struct buf value;
+    const char *text = NULL;
+
+    buf_init(&value, HTTP_REPLY_MAX_BYTES, BUF_PLAIN);
+    if (field->name.len >= sizeof(name) ||
+        buf_add(&value, field->value) != AG_OK) {
+        return false;
+    }
+    (void)snprintf(name, sizeof(name), "%.*s", (int)field->name.len,
+                   (const char *)field->name.ptr);
+    for (size_t i = 0; i < value.len; i++) {
+        value.ptr[i] = value.ptr[i] == '\t' ? ' ' : value.ptr[i];
+    }
+    text = buf_cstr(&value);
+    /* What MHD does not want (an empty value) is left out. */
+    return text != NULL &&
+           (text[0] == '\0' ||
+            MHD_add_response_header(response, name, text) == MHD_YES);
+}
+
+void
+pass_answer(struct pass *pass, const struct pass_answer *answer)
+{
+    struct MHD_Response *response = MHD_create_response_from_callback(
+        answer->body_bytes >= 0 ? (uint64_t)answer->body_bytes
+                                : MHD_SIZE_UNKNOWN,
+        BLOCK_BYTES, on_give, pass, NULL);
+    bool ok = response != NULL;
+
+    for (size_t i = 0; ok && i < answer->field_count; i++) {
+        ok = add_field(response, &answer->fields[i]);
+    }
+    (void)pthread_mutex_lock(&pass->lock);
+    if (ok && !pass->settled) {
+        pass->settled = true;
+        pass->status = answer->status;
+        pass->response = AG_TAKE(response);
+    }
+    (void)pthread_mutex_unlock(&pass->lock);
+    if (response != NULL) {
+        MHD_destroy_response(response);
+    }
+    if (!ok) {
+        pass_fail(pass, AG_EUPSTREAM, "the service's head can't be passed on");
+    }
+    pass_wake(pass);
+}
+
+static struct MHD_Response *
+problem_response(struct pass *pass)
+{
+    AG_AUTO(buf) struct buf body;
+    char id[REQUEST_ID_BYTES];
+    struct MHD_Response *response = NULL;
+
+    buf_init(&body, PROBLEM_MAX_BYTES, BUF_PLAIN);
+    request_id_next(id);
+    pass->status = err_http(pass->err);
+    if (problem_body(&body, pass->err, pass->why, id) != AG_OK) {
+        return NULL;
+    }
+    response = MHD_create_response_from_buffer(body.len, body.ptr,
+                                               MHD_RESPMEM_MUST_COPY);
+    if (response != NULL) {
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+                                      "application/problem+json");
+        (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
+                                      "no-store");
+        (void)MHD_add_response_header(response, "X-Request-Id", id);
+    }
+    return response;
+}
+
+/* The answer is there: it is MHD's from now on. */
+static bool
+send_answer(struct pass *pass)
+{
+    struct MHD_Response *response = AG_TAKE(pass->response);
+    enum MHD_Result result = MHD_NO;
+
+    if (response == NULL) {
+        response = problem_response(pass);
+    }
+    if (response == NULL) {
+        return false;
+    }
+    pass_move(pass, PASS_SENT);
+    result =
+        MHD_queue_response(pass->mhd, (unsigned int)pass->status, response);
+    MHD_destroy_response(response);
+    return result == MHD_YES;
+}
+
+int
+pass_status(const struct pass *pass)
+{
+    return pass->phase == PASS_SENT ? pass->status : 0;
+}
+
+/* ---- the head ---- */
+
+static enum MHD_Result
+add_given(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size,
+          const char *value, size_t value_size)
+{
+    struct pass *pass = cls;
+    struct request_field *field = &pass->fields[pass->field_count];
+
+    (void)kind;
+    if (pass->field_count == PASS_FIELDS_MAX_COUNT) {
+        return MHD_NO; /* the strict layer has the same limit */
+    }
+    field->name = span_of(key, key_size);
+    field->value = span_of(value, value_size);
+    pass->field_count++;
+    return MHD_YES;
+}
+
+static bool
+is_named(const struct request_field *field, const char *name)
+{
+    return field->name.len == strlen(name) &&
+           strncasecmp((const char *)field->name.ptr, name, field->name.len) ==
+               0;
+}
+
+/* The strict layer has made sure that these are well-formed. */
+static void
+find_length(struct pass *pass)
+{
+    pass->body_bytes = PASS_BODY_NONE;
+    for (size_t i = 0; i < pass->field_count; i++) {
+        const struct request_field *field = &pass->fields[i];
+
+        if (is_named(field, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
+            pass->body_bytes = PASS_BODY_CHUNKED;
+        } else if (is_named(field, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
+            pass->body_bytes = 0;
+            for (size_t k = 0; k < field->value.len; k++) {
+                pass->body_bytes =
+                    pass->body_bytes * 10 + (field->value.ptr[k] - '0');
+            }
+        }
+    }
+}
+
+enum ag_err
+pass_ask(struct pass *pass, bool may_block)
+{
+    const struct pass_head head = {
+        .method = span_str(pass->method),
+        .target = span_str(pass->target),
+        .fields = pass->fields,
+        .field_count = pass->field_count,
+        .body_bytes = pass->body_bytes,
+        .peer = pass->conn->peer,
+    };
+    enum ag_err err = AG_OK;
+
+    err_clear();
+    err = pass->owner->app.begin(pass->owner->app.ctx, pass, &head, may_block,
+                                 &pass->state);
+    if (err != AG_OK && (err != AG_EBUSY || may_block)) {
+        pass_fail(pass, err, err_text(err));
+    }
+    return err;
+}
+
+static bool
+begin(struct pass *pass, const char *method)
+{
+    enum ag_err err = AG_OK;
+
+    pass->method = strdup(method);
+    if (pass->method == NULL) {
+        return false;
+    }
+    (void)MHD_get_connection_values_n(pass->mhd, MHD_HEADER_KIND, add_given,
+                                      pass);
+    find_length(pass);
+    err = pass->owner->app.ctx == NULL ? AG_EINTERNAL : pass_ask(pass, false);
+    if (err == AG_EBUSY) {
+        err = passes_push(pass);
+        if (err != AG_OK) {
+            return false;
+        }
+        return true;
+    }
+    pass_move(pass, PASS_BODY);
+    return true;
+}
+
+/* ---- steps of MHD ---- */
+
+static bool
+is_settled(struct pass *pass)
+{
+    bool settled = false;
+
+    (void)pthread_mutex_lock(&pass->lock);
+    settled = pass->settled;
+    (void)pthread_mutex_unlock(&pass->lock);
+    return settled;
+}
+
+static bool
+is_deciding(struct pass *pass)
+{
+    bool deciding = false;
+
+    (void)pthread_mutex_lock(&pass->lock);
+    deciding = pass->phase == PASS_DECIDING;
+    (void)pthread_mutex_unlock(&pass->lock);
+    return deciding;
+}
+
+/* Until the decision nothing of the body is read; a large one that is refused
+ * never is. */
+static bool
+step_head(struct pass *pass, const char *method)
+{
+    if (pass->phase == PASS_HEAD && !begin(pass, method)) {
+        return false;
+    }
+    while (is_deciding(pass)) {
+        if (wait_for_wake(pass)) {
+            return true;
+        }
+    }
+    pass->past_head = true;
+    /* A large body that is refused is not read at all. */
+    if (pass->state == NULL && (pass->body_bytes == PASS_BODY_CHUNKED ||
+                                pass->body_bytes > PASS_DROP_MAX_BYTES)) {
+        return send_answer(pass);
+    }
+    return true;
+}
+
+static bool
+step_body(struct pass *pass, struct span part, size_t *left)
+{
+    *left = part.len;
+    /* An answer that came early, or a refusal: the rest is read for nothing. */
+    if (pass->state == NULL || is_settled(pass)) {
+        *left = 0;
+        return true;
+    }
+    do {
+        struct span rest = span_sub(part, part.len - *left, *left);
+
+        *left -= pass->owner->app.take(pass->state, rest);
+        if (*left > 0 && is_settled(pass)) {
+            *left = 0;
+        }
+    } while (*left > 0 && !wait_for_wake(pass));
+    return true;
+}
+
+bool
+pass_step(struct pass *pass, const char *method, const char *body,
+          size_t *body_len)
+{
+    if (pass->phase == PASS_SENT) {
+        return true;
+    }
+    if (!pass->past_head) {
+        return step_head(pass, method);
+    }
+    if (*body_len > 0) {
+        return step_body(pass, span_of(body, *body_len), body_len);
+    }
+    if (!pass->taken && pass->state != NULL) {
+        pass->taken = true;
+        pass->owner->app.taken(pass->state);
+    }
+    while (!is_settled(pass)) {
+        if (wait_for_wake(pass)) {
+            return true;
+        }
+    }
+    return send_answer(pass);
+}
