@@ -24,6 +24,7 @@
 #include "daemon/conf.h"
 #include "daemon/listen.h"
 #include "daemon/notify.h"
+#include "daemon/passing.h"
 #include "daemon/selflock.h"
 #include "daemon/shed.h"
 #include "handover/handover.h"
@@ -33,6 +34,7 @@
 #include "privsep/filter.h"
 #include "privsep/witness.h"
 #include "profile/load.h"
+#include "proxy/proxy.h"
 #include "upstream/upstream.h"
 
 enum {
@@ -65,6 +67,8 @@ struct daemon {
     struct upstream *upstream;
     struct core *core;
     struct handover *handover;
+    struct proxy *proxy;
+    struct pass_app pass;
     struct routes_stop stop;
     struct server *server;
     struct acceptor *acceptor;
@@ -256,7 +260,13 @@ start_broker(struct daemon *d)
         return err;
     }
     d->stop = (struct routes_stop){.core = d->core, .stop = on_stop, .arg = d};
+    err = proxy_new(d->core, d->upstream, &d->proxy);
+    if (err != AG_OK) {
+        return err;
+    }
     app = routes_app(&d->stop);
+    d->pass = passing_app(d->proxy);
+    app.pass = &d->pass;
     return server_new(&app, &ROUTES, &d->settings.http, &d->server);
 }
 
@@ -390,6 +400,7 @@ end(struct daemon *d)
     }
     handover_free(d->handover);
     server_free(d->server);
+    proxy_free(d->proxy);
     core_free(d->core);
     upstream_free(d->upstream);
     profiles_free(d->profiles);

@@ -1,0 +1,209 @@
+#include "proxy/answer.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "base/parse.h"
+#include "proxy/proxy.h"
+#include "redact/redactor.h"
+#include "upstream/upstream.h"
+
+void
+proxy_head_done(struct proxy_head *head)
+{
+    buf_done(&head->text);
+}
+
+static bool
+starts_like(struct span text, const char *prefix)
+{
+    size_t len = strlen(prefix);
+
+    return text.len >= len &&
+           strncasecmp((const char *)text.ptr, prefix, len) == 0;
+}
+
+/* Alt-Svc and HSTS speak of the service's own address, which is not ours. */
+static bool
+is_left_out(struct span name)
+{
+    static const char *const NAMES[] = {
+        "connection", "keep-alive",
+        "te",         "trailer",
+        "upgrade",    "transfer-encoding",
+        "alt-svc",    "strict-transport-security",
+        "date"};
+
+    for (size_t i = 0; i < AG_COUNT(NAMES); i++) {
+        if (request_name_is(name, NAMES[i])) {
+            return true;
+        }
+    }
+    return starts_like(name, "proxy-");
+}
+
+/* ---- values in the head ---- */
+
+struct looking {
+    size_t hits;
+    struct buf *out;
+};
+
+static void
+on_hit(void *ctx, const struct redactor_hit *hit)
+{
+    (void)hit;
+    ((struct looking *)ctx)->hits++;
+}
+
+static enum ag_err
+on_text(void *ctx, struct span part)
+{
+    return buf_add(((struct looking *)ctx)->out, part);
+}
+
+/* Appends the text with markers in it to `out`. */
+static enum ag_err
+redact_text(const struct matcher *filter, struct span text,
+            struct looking *looking)
+{
+    AG_AUTO(redactor) struct redactor *r = NULL;
+    const struct redactor_options options = {.audience = REDACTOR_TASK,
+                                             .marker = PROXY_MARKER,
+                                             .hit_ctx = looking,
+                                             .on_hit = on_hit};
+    const struct sink sink = {.ctx = looking, .feed = on_text};
+    enum ag_err err = redactor_new(&options, &sink, &r);
+
+    if (err == AG_OK) {
+        err = redactor_use(r, filter);
+    }
+    if (err == AG_OK) {
+        err = redactor_feed(r, text);
+    }
+    return err == AG_OK ? redactor_finish(r) : err;
+}
+
+/* All values in one pass: mostly there is nothing. */
+static enum ag_err
+has_values(const struct proxy_head *head, const struct matcher *filter,
+           bool *ret)
+{
+    AG_AUTO(buf) struct buf all = {0};
+    AG_AUTO(buf) struct buf out = {0};
+    struct looking looking = {.out = &out};
+    enum ag_err err = AG_OK;
+
+    buf_init(&all, ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
+    buf_init(&out, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
+    for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
+        err = buf_add(&all, head->fields[i].name);
+        if (err == AG_OK) {
+            err = buf_add_byte(&all, '\n');
+        }
+        if (err == AG_OK) {
+            err = buf_add(&all, head->fields[i].value);
+        }
+        if (err == AG_OK) {
+            err = buf_add_byte(&all, '\n');
+        }
+    }
+    if (err == AG_OK) {
+        err = redact_text(filter, buf_view(&all), &looking);
+    }
+    *ret = looking.hits > 0;
+    return err;
+}
+
+/* `text` grows first and is pointed into afterwards: it may move. */
+static enum ag_err
+redact_values(struct proxy_head *head, const struct matcher *filter)
+{
+    struct looking looking = {.out = &head->text};
+    size_t ends[ANSWER_FIELDS_MAX_COUNT];
+    size_t at = 0;
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
+        err = redact_text(filter, head->fields[i].value, &looking);
+        ends[i] = head->text.len;
+    }
+    for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
+        head->fields[i].value =
+            span_sub(buf_view(&head->text), at, ends[i] - at);
+        at = ends[i];
+    }
+    return err;
+}
+
+/* ---- the whole ---- */
+
+static enum ag_err
+set_length(struct span value, struct proxy_head *ret)
+{
+    uint64_t length = 0;
+
+    if (ret->body_bytes != PROXY_BODY_CHUNKED ||
+        parse_u64(value, INT64_MAX, &length) != AG_OK) {
+        return err_why(AG_EUPSTREAM, "the service's answer has no one length");
+    }
+    ret->body_bytes = (int64_t)length;
+    return AG_OK;
+}
+
+static bool
+is_of_connection(const struct upstream_head *head, struct span name)
+{
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (request_name_is(head->fields[i].name, "connection") &&
+            request_list_names(head->fields[i].value, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum ag_err
+take_field(const struct upstream_head *head, size_t i, struct proxy_head *ret)
+{
+    const struct upstream_field *field = &head->fields[i];
+
+    if (request_name_is(field->name, "content-encoding") &&
+        !request_name_is(field->value, "identity")) {
+        return err_why(AG_EENCODED,
+                       "the service encodes its answer as %.*s, unasked; it "
+                       "can't be searched for values",
+                       (int)(field->value.len < 20 ? field->value.len : 20),
+                       (const char *)field->value.ptr);
+    }
+    if (request_name_is(field->name, "content-length")) {
+        return set_length(field->value, ret);
+    }
+    if (is_left_out(field->name) || is_of_connection(head, field->name)) {
+        return AG_OK;
+    }
+    if (ret->field_count == ANSWER_FIELDS_MAX_COUNT) {
+        return AG_ELIMIT;
+    }
+    ret->fields[ret->field_count++] =
+        (struct request_field){field->name, field->value};
+    return AG_OK;
+}
+
+enum ag_err
+answer_head(const struct upstream_head *head, const struct matcher *filter,
+            struct proxy_head *ret)
+{
+    bool found = false;
+    enum ag_err err = AG_OK;
+
+    buf_init(&ret->text, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
+    ret->body_bytes = PROXY_BODY_CHUNKED;
+    for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
+        err = take_field(head, i, ret);
+    }
+    if (err == AG_OK) {
+        err = has_values(ret, filter, &found);
+    }
+    return err == AG_OK && found ? redact_values(ret, filter) : err;
+}

@@ -1,0 +1,52 @@
+/*
+ * answer.h - a service's answer on its way to the task: its head anew, its body
+ * through the filter.
+ * Floor: proxy. Depends on: proxy/proxy, redact/redactor, upstream/upstream.
+ *
+ * The filter has the form that answers no guesses (redact/redactor.h,
+ * REDACTOR_TASK): whole values only, let out at the end of a line. A length
+ * that the service told is kept: the marker is shorter than any value, and the
+ * rest is made up by line ends behind the body.
+ */
+#ifndef AG_PROXY_ANSWER_H
+#define AG_PROXY_ANSWER_H
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "policy/request.h"
+
+struct matcher;
+struct upstream_head;
+
+#define PROXY_MARKER "[redacted]"
+
+enum {
+    ANSWER_FIELDS_MAX_COUNT = 256,
+    ANSWER_HEAD_MAX_BYTES = 160 * 1024,
+};
+
+/* The head as the client gets it. */
+struct proxy_head {
+    struct request_field fields[ANSWER_FIELDS_MAX_COUNT];
+    size_t field_count;
+    int64_t body_bytes; /* or PROXY_BODY_CHUNKED */
+    struct buf text;    /* of values that had to be changed */
+};
+
+void proxy_head_done(struct proxy_head *head);
+AG_DEFINE_CLEANUP_INPLACE(proxy_head, proxy_head_done)
+
+/*
+ * Leaves out the fields of one connection and Content-Length (*ret->body_bytes
+ * has it), and puts the marker for values. Other texts are borrowed from
+ * `head`. *ret is {0} before.
+ * Errors: AG_EENCODED a Content-Encoding; AG_EUPSTREAM two lengths; AG_ELIMIT,
+ *         AG_ENOMEM, AG_EMEMLOCK.
+ */
+AG_CHECK AG_NONNULL enum ag_err answer_head(const struct upstream_head *head,
+                                            const struct matcher *filter,
+                                            struct proxy_head *ret);
+
+#endif

@@ -1,0 +1,358 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/access.h"
+#include "core/core.h"
+#include "proxy/answer.h"
+#include "proxy/flight_impl.h"
+#include "redact/matcher.h"
+#include "redact/redactor.h"
+
+enum {
+    DOWN_BYTES = 128 * 1024, /* of an answer's: more is not read */
+    WHY_BYTES = 200,
+};
+
+enum ag_err
+proxy_new(struct core *core, struct upstream *upstream, struct proxy **ret)
+{
+    struct proxy *proxy = calloc(1, sizeof(*proxy));
+
+    if (proxy == NULL) {
+        return AG_ENOMEM;
+    }
+    proxy->core = core;
+    proxy->upstream = upstream;
+    *ret = proxy;
+    return AG_OK;
+}
+
+void
+proxy_free(struct proxy *proxy)
+{
+    free(proxy);
+}
+
+void
+flight_fail(struct flight *f, enum ag_err err, const char *why)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    f->cut = true;
+    f->ended = true;
+    f->err = f->err == AG_OK ? err : f->err;
+    (void)pthread_mutex_unlock(&f->lock);
+    f->client.fail(f->client.arg, err, why);
+}
+
+/* ---- down: the answer ---- */
+
+static enum ag_err
+on_filtered(void *ctx, struct span part)
+{
+    struct flight *f = ctx;
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&f->lock);
+    if (f->down_at > 0 && f->down_at == f->down.len) {
+        buf_clear(&f->down);
+        f->down_at = 0;
+    }
+    err = buf_add(&f->down, part);
+    (void)pthread_mutex_unlock(&f->lock);
+    return err;
+}
+
+static enum ag_err
+start_answer(struct flight *f, const struct upstream_head *head)
+{
+    const struct redactor_options options = {.audience = REDACTOR_TASK,
+                                             .marker = PROXY_MARKER};
+    const struct sink sink = {.ctx = f, .feed = on_filtered};
+    struct proxy_head *given = calloc(1, sizeof(*given));
+    struct proxy_answer answer = {.status = head->status};
+    enum ag_err err = AG_ENOMEM;
+
+    if (given == NULL) {
+        return err;
+    }
+    err = answer_head(head, f->filter, given);
+    if (err == AG_OK) {
+        err = redactor_new(&options, &sink, &f->redactor);
+    }
+    if (err == AG_OK) {
+        err = redactor_use(f->redactor, f->filter);
+    }
+    if (err == AG_OK) {
+        f->has_head = true;
+        f->body_bytes = given->body_bytes;
+        answer.body_bytes = given->body_bytes;
+        answer.fields = given->fields;
+        answer.field_count = given->field_count;
+        f->client.answer(f->client.arg, &answer);
+    }
+    proxy_head_done(given);
+    free(given);
+    return err;
+}
+
+static void
+on_head(void *ctx, const struct upstream_head *head)
+{
+    struct flight *f = ctx;
+    enum ag_err err = AG_OK;
+
+    err_clear();
+    err = start_answer(f, head);
+    if (err != AG_OK) {
+        flight_fail(f, err, err_text(err));
+    }
+}
+
+static enum upstream_flow
+on_body(void *ctx, struct span part)
+{
+    struct flight *f = ctx;
+    bool full = false;
+    bool cut = false;
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&f->lock);
+    cut = f->cut;
+    full = f->down.len - f->down_at >= DOWN_BYTES;
+    f->down_waits = full && !cut;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (cut) {
+        return UPSTREAM_GO; /* read for nothing until it is cancelled */
+    }
+    if (full) {
+        return UPSTREAM_WAIT;
+    }
+    err = redactor_feed(f->redactor, part);
+    if (err != AG_OK) {
+        flight_fail(f, err, err_text(err));
+    }
+    f->client.wake(f->client.arg);
+    return UPSTREAM_GO;
+}
+
+static void
+on_end(void *ctx, enum ag_err err)
+{
+    struct flight *f = ctx;
+    char why[WHY_BYTES];
+
+    (void)snprintf(why, sizeof(why), "%s", err_text(err));
+    if (err == AG_OK && f->has_head && f->redactor != NULL) {
+        err = redactor_finish(f->redactor);
+    }
+    if (!f->has_head) {
+        flight_fail(f, err != AG_OK ? err : AG_EUPSTREAM, why);
+        return;
+    }
+    (void)pthread_mutex_lock(&f->lock);
+    f->ended = true;
+    f->err = f->err == AG_OK ? err : f->err;
+    (void)pthread_mutex_unlock(&f->lock);
+    f->client.wake(f->client.arg);
+}
+
+/* Under the lock: line ends for what the markers saved of a length. */
+static ssize_t
+give_rest(struct flight *f, uint8_t *into, size_t room)
+{
+    int64_t left = f->body_bytes - f->given_bytes;
+
+    if (f->body_bytes < 0 || left <= 0) {
+        return PROXY_END;
+    }
+    room = left < (int64_t)room ? (size_t)left : room;
+    memset(into, '\n', room);
+    f->given_bytes += (int64_t)room;
+    return (ssize_t)room;
+}
+
+/* Under the lock. */
+static ssize_t
+give_some(struct flight *f, uint8_t *into, size_t room)
+{
+    size_t there = f->down.len - f->down_at;
+
+    if (f->cut) {
+        return PROXY_BROKEN;
+    }
+    if (there == 0 && f->ended) {
+        return f->err == AG_OK ? give_rest(f, into, room) : PROXY_BROKEN;
+    }
+    room = there < room ? there : room;
+    if (room > 0) {
+        memcpy(into, f->down.ptr + f->down_at, room);
+        f->down_at += room;
+        f->given_bytes += (int64_t)room;
+    }
+    return (ssize_t)room; /* 0 is PROXY_WAIT */
+}
+
+ssize_t
+flight_give(struct flight *f, uint8_t *into, size_t room)
+{
+    ssize_t n = 0;
+    bool asks = false;
+
+    (void)pthread_mutex_lock(&f->lock);
+    n = give_some(f, into, room);
+    asks = f->down_waits && f->down.len - f->down_at < DOWN_BYTES / 2;
+    f->down_waits = f->down_waits && !asks;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (asks) {
+        upstream_resume(f->out);
+    }
+    return n;
+}
+
+/* ---- its life ---- */
+
+static const struct upstream_events EVENTS = {
+    .on_send = flight_on_send,
+    .on_head = on_head,
+    .on_body = on_body,
+    .on_end = on_end,
+};
+
+static void
+flight_free(struct flight *f)
+{
+    if (f == NULL) {
+        return;
+    }
+    rebuilt_done(&f->rebuilt);
+    permit_done(&f->permit);
+    permit_scan_free(f->scan);
+    redactor_free(f->redactor);
+    matcher_unref(f->filter);
+    buf_done(&f->down);
+    (void)pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
+AG_DEFINE_CLEANUP(flight, flight_free)
+
+/* A body that fits is searched whole before a byte of the request goes out. */
+enum ag_err
+flight_launch(struct flight *f)
+{
+    enum ag_err err =
+        upstream_start(f->proxy->upstream, &f->request, &EVENTS, f, &f->out);
+
+    rebuilt_done(&f->rebuilt);
+    permit_done(&f->permit); /* the call has copies of its own */
+    return err;
+}
+
+static enum ag_err
+make(struct proxy *proxy, const struct proxy_request *request,
+     const struct proxy_client *client, struct flight **ret)
+{
+    AG_AUTO(flight) struct flight *f = calloc(1, sizeof(*f));
+    enum ag_err err = AG_OK;
+
+    if (f == NULL) {
+        return AG_ENOMEM;
+    }
+    (void)pthread_mutex_init(&f->lock, NULL);
+    f->proxy = proxy;
+    f->client = *client;
+    buf_init(&f->down, 4 * (size_t)DOWN_BYTES, BUF_WIPE);
+    if (request->body_bytes != PROXY_BODY_NONE) {
+        err = permit_scan_new(proxy->core, flight_on_stray, f, &f->scan);
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(f);
+    }
+    return err;
+}
+
+static enum ag_err
+prepare(struct flight *f, const struct proxy_request *request,
+        const struct request_ask *ask)
+{
+    enum ag_err err = rebuild(ask, &f->permit, &f->rebuilt);
+
+    f->filter = matcher_ref(f->permit.filter);
+    f->request = (struct upstream_request){
+        .method = request->method,
+        .host = span_str(f->permit.host),
+        .port = f->permit.port,
+        .target = buf_view(&f->rebuilt.target),
+        .fields = f->rebuilt.fields,
+        .field_count = f->rebuilt.field_count,
+        .body_bytes = request->body_bytes,
+        .owner = (uint32_t)f->permit.task_id,
+        .flags = (f->permit.plain ? UPSTREAM_PLAIN : 0U) |
+                 (f->permit.inner ? UPSTREAM_INNER : 0U),
+    };
+    return err;
+}
+
+enum ag_err
+flight_begin(struct proxy *proxy, const struct proxy_request *request,
+             bool may_block, const struct proxy_client *client,
+             struct flight **ret)
+{
+    AG_AUTO(flight) struct flight *f = NULL;
+    struct target target = {0};
+    struct permit_ask ask = {
+        .request = {.method = request->method,
+                    .fields = request->fields,
+                    .field_count = request->field_count},
+    };
+    enum ag_err err = target_read(request->target, &target);
+
+    if (err == AG_OK) {
+        err = make(proxy, request, client, &f);
+    }
+    if (err == AG_OK) {
+        err = access_caller(proxy->core, request->peer, &f->call);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    ask.call = &f->call;
+    ask.path_task_id = target.task_id;
+    ask.service = target.service;
+    ask.request.path = target.path;
+    ask.request.query = target.query;
+    err = permit_decide(proxy->core, &ask, !may_block, &f->permit);
+    if (err == AG_OK) {
+        err = prepare(f, request, &ask.request);
+    }
+    if (err == AG_OK && request->body_bytes <= 0 &&
+        request->body_bytes != PROXY_BODY_CHUNKED) {
+        err = flight_launch(f);
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(f);
+    }
+    return err;
+}
+
+bool
+flight_wanted(struct flight *f)
+{
+    return permit_stands(f->proxy->core, f->call.task_id);
+}
+
+void
+flight_cut(struct flight *f)
+{
+    flight_fail(f, AG_EREVOKED, "the task, or its client, is gone");
+}
+
+void
+flight_end(struct flight *f)
+{
+    if (f != NULL) {
+        upstream_cancel(f->out);
+        flight_free(f);
+    }
+}

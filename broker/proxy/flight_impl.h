@@ -1,0 +1,87 @@
+/*
+ * flight_impl.h - what the two halves of a flight share: flight_up.c has the
+ * request's body, flight.c the answer's and the whole.
+ * Floor: proxy, and only this folder includes it.
+ */
+#ifndef AG_PROXY_FLIGHT_IMPL_H
+#define AG_PROXY_FLIGHT_IMPL_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "base/buf.h"
+#include "core/call.h"
+#include "core/permit.h"
+#include "proxy/proxy.h"
+#include "proxy/rebuild.h"
+#include "upstream/upstream.h"
+
+struct matcher;
+struct redactor;
+
+enum {
+    FLIGHT_UP_BYTES = 64 * 1024, /* of a request's body on its way */
+    FLIGHT_STRAYS_MAX_COUNT = 8,
+};
+
+struct proxy {
+    struct core *core;
+    struct upstream *upstream;
+};
+
+/*
+ * One request. Three threads meet here: the client's (take, give), the
+ * upstream's (events), and whoever cuts. Nothing of the client's is called
+ * under the lock, nor is upstream_cancel().
+ */
+struct flight {
+    struct proxy *proxy;
+    struct proxy_client client;
+    struct call call;
+    struct permit_scan *scan; /* the client's thread only */
+    uint64_t strays[FLIGHT_STRAYS_MAX_COUNT];
+    size_t stray_count;
+    struct matcher *filter;
+    /* What will be sent, until it is; the client's thread only. */
+    struct permit permit;
+    struct rebuilt rebuilt;
+    struct upstream_request request;
+    struct upstream_call *out; /* NULL: not sent yet */
+    pthread_mutex_t lock;
+    /* Under the lock: */
+    uint8_t
+        up[FLIGHT_UP_BYTES]; /* from up_at: up_ready bytes to be sent, then the
+                             held word */
+    size_t up_at;
+    size_t up_ready;
+    size_t up_held;
+    bool up_done;
+    bool up_waits;   /* the upstream asked and got nothing */
+    bool take_waits; /* the client could not give all */
+    struct buf down;
+    size_t down_at;
+    bool down_waits;
+    bool ended; /* the answer is whole, or `err` */
+    bool cut;
+    enum ag_err err;
+    /* The upstream's thread only: */
+    struct redactor *redactor;
+    bool has_head;
+    int64_t body_bytes; /* promised; or PROXY_BODY_CHUNKED */
+    int64_t given_bytes;
+};
+
+/* The end of it, told to the client. */
+AG_NONNULL void flight_fail(struct flight *f, enum ag_err err, const char *why);
+
+/* Sends it: of a body all, or as much as fits, was searched before. */
+AG_CHECK AG_NONNULL enum ag_err flight_launch(struct flight *f);
+
+/* A placeholder in the body; for permit_scan_new(). */
+void flight_on_stray(void *arg, uint64_t id);
+
+/* upstream_events.on_send */
+enum upstream_flow flight_on_send(void *ctx, uint8_t *into, size_t room,
+                                  size_t *ret_len);
+
+#endif

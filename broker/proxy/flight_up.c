@@ -1,0 +1,190 @@
+/* The body of a request on its way to the service. */
+#include <string.h>
+
+#include "proxy/flight_impl.h"
+
+enum {
+    /* A word of the body that may yet be a placeholder is not sent; what is
+     * longer than one can be is. */
+    WORD_MAX_BYTES = 512,
+};
+
+void
+flight_on_stray(void *arg, uint64_t id)
+{
+    struct flight *f = arg;
+
+    if (f->stray_count < FLIGHT_STRAYS_MAX_COUNT) {
+        f->strays[f->stray_count++] = id;
+    }
+}
+
+/* What was found in the body: AG_OK, or the failure that it is. */
+static enum ag_err
+judge_strays(struct flight *f)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < f->stray_count && err == AG_OK; i++) {
+        err = permit_stray(f->proxy->core, &f->call, f->strays[i]);
+    }
+    f->stray_count = 0;
+    return err;
+}
+
+static bool
+is_word(uint8_t c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+           (c >= 'a' && c <= 'z') || c == '_' || c == '-';
+}
+
+/* Under the lock: bytes behind the last border become those to be held. */
+static void
+set_ready(struct flight *f, bool all)
+{
+    size_t filled = f->up_ready + f->up_held;
+    size_t held = 0;
+
+    while (!all && held < filled && held < WORD_MAX_BYTES &&
+           is_word(f->up[f->up_at + filled - held - 1])) {
+        held++;
+    }
+    /* What was let out is out. */
+    if (filled - held > f->up_ready) {
+        f->up_ready = filled - held;
+        f->up_held = held;
+    } else {
+        f->up_held = filled - f->up_ready;
+    }
+    if (f->up_held > WORD_MAX_BYTES) {
+        f->up_ready += f->up_held - WORD_MAX_BYTES;
+        f->up_held = WORD_MAX_BYTES;
+    }
+}
+
+/* Under the lock: room at the end of `up`. */
+static size_t
+up_room(struct flight *f)
+{
+    size_t filled = f->up_ready + f->up_held;
+
+    if (f->up_at > 0 && (filled == 0 || f->up_at >= FLIGHT_UP_BYTES / 2)) {
+        memmove(f->up, f->up + f->up_at, filled);
+        f->up_at = 0;
+    }
+    return FLIGHT_UP_BYTES - f->up_at - filled;
+}
+
+static void
+launch_or_fail(struct flight *f)
+{
+    enum ag_err err = flight_launch(f);
+
+    if (err != AG_OK) {
+        flight_fail(f, err, err_text(err));
+    }
+}
+
+size_t
+flight_take(struct flight *f, struct span part)
+{
+    enum ag_err err = AG_OK;
+    bool asked = false;
+    bool cut = false;
+    size_t n = 0;
+
+    (void)pthread_mutex_lock(&f->lock);
+    cut = f->cut;
+    n = cut ? part.len : up_room(f);
+    n = n < part.len ? n : part.len;
+    f->take_waits = n < part.len;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (n == 0 || cut) {
+        if (!cut && f->out == NULL) {
+            launch_or_fail(f);
+        }
+        return n;
+    }
+    /* Searched before it may be sent. */
+    err = permit_scan_feed(f->scan, span_sub(part, 0, n));
+    if (err == AG_OK) {
+        err = judge_strays(f);
+    }
+    if (err != AG_OK) {
+        flight_fail(f, err, err_text(err));
+        return part.len;
+    }
+    (void)pthread_mutex_lock(&f->lock);
+    (void)up_room(f);
+    memcpy(f->up + f->up_at + f->up_ready + f->up_held, part.ptr, n);
+    f->up_held += n;
+    set_ready(f, false);
+    asked = f->up_waits && f->up_ready > 0;
+    f->up_waits = f->up_waits && !asked;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (asked) {
+        upstream_resume(f->out);
+    }
+    if (f->out == NULL && n < part.len) {
+        launch_or_fail(f);
+    }
+    return n;
+}
+
+void
+flight_taken(struct flight *f)
+{
+    enum ag_err err = AG_OK;
+    bool cut = false;
+
+    if (f->scan != NULL) {
+        err = permit_scan_finish(f->scan);
+        if (err == AG_OK) {
+            err = judge_strays(f);
+        }
+        if (err != AG_OK) {
+            flight_fail(f, err, err_text(err));
+            return;
+        }
+    }
+    (void)pthread_mutex_lock(&f->lock);
+    set_ready(f, true);
+    f->up_done = true;
+    f->up_waits = false;
+    cut = f->cut;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (f->out != NULL) {
+        upstream_resume(f->out);
+    } else if (!cut) {
+        launch_or_fail(f);
+    }
+}
+
+enum upstream_flow
+flight_on_send(void *ctx, uint8_t *into, size_t room, size_t *ret_len)
+{
+    struct flight *f = ctx;
+    enum upstream_flow flow = UPSTREAM_GO;
+    bool wakes = false;
+    size_t n = 0;
+
+    (void)pthread_mutex_lock(&f->lock);
+    n = f->up_ready < room ? f->up_ready : room;
+    if (n == 0 && (!f->up_done || f->cut)) {
+        f->up_waits = true;
+        flow = UPSTREAM_WAIT;
+    } else {
+        memcpy(into, f->up + f->up_at, n);
+        f->up_at += n;
+        f->up_ready -= n;
+        wakes = f->take_waits && n > 0;
+        f->take_waits = f->take_waits && !wakes;
+        *ret_len = n;
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+    if (wakes) {
+        f->client.wake(f->client.arg);
+    }
+    return flow;
+}

@@ -1,0 +1,248 @@
+/* What goes out of a request, and what comes in of an answer. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/secret.h"
+#include "common/check.h"
+#include "proxy/answer.h"
+#include "proxy/proxy.h"
+#include "proxy/rebuild.h"
+#include "redact/matcher.h"
+
+enum {
+    ARENA_BYTES = 1024 * 1024,
+};
+
+/* Too large for a stack. */
+static struct rebuilt out;
+static struct permit permit;
+
+#define SECRET_TEXT "sk-0123456789abcdefghijklmn"
+
+static const char VALUE[] = SECRET_TEXT;
+static const char ECHO[] = "Bearer " SECRET_TEXT "!";
+
+static void
+test_targets(void **state)
+{
+    static const char *const BAD[] = {"/",       "/p",
+                                      "/p/",     "/p//a",
+                                      "/t/s/a",  "/t/0/s",
+                                      "/t/-1/s", "/t/1x/s",
+                                      "/t/1",    "/t/1/",
+                                      "/x/s/a",  "p/s/a",
+                                      "/t//s",   "/t/99999999999999999999/s"};
+    struct target t = {0};
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(BAD); i++) {
+        check_err(target_read(span_str(BAD[i]), &t), AG_EINVAL);
+    }
+    check_ok(target_read(span_str("/p/api.x:8080/a/b?c=1?d"), &t));
+    check_span(t.service, "api.x:8080");
+    check_span(t.path, "/a/b");
+    check_span(t.query, "c=1?d");
+    assert_int_equal(t.task_id, 0);
+    check_ok(target_read(span_str("/t/12/api"), &t));
+    assert_int_equal(t.task_id, 12);
+    check_span(t.path, "/");
+    assert_int_equal(t.query.len, 0);
+}
+
+/* The one field that is left of a request with `name: value` and a Connection
+ * that names X-Hop. */
+static size_t
+left_of(const char *name, const char *value)
+{
+    const struct request_field fields[] = {
+        {span_str("Connection"), span_str("close, x-hop")},
+        {span_str(name), span_str(value)}};
+    const struct request_ask ask = {
+        .path = span_str("/"), .fields = fields, .field_count = 2};
+    memset(&out, 0, sizeof(out));
+    memset(&permit, 0, sizeof(permit));
+    check_ok(rebuild(&ask, &permit, &out));
+    rebuilt_done(&out);
+    return out.field_count;
+}
+
+static void
+test_fields_of_the_way_stay_behind(void **state)
+{
+    static const char *const GONE[] = {"Connection",
+                                       "Keep-Alive",
+                                       "TE",
+                                       "Trailer",
+                                       "Upgrade",
+                                       "Host",
+                                       "Expect",
+                                       "Transfer-Encoding",
+                                       "Content-Length",
+                                       "Via",
+                                       "Forwarded",
+                                       "X-Forwarded-For",
+                                       "x-forwarded-host",
+                                       "X-Real-IP",
+                                       "X-Hop",
+                                       "Proxy-Authorization",
+                                       "proxy-x",
+                                       "Accept-Encoding",
+                                       "X-Vault-Token"};
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(GONE); i++) {
+        assert_int_equal(left_of(GONE[i], "x"), 0);
+    }
+    assert_int_equal(left_of("Authorization", "Bearer agt_x"), 0);
+    assert_int_equal(left_of("Authorization", "bearer AGT_x"), 0);
+    assert_int_equal(left_of("Authorization", "Bearer sk-x"), 1);
+    assert_int_equal(left_of("Cookie", "a=b"), 1);
+    assert_int_equal(left_of("X-Hopper", "1"), 1);
+}
+
+static void
+test_edits(void **state)
+{
+    const struct request_field fields[] = {
+        {span_str("Authorization"), span_str("Bearer placeholder")},
+        {span_str("x-account"), span_str("mine")}};
+    const struct request_ask ask = {.path = span_str("/a"),
+                                    .query = span_str("x=1&k=PPP&y=QQ&z"),
+                                    .fields = fields,
+                                    .field_count = 2};
+    static const char *const TEXTS[] = {"two", "one", "Bearer V", "theirs"};
+
+    (void)state;
+    memset(&out, 0, sizeof(out));
+    memset(&permit, 0, sizeof(permit));
+    permit.edit_count = AG_COUNT(TEXTS);
+    permit.edits[0] =
+        (struct permit_edit){.kind = PERMIT_QUERY, .at = 12, .len = 2};
+    permit.edits[1] =
+        (struct permit_edit){.kind = PERMIT_QUERY, .at = 6, .len = 3};
+    permit.edits[2] = (struct permit_edit){.kind = PERMIT_FIELD};
+    permit.edits[3] =
+        (struct permit_edit){.kind = PERMIT_ADD, .name = "X-Account"};
+    for (size_t i = 0; i < AG_COUNT(TEXTS); i++) {
+        check_ok(secret_from(span_str(TEXTS[i]), &permit.edits[i].text));
+    }
+    check_ok(rebuild(&ask, &permit, &out));
+    check_span(buf_view(&out.target), "/a?x=1&k=one&y=two&z");
+    assert_int_equal(out.field_count, 2);
+    check_span(out.fields[0].value, "Bearer V");
+    assert_true(out.fields[0].secret);
+    check_span(out.fields[1].name, "X-Account");
+    check_span(out.fields[1].value, "theirs");
+    assert_true(out.fields[1].secret);
+    rebuilt_done(&out);
+    permit_done(&permit);
+}
+
+static struct matcher *
+filter_of(const char *value)
+{
+    const struct matcher_value one = {
+        .id = 1, .name = span_str("secret"), .value = span_str(value)};
+    struct matcher *m = NULL;
+
+    check_ok(matcher_build(&one, 1, &m));
+    return m;
+}
+
+static enum ag_err
+head_of(const struct upstream_field *fields, size_t count,
+        struct proxy_head *ret)
+{
+    AG_AUTO(matcher) struct matcher *filter = filter_of(VALUE);
+    const struct upstream_head head = {
+        .status = 200, .fields = fields, .field_count = count};
+
+    memset(ret, 0, sizeof(*ret));
+    return answer_head(&head, filter, ret);
+}
+
+static void
+test_heads_of_answers(void **state)
+{
+    struct proxy_head *h = calloc(1, sizeof(*h));
+    const struct upstream_field fields[] = {
+        {.name = span_str("content-length"), .value = span_str("12")},
+        {.name = span_str("connection"), .value = span_str("x-hop")},
+        {.name = span_str("x-hop"), .value = span_str("1")},
+        {.name = span_str("x-echo"), .value = span_str(ECHO)},
+        {.name = span_str("set-cookie"), .value = span_str("a=b")},
+        {.name = span_str("transfer-encoding"), .value = span_str("chunked")}};
+
+    (void)state;
+    assert_non_null(h);
+    check_ok(head_of(fields, AG_COUNT(fields), h));
+    assert_int_equal(h->body_bytes, 12);
+    assert_int_equal(h->field_count, 2);
+    check_span(h->fields[0].name, "x-echo");
+    check_span(h->fields[0].value, "Bearer [redacted]!");
+    check_span(h->fields[1].value, "a=b");
+    proxy_head_done(h);
+    free(h);
+}
+
+static void
+test_answers_that_are_refused(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+        enum ag_err err;
+    } CASES[] = {
+        {"Content-Encoding", "gzip", AG_EENCODED},
+        {"content-encoding", "br", AG_EENCODED},
+        {"Content-Encoding", "identity", AG_OK},
+        {"Content-Length", "+1", AG_EUPSTREAM},
+        {"Content-Length", "1, 1", AG_EUPSTREAM},
+        {"Content-Length", "", AG_EUPSTREAM},
+    };
+    struct proxy_head *h = calloc(1, sizeof(*h));
+
+    (void)state;
+    assert_non_null(h);
+    for (size_t i = 0; i < AG_COUNT(CASES); i++) {
+        const struct upstream_field field = {.name = span_str(CASES[i].name),
+                                             .value = span_str(CASES[i].value)};
+
+        check_err(head_of(&field, 1, h), CASES[i].err);
+        proxy_head_done(h);
+    }
+    free(h);
+}
+
+static void
+test_two_lengths_are_none(void **state)
+{
+    const struct upstream_field fields[] = {
+        {.name = span_str("Content-Length"), .value = span_str("1")},
+        {.name = span_str("content-length"), .value = span_str("1")}};
+    struct proxy_head *h = calloc(1, sizeof(*h));
+
+    (void)state;
+    assert_non_null(h);
+    check_err(head_of(fields, 2, h), AG_EUPSTREAM);
+    proxy_head_done(h);
+    free(h);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_fields_of_the_way_stay_behind),
+        cmocka_unit_test(test_edits),
+        cmocka_unit_test(test_heads_of_answers),
+        cmocka_unit_test(test_answers_that_are_refused),
+        cmocka_unit_test(test_two_lengths_are_none),
+    };
+
+    if (secret_arena_open(ARENA_BYTES) != AG_OK) {
+        return 1;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
