@@ -44,6 +44,10 @@ static const struct arg_opt OPTIONS[] = {
      "resolved"},
     {"file", ARG_LIST, &given.files, "PATH=REF",
      "a file only the command sees, found at PATH"},
+    {"proxy", ARG_LIST, &given.proxies, "secret=REF[,KEY=VALUE]…",
+     "a placeholder instead of a value; the broker puts\nthe value into "
+     "requests to its service:\nupstream=URL, url-env=VAR, key-env=VAR, "
+     "header=,\nquery=, basic=, format=, uses=, inner"},
     {"grant", ARG_LIST, &given.grants, "SECRET:VERB[:FIELD]",
      "what the task's token may do besides"},
     {"ttl", ARG_DURATION, &given.ttl_ms, "D",

@@ -14,6 +14,7 @@
 #include "base/parse.h"
 #include "grant.h"
 #include "run/dotenv.h"
+#include "run/plan_proxy.h"
 
 enum {
     PATH_TEXT_BYTES = 2048,
@@ -151,6 +152,27 @@ add_env_file(struct run_plan *plan, const char *path)
     return err == AG_OK ? AG_OK : err_why(err, "%s: %s", path, err_text(err));
 }
 
+/* What the options and files say, in order. */
+static enum ag_err
+add_all(const struct run_options *options, struct run_plan *plan)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < options->env.count; i++) {
+        err = add_env(plan, options->env.items[i]);
+    }
+    for (size_t i = 0; err == AG_OK && i < options->env_files.count; i++) {
+        err = add_env_file(plan, options->env_files.items[i]);
+    }
+    for (size_t i = 0; err == AG_OK && i < options->files.count; i++) {
+        err = add_file(plan, options->files.items[i]);
+    }
+    for (size_t i = 0; err == AG_OK && i < options->proxies.count; i++) {
+        err = plan_proxy(options->proxies.items[i], plan->proxies);
+    }
+    return err;
+}
+
 enum ag_err
 plan_make(const struct run_options *options, struct run_plan **ret)
 {
@@ -163,21 +185,14 @@ plan_make(const struct run_options *options, struct run_plan **ret)
     plan->options = options;
     plan->env = json_array();
     plan->files = json_array();
-    if (plan->env == NULL || plan->files == NULL) {
+    plan->proxies = json_array();
+    if (plan->env == NULL || plan->files == NULL || plan->proxies == NULL) {
         return AG_ENOMEM;
     }
     if (options->pty && options->no_pty) {
         return err_why(AG_EUSAGE, "--pty and --no-pty exclude each other");
     }
-    for (size_t i = 0; err == AG_OK && i < options->env.count; i++) {
-        err = add_env(plan, options->env.items[i]);
-    }
-    for (size_t i = 0; err == AG_OK && i < options->env_files.count; i++) {
-        err = add_env_file(plan, options->env_files.items[i]);
-    }
-    for (size_t i = 0; err == AG_OK && i < options->files.count; i++) {
-        err = add_file(plan, options->files.items[i]);
-    }
+    err = add_all(options, plan);
     if (err == AG_OK) {
         *ret = AG_TAKE(plan);
     }
@@ -195,6 +210,7 @@ plan_free(struct run_plan *plan)
     }
     json_decref(plan->env);
     json_decref(plan->files);
+    json_decref(plan->proxies);
     free(plan);
 }
 
@@ -262,6 +278,9 @@ set_rest(const struct run_plan *plan, json_t *body)
     }
     if (ok && json_array_size(plan->files) > 0) {
         ok = json_object_set(body, "files", plan->files) == 0;
+    }
+    if (ok && json_array_size(plan->proxies) > 0) {
+        ok = json_object_set(body, "proxy", plan->proxies) == 0;
     }
     if (ok && o->grants.count > 0) {
         err = grant_list(&o->grants, &grants);

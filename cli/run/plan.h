@@ -36,6 +36,7 @@ struct run_options {
     struct arg_list env_files;
     struct arg_list files;
     struct arg_list grants;
+    struct arg_list proxies;
     char **command; /* NULL-ended, at least one */
     bool pty;
     bool no_pty;
@@ -46,6 +47,7 @@ struct run_plan {
     const struct run_options *options;
     json_t *env;                       /* [{var, ref}…] for the broker */
     json_t *files;                     /* [{path, ref}…], paths absolute */
+    json_t *proxies;                   /* [{ref, upstream, …}…] */
     char *plain[PLAN_PLAIN_MAX_COUNT]; /* "NAME=value" that need no vault */
     size_t plain_count;
 };

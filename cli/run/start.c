@@ -7,9 +7,17 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/fdx.h"
+#include "base/fsx.h"
+#include "base/parse.h"
 #include "cli.h"
 #include "run/run.h"
+
+enum {
+    PORT_TEXT_BYTES = 16,
+    URL_BYTES = 1024,
+};
 
 static enum streams_wish
 wish_of(const struct run_options *o)
@@ -92,6 +100,60 @@ promise_value(struct run *r, const struct delivery *d)
     return err;
 }
 
+/* The broker's port on 127.0.0.1, as it wrote it down. */
+static enum ag_err
+read_port(struct run *r, unsigned int *ret)
+{
+    AG_AUTO(buf) struct buf text = {0};
+    char path[PATH_BYTES + 8];
+    uint64_t port = 0;
+    enum ag_err err = AG_OK;
+
+    buf_init(&text, PORT_TEXT_BYTES, BUF_PLAIN);
+    (void)snprintf(path, sizeof(path), "%s/port", r->cli->paths.run);
+    err = fs_read(AT_FDCWD, path, PORT_TEXT_BYTES, &text);
+    if (err == AG_OK) {
+        err = parse_u64(
+            span_sub(buf_view(&text), 0, span_find(buf_view(&text), '\n')),
+            UINT16_MAX, &port);
+    }
+    if (err != AG_OK) {
+        return err_why(AG_EUNSUPPORTED,
+                       "url-env needs the broker on 127.0.0.1; see "
+                       "connections_tcp in settings.ini");
+    }
+    *ret = (unsigned int)port;
+    return AG_OK;
+}
+
+/* What clients are to call instead of a service. */
+static enum ag_err
+set_urls(struct run *r)
+{
+    const json_t *urls = json_object_get(r->task->answer, "urls");
+    const json_t *item;
+    char url[URL_BYTES];
+    unsigned int port = 0;
+    size_t i;
+    enum ag_err err = json_array_size(urls) > 0 ? read_port(r, &port) : AG_OK;
+
+    json_array_foreach(urls, i, item)
+    {
+        const char *var = json_string_value(json_object_get(item, "var"));
+        const char *service =
+            json_string_value(json_object_get(item, "service"));
+        const char *path = json_string_value(json_object_get(item, "path"));
+
+        if (err != AG_OK || var == NULL || service == NULL || path == NULL) {
+            return err != AG_OK ? err : AG_ECORRUPT;
+        }
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/t/%s/%s%s", port,
+                       r->task->id, service, path);
+        err = env_set(r->env, var, url);
+    }
+    return err;
+}
+
 static enum ag_err
 make_env(struct run *r)
 {
@@ -121,6 +183,9 @@ make_env(struct run *r)
     }
     if (err == AG_OK) {
         err = env_set(r->env, "AUTH_GUARD_SOCKET", r->cli->paths.task_sock);
+    }
+    if (err == AG_OK) {
+        err = set_urls(r);
     }
     for (i = 0; err == AG_OK && i < r->task->delivery_count; i++) {
         if (r->task->deliveries[i].kind == DELIVERY_ENV) {

@@ -1,0 +1,24 @@
+/*
+ * plan_proxy.h - one --proxy of `auth-guard run`: a list of KEY=VALUE with
+ * commas between them.
+ * Floor: cli/run. Depends on: jansson, base/parse.
+ *
+ * secret=REF is needed; upstream=URL says where the value may go (a new place
+ * needs the passphrase); url-env=VAR gets the address to call instead, and
+ * key-env=VAR the placeholder. Where it stands: header=NAME, query=NAME or
+ * basic=USER, with format=TEXT ({} is the value); without them it is
+ * Authorization: Bearer. uses=N bounds the requests that may use it. `inner` allows an upstream on this machine or its
+ * networks.
+ */
+#ifndef AG_CLI_RUN_PLAN_PROXY_H
+#define AG_CLI_RUN_PLAN_PROXY_H
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+/* Appends what `text` says to `list`. Errors: AG_EUSAGE; AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err plan_proxy(const char *text, json_t *list);
+
+#endif

@@ -1,0 +1,217 @@
+# P6: at grade proxy the value is in nothing that the task can see, and reaches
+# the service all the same, at the declared place and nowhere else.
+. "$SRC/tests/e2e/lib.sh"
+
+service() { # NAME [CERT KEY]: its port in $PORT
+    python3 "$SRC/tests/e2e/proxy_service.py" "$C/$1.log" "$C/$1.port" "${@:2}" \
+        >"$C/$1.out" 2>&1 &
+    CLEANUP+=("kill $!")
+    within 10 test -s "$C/$1.port" || fail "the service does not start"
+    PORT=$(cat "$C/$1.port")
+}
+saw() { # NAME WORD: the service was sent it
+    grep -qF -- "$2" "$C/$1.log" || fail "the service $1 was not sent: $2"
+}
+saw_not() { ! grep -qF -- "$2" "$C/$1.log" || fail "the service $1 was sent: $2"; }
+
+# An authority of the test's own, which the settings name; and another.
+authority() { # NAME
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+        -subj "/CN=$1" -keyout "$C/$1.key" -out "$C/$1.pem" 2>/dev/null &&
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+            -subj /CN=127.0.0.1 -keyout "$C/$1-leaf.key" -out "$C/$1.csr" 2>/dev/null &&
+        openssl x509 -req -in "$C/$1.csr" -CA "$C/$1.pem" -CAkey "$C/$1.key" -days 2 \
+            -extfile <(echo subjectAltName=IP:127.0.0.1) -out "$C/$1-leaf.pem" 2>/dev/null ||
+        fail "no certificates"
+}
+authority good
+authority bad
+mkdir -p "$HOME/.config/auth-guard" && chmod 700 "$HOME/.config" "$HOME/.config/auth-guard"
+cp "$C/good.pem" "$HOME/roots.pem"
+printf '[upstream]\nca_file = %s\n' "$HOME/roots.pem" >"$HOME/.config/auth-guard/settings.ini"
+
+service one
+ONE=http://127.0.0.1:$PORT
+vault
+VALUE=$(canary sk-proxy-)
+printf %s "$VALUE" | auth-guard put api/key --min-grade proxy >"$C/out" || fail put
+P1="secret=ag://api/key,upstream=$ONE,url-env=API_URL,key-env=API_KEY,inner"
+
+say "no other grade is given"
+refused grade_refused\|'allows proxy' auth-guard run --env K=ag://api/key -- true
+refused 'only the operator' neighbour auth-guard run --proxy "$P1" -- true
+
+say "header: the service gets the value, the task a marker, in every form"
+cat >"$C/../call.sh" <<'T'
+printf 'KEY %s\n' "$API_KEY"
+curl -sS -i -m 20 -H "Authorization: Bearer $API_KEY" -H "X-Forwarded-For: 1" \
+    -H "Connection: X-Drop" -H "X-Drop: 1" -H "Accept-Encoding: gzip" \
+    "$API_URL/hello?a=1&b=%20"
+tr '\0' '\n' </proc/self/environ
+T
+ok auth-guard run --proxy "$P1" -- sh "$S/call.sh"
+has "$OUT" 'HTTP/1.1 200'
+has "$OUT" 'Set-Cookie: sid=1'
+has "$OUT" 'X-Echo: Bearer [redacted]'
+hasnt "$OUT" "$VALUE" "the answer"
+hasnt "$OUT" "$(printf %s "$VALUE" | od -An -tx1 | tr -d ' \n')" "the answer in hex"
+hasnt "$OUT" 'X-Hop'
+KEY=$(sed -n 's/^KEY //p' <<<"$OUT")
+[[ $KEY == sk-* && ${#KEY} -eq ${#VALUE} ]] || fail "not like the value: $KEY"
+saw one "Bearer $VALUE"
+saw one '/hello?a=1&b=%20'
+saw_not one X-Forwarded
+saw_not one X-Drop
+saw_not one Accept-Encoding
+saw_not one "$KEY"
+audit_has secret.read '"verb":"proxy"' api/key
+has "$(auth-guard exposure api/key)" proxy
+
+say "query and basic authentication"
+Q="secret=ag://api/key,upstream=$ONE/q,url-env=API_URL,key-env=API_KEY,query=key,inner"
+ok auth-guard run --proxy "$Q" -- \
+    sh -c 'curl -sS -f -m 20 "$API_URL/x?a=1&key=$API_KEY&z=2"'
+saw one "/q/x?a=1&key=$VALUE&z=2"
+hasnt "$OUT" "$VALUE" "the answer"
+B="secret=ag://api/key,upstream=$ONE/b,url-env=API_URL,key-env=API_KEY,basic=bot,inner"
+ok auth-guard run --proxy "$B" -- \
+    sh -c 'curl -sS -f -m 20 -u "bot:$API_KEY" "$API_URL/x"'
+saw one "Basic $(printf %s "bot:$VALUE" | base64 -w0)"
+hasnt "$OUT" "$VALUE" "the answer"
+run auth-guard run --proxy "$B" -- \
+    sh -c 'curl -sS -m 20 -u "bot:$API_KEY" "${API_URL%/b}/c"'
+has "$OUT" wrong_place
+printf %s "$(canary sk-paths-)" | auth-guard put api/paths >"$C/out" || fail put
+ok auth-guard run --proxy \
+    "secret=ag://api/paths,upstream=$ONE/only,url-env=API_URL,key-env=API_KEY,inner" -- \
+    sh -c 'curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "${API_URL%/only}/else"'
+has "$OUT" wrong_path
+saw_not one /else
+
+say "so many uses, and no more"
+ok auth-guard run --proxy "$P1,uses=2" -- sh -c 'for i in 1 2 3; do
+    curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/used/$i"; done'
+has "$OUT" /used/2
+has "$OUT" grant_used_up
+saw_not one /used/3
+
+say "TLS is verified"
+service tls "$C/good-leaf.pem" "$C/good-leaf.key"
+T="secret=ag://api/key,upstream=https://127.0.0.1:$PORT,url-env=API_URL,key-env=API_KEY,inner"
+ok auth-guard run --proxy "$T" -- \
+    sh -c 'curl -sS -f -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/x"'
+saw tls "Bearer $VALUE"
+service tls2 "$C/bad-leaf.pem" "$C/bad-leaf.key"
+T="secret=ag://api/key,upstream=https://127.0.0.1:$PORT,url-env=API_URL,key-env=API_KEY,inner"
+ok auth-guard run --proxy "$T" -- \
+    sh -c 'curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/x"'
+has "$OUT" upstream_tls
+[ ! -s "$C/tls2.log" ] || fail "a service that can't prove who it is was sent a request"
+
+say "an inner address only where that was said"
+T="secret=ag://api/paths,upstream=https://127.0.0.1:$PORT,url-env=API_URL,key-env=API_KEY"
+ok auth-guard run --proxy "$T" -- \
+    sh -c 'curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/x"'
+has "$OUT" address_refused
+
+say "a body in either form, streamed: the broker stays small"
+BROKER=$(broker_pid)
+before=$(awk '/VmRSS/{print $2}' "/proc/$BROKER/status")
+head -c 104857600 /dev/zero | tr '\0' 'x\n' >"$S/blob"
+for form in 'X-N: 1' 'Transfer-Encoding: chunked'; do
+    ok auth-guard run --proxy "$P1" -- sh -c 'curl -sS -f -m 120 -T "$0" \
+        -H "$1" -H "Authorization: Bearer $API_KEY" "$API_URL/up"' "$S/blob" "$form"
+    has "$OUT" '"bytes": 104857600'
+done
+after=$(awk '/VmRSS/{print $2}' "/proc/$BROKER/status")
+[ $((after - before)) -lt 20480 ] || fail "the broker grew by $((after - before)) KiB"
+rm "$S/blob"
+
+say "events pass as they come"
+cat >"$S/events.sh" <<'T'
+curl -sSN -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/events/5" |
+    while read -r line; do [ -z "$line" ] || echo "$(date +%s%N) $line"; done
+T
+ok auth-guard run --proxy "$P1" -- sh "$S/events.sh"
+[ "$(grep -c data: <<<"$OUT")" -eq 5 ] || fail "not five events: $OUT"
+first=$(sed -n 1p <<<"$OUT") last=$(sed -n '$p' <<<"$OUT")
+[ $((${last%% *} - ${first%% *})) -gt 500000000 ] || fail "all at once: $OUT"
+
+say "64 at once"
+ok auth-guard run --proxy "$P1" -- sh -c 'curl -sS -f -Z --parallel-max 64 -m 60 \
+    -o /dev/null -w "%{http_code}\n" -H "Authorization: Bearer $API_KEY" \
+    "$API_URL/many/[1-64]"'
+[ "$(grep -cx 200 <<<"$OUT")" -eq 64 ] || fail "not 64 answers: $OUT"
+
+say "hostile requests: each refused with its code, none sent"
+run auth-guard run --proxy "$P1" -- python3 "$SRC/tests/e2e/proxy_hostile.py"
+[ $RC -eq 0 ] || fail "$OUT $ERR"
+say "$OUT"
+! grep -E '"path": "/(frame|chunks|te|v|place|host|h|c|g|a[^"]*|p[^"]*|)[?"]' \
+    "$C/one.log" || fail "a refused request was sent"
+audit_has policy.denied wrong_place
+audit_has policy.denied path_refused
+
+say "an answer that is encoded unasked, or cut, is not passed on"
+cat >"$S/odd.sh" <<'T'
+curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/gzip"; echo
+curl -sS -m 20 -o /dev/null -H "Authorization: Bearer $API_KEY" "$API_URL/cut" 2>/dev/null
+echo "cut $?"
+T
+ok auth-guard run --proxy "$P1" -- sh "$S/odd.sh"
+has "$OUT" encoded_answer
+hasnt "$OUT" 'cut 0'
+
+say "a client that goes away takes its call with it; so does the task's end"
+run auth-guard run --proxy "$P1" -- sh -c \
+    'curl -sS -m 1 -o /dev/null -H "Authorization: Bearer $API_KEY" "$API_URL/forever/1"'
+within 10 grep -qF '"gone": "/forever/1"' "$C/one.log" || fail "the call goes on"
+auth-guard run --proxy "$P1" -- sh -c \
+    'curl -sS -o /dev/null -H "Authorization: Bearer $API_KEY" "$API_URL/forever/2"' \
+    >/dev/null 2>&1 &
+within 10 grep -qF '/forever/2' "$C/one.log" || fail "not called"
+task=$(auth-guard task list --json | jq -r '[.tasks[] | select(.running)][0].id')
+ok auth-guard task end "$task"
+within 10 grep -qF '"gone": "/forever/2"' "$C/one.log" || fail "the call goes on"
+wait $! 2>/dev/null
+
+say "the placeholder of a task that has ended is a tripwire: this one ends"
+run auth-guard run --proxy "$P1" -- sh -c \
+    'curl -sS -m 20 -H "Authorization: Bearer '"$KEY"'" "$API_URL/replayed"; sleep 20'
+[ $RC -ne 0 ] || fail "the task went on"
+saw_not one /replayed
+audit_has redact.tripwire ended_placeholder
+
+say "so is one in another task: both end"
+auth-guard run --proxy "$P1" -- sh -c 'printf %s "$API_KEY" >'"$S"'/leaked; sleep 60' \
+    >/dev/null 2>&1 &
+owner=$!
+within 10 test -s "$S/leaked" || fail "no placeholder"
+run auth-guard run --proxy "$P1" -- sh -c 'curl -sS -m 20 -H \
+    "Authorization: Bearer $(cat '"$S"'/leaked)" "$API_URL/stolen"; sleep 20'
+[ $RC -ne 0 ] || fail "the task that used it went on"
+saw_not one /stolen
+wait $owner && fail "the task it was taken from went on"
+audit_has redact.tripwire foreign_placeholder
+
+say "and one at another host"
+service two
+OTHER=$(canary sk-other-)
+printf %s "$OTHER" | auth-guard put api/other >"$C/out" || fail put
+P2="secret=ag://api/other,upstream=http://127.0.0.1:$PORT,url-env=OTHER_URL,inner"
+run auth-guard run --proxy "$P1" --proxy "$P2" -- sh -c \
+    'curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$OTHER_URL/x"; sleep 20'
+[ $RC -ne 0 ] || fail "the task went on"
+[ ! -s "$C/two.log" ] || fail "the other service was called"
+audit_has redact.tripwire wrong_host
+
+say "outside a task the proxy serves nobody"
+run curl -sS -m 20 --unix-socket "$SOCKETS/task.sock" \
+    "http://localhost/p/127.0.0.1:$PORT/x"
+has "$OUT" denied
+run curl -sS -m 20 --unix-socket "$SOCKETS/admin.sock" \
+    "http://localhost/p/127.0.0.1:$PORT/x"
+has "$OUT" not_found
+
+audit_verifies
+no_leak
