@@ -34,6 +34,7 @@
     X(AG_EEXISTS,        "exists",              409, 73, "it exists already")                               \
     X(AG_ECONFLICT,      "conflict",            409, 75, "it changed in the meantime")                      \
     X(AG_EBUSY,          "busy",                503, 75, "another process is at work; try again")           \
+    X(AG_EBLOCKS,        "would_block",         503, 75, "it has to wait, and this thread may not")         \
     X(AG_ERATE,          "rate_limited",        429, 75, "too many requests; wait and try again")           \
     X(AG_EHELD,          "login_held",          409, 75, "another task holds this login")                   \
     X(AG_ELOCKED,        "locked",              503, 69, "the vault is locked; run: auth-guard unlock")     \

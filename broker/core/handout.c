@@ -88,7 +88,7 @@ make_placeholder(struct core *core, struct delivering *d,
 {
     AG_AUTO(secret) struct secret *real = AG_TAKE(d->value);
     AG_AUTO(buf) struct buf text = {0};
-    const struct secret *key = NULL;
+    AG_AUTO(secret) struct secret *key = NULL;
     const struct profile_shape *shape =
         placeholder_shape(core->parts.profiles, value_profile(core, row, NULL),
                           d->delivery.field, secret_view(real));
@@ -97,7 +97,7 @@ make_placeholder(struct core *core, struct delivering *d,
 
     buf_init(&text, PLACEHOLDER_MAX_BYTES, BUF_PLAIN);
     if (err == AG_OK) {
-        err = keyring_key(core->keyring, KDF_PLACEHOLDER, &key);
+        err = core_key(core, KDF_PLACEHOLDER, &key);
     }
     if (err == AG_OK) {
         err = placeholder_make(key, id, shape, secret_view(real), &text);

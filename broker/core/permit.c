@@ -285,9 +285,6 @@ decide(struct core *core, struct deciding *d, struct permit *ret)
     if (err == AG_OK) {
         err = split_host(d, ret);
     }
-    if (err == AG_EBUSY) {
-        return err;
-    }
     strays = check_strays(core, d);
     /* One's own at a place that was not even looked at. */
     if (strays == AG_EPLACE && err != AG_OK) {
@@ -310,6 +307,7 @@ static void
 deciding_done(struct deciding *d)
 {
     proxied_release(d->set);
+    secret_free(AG_TAKE(d->key));
 }
 
 AG_DEFINE_CLEANUP_INPLACE(deciding, deciding_done)
@@ -328,7 +326,7 @@ permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
 
     ret->task_id = d.task_id;
     if (err == AG_OK) {
-        err = keyring_key(core->keyring, KDF_PLACEHOLDER, &d.key);
+        err = core_key(core, KDF_PLACEHOLDER, &d.key);
     }
     if (err == AG_OK) {
         err = decide(core, &d, ret);
@@ -339,9 +337,9 @@ permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
     if (err == AG_OK) {
         err = permit_use(core, &d);
     }
-    if (err != AG_OK && err != AG_EBUSY && quick) {
-        err = AG_EBUSY; /* a refusal is on the record: that waits */
-    } else if (err != AG_OK && !quick) {
+    if (err != AG_OK && quick) {
+        err = AG_EBLOCKS; /* a refusal is on the record: that waits */
+    } else if (err != AG_OK) {
         err = permit_refuse(core, &d, err);
     }
     if (err != AG_OK) {

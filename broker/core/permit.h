@@ -70,8 +70,8 @@ AG_DEFINE_CLEANUP_INPLACE(permit, permit_done)
 
 /*
  * Decides; on AG_OK the use is on the record. *ret is {0} before and given
- * back with permit_done(). With `quick` nothing blocks: AG_EBUSY says that it
- * must be asked again without, on a thread that may.
+ * back with permit_done(). With `quick` nothing blocks: AG_EBLOCKS says that
+ * it must be asked again without, on a thread that may.
  * Errors: AG_EDENIED the caller is no task; AG_EPROCESS not the path's task;
  *         AG_ESERVICE, AG_ETARGET, AG_EHOST, AG_EVERB, AG_EPATH, AG_EPLACE,
  *         AG_EFOREIGN, AG_EENDED, AG_EGRANTUSED, AG_EREVOKED; AG_ELOCKED, …
@@ -91,6 +91,7 @@ AG_CHECK AG_NONNULL enum ag_err permit_scan_new(struct core *core,
                                                 permit_hit_fn hit, void *arg,
                                                 struct permit_scan **ret);
 void permit_scan_free(struct permit_scan *scan);
+AG_DEFINE_CLEANUP(permit_scan, permit_scan_free)
 AG_CHECK AG_NONNULL enum ag_err permit_scan_feed(struct permit_scan *scan,
                                                  struct span part);
 AG_CHECK AG_NONNULL enum ag_err permit_scan_finish(struct permit_scan *scan);

@@ -25,7 +25,7 @@ struct deciding {
     struct request_ask request; /* with its host */
     int64_t task_id;
     bool quick;
-    const struct secret *key; /* of placeholders; borrowed */
+    struct secret *key; /* of placeholders: a copy, a lock may come meanwhile */
     struct proxied *set;
     /* One of the host's; once settled that of a value: it says how the host is
      * reached. */
@@ -48,7 +48,7 @@ permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
 AG_CHECK AG_NONNULL enum ag_err permit_filter(struct core *core,
                                               struct deciding *d);
 
-/* Puts the uses on the record. Errors: AG_EBUSY it must wait, and is quick. */
+/* Puts the uses on the record. Errors: AG_EBLOCKS it is quick, but has to wait. */
 AG_CHECK AG_NONNULL enum ag_err permit_use(struct core *core,
                                            struct deciding *d);
 

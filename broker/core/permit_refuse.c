@@ -186,17 +186,12 @@ permit_scan_new(struct core *core, permit_hit_fn hit, void *arg,
                 struct permit_scan **ret)
 {
     struct permit_scan *scan = calloc(1, sizeof(*scan));
-    const struct secret *key = NULL;
-    enum ag_err err = scan != NULL
-                          ? keyring_key(core->keyring, KDF_PLACEHOLDER, &key)
-                          : AG_ENOMEM;
+    enum ag_err err =
+        scan != NULL ? core_key(core, KDF_PLACEHOLDER, &scan->key) : AG_ENOMEM;
 
     if (err == AG_OK) {
         scan->hit = hit;
         scan->arg = arg;
-        err = secret_from(secret_view(key), &scan->key);
-    }
-    if (err == AG_OK) {
         err = placeholder_scan_new(scan->key, on_hit, scan, &scan->scan);
     }
     if (err != AG_OK) {

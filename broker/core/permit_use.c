@@ -483,7 +483,7 @@ permit_use(struct core *core, struct deciding *d)
         known = known && is_known(core, &d->used[i]);
     }
     if (!known) {
-        return d->quick ? AG_EBUSY : core_write_wait(core, &using.job);
+        return d->quick ? AG_EBLOCKS : core_write_wait(core, &using.job);
     }
     for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
         const struct use use = {.task_id = d->task_id,

@@ -405,8 +405,8 @@ promise_spill_key(struct core *core, json_t *answer)
 {
     AG_AUTO(buf) struct buf text = {0};
     uint8_t key[BOX_PUBLIC_BYTES];
-    const struct secret *seed = NULL;
-    enum ag_err err = keyring_key(core->keyring, KDF_SPILL, &seed);
+    AG_AUTO(secret) struct secret *seed = NULL;
+    enum ag_err err = core_key(core, KDF_SPILL, &seed);
 
     buf_init(&text, 64, BUF_PLAIN);
     if (err == AG_OK) {

@@ -111,9 +111,8 @@ static enum ag_err
 open_box(struct core *core, int dir_fd, const char *name, struct secret **ret)
 {
     AG_AUTO(buf) struct buf blob = {0};
-    const struct secret *seed = NULL;
-    enum ag_err err =
-        keyring_key(atomic_load(&core->keyring), KDF_SPILL, &seed);
+    AG_AUTO(secret) struct secret *seed = NULL;
+    enum ag_err err = core_key(core, KDF_SPILL, &seed);
 
     buf_init(&blob, BOX_PLAIN_MAX_BYTES + BOX_OVERHEAD_BYTES, BUF_PLAIN);
     if (err == AG_OK) {

@@ -72,6 +72,14 @@ core_token_hash(struct core *core, enum token_kind kind, struct span text,
 }
 
 enum ag_err
+core_key(struct core *core, enum kdf_key purpose, struct secret **ret)
+{
+    struct keyring *keyring = atomic_load(&core->keyring);
+
+    return keyring != NULL ? keyring_key(keyring, purpose, ret) : AG_ELOCKED;
+}
+
+enum ag_err
 core_dump(const json_t *tree, char **ret)
 {
     AG_AUTO(buf) struct buf text = {0};

@@ -80,6 +80,11 @@ AG_CHECK AG_NONNULL enum ag_err core_token_hash(struct core *core,
                                                 struct span text,
                                                 uint8_t out[TOKEN_HASH_BYTES]);
 
+/* A copy of one of the vault's keys, the caller's. Threads: any, also while it is
+ * locked. Errors: AG_ELOCKED; those of secret_new(). */
+AG_CHECK AG_NONNULL enum ag_err
+core_key(struct core *core, enum kdf_key purpose, struct secret **ret);
+
 /* The JSON text of a tree, to be freed with free(). Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err core_dump(const json_t *tree, char **ret);
 

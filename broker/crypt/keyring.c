@@ -153,16 +153,17 @@ end_use(struct keyring *kr)
 }
 
 enum ag_err
-keyring_key(struct keyring *kr, enum kdf_key purpose, const struct secret **ret)
+keyring_key(struct keyring *kr, enum kdf_key purpose, struct secret **ret)
 {
     const struct secret *key = begin_use(kr, purpose);
+    enum ag_err err = AG_OK;
 
     if (key == NULL) {
         return AG_ELOCKED;
     }
-    *ret = key;
+    err = secret_from(secret_view(key), ret);
     end_use(kr);
-    return AG_OK;
+    return err;
 }
 
 enum ag_err

@@ -6,10 +6,9 @@
  * States: LOCKED -> OPEN -> LOCKED. A rekey makes a second keyring for the new
  * root key and re-wraps from the old one.
  *
- * Threads: keyring_hash() and keyring_data_*() may run while another thread
- * locks: they then answer AG_ELOCKED. What keyring_key() and keyring_root()
- * lend is good until keyring_lock(): only for callers that know none is under
- * way.
+ * Threads: all but keyring_root() may run while another thread locks: they
+ * then answer AG_ELOCKED. What keyring_root() lends is good until
+ * keyring_lock(): only for callers that know none is under way.
  */
 #ifndef AG_CRYPT_KEYRING_H
 #define AG_CRYPT_KEYRING_H
@@ -56,10 +55,12 @@ AG_NONNULL void keyring_lock(struct keyring *kr);
 AG_NONNULL enum keyring_state keyring_state(struct keyring *kr);
 AG_NONNULL const uint8_t *keyring_vault_id(const struct keyring *kr);
 
+/* A copy, the caller's: it stays good over a lock, which does not wait for it.
+ * Errors: AG_ELOCKED; those of secret_new(). */
+AG_CHECK AG_NONNULL enum ag_err
+keyring_key(struct keyring *kr, enum kdf_key purpose, struct secret **ret);
+
 /* Borrowed until keyring_lock(). Errors: AG_ELOCKED. */
-AG_CHECK AG_NONNULL enum ag_err keyring_key(struct keyring *kr,
-                                            enum kdf_key purpose,
-                                            const struct secret **ret);
 AG_CHECK AG_NONNULL enum ag_err keyring_root(struct keyring *kr,
                                              const struct secret **ret);
 

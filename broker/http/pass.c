@@ -263,7 +263,7 @@ pass_ask(struct pass *pass, bool may_block)
     err_clear();
     err = pass->owner->app.begin(pass->owner->app.ctx, pass, &head, may_block,
                                  &pass->state);
-    if (err != AG_OK && (err != AG_EBUSY || may_block)) {
+    if (err != AG_OK && (err != AG_EBLOCKS || may_block)) {
         pass_fail(pass, err, err_text(err));
     }
     return err;
@@ -282,7 +282,7 @@ begin(struct pass *pass, const char *method)
                                       pass);
     find_length(pass);
     err = pass->owner->app.ctx == NULL ? AG_EINTERNAL : pass_ask(pass, false);
-    if (err == AG_EBUSY) {
+    if (err == AG_EBLOCKS) {
         err = passes_push(pass);
         if (err != AG_OK) {
             return false;

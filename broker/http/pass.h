@@ -40,7 +40,7 @@ enum {
 };
 
 /* A request's head, as it came; borrowed until begin() has returned anything
- * but AG_EBUSY. */
+ * but AG_EBLOCKS. */
 struct pass_head {
     struct span method;
     struct span target; /* path and query, still encoded */
@@ -52,7 +52,7 @@ struct pass_head {
 
 /*
  * Who answers. For each request: begin() once, or a second time after
- * AG_EBUSY, then with may_block and on another thread. On AG_OK it has set
+ * AG_EBLOCKS, then with may_block and on another thread. On AG_OK it has set
  * *ret and will call pass_answer() or pass_fail() some time; any other error is
  * the answer. Then take(), taken() once, give(), and end() always, last, if
  * there was an AG_OK. cut() comes from any thread at any time between.

@@ -70,7 +70,7 @@ struct passes {
 
 AG_NONNULL void pass_move(struct pass *pass, enum pass_phase phase);
 
-/* Asks the answerer; what it says but AG_EBUSY is settled. */
+/* Asks the answerer; what it says but AG_EBLOCKS is settled. */
 AG_CHECK AG_NONNULL enum ag_err pass_ask(struct pass *pass, bool may_block);
 
 /* Is there somebody at work for it? */

@@ -301,6 +301,7 @@ flight_begin(struct proxy *proxy, const struct proxy_request *request,
 {
     AG_AUTO(flight) struct flight *f = NULL;
     struct target target = {0};
+    struct call call = {0};
     struct permit_ask ask = {
         .request = {.method = request->method,
                     .fields = request->fields,
@@ -308,15 +309,17 @@ flight_begin(struct proxy *proxy, const struct proxy_request *request,
     };
     enum ag_err err = target_read(request->target, &target);
 
+    /* First who asks, and that the vault is open: all else needs its keys. */
     if (err == AG_OK) {
-        err = make(proxy, request, client, &f);
+        err = access_caller(proxy->core, request->peer, &call);
     }
     if (err == AG_OK) {
-        err = access_caller(proxy->core, request->peer, &f->call);
+        err = make(proxy, request, client, &f);
     }
     if (err != AG_OK) {
         return err;
     }
+    f->call = call;
     ask.call = &f->call;
     ask.path_task_id = target.task_id;
     ask.service = target.service;

@@ -74,8 +74,8 @@ void proxy_free(struct proxy *proxy);
 AG_DEFINE_CLEANUP(proxy, proxy_free)
 
 /*
- * Decides, rebuilds, starts. Without may_block AG_EBUSY may mean: ask again
- * with it.
+ * Decides, rebuilds, starts. Without may_block AG_EBLOCKS means: nothing was
+ * done, ask again with it.
  * Ownership: *ret is the caller's, flight_end().
  * Errors: those of permit_decide() and upstream_start(); AG_EINVAL the target.
  */
