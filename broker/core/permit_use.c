@@ -10,7 +10,6 @@
 #include "core/permit_impl.h"
 #include "core/state.h"
 #include "core/values.h"
-#include "profile/fields.h"
 #include "store/exposure.h"
 #include "store/grants.h"
 #include "store/leases.h"
@@ -256,123 +255,6 @@ permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
     note_used(d, item, &version);
     err = add_edit(d, &edit);
     return err == AG_OK ? add_withs(core, d, item, place) : err;
-}
-
-/* ---- the filter of the answer ---- */
-
-enum {
-    FILTER_VALUES_MAX_COUNT = 256, /* fields of all secrets of one task */
-};
-
-struct gathering {
-    struct matcher_value values[FILTER_VALUES_MAX_COUNT];
-    struct secret *owned[FILTER_VALUES_MAX_COUNT];
-    size_t count;
-};
-
-static void
-gathering_free(struct gathering *g)
-{
-    for (size_t i = 0; g != NULL && i < g->count; i++) {
-        secret_free(g->owned[i]);
-    }
-    free(g);
-}
-
-AG_DEFINE_CLEANUP(gathering, gathering_free)
-
-static enum ag_err
-gather_field(void *arg, const char *pointer, struct secret *value)
-{
-    struct gathering *g = arg;
-
-    (void)pointer;
-    if (g->count == FILTER_VALUES_MAX_COUNT) {
-        secret_free(value);
-        return err_why(AG_ELIMIT, "the task's secrets have more than %d fields",
-                       FILTER_VALUES_MAX_COUNT);
-    }
-    g->owned[g->count] = value;
-    g->values[g->count] = (struct matcher_value){.id = g->count + 1,
-                                                 .name = span_str("secret"),
-                                                 .value = secret_view(value)};
-    g->count++;
-    return AG_OK;
-}
-
-static enum ag_err
-gather(struct core *core, struct db_read *r, struct proxied_item *item,
-       struct gathering *g)
-{
-    AG_AUTO(secret_row) struct secret_row row = {0};
-    AG_AUTO(secret) struct secret *whole = NULL;
-    const struct profile_file *file = NULL;
-    struct version_row version = {0};
-    enum ag_err err = secrets_get(r, item->secret_id, &row);
-
-    if (err == AG_OK) {
-        err = value_of(core, r, &(struct value_wish){&row, NULL, 0}, &version,
-                       &whole);
-    }
-    if (err == AG_ENOTFOUND) {
-        return AG_OK; /* removed: it can't be used either */
-    }
-    if (err != AG_OK) {
-        return err;
-    }
-    item->filtered_version = version.id;
-    (void)value_profile(core, &row, &file);
-    return fields_secret(secret_view(whole), file, gather_field, g);
-}
-
-static enum ag_err
-build_filter(struct core *core, struct proxied *set)
-{
-    AG_AUTO(db_read) struct db_read *r = NULL;
-    AG_AUTO(gathering) struct gathering *g = calloc(1, sizeof(*g));
-    struct matcher *filter = NULL;
-    enum ag_err err = g != NULL ? store_read(core->store, &r) : AG_ENOMEM;
-
-    for (size_t i = 0; err == AG_OK && i < set->count; i++) {
-        err = gather(core, r, &set->items[i], g);
-    }
-    if (err == AG_OK) {
-        err = matcher_build(g->values, g->count, &filter);
-    }
-    if (err == AG_OK) {
-        matcher_unref(set->filter);
-        set->filter = filter;
-    }
-    return err;
-}
-
-/* What this request uses must be in it; what others of the task's were changed
- * meanwhile comes with their own next use. */
-static bool
-is_current(const struct deciding *d)
-{
-    for (size_t i = 0; i < d->used_count; i++) {
-        if (d->used[i].item->filtered_version != d->used[i].version_id) {
-            return false;
-        }
-    }
-    return d->set->filter != NULL;
-}
-
-enum ag_err
-permit_filter(struct core *core, struct deciding *d)
-{
-    enum ag_err err = AG_OK;
-
-    (void)pthread_mutex_lock(&d->set->lock);
-    if (!is_current(d)) {
-        err = build_filter(core, d->set);
-    }
-    if (err == AG_OK) {
-        d->permit->filter = matcher_ref(d->set->filter);
-    }
-    (void)pthread_mutex_unlock(&d->set->lock);
-    return err;
 }
 
 /* ---- the record ---- */

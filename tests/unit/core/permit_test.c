@@ -1,10 +1,19 @@
 /* What decides over a request of the proxy, and what it leaves behind. */
 #include "common/permits.h"
+#include "redact/matcher.h"
 
 static const char API[] = "https://api.example";
 
 #define WISH(...)                                                              \
     ((const struct task_proxy_request[]){{.uses = -1, __VA_ARGS__}})
+
+static enum ag_err
+do_remove(struct core *core, struct db_tx *tx, const struct call *call,
+          const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_secret_remove(core, tx, call, request);
+}
 
 static void
 test_only_what_has_to_wait_is_asked_again(void **state)
@@ -26,6 +35,56 @@ test_only_what_has_to_wait_is_asked_again(void **state)
     sent.service = "other.example";
     check_err(send_one(&sent), AG_EBLOCKS);
     end_sender();
+}
+
+static bool
+filtered(const struct permit *permit, const char *text)
+{
+    for (size_t i = 0; i < matcher_count(permit->filter); i++) {
+        if (span_is(matcher_value_at(permit->filter, i).value, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `what` of a secret is sent to a host that echoes it. */
+static void
+check_filters(const char *ref, const char *profile, const char *content,
+              const char *what)
+{
+    AG_AUTO(secret) struct secret *value = secret_of(content);
+    AG_AUTO(permit) struct permit permit = {0};
+    struct call call = call_of(flow.operator_peer);
+    const struct put_request request = {
+        .name = "odd/one", .value = value, .profile = profile, .if_version = 0};
+
+    check_ok(act(do_put, &call, &request, NULL));
+    start_sender(WISH(.ref = ref, .upstream = API, .key_env = "K"), 1);
+    check_ok(send_into(&(struct sent){.service = "api.example",
+                                      .name = "Authorization",
+                                      .value = bearer(sender.keys[0])},
+                       &permit));
+    assert_true(filtered(&permit, what));
+    end_sender();
+    check_ok(act(do_remove, &call, "odd/one", NULL));
+}
+
+/* What is sent is taken out of answers, whether it looks like a secret or not:
+ * a number, an address, one that its profile does not count among its secrets. */
+static void
+test_whatever_is_sent_is_filtered(void **state)
+{
+    (void)state;
+    check_filters("ag://odd/one#/pin", NULL,
+                  "{\"pin\": \"123456789012345678901234\"}",
+                  "123456789012345678901234");
+    check_filters("ag://odd/one#/where", NULL,
+                  "{\"where\": \"/srv/hooks/T0123456789abcdef\"}",
+                  "/srv/hooks/T0123456789abcdef");
+    check_filters("ag://odd/one#/tokens/account_id", "codex",
+                  "{\"tokens\": {\"account_id\": \"acc-0123456789abcdef01\"}}",
+                  "acc-0123456789abcdef01");
 }
 
 static void
@@ -83,6 +142,7 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_has_to_wait_is_asked_again),
+        cmocka_unit_test(test_whatever_is_sent_is_filtered),
         cmocka_unit_test(test_a_locked_vault_has_no_key_for_anything),
         cmocka_unit_test(test_a_scan_outlives_a_lock),
     };
