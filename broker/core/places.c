@@ -146,6 +146,118 @@ describe(const struct task_proxy_request *wish, const char *field,
     return AG_OK;
 }
 
+/* The index of the place among them, or their count. */
+static size_t
+index_of(const struct places *sealed, const struct place *place)
+{
+    size_t i = 0;
+
+    while (i < sealed->places.count &&
+           !place_equal(&sealed->places.items[i], place)) {
+        i++;
+    }
+    return i;
+}
+
+/* The place that a wish describes, as it is sealed: `*ret` holds it alone. */
+static enum ag_err
+described(const json_t *item, struct places *ret)
+{
+    AG_AUTO(wjson) json_t *detail = json_pack("{s:[O]}", "places", item);
+
+    return detail != NULL ? places_read(detail, ret) : AG_ENOMEM;
+}
+
+static enum ag_err
+describe_wish(const struct task_proxy_request *wish, const char *field,
+              struct wanted *to, json_t **ret)
+{
+    enum ag_err err = read_url(wish->upstream, to);
+
+    return err == AG_OK ? describe(wish, field, to, ret) : err;
+}
+
+static enum ag_err
+keep_described(const struct task_proxy_request *wish, const char *field,
+               struct places *places)
+{
+    AG_AUTO(wjson) json_t *item = NULL;
+    AG_AUTO(places) struct places place = {0};
+    struct wanted to = {0};
+    enum ag_err err = describe_wish(wish, field, &to, &item);
+
+    if (err == AG_OK) {
+        err = described(item, &place);
+    }
+    if (err == AG_OK) {
+        places_keep(places, index_of(places, &place.places.items[0]));
+    }
+    return err;
+}
+
+static const struct place *
+first_of_field(const struct places *places, const char *field,
+               size_t *ret_count)
+{
+    const struct place *first = NULL;
+
+    *ret_count = 0;
+    for (size_t i = places->places.count; i-- > 0;) {
+        if (strcmp(places->places.items[i].field, field) == 0) {
+            first = &places->places.items[i];
+            (*ret_count)++;
+        }
+    }
+    return first;
+}
+
+static bool
+any_of_profile(const struct places *places)
+{
+    for (size_t i = 0; i < places->places.count; i++) {
+        if (places->places.items[i].service != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum ag_err
+places_wished(const struct task_proxy_request *wish, const char *field,
+              struct places *places, const struct place **ret)
+{
+    bool by_profile = wish->upstream == NULL && any_of_profile(places);
+    const struct place *place = NULL;
+    size_t count = 0;
+    enum ag_err err =
+        wish->upstream != NULL ? keep_described(wish, field, places) : AG_OK;
+
+    if (err != AG_OK) {
+        return err;
+    }
+    if (by_profile) {
+        places_keep_profile(places);
+    }
+    place = first_of_field(places, field, &count);
+    if (place == NULL) {
+        return err_why(AG_EINVAL,
+                       "%s goes nowhere; say where: upstream=https://HOST",
+                       wish->ref);
+    }
+    if (!by_profile && count > 1) {
+        return err_why(AG_EINVAL,
+                       "%s goes to several places; say which: "
+                       "upstream=https://HOST",
+                       wish->ref);
+    }
+    if (!by_profile) {
+        places_keep(places, (size_t)(place - places->places.items));
+        place = &places->places.items[0];
+    }
+    *ret = place;
+    return AG_OK;
+}
+
 /* ---- widening ---- */
 
 static enum ag_err
@@ -180,22 +292,6 @@ keep(struct db_tx *tx, const struct call *call, struct secret_row *row,
                         : err;
 }
 
-/* Two places are the same if nothing but their service's name differs. */
-static bool
-is_there(json_t *list, json_t *item)
-{
-    const json_t *each = NULL;
-    size_t i = 0;
-
-    json_array_foreach(list, i, each)
-    {
-        if (json_equal(each, item)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum ag_err
 widen_by_url(struct db_tx *tx, const struct call *call,
              const struct task_proxy_request *wish, const char *field,
@@ -204,17 +300,25 @@ widen_by_url(struct db_tx *tx, const struct call *call,
     struct wanted to = {0};
     AG_AUTO(wjson) json_t *detail = NULL;
     AG_AUTO(wjson) json_t *item = NULL;
+    AG_AUTO(places) struct places sealed = {0};
+    AG_AUTO(places) struct places place = {0};
     json_t *list = NULL;
-    enum ag_err err = read_url(wish->upstream, &to);
+    enum ag_err err = describe_wish(wish, field, &to, &item);
 
     if (err == AG_OK) {
-        err = describe(wish, field, &to, &item);
+        err = described(item, &place);
     }
     if (err == AG_OK) {
         err = detail_of(row, &detail);
     }
+    if (err == AG_OK) {
+        err = places_read(detail, &sealed);
+    }
     if (err != AG_OK) {
         return err;
+    }
+    if (index_of(&sealed, &place.places.items[0]) < sealed.places.count) {
+        return AG_OK;
     }
     list = json_object_get(detail, "places");
     if (list == NULL) {
@@ -223,9 +327,6 @@ widen_by_url(struct db_tx *tx, const struct call *call,
             return AG_ENOMEM;
         }
     }
-    if (is_there(list, item)) {
-        return AG_OK;
-    }
     err = need_proof(call, row, to.host);
     if (err != AG_OK) {
         return err;
@@ -233,6 +334,69 @@ widen_by_url(struct db_tx *tx, const struct call *call,
     return json_array_append(list, item) == 0
                ? keep(tx, call, row, detail, to.host)
                : AG_ENOMEM;
+}
+
+/* Does `fresh` hold a place that is not in `sealed`? */
+static const struct place *
+widened(const struct places *sealed, const struct places *fresh)
+{
+    for (size_t i = 0; i < fresh->places.count; i++) {
+        const struct place *place = &fresh->places.items[i];
+
+        if (index_of(sealed, place) == sealed->places.count) {
+            return place;
+        }
+    }
+    return NULL;
+}
+
+/* What the operator's own words opened is kept beside the profile's. */
+static enum ag_err
+add_own(json_t *before, json_t *list)
+{
+    json_t *each = NULL;
+    size_t i = 0;
+
+    json_array_foreach(before, i, each)
+    {
+        if (json_object_get(each, "service") == NULL &&
+            json_array_append(list, each) != 0) {
+            return AG_ENOMEM;
+        }
+    }
+    return AG_OK;
+}
+
+enum ag_err
+places_reseal(const struct call *call, const struct profile *profile,
+              struct secret_row *row)
+{
+    AG_AUTO(places) struct places sealed = {0};
+    AG_AUTO(places) struct places fresh = {0};
+    AG_AUTO(wjson) json_t *detail = NULL;
+    AG_AUTO(wjson) json_t *before = NULL;
+    const struct place *wider = NULL;
+    enum ag_err err = detail_of(row, &detail);
+
+    if (err == AG_OK) {
+        err = places_read(detail, &sealed);
+    }
+    if (err == AG_OK) {
+        before = json_incref(json_object_get(detail, "places"));
+        err = places_seal(profile, detail);
+    }
+    if (err == AG_OK) {
+        err = places_read(detail, &fresh);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    wider = widened(&sealed, &fresh);
+    err = wider != NULL ? need_proof(call, row, wider->hosts.items[0]) : AG_OK;
+    if (err == AG_OK) {
+        err = add_own(before, json_object_get(detail, "places"));
+    }
+    return err == AG_OK ? set_detail(row, detail) : err;
 }
 
 /* A secret from before places were sealed. */

@@ -17,6 +17,7 @@ struct core;
 struct db_tx;
 struct profile;
 struct secret_row;
+struct task_proxy_request;
 struct task_request;
 
 /* Replaces the places in a description by the profile's. Errors: AG_ENOMEM. */
@@ -26,6 +27,15 @@ AG_CHECK AG_NONNULL enum ag_err places_seal(const struct profile *profile,
 /* The same in a row's own description. */
 AG_CHECK AG_NONNULL enum ag_err places_seal_row(const struct profile *profile,
                                                 struct secret_row *row);
+
+/*
+ * The same for a secret that has a value: the operator's own words stay, and a
+ * place that was not sealed with it needs a fresh proof.
+ * Errors: AG_EPROOF with a sentence.
+ */
+AG_CHECK AG_NONNULL enum ag_err places_reseal(const struct call *call,
+                                              const struct profile *profile,
+                                              struct secret_row *row);
 
 /* Those sealed with a secret. *ret as of places_read(). */
 AG_CHECK AG_NONNULL enum ag_err places_sealed(const struct secret_row *row,
@@ -41,5 +51,15 @@ AG_CHECK AG_NONNULL enum ag_err places_widen(struct core *core,
                                              struct db_tx *tx,
                                              const struct call *call,
                                              const struct task_request *task);
+
+/*
+ * Of a secret's places those that a wish is for, no other: with `upstream` the
+ * one that it describes; without, the profile's, or the only one that the
+ * operator ever named. *ret is among those left, one of `field`.
+ * Errors: AG_EINVAL with a sentence.
+ */
+AG_CHECK AG_NONNULL enum ag_err
+places_wished(const struct task_proxy_request *wish, const char *field,
+              struct places *places, const struct place **ret);
 
 #endif

@@ -12,22 +12,6 @@ enum {
     HOST_TEXT_BYTES = 320,
 };
 
-/* The place a wish is for: by its host, or the first of its field. */
-static const struct place *
-wished_place(const struct places *sealed, const char *field, const char *host)
-{
-    for (size_t i = 0; i < sealed->places.count; i++) {
-        const struct place *place = &sealed->places.items[i];
-
-        if (strcmp(place->field, field) == 0 &&
-            (host == NULL || (place->hosts.count == 1 &&
-                              strcmp(place->hosts.items[0], host) == 0))) {
-            return place;
-        }
-    }
-    return NULL;
-}
-
 /* One more secret of the task's: `row`, whose places are sealed. */
 static enum ag_err
 add_proxied(struct promises *p, const struct secret_row *row, const char *field,
@@ -158,19 +142,14 @@ promise_proxied(struct db_read *r, const struct task_proxy_request *wish,
     if (err == AG_OK) {
         err = add_proxied(p, &row, field, wish->uses, &item);
     }
+    if (err == AG_OK) {
+        err = places_wished(wish, field, &item->places, &place);
+    }
     if (err != AG_OK) {
         return err;
     }
     if (wish->upstream != NULL) {
         host_of(wish->upstream, host, sizeof(host));
-    }
-    place = wished_place(&item->places, field,
-                         wish->upstream != NULL ? host : NULL);
-    if (place == NULL) {
-        return err_why(AG_EINVAL,
-                       "%s goes nowhere; say where: "
-                       "upstream=https://HOST",
-                       wish->ref);
     }
     if (wish->key_env != NULL) {
         err = add_placeholder(p, &row, field, wish->key_env);

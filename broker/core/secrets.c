@@ -111,7 +111,7 @@ make_row(struct core *core, struct db_tx *tx, const struct put_request *request,
 /* A secret that exists is only described anew when the request says how; a
  * worse grade is not for `put` (see core_secret_patch). */
 static enum ag_err
-update_row(struct core *core, struct db_tx *tx,
+update_row(struct core *core, struct db_tx *tx, const struct call *call,
            const struct put_request *request, struct secret_row *row)
 {
     const struct profile *profile = NULL;
@@ -135,13 +135,13 @@ update_row(struct core *core, struct db_tx *tx,
         err = apply_put(request, row);
     }
     if (err == AG_OK && profile != NULL) {
-        err = places_seal_row(profile, row);
+        err = places_reseal(call, profile, row);
     }
     return err == AG_OK ? secrets_update(tx, row) : err;
 }
 
 static enum ag_err
-find_or_make(struct core *core, struct db_tx *tx,
+find_or_make(struct core *core, struct db_tx *tx, const struct call *call,
              const struct put_request *request, struct secret_row *row)
 {
     enum ag_err err = secret_name_free(span_str(request->name));
@@ -153,7 +153,7 @@ find_or_make(struct core *core, struct db_tx *tx,
         return err_why(AG_EEXISTS, "%s exists already", request->name);
     }
     if (err == AG_OK) {
-        return update_row(core, tx, request, row);
+        return update_row(core, tx, call, request, row);
     }
     if (err == AG_ENOTFOUND && request->if_version > 0) {
         return err_why(AG_ECONFLICT, "%s does not exist any more",
@@ -176,7 +176,7 @@ core_secret_put(struct core *core, struct db_tx *tx, const struct call *call,
     enum ag_err err = redaction_fits(request->value);
 
     if (err == AG_OK) {
-        err = find_or_make(core, tx, request, &row);
+        err = find_or_make(core, tx, call, request, &row);
     }
     if (err != AG_OK || warnings == NULL) {
         return err != AG_OK ? err : AG_ENOMEM;

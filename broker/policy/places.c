@@ -169,6 +169,74 @@ places_done(struct places *p)
     msg_done(&PLACES, p);
 }
 
+/* ---- some of them ---- */
+
+static bool
+strings_equal(const struct strings *a, const struct strings *b)
+{
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; same && i < a->count; i++) {
+        same = strcmp(a->items[i], b->items[i]) == 0;
+    }
+    return same;
+}
+
+static bool
+withs_equal(const struct profile_withs *a, const struct profile_withs *b)
+{
+    bool same = a->count == b->count;
+
+    for (size_t i = 0; same && i < a->count; i++) {
+        same = strcmp(a->items[i].name, b->items[i].name) == 0 &&
+               strcmp(a->items[i].field, b->items[i].field) == 0;
+    }
+    return same;
+}
+
+bool
+place_equal(const struct place *a, const struct place *b)
+{
+    return strings_equal(&a->hosts, &b->hosts) &&
+           strings_equal(&a->paths, &b->paths) &&
+           strings_equal(&a->methods, &b->methods) &&
+           strcmp(a->field, b->field) == 0 && a->in == b->in &&
+           strcmp(a->name, b->name) == 0 && strcmp(a->format, b->format) == 0 &&
+           a->inner == b->inner && a->plain == b->plain &&
+           withs_equal(&a->with, &b->with);
+}
+
+static void
+drop(struct places *p, size_t index)
+{
+    struct place *items = p->places.items;
+
+    msg_done(&PLACE, &items[index]);
+    p->places.count--;
+    memmove(&items[index], &items[index + 1],
+            (p->places.count - index) * sizeof(items[0]));
+}
+
+void
+places_keep(struct places *p, size_t index)
+{
+    for (size_t i = p->places.count; i-- > 0;) {
+        if (i != index) {
+            drop(p, i);
+        }
+    }
+}
+
+void
+places_keep_profile(struct places *p)
+{
+    for (size_t i = p->places.count; i-- > 0;) {
+        if (p->places.items[i].service == NULL) {
+            drop(p, i);
+        }
+    }
+}
+
 /* ---- from a profile ---- */
 
 static json_t *

@@ -60,6 +60,15 @@ AG_CHECK AG_NONNULL enum ag_err places_read(json_t *detail, struct places *ret);
 AG_NONNULL void places_done(struct places *p);
 AG_DEFINE_CLEANUP_INPLACE(places, places_done)
 
+/* Do two say the same, but for the name of the service? */
+AG_NONNULL bool place_equal(const struct place *a, const struct place *b);
+
+/* The one at `index` alone. */
+AG_NONNULL void places_keep(struct places *p, size_t index);
+
+/* The profile's alone: not those of the operator's own words. */
+AG_NONNULL void places_keep_profile(struct places *p);
+
 /* What a profile says, as the list to be sealed. *ret: an array, maybe empty.
  * Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err places_of_profile(const struct profile *profile,
