@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/paths.h"
 #include "core/issue.h"
+#include "core/permit.h"
 #include "core/redaction.h"
 #include "core/state.h"
 #include "core/vault.h"
@@ -64,6 +65,9 @@ make_tables(struct core *core)
     if (err == AG_OK) {
         err = tree_new(&core->tree);
     }
+    if (err == AG_OK) {
+        err = toll_new(&core->refusals);
+    }
     return err == AG_OK ? tickets_new(&core->tickets) : err;
 }
 
@@ -113,6 +117,7 @@ core_free(struct core *core)
     core_set_keyring(core, NULL);
     keyring_free(core->retired);
     tickets_free(core->tickets);
+    toll_free(core->refusals);
     tree_free(core->tree);
     sessions_free(core->sessions);
     running_free(core->running);
@@ -226,6 +231,9 @@ run_sweep(struct core *core, struct db_tx *tx, struct core_job *job)
 
     for (size_t i = 0; i < s->count && err == AG_OK; i++) {
         err = core_end_task(core, tx, s->ids[i], END_EXPIRED, -1);
+    }
+    if (err == AG_OK) {
+        err = permit_fold(core, tx, clock_steady_ms());
     }
     if (err == AG_OK) {
         err = wraps_expire(tx, db_tx_now_ms(tx), SWEEP_WRAPS_COUNT, &wiped);

@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "core/permit.h"
 #include "core/state.h"
 #include "core/vault.h"
 #include "core/vault_impl.h"
@@ -39,6 +40,9 @@ run_end_all(struct core *core, struct db_tx *tx, struct core_job *job)
 
     for (size_t i = 0; i < count && err == AG_OK; i++) {
         err = core_end_task(core, tx, ids[i], e->reason, -1);
+    }
+    if (err == AG_OK) {
+        err = permit_fold(core, tx, INT64_MAX);
     }
     return err == AG_OK ? core_note(tx, e->call, e->kind, 0, 0, json_object())
                         : err;

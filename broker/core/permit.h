@@ -23,6 +23,7 @@
 #include "policy/request.h"
 
 struct core;
+struct db_tx;
 struct matcher;
 struct secret;
 
@@ -30,6 +31,9 @@ enum {
     PERMIT_EDITS_MAX_COUNT = 16,
     PERMIT_HOST_BYTES = 320,
     PERMIT_STRAYS_MAX_COUNT = 8, /* a debug output or two, not a search */
+    /* Refusals of one task, or of one process outside, that have a row each;
+     * a client that polls what it may not have makes fewer. */
+    PERMIT_REFUSALS_PER_MINUTE = 120,
 };
 
 struct permit_ask {
@@ -75,6 +79,7 @@ AG_DEFINE_CLEANUP_INPLACE(permit, permit_done)
  * Errors: AG_EDENIED the caller is no task; AG_EPROCESS not the path's task;
  *         AG_ESERVICE, AG_ETARGET, AG_EHOST, AG_EVERB, AG_EPATH, AG_EPLACE,
  *         AG_EFOREIGN, AG_EENDED, AG_EGRANTUSED, AG_EREVOKED; AG_ELOCKED, …
+ *         AG_ERATE refused too often: this one has no row of its own.
  */
 AG_CHECK AG_NONNULL enum ag_err permit_decide(struct core *core,
                                               const struct permit_ask *ask,
@@ -101,5 +106,10 @@ AG_CHECK AG_NONNULL enum ag_err permit_scan_finish(struct permit_scan *scan);
  * Blocks. */
 AG_CHECK AG_NONNULL enum ag_err
 permit_stray(struct core *core, const struct call *call, uint64_t id);
+
+/* Puts on the record how many refusals had no row of their own, of minutes
+ * that are over at `now_ms` (steady clock), or of all with INT64_MAX. Writer. */
+AG_CHECK AG_NONNULL enum ag_err permit_fold(struct core *core, struct db_tx *tx,
+                                            int64_t now_ms);
 
 #endif

@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
+#include "caller/peer.h"
 #include "core/permit_impl.h"
 #include "core/state.h"
 #include "profile/placeholder.h"
@@ -91,6 +93,19 @@ says(enum ag_err why, const char *kept)
     }
 }
 
+/* What ends a task always has a row: there is one of these. */
+static bool
+has_row(struct core *core, const struct refusing *r)
+{
+    const struct call *call = r->call;
+    int64_t caller = call->who == CALLER_TASK ? call->task_id
+                                              : -(int64_t)peer_pid(call->peer);
+
+    return toll_note(core->refusals, caller, PERMIT_REFUSALS_PER_MINUTE,
+                     clock_steady_ms()) ||
+           r->ends;
+}
+
 static enum ag_err
 refuse(struct core *core, struct refusing *r)
 {
@@ -99,6 +114,12 @@ refuse(struct core *core, struct refusing *r)
     r->job.run = run_refusing;
     (void)snprintf(text, sizeof(text), "%s", says(r->why, err_text(r->why)));
     (void)atomic_fetch_add(&core->refused_count, 1);
+    if (!has_row(core, r)) {
+        return err_why(AG_ERATE,
+                       "refused more than %d times within a minute, this time "
+                       "with %s: %s",
+                       PERMIT_REFUSALS_PER_MINUTE, err_code(r->why), text);
+    }
     if (r->ends) {
         live_revoke_task(core->live, r->owner);
     }
@@ -136,6 +157,25 @@ permit_refuse(struct core *core, const struct deciding *d, enum ag_err why)
                                  "that host; the task is ended");
     }
     return refuse(core, &r);
+}
+
+enum ag_err
+permit_fold(struct core *core, struct db_tx *tx, int64_t now_ms)
+{
+    struct toll_fold folds[TOLL_CALLERS_COUNT];
+    size_t count = toll_fold(core->refusals, now_ms, folds);
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < count; i++) {
+        int64_t caller = folds[i].caller;
+
+        err =
+            core_note(tx, NULL, AUDIT_POLICY_DENIED, caller > 0 ? caller : 0, 0,
+                      json_pack("{s:s, s:I, s:I}", "code", err_code(AG_ERATE),
+                                "folded", (json_int_t)folds[i].count, "pid",
+                                (json_int_t)(caller < 0 ? -caller : 0)));
+    }
+    return err;
 }
 
 /* ---- in a body ---- */

@@ -12,6 +12,7 @@
 
 #include "caller/session.h"
 #include "caller/ticket.h"
+#include "caller/toll.h"
 #include "caller/tree.h"
 #include "core/core.h"
 #include "core/live.h"
@@ -48,6 +49,7 @@ struct core {
     struct sessions *sessions;
     struct tree *tree;
     struct tickets *tickets;
+    struct toll *refusals; /* of the proxy, by task or (negative) by process */
     uid_t own_uid;
     int64_t started_ms; /* wall */
     int64_t swept_ms; /* steady: the last housekeeping job; core_tick()'s own */

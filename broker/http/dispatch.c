@@ -6,9 +6,9 @@
 
 #include "base/clock.h"
 #include "caller/class.h"
+#include "caller/toll.h"
 #include "core/live.h"
 #include "http/decode.h"
-#include "http/toll.h"
 #include "http/work.h"
 
 static const char STOPPING[] = "the broker is stopping";

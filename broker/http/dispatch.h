@@ -2,7 +2,7 @@
  * dispatch.h - from a whole request to its row, and everything the row
  * demands: socket, open vault, caller, token, query, body; then to the thread
  * that does the work. libmicrohttpd is not visible here.
- * Floor: http. Depends on: http/route, http/work, http/toll.
+ * Floor: http. Depends on: http/route, http/work, caller/toll.
  */
 #ifndef AG_HTTP_DISPATCH_H
 #define AG_HTTP_DISPATCH_H

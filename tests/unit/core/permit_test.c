@@ -1,5 +1,6 @@
 /* What decides over a request of the proxy, and what it leaves behind. */
 #include "common/permits.h"
+#include "core/state.h"
 #include "redact/matcher.h"
 
 static const char API[] = "https://api.example";
@@ -87,6 +88,91 @@ test_whatever_is_sent_is_filtered(void **state)
                   "acc-0123456789abcdef01");
 }
 
+static enum ag_err
+do_fold(struct core *core, struct db_tx *tx, const struct call *call,
+        const void *request, json_t **ret)
+{
+    (void)call;
+    (void)ret;
+    return permit_fold(core, tx, *(const int64_t *)request);
+}
+
+struct counting {
+    int refused;
+    int64_t folded;
+    int64_t task_id;
+};
+
+static enum ag_err
+count_row(const struct audit_row *row, void *arg)
+{
+    AG_AUTO(wjson) json_t *body = NULL;
+    struct counting *c = arg;
+
+    if (row->kind == AUDIT_POLICY_DENIED) {
+        check_ok(wjson_parse(row->json, WJSON_MAX_BYTES, &body));
+        c->refused++;
+        c->folded += json_integer_value(json_object_get(body, "folded"));
+        c->task_id = row->task_id;
+    }
+    return AG_OK;
+}
+
+static struct counting
+count_refusals(void)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    struct counting c = {0};
+
+    check_ok(store_read(flow.core->store, &r));
+    check_ok(audit_each(r, 0, UINT32_MAX, count_row, &c));
+    return c;
+}
+
+/* Neither a task nor a process outside fills the record with refusals. */
+static void
+test_refusals_without_end_are_one_row(void **state)
+{
+    const struct sent sent = {.service = "no.example"};
+    const struct sent outside = {.service = "no.example",
+                                 .peer = flow.stranger_peer};
+    const int64_t now_ms = clock_steady_ms();
+    const int64_t later_ms = INT64_MAX;
+    struct counting before = {0};
+    struct counting after = {0};
+
+    (void)state;
+    start_sender(
+        WISH(.ref = "ag://github/bot", .upstream = API, .key_env = "K"), 1);
+    before = count_refusals();
+    for (int i = 0; i < PERMIT_REFUSALS_PER_MINUTE; i++) {
+        check_err(send_one(&sent), AG_ESERVICE);
+        check_err(send_one(&outside), AG_EDENIED);
+    }
+    for (int i = 0; i < 5; i++) {
+        check_err(send_one(&sent), AG_ERATE);
+        check_err(send_one(&outside), AG_ERATE);
+    }
+    after = count_refusals();
+    assert_int_equal(after.refused - before.refused,
+                     2 * PERMIT_REFUSALS_PER_MINUTE);
+    check_ok(act(do_fold, NULL, &now_ms, NULL));
+    assert_int_equal(count_refusals().refused, after.refused);
+    check_ok(act(do_fold, NULL, &later_ms, NULL));
+    assert_int_equal(count_refusals().refused, after.refused + 2);
+    assert_int_equal(count_refusals().folded - after.folded, 10);
+    /* What may go out still does, and what trips the wire has its row. */
+    check_ok(send_one(&(struct sent){.service = "api.example",
+                                     .name = "Authorization",
+                                     .value = bearer(sender.keys[0])}));
+    check_err(send_one(&(struct sent){.service = "no.example",
+                                      .name = "Authorization",
+                                      .value = bearer(sender.keys[0])}),
+              AG_EHOST);
+    assert_string_equal(ended_reason, "alarm");
+    end_sender();
+}
+
 static void
 on_hit(void *arg, uint64_t id)
 {
@@ -143,6 +229,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_has_to_wait_is_asked_again),
         cmocka_unit_test(test_whatever_is_sent_is_filtered),
+        cmocka_unit_test(test_refusals_without_end_are_one_row),
         cmocka_unit_test(test_a_locked_vault_has_no_key_for_anything),
         cmocka_unit_test(test_a_scan_outlives_a_lock),
     };

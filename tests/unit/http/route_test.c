@@ -1,7 +1,6 @@
-/* Matching and decoding of paths, and the toll of refused tokens. */
+/* Matching and decoding of paths. */
 #include "common/check.h"
 #include "http/route.h"
-#include "http/toll.h"
 
 static enum ag_err
 run(struct request *rq)
@@ -99,33 +98,6 @@ test_decoding_has_a_cap(void **state)
     check_err(route_decode(span_str("abcd"), sizeof(out), out), AG_EINVAL);
 }
 
-enum {
-    NOW_MS = 1000000,
-    MINUTE_MS = 60 * 1000,
-    LIMIT = 3,
-};
-
-static void
-test_toll(void **state)
-{
-    AG_AUTO(toll) struct toll *t = NULL;
-
-    (void)state;
-    check_ok(toll_new(&t));
-    for (int i = 0; i < LIMIT; i++) {
-        check_ok(toll_check(t, 7, LIMIT, NOW_MS));
-        toll_add(t, 7, NOW_MS);
-    }
-    check_err(toll_check(t, 7, LIMIT, NOW_MS + MINUTE_MS - 1), AG_ERATE);
-    check_ok(toll_check(t, 8, LIMIT, NOW_MS));
-    check_ok(toll_check(t, 7, LIMIT, NOW_MS + MINUTE_MS));
-    /* A crowd of others makes it forget the oldest, never fail. */
-    for (pid_t pid = 100; pid < 400; pid++) {
-        toll_add(t, pid, NOW_MS + MINUTE_MS);
-    }
-    check_err(toll_check(t, 399, 1, NOW_MS + MINUTE_MS), AG_ERATE);
-}
-
 int
 main(void)
 {
@@ -134,7 +106,6 @@ main(void)
         cmocka_unit_test(test_methods),
         cmocka_unit_test(test_parameters_are_strict),
         cmocka_unit_test(test_decoding_has_a_cap),
-        cmocka_unit_test(test_toll),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
