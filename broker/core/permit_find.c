@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/secret.h"
+#include "crypt/token.h"
 #include "profile/placeholder.h"
 
 static enum ag_err
@@ -17,6 +18,25 @@ add(struct finds *f, uint64_t id, size_t where)
         return err_why(AG_EPLACE, "too many placeholders in one request");
     }
     f->items[f->count++] = (struct find){.id = id, .where = where};
+    return AG_OK;
+}
+
+/* A token of the broker's, where it would be sent on. */
+static enum ag_err
+check_tokens(struct span text)
+{
+    static const char PREFIX[] = "agt_";
+    uint8_t raw[TOKEN_RAW_BYTES];
+
+    for (size_t i = 0; i + TOKEN_CHARS <= text.len; i++) {
+        if (span_starts(span_sub(text, i, text.len), span_str(PREFIX)) &&
+            token_parse(TOKEN_TASK, span_sub(text, i, TOKEN_CHARS), raw) ==
+                AG_OK) {
+            wipe(raw, sizeof(raw));
+            return err_why(AG_EPLACE,
+                           "a token of the broker's would be sent on");
+        }
+    }
     return AG_OK;
 }
 
@@ -60,6 +80,10 @@ look_basic(const struct secret *key, struct span word, size_t where,
         return err == AG_EINVAL || err == AG_ELIMIT ? AG_OK : err;
     }
     text = secret_view(plain);
+    err = check_tokens(text);
+    if (err != AG_OK) {
+        return err;
+    }
     colon = span_find(text, ':');
     err = look_whole(key, span_sub(text, 0, colon), where, f);
     return err == AG_OK
@@ -98,7 +122,12 @@ look_field(const struct secret *key, const struct request_field *field,
            size_t where, struct finds *f)
 {
     struct span word = last_word(field->value);
-    enum ag_err err = look_whole(key, field->value, where, f);
+    enum ag_err err =
+        request_is_own_token(field) ? AG_OK : check_tokens(field->value);
+
+    if (err == AG_OK) {
+        err = look_whole(key, field->value, where, f);
+    }
 
     if (err == AG_OK && word.len < field->value.len) {
         err = look_whole(key, word, where, f);
@@ -117,8 +146,14 @@ enum ag_err
 finds_make(const struct secret *key, const struct request_ask *ask,
            struct finds *ret)
 {
-    enum ag_err err = scan(key, ask->path, FIND_PATH, ret);
+    enum ag_err err = check_tokens(ask->path);
 
+    if (err == AG_OK) {
+        err = check_tokens(ask->query);
+    }
+    if (err == AG_OK) {
+        err = scan(key, ask->path, FIND_PATH, ret);
+    }
     if (err == AG_OK && ask->query.len > 0) {
         err = scan(key, ask->query, FIND_QUERY, ret);
     }

@@ -34,7 +34,8 @@ struct finds {
     struct find items[FINDS_MAX_COUNT];
 };
 
-/* *ret is {0} before. Errors: AG_EPLACE more than FINDS_MAX_COUNT. */
+/* *ret is {0} before. Errors: AG_EPLACE more than FINDS_MAX_COUNT, or
+ * a token of the broker's anywhere but where it is shown to the broker. */
 AG_CHECK AG_NONNULL enum ag_err finds_make(const struct secret *key,
                                            const struct request_ask *ask,
                                            struct finds *ret);

@@ -8,6 +8,7 @@
 #include <microhttpd.h>
 
 #include "base/buf.h"
+#include "http/given.h"
 #include "http/pass_impl.h"
 #include "http/problem.h"
 
@@ -247,6 +248,20 @@ find_length(struct pass *pass)
     }
 }
 
+/* A token of the broker's goes no further (proxy/rebuild.h), and does not stay
+ * in memory. */
+static void
+wipe_tokens(struct pass *pass)
+{
+    for (size_t i = 0; i < pass->field_count; i++) {
+        const struct request_field *field = &pass->fields[i];
+
+        if (request_is_own_token(field)) {
+            given_wipe((const char *)field->value.ptr, field->value.len);
+        }
+    }
+}
+
 enum ag_err
 pass_ask(struct pass *pass, bool may_block)
 {
@@ -263,6 +278,9 @@ pass_ask(struct pass *pass, bool may_block)
     err_clear();
     err = pass->owner->app.begin(pass->owner->app.ctx, pass, &head, may_block,
                                  &pass->state);
+    if (err != AG_EBLOCKS || may_block) {
+        wipe_tokens(pass);
+    }
     if (err != AG_OK && (err != AG_EBLOCKS || may_block)) {
         pass_fail(pass, err, err_text(err));
     }

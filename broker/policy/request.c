@@ -33,6 +33,14 @@ request_name_is(struct span name, const char *wanted)
 }
 
 bool
+request_is_own_token(const struct request_field *field)
+{
+    return request_name_is(field->name, "x-vault-token") ||
+           (request_name_is(field->name, "authorization") &&
+            starts_like(field->value, span_str("bearer agt_")));
+}
+
+bool
 request_list_names(struct span list, struct span name)
 {
     size_t at = 0;

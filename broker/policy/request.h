@@ -71,6 +71,10 @@ AG_CHECK AG_NONNULL enum ag_err request_look(const struct place *place,
 /* Case-insensitive, as names of headers are. */
 bool request_name_is(struct span name, const char *wanted);
 
+/* Is it how a token of the broker's is shown: `Authorization: Bearer agt_…`,
+ * `X-Vault-Token`? None of these is sent on. */
+AG_NONNULL bool request_is_own_token(const struct request_field *field);
+
 /* Is `name` one of the words of a list such as "close, X-Private"? */
 bool request_list_names(struct span list, struct span name);
 

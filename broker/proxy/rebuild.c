@@ -60,14 +60,6 @@ starts_like(struct span text, const char *prefix)
 }
 
 static bool
-is_own_token(const struct request_field *field)
-{
-    return request_name_is(field->name, "x-vault-token") ||
-           (request_name_is(field->name, "authorization") &&
-            starts_like(field->value, "bearer agt_"));
-}
-
-static bool
 is_left_out(struct span name)
 {
     static const char *const NAMES[] = {
@@ -142,7 +134,7 @@ add_field(const struct request_ask *ask, const struct permit *permit, size_t i,
     if (edit != NULL) {
         return add(r, field->name, secret_view(edit->text), true);
     }
-    if (is_left_out(field->name) || is_own_token(field) ||
+    if (is_left_out(field->name) || request_is_own_token(field) ||
         is_of_connection(ask, field->name) ||
         is_set_anew(permit, field->name)) {
         return AG_OK;

@@ -1,6 +1,8 @@
 /* What decides over a request of the proxy, and what it leaves behind. */
+#include "base/encode.h"
 #include "common/permits.h"
 #include "core/state.h"
+#include "crypt/token.h"
 #include "redact/matcher.h"
 
 static const char API[] = "https://api.example";
@@ -174,6 +176,54 @@ test_refusals_without_end_are_one_row(void **state)
 }
 
 static void
+check_token_at(const char *name, const char *before, const char *behind)
+{
+    char text[TOKEN_TEXT_BYTES];
+    char value[128];
+    const struct sent sent = {
+        .service = "api.example", .name = name, .value = value};
+
+    token_new_text(TOKEN_TASK, text);
+    (void)snprintf(value, sizeof(value), "%s%s%s", before, text, behind);
+    check_err(send_one(&sent), AG_EPLACE);
+}
+
+/* A token of the broker's is taken off where clients show it (rebuild_test.c),
+ * and nowhere else let through. */
+static void
+test_a_token_of_the_brokers_goes_nowhere(void **state)
+{
+    char text[TOKEN_TEXT_BYTES];
+    char query[80];
+    AG_AUTO(buf) struct buf basic = {0};
+
+    (void)state;
+    token_new_text(TOKEN_TASK, text);
+    start_sender(
+        WISH(.ref = "ag://github/bot", .upstream = API, .key_env = "K"), 1);
+    check_token_at("Authorization", "token ", "");
+    check_token_at("Authorization", "Bearer  ", "");
+    check_token_at("X-Api-Key", "", "");
+    check_token_at("Cookie", "a=b; t=", "; c=d");
+    (void)snprintf(query, sizeof(query), "a=%s", text);
+    check_err(
+        send_one(&(struct sent){.service = "api.example", .query = query}),
+        AG_EPLACE);
+    (void)snprintf(query, sizeof(query), "/%s/x", text);
+    check_err(send_one(&(struct sent){.service = "api.example", .path = query}),
+              AG_EPLACE);
+    (void)snprintf(query, sizeof(query), "x:%s", text);
+    buf_init(&basic, 256, BUF_PLAIN);
+    check_ok(buf_add(&basic, span_str("Basic ")));
+    check_ok(encode_base64(span_str(query), &basic));
+    check_err(send_one(&(struct sent){.service = "api.example",
+                                      .name = "Authorization",
+                                      .value = buf_cstr(&basic)}),
+              AG_EPLACE);
+    end_sender();
+}
+
+static void
 on_hit(void *arg, uint64_t id)
 {
     (void)id;
@@ -230,6 +280,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_only_what_has_to_wait_is_asked_again),
         cmocka_unit_test(test_whatever_is_sent_is_filtered),
         cmocka_unit_test(test_refusals_without_end_are_one_row),
+        cmocka_unit_test(test_a_token_of_the_brokers_goes_nowhere),
         cmocka_unit_test(test_a_locked_vault_has_no_key_for_anything),
         cmocka_unit_test(test_a_scan_outlives_a_lock),
     };
