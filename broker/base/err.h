@@ -78,6 +78,9 @@
     X(AG_EFOREIGN,       "foreign_placeholder", 403, 77, "that placeholder is another task's")              \
     X(AG_EENDED,         "ended_placeholder",   403, 77, "that placeholder's task has ended")               \
     X(AG_EGRANTUSED,     "grant_used_up",       403, 77, "the grant has no uses left")                      \
+    X(AG_EBYTESUSED,     "grant_bytes_used_up", 403, 77, "the bytes that the grant allows have passed")     \
+    X(AG_EMISSING,       "credential_missing",  401, 77, "no placeholder stands where that service takes one") \
+    X(AG_EMISSINGUSER,   "basic_auth_missing",  401, 77, "that service takes a placeholder as the password of basic authentication") \
     X(AG_EENCODED,       "encoded_answer",      502, 76, "the service's answer is encoded and can't be filtered") \
     X(AG_EADDRESS,       "address_refused",     403, 77, "that address may not be called")                  \
     X(AG_EUNREACHABLE,   "upstream_unreachable", 502, 69, "the service can't be reached")                   \

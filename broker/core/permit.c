@@ -21,6 +21,7 @@ permit_done(struct permit *permit)
     }
     permit->edit_count = 0;
     matcher_unref(AG_TAKE(permit->filter));
+    permit_meter_free(AG_TAKE(permit->meter));
 }
 
 /* ---- which host ---- */
@@ -139,7 +140,8 @@ take_item(struct core *core, struct deciding *d, struct proxied_item *item,
             *best = *best == AG_OK ? AG_OK : allowed;
         }
         if (allowed == AG_OK) {
-            d->place = d->settled ? d->place : place;
+            d->place = d->settled || d->allowed ? d->place : place;
+            d->allowed = true;
             err = take_place(core, d, item, place);
         }
     }
@@ -241,6 +243,42 @@ check_strays(struct core *core, struct deciding *d)
     return worst;
 }
 
+/* ---- no placeholder at all ---- */
+
+static const char *
+where_text(const struct place *place)
+{
+    return place->in == PLACE_QUERY ? "parameter" : "header";
+}
+
+/* Without its value a request to a service of the task's does not go out,
+ * unless one of the places it may use says so. */
+static enum ag_err
+check_missing(const struct deciding *d)
+{
+    for (size_t i = 0; i < d->set->count; i++) {
+        const struct place_list *list = &d->set->items[i].places.places;
+
+        for (size_t k = 0; k < list->count; k++) {
+            if (list->items[k].optional &&
+                request_allows(&list->items[k], &d->request) == AG_OK) {
+                return AG_OK;
+            }
+        }
+    }
+    if (d->place->in == PLACE_BASIC) {
+        return err_why(AG_EMISSINGUSER,
+                       "%.*s is called with basic authentication, the "
+                       "placeholder as its password",
+                       (int)d->host.len, (const char *)d->host.ptr);
+    }
+    return err_why(AG_EMISSING,
+                   "%.*s is called with the placeholder in the %s %s, which "
+                   "was not there",
+                   (int)d->host.len, (const char *)d->host.ptr,
+                   where_text(d->place), d->place->name);
+}
+
 /* ---- the whole ---- */
 
 static enum ag_err
@@ -291,6 +329,9 @@ decide(struct core *core, struct deciding *d, struct permit *ret)
         d->stray_id = 0;
         return err;
     }
+    if (strays == AG_OK && err == AG_OK && d->used_count == 0) {
+        return check_missing(d);
+    }
     return strays != AG_OK ? strays : err;
 }
 
@@ -333,6 +374,9 @@ permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
     }
     if (err == AG_OK) {
         err = permit_filter(core, &d);
+    }
+    if (err == AG_OK) {
+        err = permit_meter_new(&d, &ret->meter);
     }
     if (err == AG_OK) {
         err = permit_use(core, &d);

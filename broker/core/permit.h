@@ -25,6 +25,7 @@
 struct core;
 struct db_tx;
 struct matcher;
+struct permit_meter;
 struct secret;
 
 enum {
@@ -66,7 +67,8 @@ struct permit {
     bool plain;
     struct permit_edit edits[PERMIT_EDITS_MAX_COUNT];
     size_t edit_count;
-    struct matcher *filter; /* all values of the task's; NULL: none */
+    struct matcher *filter;     /* all values of the task's; NULL: none */
+    struct permit_meter *meter; /* NULL: no grant bounds the bytes */
 };
 
 void permit_done(struct permit *permit);
@@ -78,12 +80,18 @@ AG_DEFINE_CLEANUP_INPLACE(permit, permit_done)
  * it must be asked again without, on a thread that may.
  * Errors: AG_EDENIED the caller is no task; AG_EPROCESS not the path's task;
  *         AG_ESERVICE, AG_ETARGET, AG_EHOST, AG_EVERB, AG_EPATH, AG_EPLACE,
- *         AG_EFOREIGN, AG_EENDED, AG_EGRANTUSED, AG_EREVOKED; AG_ELOCKED, …
+ *         AG_EFOREIGN, AG_EENDED, AG_EGRANTUSED, AG_EBYTESUSED, AG_EMISSING,
+ *         AG_EMISSINGUSER, AG_EREVOKED; AG_ELOCKED, …
  *         AG_ERATE refused too often: this one has no row of its own.
  */
 AG_CHECK AG_NONNULL enum ag_err permit_decide(struct core *core,
                                               const struct permit_ask *ask,
                                               bool quick, struct permit *ret);
+
+/* The bytes that pass, of request and answer; NULL meters nothing. It outlives
+ * the task. Threads: safe. Errors: AG_EBYTESUSED: these are too many. */
+AG_CHECK enum ag_err permit_meter_add(struct permit_meter *meter, size_t bytes);
+void permit_meter_free(struct permit_meter *meter);
 
 /* Does the task still run, and is the vault open? Threads: any. */
 AG_NONNULL bool permit_stands(struct core *core, int64_t task_id);

@@ -31,6 +31,7 @@ struct deciding {
      * reached. */
     const struct place *place;
     bool settled;
+    bool allowed; /* of those that this request may use, the first */
     struct span host;
     struct finds finds;
     uint64_t stray_id; /* the one refused for */
@@ -47,6 +48,13 @@ permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
 /* The filter for the answer, of all values of the task's. */
 AG_CHECK AG_NONNULL enum ag_err permit_filter(struct core *core,
                                               struct deciding *d);
+
+/* Counts the request against the rates. Errors: AG_ERATE, AG_EBYTESUSED. */
+AG_CHECK AG_NONNULL enum ag_err permit_spend(const struct deciding *d);
+
+/* Of the grants used that bound the bytes; *ret stays NULL without. */
+AG_CHECK AG_NONNULL enum ag_err permit_meter_new(const struct deciding *d,
+                                                 struct permit_meter **ret);
 
 /* Puts the uses on the record. Errors: AG_EBLOCKS it is quick, but has to wait. */
 AG_CHECK AG_NONNULL enum ag_err permit_use(struct core *core,

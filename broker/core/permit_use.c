@@ -364,8 +364,12 @@ permit_use(struct core *core, struct deciding *d)
     for (size_t i = 0; i < d->used_count; i++) {
         known = known && is_known(core, &d->used[i]);
     }
-    if (!known) {
-        return d->quick ? AG_EBLOCKS : core_write_wait(core, &using.job);
+    if (!known && d->quick) {
+        return AG_EBLOCKS;
+    }
+    err = permit_spend(d);
+    if (err == AG_OK && !known) {
+        return core_write_wait(core, &using.job);
     }
     for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
         const struct use use = {.task_id = d->task_id,

@@ -133,11 +133,11 @@ describe(const struct task_proxy_request *wish, const char *field,
     const char *format = wish->format != NULL ? wish->format
                          : plain_header       ? "Bearer {}"
                                               : "{}";
-    json_t *item =
-        json_pack("{s:[s], s:s, s:s, s:s, s:s, s:b, s:b, s:[s*]}", "hosts",
-                  to->host, "field", field, "in", in, "name", name, "format",
-                  format, "inner", (int)wish->inner, "plain", (int)to->plain,
-                  "paths", to->path[0] != '\0' ? to->path : NULL);
+    json_t *item = json_pack(
+        "{s:[s], s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:[s*]}", "hosts", to->host,
+        "field", field, "in", in, "name", name, "format", format, "inner",
+        (int)wish->inner, "plain", (int)to->plain, "optional",
+        (int)wish->optional, "paths", to->path[0] != '\0' ? to->path : NULL);
 
     if (item == NULL) {
         return AG_ENOMEM;

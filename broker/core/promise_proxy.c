@@ -37,6 +37,15 @@ add_proxied(struct promises *p, const struct secret_row *row, const char *field,
 }
 
 static enum ag_err
+add_budget(const struct task_proxy_request *wish, struct proxied_item *item)
+{
+    item->budget.bytes = wish->bytes;
+    return wish->rate != NULL
+               ? budget_read_rate(span_str(wish->rate), &item->budget)
+               : AG_OK;
+}
+
+static enum ag_err
 add_placeholder(struct promises *p, const struct secret_row *row,
                 const char *field, const char *var)
 {
@@ -141,6 +150,9 @@ promise_proxied(struct db_read *r, const struct task_proxy_request *wish,
     err = promise_secret(r, name, VERB_PROXY, &row);
     if (err == AG_OK) {
         err = add_proxied(p, &row, field, wish->uses, &item);
+    }
+    if (err == AG_OK) {
+        err = add_budget(wish, item);
     }
     if (err == AG_OK) {
         err = places_wished(wish, field, &item->places, &place);

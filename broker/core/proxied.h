@@ -17,6 +17,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/parse.h"
+#include "policy/budget.h"
 #include "policy/grant.h"
 #include "policy/places.h"
 
@@ -29,6 +30,8 @@ struct proxied_item {
     char name[NAME_MAX_BYTES + 1];
     char field[GRANT_FIELD_BYTES];
     struct places places;
+    struct budget budget;
+    struct budget_spent spent; /* under `lock` */
     /* As of struct live_token: the version whose lease is on record. */
     atomic_int_fast64_t used_version_id;
     atomic_uint_fast64_t used_epoch;

@@ -50,8 +50,11 @@ struct task_proxy_request {
     const char *query;
     const char *basic;
     const char *format;
-    int64_t uses; /* requests in all, or -1 */
-    bool inner;   /* the host is on this machine or its networks */
+    int64_t uses;     /* requests in all, or -1 */
+    const char *rate; /* policy/budget.h, or NULL */
+    int64_t bytes;    /* of bodies in all, both ways; 0: no limit */
+    bool inner;       /* the host is on this machine or its networks */
+    bool optional;    /* requests without the value go out too */
 };
 
 /* POST /v1/tasks. Texts may be NULL; arrays are borrowed. */

@@ -6,6 +6,9 @@
 #include "core/tasks.h"
 #include "http/limits.h"
 
+/* More than passes while a task lasts. */
+#define BYTES_MAX (INT64_C(1) << 50)
+
 enum {
     PASSPHRASE_MAX_BYTES = 1024,
     RECOVERY_MAX_BYTES = 256,
@@ -164,7 +167,11 @@ static const struct msg_field PROXY_ROWS[] = {
     TEXT(struct task_proxy_request, format, MSG_OPTIONAL),
     MSG_FIELD_INT(struct task_proxy_request, uses, 1, USES_MAX, MSG_OPTIONAL,
                   -1),
+    TEXT(struct task_proxy_request, rate, MSG_OPTIONAL),
+    MSG_FIELD_INT(struct task_proxy_request, bytes, 1, BYTES_MAX, MSG_OPTIONAL,
+                  0),
     MSG_FIELD_BOOL(struct task_proxy_request, inner, MSG_OPTIONAL, false),
+    MSG_FIELD_BOOL(struct task_proxy_request, optional, MSG_OPTIONAL, false),
 };
 static const struct msg_spec PROXY =
     MSG_SPEC(struct task_proxy_request, PROXY_ROWS);

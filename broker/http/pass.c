@@ -171,6 +171,12 @@ problem_response(struct pass *pass)
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CACHE_CONTROL,
                                       "no-store");
         (void)MHD_add_response_header(response, "X-Request-Id", id);
+        /* git and curl send a password only when they are asked for one. */
+        if (pass->err == AG_EMISSINGUSER) {
+            (void)MHD_add_response_header(response,
+                                          MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+                                          "Basic realm=\"auth-guard\"");
+        }
     }
     return response;
 }

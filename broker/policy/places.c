@@ -117,6 +117,7 @@ static const struct msg_field PLACE_FIELDS[] = {
                      MSG_REQUIRED, check_format),
     MSG_FIELD_BOOL(struct place, inner, MSG_OPTIONAL, false),
     MSG_FIELD_BOOL(struct place, plain, MSG_OPTIONAL, false),
+    MSG_FIELD_BOOL(struct place, optional, MSG_OPTIONAL, false),
     MSG_FIELD_LIST(struct place, with, 0, LIST_MAX_COUNT, MSG_OPTIONAL, &WITH),
 };
 static const struct msg_spec PLACE = MSG_SPEC(struct place, PLACE_FIELDS);
@@ -203,7 +204,7 @@ place_equal(const struct place *a, const struct place *b)
            strcmp(a->field, b->field) == 0 && a->in == b->in &&
            strcmp(a->name, b->name) == 0 && strcmp(a->format, b->format) == 0 &&
            a->inner == b->inner && a->plain == b->plain &&
-           withs_equal(&a->with, &b->with);
+           a->optional == b->optional && withs_equal(&a->with, &b->with);
 }
 
 static void
@@ -277,11 +278,12 @@ places_of_profile(const struct profile *profile, json_t **ret)
     for (size_t i = 0; i < profile->places.count; i++) {
         const struct profile_place *p = &profile->places.items[i];
         json_t *item = json_pack(
-            "{s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:o}", "service",
+            "{s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:b}", "service",
             profile->name, "hosts", list_of(&p->hosts), "paths",
             list_of(&p->paths), "field", p->field != NULL ? p->field : "", "in",
             PLACES_IN[p->in], "name", p->name, "format",
-            p->format != NULL ? p->format : "{}", "with", withs_of(&p->with));
+            p->format != NULL ? p->format : "{}", "with", withs_of(&p->with),
+            "optional", (int)p->optional);
 
         if (json_array_append_new(list, item) != 0) {
             return AG_ENOMEM;

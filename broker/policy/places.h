@@ -11,7 +11,7 @@
  *   "places": [{"service": "openai", "hosts": ["api.openai.com"],
  *     "paths": ["/v1"], "methods": [], "field": "/key", "in": "header",
  *     "name": "Authorization", "format": "Bearer {}", "inner": false,
- *     "plain": false, "with": [{"name": …, "field": …}]}]
+ *     "plain": false, "optional": false, "with": [{"name": …, "field": …}]}]
  */
 #ifndef AG_POLICY_PLACES_H
 #define AG_POLICY_PLACES_H
@@ -41,6 +41,7 @@ struct place {
     const char *format; /* holds `{}` once */
     bool inner;         /* a person said that the host is inside */
     bool plain;         /* http: only with `inner` */
+    bool optional;      /* requests without the value go out too */
     struct profile_withs with;
 };
 

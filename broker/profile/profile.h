@@ -166,6 +166,7 @@ struct profile_place {
     const char *name;
     const char *format; /* holds `{}` once, e.g. `Bearer {}` */
     struct profile_withs with;
+    bool optional; /* requests without the value go out too */
 };
 
 PROFILE_LIST(profile_places, const struct profile_place);

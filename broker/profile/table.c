@@ -153,6 +153,7 @@ static const struct msg_field PLACE_FIELDS[] = {
                      MSG_OPTIONAL, NULL),
     MSG_FIELD_LIST(struct profile_place, with, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
                    &WITH),
+    MSG_FIELD_BOOL(struct profile_place, optional, MSG_OPTIONAL, false),
 };
 static const struct msg_spec PLACE =
     MSG_SPEC(struct profile_place, PLACE_FIELDS);

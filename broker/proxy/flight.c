@@ -128,7 +128,10 @@ on_body(void *ctx, struct span part)
     if (full) {
         return UPSTREAM_WAIT;
     }
-    err = redactor_feed(f->redactor, part);
+    err = permit_meter_add(f->meter, part.len);
+    if (err == AG_OK) {
+        err = redactor_feed(f->redactor, part);
+    }
     if (err != AG_OK) {
         flight_fail(f, err, err_text(err));
     }
@@ -227,6 +230,7 @@ flight_free(struct flight *f)
     }
     rebuilt_done(&f->rebuilt);
     permit_done(&f->permit);
+    permit_meter_free(f->meter);
     permit_scan_free(f->scan);
     redactor_free(f->redactor);
     matcher_unref(f->filter);
@@ -279,6 +283,7 @@ prepare(struct flight *f, const struct proxy_request *request,
     enum ag_err err = rebuild(ask, &f->permit, &f->rebuilt);
 
     f->filter = matcher_ref(f->permit.filter);
+    f->meter = AG_TAKE(f->permit.meter);
     f->request = (struct upstream_request){
         .method = request->method,
         .host = span_str(f->permit.host),

@@ -42,6 +42,7 @@ struct flight {
     uint64_t strays[FLIGHT_STRAYS_MAX_COUNT];
     size_t stray_count;
     struct matcher *filter;
+    struct permit_meter *meter; /* NULL: bytes are not counted */
     /* What will be sent, until it is; the client's thread only. */
     struct permit permit;
     struct rebuilt rebuilt;

@@ -107,7 +107,10 @@ flight_take(struct flight *f, struct span part)
         return n;
     }
     /* Searched before it may be sent. */
-    err = permit_scan_feed(f->scan, span_sub(part, 0, n));
+    err = permit_meter_add(f->meter, n);
+    if (err == AG_OK) {
+        err = permit_scan_feed(f->scan, span_sub(part, 0, n));
+    }
     if (err == AG_OK) {
         err = judge_strays(f);
     }

@@ -14,7 +14,11 @@ static const struct {
     {"secret", "ref"},      {"upstream", "upstream"}, {"url-env", "url_env"},
     {"key-env", "key_env"}, {"header", "header"},     {"query", "query"},
     {"basic", "basic"},     {"format", "format"},     {"uses", "uses"},
+    {"rate", "rate"},       {"bytes", "bytes"},
 };
+
+/* Those without a value. */
+static const char *const FLAGS[] = {"inner", "optional"};
 
 static const char *
 member_of(struct span key)
@@ -32,10 +36,12 @@ value_of(const char *member, struct span text)
 {
     uint64_t number = 0;
 
-    if (strcmp(member, "uses") != 0) {
+    if (strcmp(member, "uses") != 0 && strcmp(member, "bytes") != 0) {
         return json_stringn((const char *)text.ptr, text.len);
     }
-    return parse_u64(text, INT32_MAX, &number) == AG_OK
+    return parse_u64(text, member[0] == 'u' ? INT32_MAX : INT64_MAX, &number) ==
+                       AG_OK &&
+                   number > 0
                ? json_integer((json_int_t)number)
                : NULL;
 }
@@ -48,15 +54,18 @@ add_part(struct span part, json_t *item)
     struct span value = span_sub(part, at + 1, part.len);
     const char *member = member_of(key);
 
-    if (span_is(part, "inner")) {
-        return json_object_set_new(item, "inner", json_true()) == 0 ? AG_OK
-                                                                    : AG_ENOMEM;
+    for (size_t i = 0; i < AG_COUNT(FLAGS); i++) {
+        if (span_is(part, FLAGS[i])) {
+            return json_object_set_new(item, FLAGS[i], json_true()) == 0
+                       ? AG_OK
+                       : AG_ENOMEM;
+        }
     }
     if (member == NULL || value.len == 0) {
         return err_why(AG_EUSAGE,
                        "--proxy: '%.*s' is none of secret=, upstream=, "
                        "url-env=, key-env=, header=, query=, basic=, format=, "
-                       "uses=, inner",
+                       "uses=, rate=, bytes=, inner, optional",
                        (int)part.len, (const char *)part.ptr);
     }
     if (json_object_get(item, member) != NULL) {

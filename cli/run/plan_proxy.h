@@ -7,8 +7,9 @@
  * needs the passphrase); url-env=VAR gets the address to call instead, and
  * key-env=VAR the placeholder. Where it stands: header=NAME, query=NAME or
  * basic=USER, with format=TEXT ({} is the value); without them it is
- * Authorization: Bearer. uses=N bounds the requests that may use it. `inner` allows an upstream on this machine or its
- * networks.
+ * Authorization: Bearer. Bounds: uses=N requests in all, rate=N/s, N/m or N/h,
+ * bytes=N of bodies both ways. `inner` allows an upstream on this machine or its
+ * networks, `optional` requests without the value.
  */
 #ifndef AG_CLI_RUN_PLAN_PROXY_H
 #define AG_CLI_RUN_PLAN_PROXY_H
