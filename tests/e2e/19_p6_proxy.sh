@@ -78,9 +78,14 @@ ok auth-guard run --proxy "$B" -- \
     sh -c 'curl -sS -f -m 20 -u "bot:$API_KEY" "$API_URL/x"'
 saw one "Basic $(printf %s "bot:$VALUE" | base64 -w0)"
 hasnt "$OUT" "$VALUE" "the answer"
+# As git does: without a password until it is asked for one.
+ok auth-guard run --proxy "$B" -- \
+    sh -c 'curl -sS -f -m 20 --anyauth -u "bot:$API_KEY" "$API_URL/asked"'
+saw one /b/asked
 run auth-guard run --proxy "$B" -- \
     sh -c 'curl -sS -m 20 -u "bot:$API_KEY" "${API_URL%/b}/c"'
-has "$OUT" wrong_place
+has "$OUT" wrong_path # another wish opened it, for another task
+saw_not one '"/c'
 printf %s "$(canary sk-paths-)" | auth-guard put api/paths >"$C/out" || fail put
 ok auth-guard run --proxy \
     "secret=ag://api/paths,upstream=$ONE/only,url-env=API_URL,key-env=API_KEY,inner" -- \
@@ -94,6 +99,29 @@ ok auth-guard run --proxy "$P1,uses=2" -- sh -c 'for i in 1 2 3; do
 has "$OUT" /used/2
 has "$OUT" grant_used_up
 saw_not one /used/3
+
+say "so many each hour, so many bytes"
+ok auth-guard run --proxy "$P1,rate=2/h" -- sh -c 'for i in 1 2 3; do
+    curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/rate/$i"; done'
+has "$OUT" /rate/2
+has "$OUT" rate_limited
+saw_not one /rate/3
+head -c 300000 /dev/zero | tr '\0' 'x\n' >"$S/some"
+ok auth-guard run --proxy "$P1,bytes=200000" -- sh -c 'curl -sS -m 20 -T "$0" \
+    -H "Authorization: Bearer $API_KEY" "$API_URL/bytes/1"
+    curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/bytes/2"' "$S/some"
+[ "$(grep -o '"code":"grant_bytes_used_up"' <<<"$OUT" | wc -l)" -eq 2 ] || fail "bytes: $OUT"
+saw_not one /bytes/2
+
+say "a request without the placeholder goes out only where that was said"
+ok auth-guard run --proxy "$P1" -- sh -c 'curl -sS -m 20 "$API_URL/bare/1"
+    curl -sS -m 20 -H "Authorization: Bearer sk-of-its-own" "$API_URL/bare/2"'
+[ "$(grep -o '"code":"credential_missing"' <<<"$OUT" | wc -l)" -eq 2 ] || fail "bare: $OUT"
+has "$OUT" 'in the header Authorization'
+ok auth-guard run --proxy "$P1,optional" -- sh -c 'curl -sS -m 20 "$API_URL/bare/3"'
+saw one /bare/3
+saw_not one /bare/1
+saw_not one /bare/2
 
 say "TLS is verified"
 service tls "$C/good-leaf.pem" "$C/good-leaf.key"
@@ -212,6 +240,17 @@ has "$OUT" denied
 run curl -sS -m 20 --unix-socket "$SOCKETS/admin.sock" \
     "http://localhost/p/127.0.0.1:$PORT/x"
 has "$OUT" not_found
+
+say "a locked vault says so, whoever asks and whatever is sent"
+ok auth-guard lock
+for path in /p/api.example/x /t/1/api.example/x; do
+    run curl -sS -m 20 --unix-socket "$SOCKETS/task.sock" -d body "http://localhost$path"
+    has "$OUT" '"code":"locked"'
+    run curl -sS -m 20 -T "$S/some" "http://127.0.0.1:$(cat "$SOCKETS/port")$path"
+    has "$OUT" '"code":"locked"'
+done
+[ "$(broker_pid)" = "$BROKER" ] || fail "the broker is another"
+ok auth-guard unlock
 
 audit_verifies
 no_leak
