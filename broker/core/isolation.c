@@ -16,7 +16,7 @@ enum {
     HEAD_BYTES = 320,
 };
 
-static const char *const NETWORKS[] = {"host", "none"};
+static const char *const NETWORKS[] = {"broker", "none"};
 static const char *const HOMES[] = {"layer", "empty", "kept"};
 
 static enum ag_err

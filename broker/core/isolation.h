@@ -20,7 +20,7 @@ struct core;
 struct task_row;
 
 enum isolation_network {
-    ISOLATION_NETWORK_HOST,
+    ISOLATION_NETWORK_BROKER,
     ISOLATION_NETWORK_NONE,
 };
 
@@ -48,7 +48,7 @@ struct task_isolation {
 
 /*
  * One line for people and the record, into the row's detail: "none", "none, on
- * purpose", "workspace: network host, home layer, rw /srv/data". `is` NULL:
+ * purpose", "workspace: network broker, home layer, rw /srv/data". `is` NULL:
  * nothing was said. Errors: AG_ELIMIT too many places opened; AG_ENOMEM.
  */
 AG_CHECK enum ag_err isolation_keep(const struct task_isolation *is,

@@ -134,14 +134,14 @@ static const struct msg_field FILE_ROWS[] = {
 static const struct msg_spec FILE_SPEC =
     MSG_SPEC(struct task_file_request, FILE_ROWS);
 
-static const char *const ISOLATION_NETWORKS[] = {"host", "none", NULL};
+static const char *const ISOLATION_NETWORKS[] = {"broker", "none", NULL};
 static const char *const ISOLATION_HOMES[] = {"layer", "empty", "kept", NULL};
 
 static const struct msg_field ISOLATION_ROWS[] = {
     MSG_FIELD_STRING(struct task_isolation, preset, 1, NAME_MAX_BYTES,
                      MSG_REQUIRED, parse_name),
     MSG_FIELD_CHOICE(struct task_isolation, network, ISOLATION_NETWORKS,
-                     MSG_OPTIONAL, ISOLATION_NETWORK_HOST),
+                     MSG_OPTIONAL, ISOLATION_NETWORK_BROKER),
     MSG_FIELD_CHOICE(struct task_isolation, home, ISOLATION_HOMES, MSG_OPTIONAL,
                      ISOLATION_HOME_LAYER),
     MSG_FIELD_STRINGS(struct task_isolation, ro, 0, TASK_PLACES_MAX_COUNT,

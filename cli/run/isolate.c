@@ -13,9 +13,11 @@
 #include "base/fdx.h"
 #include "base/fsx.h"
 #include "run/hide.h"
+#include "run/ports.h"
 
 enum {
     PATH_TEXT_BYTES = PATH_MAX,
+    SOCKET_NAME_BYTES = 16,
 };
 
 /* ---- hidden paths ---- */
@@ -191,14 +193,48 @@ keep_home(struct isolation *is, const char *dir)
 }
 
 static enum ag_err
+add_line(struct view *v, const struct paths *paths, const char *sock,
+         const char *port_name, uint16_t else_port)
+{
+    struct relay_line *line = &v->lines[v->line_count];
+
+    *line = (struct relay_line){.sock = strdup(sock), .fd = -1};
+    v->line_count++;
+    if (ports_read(paths, port_name, &line->port) != AG_OK) {
+        line->port = else_port;
+    }
+    return line->sock != NULL ? AG_OK : AG_ENOMEM;
+}
+
+/* Out of the task's network to the broker, by the broker's own ports, so that
+ * an address is the same inside and outside. */
+static enum ag_err
+add_lines(struct view *v, const struct paths *paths)
+{
+    char proxy[PATH_BYTES + SOCKET_NAME_BYTES];
+    enum ag_err err;
+
+    if (v->preset->network == PRESET_NETWORK_NONE) {
+        return AG_OK;
+    }
+    err = add_line(v, paths, paths->task_sock, PORTS_TASK, RELAY_TASK_PORT);
+    (void)snprintf(proxy, sizeof(proxy), "%s/proxy.sock", paths->run);
+    if (err == AG_OK && access(proxy, F_OK) == 0) {
+        err = add_line(v, paths, proxy, PORTS_PROXY, RELAY_PROXY_PORT);
+    }
+    return err;
+}
+
+static enum ag_err
 own_places(struct view *v, const struct paths *paths)
 {
-    char place[PATH_TEXT_BYTES];
+    char place[PATH_BYTES + SOCKET_NAME_BYTES];
 
     (void)snprintf(place, sizeof(place), "%s/jail", paths->run);
     v->task_sock = strdup(paths->task_sock);
     v->place = strdup(place);
-    return v->task_sock != NULL && v->place != NULL ? AG_OK : AG_ENOMEM;
+    return v->task_sock != NULL && v->place != NULL ? add_lines(v, paths)
+                                                    : AG_ENOMEM;
 }
 
 static enum ag_err
@@ -304,6 +340,11 @@ isolation_make(const struct run_options *o, const struct paths *paths,
     err = preset_load(paths->data,
                       o->isolate[0] == '\0' ? PRESET_DEFAULT : o->isolate,
                       &ret->view->preset);
+    if (err == AG_OK && o->proxies.count > 0 &&
+        ret->view->preset->network == PRESET_NETWORK_NONE) {
+        err = err_why(AG_EUSAGE, "%s has no network: --proxy has no meaning",
+                      ret->view->preset->name);
+    }
     if (err == AG_OK) {
         err = make_view(o, paths, ret);
     }

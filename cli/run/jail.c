@@ -33,15 +33,11 @@ enum {
 static unsigned long
 flags_of_view(const struct view *view)
 {
-    static const unsigned long always =
-        CLONE_NEWUSER | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP;
+    static const unsigned long always = CLONE_NEWUSER | CLONE_NEWIPC |
+                                        CLONE_NEWUTS | CLONE_NEWCGROUP |
+                                        CLONE_NEWNET;
 
-    if (view == NULL) {
-        return 0;
-    }
-    return view->preset->network == PRESET_NETWORK_NONE
-               ? always | (unsigned long)CLONE_NEWNET
-               : always;
+    return view == NULL ? 0 : always;
 }
 
 static unsigned long
@@ -201,10 +197,10 @@ mount_files(const char *dir)
 static enum ag_err
 enter_view(struct view *view, const char *tmpfs_dir)
 {
-    enum ag_err err = AG_OK;
+    enum ag_err err = lift_loopback();
 
-    if (view->preset->network == PRESET_NETWORK_NONE) {
-        err = lift_loopback();
+    for (size_t i = 0; err == AG_OK && i < view->line_count; i++) {
+        err = relay_listen(&view->lines[i]);
     }
     if (err == AG_OK) {
         err = view_build(view);
@@ -255,38 +251,18 @@ struct scoped_rules {
 
 enum {
     SCOPED_LEVEL = 6, /* Linux 6.12 */
-    SCOPE_ABSTRACT = 1 << 0,
     SCOPE_SIGNAL = 1 << 1,
 };
 
-/* Their names belong to the network namespace. */
-static bool
-shares_names(const struct view *view)
-{
-    return view != NULL && view->preset->network == PRESET_NETWORK_HOST;
-}
-
-static bool
-can_scope(void)
-{
-    return syscall(SYS_landlock_create_ruleset, NULL, 0,
-                   LANDLOCK_CREATE_RULESET_VERSION) >= SCOPED_LEVEL;
-}
-
-bool
-jail_shares_names(const struct view *view)
-{
-    return shares_names(view) && !can_scope();
-}
-
 void
-jail_shut_in(enum jail_kind kind, const struct view *view)
+jail_shut_in(enum jail_kind kind)
 {
-    const struct scoped_rules rules = {
-        .scoped = SCOPE_SIGNAL | (shares_names(view) ? SCOPE_ABSTRACT : 0)};
+    const struct scoped_rules rules = {.scoped = SCOPE_SIGNAL};
     int fd;
 
-    if ((kind == JAIL_FULL && !shares_names(view)) || !can_scope()) {
+    if (kind == JAIL_FULL ||
+        syscall(SYS_landlock_create_ruleset, NULL, 0,
+                LANDLOCK_CREATE_RULESET_VERSION) < SCOPED_LEVEL) {
         return;
     }
     fd = (int)syscall(SYS_landlock_create_ruleset, &rules, sizeof(rules), 0);

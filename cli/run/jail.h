@@ -35,16 +35,16 @@ enum {
 /*
  * Like fork(): the child, in new namespaces of `kind`, returns 0. With a `view`
  * (JAIL_FULL only) also in ones of its own for IPC, host name, control groups
- * and, if its preset says so, network; root too gets a user namespace then. The
- * process must have one thread. -1 with errno when the kernel refuses.
+ * and network; root too gets a user namespace then. The process must have one
+ * thread. -1 with errno when the kernel refuses.
  */
 pid_t jail_clone(enum jail_kind kind, const struct view *view);
 
 /*
  * In the child: maps the user, cuts mount propagation, mounts a fresh /proc, a
  * devpts that shows no terminal of anybody else and, unless NULL, a tmpfs (mode
- * 0700, nosuid, nodev, noexec) on `tmpfs_dir`. With a `view` it moves into that
- * and gives up what could undo it: capabilities, new privileges, the calls of
+ * 0700, nosuid, nodev, noexec) on `tmpfs_dir`. With a `view` it opens the ports
+ * of its lines, moves into it and gives up what could undo it: capabilities, new privileges, the calls of
  * run/sieve.
  * Errors: AG_EUNSUPPORTED with the step, errno kept.
  */
@@ -55,14 +55,10 @@ AG_CHECK enum ag_err jail_enter(enum jail_kind kind, struct view *view,
  * In the command's process, before it is loaded: where no PID namespace hides
  * them, a Landlock domain keeps the processes outside the task from being
  * killed, stopped or traced by it; above all supervisor and keeper, without
- * whom it would outlive its end. With a `view` on the host's network it keeps
- * abstract sockets of others out of reach. Needs Linux 6.12; with less it does
- * nothing, which README.md says. Only async-signal-safe calls.
+ * whom it would outlive its end. Needs Linux 6.12; with less it does nothing,
+ * which README.md says. Only async-signal-safe calls.
  */
-void jail_shut_in(enum jail_kind kind, const struct view *view);
-
-/* Whether jail_shut_in() leaves abstract sockets of others in reach. */
-AG_NONNULL bool jail_shares_names(const struct view *view);
+void jail_shut_in(enum jail_kind kind);
 
 /*
  * Kills every descendant of this process, which must be a child subreaper, and

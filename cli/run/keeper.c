@@ -16,8 +16,10 @@
 #include <unistd.h>
 
 #include "base/fdx.h"
+#include "run/relay.h"
 #include "run/sweep.h"
 #include "run/term.h"
+#include "run/view.h"
 
 struct keeper {
     const struct keeper_spec *spec;
@@ -25,6 +27,9 @@ struct keeper {
     int line;
     int signals;
     pid_t child;
+    pid_t relay; /* 0: nobody has called yet, the lines are ours to watch */
+    struct relay_line lines[RELAY_LINES_MAX_COUNT];
+    size_t line_count;
 };
 
 static enum ag_err
@@ -175,7 +180,7 @@ start_child(struct keeper *k)
         enum child_step step = CHILD_STEP_SETUP;
         int failed;
 
-        jail_shut_in(k->spec->kind, k->spec->view);
+        jail_shut_in(k->spec->kind);
         failed = child_exec(&k->command, &step);
 
         fail(k->line, (int)step, failed, k->command.argv[0]);
@@ -188,13 +193,53 @@ start_child(struct keeper *k)
 static void
 close_all_but_own(struct keeper *k)
 {
-    int line = fcntl(k->line, F_DUPFD_CLOEXEC, 3);
-    int signals = fcntl(k->signals, F_DUPFD_CLOEXEC, 3);
+    int *own[2 + RELAY_LINES_MAX_COUNT] = {&k->line, &k->signals};
+    int count = 2;
 
-    if (dup3(line, 0, O_CLOEXEC) == 0 && dup3(signals, 1, O_CLOEXEC) == 1) {
-        k->line = 0;
-        k->signals = 1;
-        (void)close_range(2, ~0U, 0);
+    for (size_t i = 0; i < k->line_count; i++) {
+        own[count++] = &k->lines[i].fd;
+    }
+    /* Out of the way first: one of them may have the other's number. */
+    for (int i = 0; i < count; i++) {
+        *own[i] = fcntl(*own[i], F_DUPFD_CLOEXEC, 3 + count);
+    }
+    for (int i = 0; i < count; i++) {
+        *own[i] = dup3(*own[i], i, O_CLOEXEC);
+        if (*own[i] != i) {
+            finish(k);
+        }
+    }
+    (void)close_range((unsigned int)count, ~0U, 0);
+}
+
+/* ---- the way out ---- */
+
+/* Only when somebody calls: most commands never do. When the task has killed it,
+ * the next call has a new one. */
+static void
+start_relay(struct keeper *k)
+{
+    k->relay = fork();
+    if (k->relay == 0) {
+        fd_close(k->line);
+        fd_close(k->signals);
+        relay_serve(k->lines, k->line_count);
+    }
+    if (k->relay < 0) {
+        k->relay = 0;
+        for (size_t i = 0; i < k->line_count; i++) {
+            fd_close(accept(k->lines[i].fd, NULL, NULL)); /* not for ever */
+        }
+    }
+}
+
+static void
+end_relay(struct keeper *k)
+{
+    if (k->relay > 0) {
+        (void)kill(k->relay, SIGKILL);
+        (void)waitpid(k->relay, NULL, 0);
+        k->relay = 0;
     }
 }
 
@@ -208,8 +253,12 @@ on_children(struct keeper *k)
 
     (void)!read(k->signals, &info, sizeof(info));
     while ((pid = waitpid(-1, &status, WNOHANG | WUNTRACED)) > 0) {
+        k->relay = pid == k->relay && !WIFSTOPPED(status) ? 0 : k->relay;
         if (pid != k->child) {
             continue;
+        }
+        if (!WIFSTOPPED(status)) {
+            end_relay(k);
         }
         message.what = WIFSTOPPED(status) ? KEEPER_STOPPED : KEEPER_ENDED;
         message.value = WIFSTOPPED(status) ? WSTOPSIG(status) : status;
@@ -237,15 +286,25 @@ on_line(struct keeper *k)
     }
 }
 
+_Static_assert(RELAY_LINES_MAX_COUNT == 2, "watch() looks at two");
+
 __attribute__((noreturn)) static void
 watch(struct keeper *k)
 {
     for (;;) {
-        struct pollfd fds[] = {{.fd = k->line, .events = POLLIN},
-                               {.fd = k->signals, .events = POLLIN}};
+        struct pollfd fds[2 + RELAY_LINES_MAX_COUNT] = {
+            {.fd = k->line, .events = POLLIN},
+            {.fd = k->signals, .events = POLLIN}};
 
-        if (poll(fds, 2, -1) < 0 && errno != EINTR) {
+        for (size_t i = 0; i < k->line_count; i++) {
+            fds[2 + i] = (struct pollfd){
+                .fd = k->relay == 0 ? k->lines[i].fd : -1, .events = POLLIN};
+        }
+        if (poll(fds, 2 + k->line_count, -1) < 0 && errno != EINTR) {
             finish(k);
+        }
+        if (((fds[2].revents | fds[3].revents) & POLLIN) != 0) {
+            start_relay(k);
         }
         if ((fds[1].revents & POLLIN) != 0) {
             on_children(k);
@@ -301,6 +360,10 @@ keeper_main(const struct keeper_spec *spec, int line)
         /* The sentence of a view has the reason in it. */
         fail(line, 0, spec->view != NULL ? 0 : errno,
              err_text(AG_EUNSUPPORTED));
+    }
+    if (spec->view != NULL) {
+        memcpy(k.lines, spec->view->lines, sizeof(k.lines));
+        k.line_count = spec->view->line_count;
     }
     /* Without a PID namespace the end of the line tells, and there is work to
      * do then; with one the kernel does it all. */

@@ -20,7 +20,7 @@ enum {
     PATH_TEXT_BYTES = 2048,
 };
 
-static const char *const NETWORKS[] = {"host", "none", NULL};
+static const char *const NETWORKS[] = {"broker", "none", NULL};
 static const char *const HOMES[] = {"layer", "empty", NULL};
 
 /* What `--isolate` finds; the names are fixed so that a wrong one is answered

@@ -23,8 +23,8 @@ enum {
 #define PRESET_DEFAULT "workspace"
 
 enum preset_network {
-    PRESET_NETWORK_HOST, /* shared with everything outside */
-    PRESET_NETWORK_NONE, /* a loopback of its own */
+    PRESET_NETWORK_BROKER, /* a loopback of its own, where the broker is */
+    PRESET_NETWORK_NONE,   /* a loopback of its own */
 };
 
 enum preset_home {
@@ -68,7 +68,7 @@ preset_load(const char *data_dir, const char *name, struct preset **ret);
 void preset_free(struct preset *p);
 AG_DEFINE_CLEANUP(preset, preset_free)
 
-/* "host", "none"; "layer", "empty": the words of the file. */
+/* "broker", "none"; "layer", "empty": the words of the file. */
 AG_CHECK const char *preset_network_word(enum preset_network network);
 AG_CHECK const char *preset_home_word(enum preset_home home);
 

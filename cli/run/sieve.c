@@ -128,13 +128,19 @@ argument(size_t index)
 }
 
 static void
-make(struct program *p)
+check_arch(struct program *p)
 {
     load(p, offsetof(struct seccomp_data, arch));
     put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
                                         (uint32_t)ARCH, 1, 0));
     answer(p, refuse(ENOSYS));
     load(p, offsetof(struct seccomp_data, nr));
+}
+
+static void
+make(struct program *p)
+{
+    check_arch(p);
     put(p,
         (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 1));
     answer(p, refuse(ENOSYS));
@@ -155,17 +161,43 @@ make(struct program *p)
     answer(p, SECCOMP_RET_ALLOW);
 }
 
-enum ag_err
-sieve_put_on(void)
+static enum ag_err
+install(struct program *p)
 {
-    struct program p = {.count = 0};
-    struct sock_fprog program = {.filter = p.code};
+    struct sock_fprog program = {.len = p->count, .filter = p->code};
 
-    make(&p);
-    program.len = p.count;
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0) {
         return err_why(AG_EUNSUPPORTED, "filtering system calls: %s",
                        strerrordesc_np(errno));
     }
     return AG_OK;
+}
+
+enum ag_err
+sieve_put_on(void)
+{
+    struct program p = {.count = 0};
+
+    make(&p);
+    return install(&p);
+}
+
+enum ag_err
+sieve_only(const uint32_t *calls, size_t count)
+{
+#ifdef AG_SANITIZED
+    (void)calls;
+    (void)count;
+    return AG_OK;
+#else
+    struct program p = {.count = 0};
+
+    AG_ASSERT(count <= SIEVE_ONLY_MAX_COUNT);
+    check_arch(&p);
+    for (size_t i = 0; i < count; i++) {
+        when(&p, calls[i], SECCOMP_RET_ALLOW);
+    }
+    answer(&p, SECCOMP_RET_KILL_PROCESS);
+    return install(&p);
+#endif
 }

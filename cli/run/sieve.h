@@ -13,11 +13,22 @@
 #ifndef AG_CLI_RUN_SIEVE_H
 #define AG_CLI_RUN_SIEVE_H
 
+#include <stddef.h>
+#include <stdint.h>
+
 #include "base/attr.h"
 #include "base/err.h"
+
+enum {
+    SIEVE_ONLY_MAX_COUNT = 32,
+};
 
 /* For this process and all after it; needs no_new_privs.
  * Errors: AG_EUNSUPPORTED. */
 AG_CHECK enum ag_err sieve_put_on(void);
+
+/* The same, but of all calls only these are left; another one kills. Not in
+ * builds with sanitizers, which have calls of their own. */
+AG_CHECK AG_NONNULL enum ag_err sieve_only(const uint32_t *calls, size_t count);
 
 #endif

@@ -7,15 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/fdx.h"
-#include "base/fsx.h"
-#include "base/parse.h"
 #include "cli.h"
+#include "run/ports.h"
 #include "run/run.h"
 
 enum {
-    PORT_TEXT_BYTES = 16,
     URL_BYTES = 1024,
 };
 
@@ -100,29 +97,20 @@ promise_value(struct run *r, const struct delivery *d)
     return err;
 }
 
-/* The broker's port on 127.0.0.1, as it wrote it down. */
+/* Where a task finds the broker: in a network of its own a line leads there. */
 static enum ag_err
-read_port(struct run *r, unsigned int *ret)
+task_port(const struct run *r, uint16_t *ret)
 {
-    AG_AUTO(buf) struct buf text = {0};
-    char path[PATH_BYTES + 8];
-    uint64_t port = 0;
-    enum ag_err err = AG_OK;
+    const struct view *view = r->isolation.view;
 
-    buf_init(&text, PORT_TEXT_BYTES, BUF_PLAIN);
-    (void)snprintf(path, sizeof(path), "%s/port", r->cli->paths.run);
-    err = fs_read(AT_FDCWD, path, PORT_TEXT_BYTES, &text);
-    if (err == AG_OK) {
-        err = parse_u64(
-            span_sub(buf_view(&text), 0, span_find(buf_view(&text), '\n')),
-            UINT16_MAX, &port);
+    if (view == NULL) {
+        return ports_read(&r->cli->paths, PORTS_TASK, ret);
     }
-    if (err != AG_OK) {
-        return err_why(AG_EUNSUPPORTED,
-                       "url-env needs the broker on 127.0.0.1; see "
-                       "connections_tcp in settings.ini");
+    if (view->line_count == 0) {
+        return err_why(AG_EUSAGE, "%s has no network: --proxy has no meaning",
+                       view->preset->name);
     }
-    *ret = (unsigned int)port;
+    *ret = view->lines[0].port;
     return AG_OK;
 }
 
@@ -133,9 +121,9 @@ set_urls(struct run *r)
     const json_t *urls = json_object_get(r->task->answer, "urls");
     const json_t *item;
     char url[URL_BYTES];
-    unsigned int port = 0;
+    uint16_t port = 0;
     size_t i;
-    enum ag_err err = json_array_size(urls) > 0 ? read_port(r, &port) : AG_OK;
+    enum ag_err err = json_array_size(urls) > 0 ? task_port(r, &port) : AG_OK;
 
     json_array_foreach(urls, i, item)
     {
@@ -147,8 +135,8 @@ set_urls(struct run *r)
         if (err != AG_OK || var == NULL || service == NULL || path == NULL) {
             return err != AG_OK ? err : AG_ECORRUPT;
         }
-        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/t/%s/%s%s", port,
-                       r->task->id, service, path);
+        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/t/%s/%s%s",
+                       (unsigned int)port, r->task->id, service, path);
         err = env_set(r->env, var, url);
     }
     return err;
@@ -325,11 +313,6 @@ start_isolated(struct run *r)
     enum ag_err err = start_keeper(r, JAIL_FULL, &refused);
 
     if (!refused) {
-        if (err == AG_OK && jail_shares_names(r->isolation.view)) {
-            out_warn(&r->cli->out,
-                     "before Linux 6.12 an isolated task on the host's network "
-                     "reaches abstract sockets");
-        }
         return err;
     }
     (void)snprintf(why, sizeof(why), "%s", err_text(err));

@@ -1,7 +1,7 @@
 /*
  * view.h - what an isolated task sees of the machine: a new root with the parts
  * of the system it may read, a home, a working tree, and nothing else.
- * Floor: cli/run. Depends on: run/mnt, run/layer, run/preset.
+ * Floor: cli/run. Depends on: run/mnt, run/layer, run/preset, run/relay.
  *
  * Made in the task's own mount namespace before its command; then the old root
  * is let go, so that what is not part of the view has no name at all. The
@@ -18,6 +18,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "run/preset.h"
+#include "run/relay.h"
 
 enum {
     VIEW_GIVEN_MAX_COUNT = 128, /* --ro and --rw */
@@ -49,6 +50,8 @@ struct view {
     char *cwd;       /* in it */
     char *keep;      /* --keep-home: holds upper/ and work/; or NULL */
     char *task_sock;
+    struct relay_line lines[RELAY_LINES_MAX_COUNT]; /* out of its network */
+    size_t line_count;
     char *place; /* of the task's files: a directory that is made */
     struct view_given given[VIEW_GIVEN_MAX_COUNT];
     size_t given_count;

@@ -46,7 +46,7 @@ AG_CHECK AG_NONNULL enum ag_err view_system(const struct building *b);
 /* The working tree, covers over hidden places, places opened by name. */
 AG_CHECK AG_NONNULL enum ag_err view_places(const struct building *b);
 
-/* The task's socket, its directory of files, links to them. */
+/* The task's sockets, its directory of files, links to them. */
 AG_CHECK AG_NONNULL enum ag_err view_own(const struct building *b);
 
 #endif

@@ -27,6 +27,9 @@ view_free(struct view *v)
     free(v->tree);
     free(v->cwd);
     free(v->keep);
+    for (size_t i = 0; i < v->line_count; i++) {
+        free(v->lines[i].sock);
+    }
     free(v->task_sock);
     free(v->place);
     free(v);

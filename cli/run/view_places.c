@@ -155,6 +155,13 @@ view_own(const struct building *b)
     enum ag_err err =
         mnt_bind(AT_FDCWD, v->task_sock, VIEW_TAME, b->root, v->task_sock);
 
+    for (size_t i = 0; err == AG_OK && i < v->line_count; i++) {
+        const char *sock = v->lines[i].sock;
+
+        if (strcmp(sock, v->task_sock) != 0) {
+            err = mnt_bind(AT_FDCWD, sock, VIEW_TAME, b->root, sock);
+        }
+    }
     if (err == AG_OK) {
         err = mnt_point(b->root, v->place, MNT_DIR, &place);
     }

@@ -8,10 +8,10 @@ value=$(canary)
 printf %s "$value" | auth-guard put web/key >/dev/null 2>&1 || fail put
 outside
 works_outside 45
-escapes workspace ""  --isolate
-escapes offline --network --isolate=offline
-escapes strict --network --isolate=strict
-escapes terminal "" --isolate --pty
+escapes workspace --isolate
+escapes offline --isolate=offline
+escapes strict --isolate=strict
+escapes terminal --isolate --pty
 grep -qx 'refused typing into the terminal: EPERM' "$S/terminal.out" || fail "TIOCSTI was not tried on a terminal"
 
 # ---- ordinary work ----

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """escapes.py - tries to get out of an isolated task, one way after the other.
 
-    escapes.py CONFIG [--network] [--outside]    CONFIG: JSON with what is outside
+    escapes.py CONFIG [--outside]    CONFIG: JSON with what is outside
 
 One line each: `refused NAME: how`, `ESCAPED NAME`, `broken NAME: why` when the
 try itself went wrong. The same program outside of every task shows that a try
@@ -300,14 +300,13 @@ way("raw socket")(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1) and 
 way("packet socket")(lambda: bool(socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 3)))
 way("socket to the hypervisor")(lambda: bool(socket.socket(40, socket.SOCK_STREAM)))
 way("socket to the kernel's ciphers")(lambda: bool(socket.socket(socket.AF_ALG, socket.SOCK_SEQPACKET)))
-OFF = "--network" in sys.argv
-way("127.0.0.1 of the host", OFF)(lambda: dial(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", C["port"])))
-way("::1 of the host", OFF)(lambda: dial(socket.AF_INET6, socket.SOCK_STREAM, ("::1", C["port"])))
-way("an address of the host's", OFF)(lambda: dial(socket.AF_INET, socket.SOCK_STREAM, (C["address"], C["port"])))
-way("an address on the net", OFF)(lambda: dial(socket.AF_INET, socket.SOCK_STREAM, ("192.0.2.1", 443)))
-way("the metadata address", OFF)(lambda: dial(socket.AF_INET, socket.SOCK_STREAM, ("169.254.169.254", 80)))
-way("a name server", OFF)(lambda: dial(socket.AF_INET, socket.SOCK_DGRAM, ("192.0.2.53", 53)))
-way("a name asked for", OFF)(lambda: bool(socket.getaddrinfo("example.org", 443)))
+way("127.0.0.1 of the host")(lambda: dial(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", C["port"])))
+way("::1 of the host")(lambda: dial(socket.AF_INET6, socket.SOCK_STREAM, ("::1", C["port"])))
+way("an address of the host's")(lambda: dial(socket.AF_INET, socket.SOCK_STREAM, (C["address"], C["port"])))
+way("an address on the net")(lambda: dial(socket.AF_INET, socket.SOCK_STREAM, ("192.0.2.1", 443)))
+way("the metadata address")(lambda: dial(socket.AF_INET, socket.SOCK_STREAM, ("169.254.169.254", 80)))
+way("a name server")(lambda: dial(socket.AF_INET, socket.SOCK_DGRAM, ("192.0.2.53", 53)))
+way("a name asked for")(lambda: bool(socket.getaddrinfo("example.org", 443)))
 
 # ---- terminal, kernel, privileges ----
 

@@ -111,7 +111,7 @@ works_outside() { # AT LEAST
     local got
     again
     timeout 200 env -u AUTH_GUARD_PASSPHRASE_FILE /usr/bin/python3 "$TREE/escapes.py" "$TREE/outside.json" \
-        --network --outside >"$C/outside.out" 2>&1
+        --outside >"$C/outside.out" 2>&1
     rm -f "$TREE/stolen"
     got=$(grep -c ^ESCAPED "$C/outside.out")
     [ "$got" -ge "$1" ] || fail "only $got get through outside: $(grep -v ^ESCAPED "$C/outside.out")"
@@ -131,11 +131,11 @@ nothing_got_out() { # NAME
     say "$1: $(tail -n 1 "$S/$1.out"), none got out"
 }
 
-escapes() { # NAME OPTION OF ESCAPES OPTIONS…
-    local name=$1 how=$2
-    shift 2
+escapes() { # NAME OPTIONS…
+    local name=$1
+    shift
     again
-    run timeout 200 auth-guard run "$@" "${INSIDE[@]}" -- /usr/bin/python3 "$TREE/escapes.py" "$TREE/outside.json" $how
+    run timeout 200 auth-guard run "$@" "${INSIDE[@]}" -- /usr/bin/python3 "$TREE/escapes.py" "$TREE/outside.json"
     # By a PTY lines end in CR LF.
     printf '%s\n' "$OUT" | tr -d '\r' >"$S/$name.out"
     nothing_got_out "$name"

@@ -103,9 +103,9 @@ test_shipped_presets_are_read(void **state)
         check_ok(preset_load(paths.data, names[i], &p));
         assert_string_equal(p->name, names[i]);
         assert_true(p->system.count > 5 && p->hide.count > 20);
-        assert_int_equal(p->network, strcmp(names[i], "workspace") == 0
-                                         ? PRESET_NETWORK_HOST
-                                         : PRESET_NETWORK_NONE);
+        assert_int_equal(p->network, strcmp(names[i], "offline") == 0
+                                         ? PRESET_NETWORK_NONE
+                                         : PRESET_NETWORK_BROKER);
     }
 }
 
@@ -374,7 +374,7 @@ test_the_record_is_told(void **state)
     check_ok(isolation_make(&o, &paths, &is));
     check_ok(isolation_body(&is, &o, &body));
     assert_string_equal(json_string_value(json_object_get(body, "network")),
-                        "none");
+                        "broker");
     assert_string_equal(json_string_value(json_object_get(body, "home")),
                         "empty");
     assert_string_equal(

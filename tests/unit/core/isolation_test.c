@@ -37,8 +37,9 @@ test_what_was_said_is_one_line(void **state)
     check_line(NULL, "none");
     check_line(&none, "none, on purpose");
     check_line(&plain, "offline: network none, home layer");
-    check_line(&opened, "workspace: network host, home kept, ro /opt/a \"b\", "
-                        "ro /c, rw /srv/data");
+    check_line(&opened,
+               "workspace: network broker, home kept, ro /opt/a \"b\", "
+               "ro /c, rw /srv/data");
 }
 
 static void
