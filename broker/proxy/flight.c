@@ -47,6 +47,19 @@ flight_fail(struct flight *f, enum ag_err err, const char *why)
 
 /* ---- down: the answer ---- */
 
+/* Under the lock. The client's may never catch up with all of it. */
+static void
+drop_given(struct flight *f)
+{
+    size_t left = f->down.len - f->down_at;
+
+    if (f->down_at > 0 && (left == 0 || f->down_at >= DOWN_BYTES)) {
+        memmove(f->down.ptr, f->down.ptr + f->down_at, left);
+        buf_truncate(&f->down, left);
+        f->down_at = 0;
+    }
+}
+
 static enum ag_err
 on_filtered(void *ctx, struct span part)
 {
@@ -54,10 +67,7 @@ on_filtered(void *ctx, struct span part)
     enum ag_err err = AG_OK;
 
     (void)pthread_mutex_lock(&f->lock);
-    if (f->down_at > 0 && f->down_at == f->down.len) {
-        buf_clear(&f->down);
-        f->down_at = 0;
-    }
+    drop_given(f);
     err = buf_add(&f->down, part);
     (void)pthread_mutex_unlock(&f->lock);
     return err;
