@@ -19,6 +19,8 @@ import sys
 import tempfile
 import time
 
+from proxy import Proxy
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 REST_S = 2.5
@@ -69,7 +71,8 @@ class Bench:
         os.makedirs(config)
         with open(os.path.join(config, "settings.ini"), "w",
                   encoding="ascii") as f:
-            f.write("[task]\ntokens_max = 1000000\n")
+            f.write("[task]\ntokens_max = 1000000\n"
+                    f"[upstream]\nca_file = {self.env['HOME']}/roots.pem\n")
         os.chmod(f.name, 0o600)
         os.mkdir(self.env["XDG_RUNTIME_DIR"], 0o700)
         fd = os.open(self.env["AUTH_GUARD_PASSPHRASE_FILE"],
@@ -79,6 +82,10 @@ class Bench:
         self.sock = os.path.join(self.env["XDG_RUNTIME_DIR"], "auth-guard")
         self.rows = []
         self.others = []
+        self.proxy = Proxy(self)
+
+    fields = staticmethod(fields)
+    cpu_ns = staticmethod(cpu_ns)
 
     def tool(self, name):
         return os.path.join(self.bin, "bench_" + name)
@@ -363,6 +370,7 @@ def main():
     p.add_argument("--bin", default=os.path.join(ROOT, "build/release"))
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--quick", action="store_true")
+    p.add_argument("--only", choices=("api", "proxy"))
     args = p.parse_args()
     describe()
     b = Bench(args)
@@ -371,12 +379,16 @@ def main():
         b.run("auth-guard", "put", "bench/secret",
               text=secrets.token_urlsafe(32))
         b.put_many(1, 99)
-        b.starts()
-        read_us = b.api()
-        b.issue()
-        b.filters()
-        b.in_process()
-        b.memory_and_scale(read_us)
+        if args.only != "proxy":
+            b.starts()
+            read_us = b.api()
+            b.issue()
+            b.filters()
+            b.in_process()
+        if args.only != "api":
+            b.proxy.rows()
+        if args.only != "proxy":
+            b.memory_and_scale(read_us)
     finally:
         b.stop()
 

@@ -8,34 +8,25 @@
  * is closed and opened anew for every request. `%d` in PATH and in BODY becomes
  * the number of the request. An answer with another status than STATUS (200) fails the
  * run and the first one is shown. Prints one line of KEY=VALUE: rps, p50_us,
- * p99_us, requests.
+ * p99_us, mb_s (of answers), requests.
  */
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include <errno.h>
 #include <getopt.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-
 #include "base/attr.h"
+#include "dial.h"
 
 enum {
     CONNECTIONS_MAX_COUNT = 1024,
     REQUEST_MAX_BYTES = 4 * 1024, /* head and body of one request */
-    ANSWER_MAX_BYTES = 64 * 1024,
+    PART_BYTES = 256 * 1024,      /* read at once, a head at least */
     HEADERS_MAX_BYTES = 2048,
-    EXIT_FAULT = 70,
 };
 
 struct settings {
@@ -53,9 +44,10 @@ struct settings {
 
 struct connection {
     int fd;
-    size_t got;
+    uint64_t got;
+    uint64_t whole; /* bytes of the answer, once its head is there */
     uint64_t sent_ns;
-    char answer[ANSWER_MAX_BYTES];
+    char *part; /* the head, until it is whole; then any part of the body */
 };
 
 struct bench {
@@ -63,53 +55,10 @@ struct bench {
     int epoll_fd;
     size_t started;
     size_t done;
+    uint64_t got;         /* bytes of all answers */
     uint32_t *latency_ns; /* request_count of them */
     struct connection *connections;
 };
-
-static _Noreturn void
-die(const char *what)
-{
-    perror(what);
-    exit(EXIT_FAULT); // NOLINT(concurrency-mt-unsafe)
-}
-
-static uint64_t
-now_ns(void)
-{
-    struct timespec t;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
-}
-
-static int
-connect_unix(const char *path)
-{
-    struct sockaddr_un addr = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path) < 0 ||
-        connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0) {
-        die(path);
-    }
-    return fd;
-}
-
-static int
-connect_tcp(uint16_t port)
-{
-    struct sockaddr_in addr = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int on = 1;
-
-    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0) {
-        die("connect");
-    }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    return fd;
-}
 
 static void
 open_connection(struct bench *b, struct connection *c)
@@ -158,8 +107,9 @@ send_request(struct bench *b, struct connection *c)
                        strlen(body));
     }
     len = snprintf(text, sizeof(text),
-                   "%s %s HTTP/1.1\r\nHost: localhost\r\n%s%s\r\n%s",
-                   set->method, path, set->headers, length, body);
+                   "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\n%s%s\r\n%s",
+                   set->method, path, (unsigned)set->port, set->headers, length,
+                   body);
     if (len < 0 || (size_t)len >= sizeof(text)) {
         die("the request is too long");
     }
@@ -167,6 +117,7 @@ send_request(struct bench *b, struct connection *c)
         open_connection(b, c);
     }
     c->got = 0;
+    c->whole = 0;
     c->sent_ns = now_ns();
     b->started++;
     while (off < (size_t)len) {
@@ -180,55 +131,67 @@ send_request(struct bench *b, struct connection *c)
 }
 
 /* Length of the whole answer once its head is there, else 0. */
-static size_t
+static uint64_t
 answer_len(const struct connection *c)
 {
     static const char LENGTH[] = "\r\ncontent-length:";
-    const char *end = memmem(c->answer, c->got, "\r\n\r\n", 4);
-    size_t head_len;
+    const char *end = memmem(c->part, c->got, "\r\n\r\n", 4);
+    uint64_t head_len;
     const char *at;
 
     if (end == NULL) {
         return 0;
     }
-    head_len = (size_t)(end - c->answer) + 4;
-    at = strcasestr(c->answer, LENGTH);
+    head_len = (uint64_t)(end - c->part) + 4;
+    at = strcasestr(c->part, LENGTH);
     if (at == NULL || at >= end) {
         return head_len;
     }
-    return head_len + strtoul(at + sizeof(LENGTH) - 1, NULL, 10);
+    return head_len + strtoull(at + sizeof(LENGTH) - 1, NULL, 10);
 }
 
 static void
 check_status(const struct bench *b, const struct connection *c)
 {
-    if (c->got < 12 || strtol(c->answer + 9, NULL, 10) != b->set.status) {
-        (void)fprintf(stderr, "load: wanted %d, got:\n%.*s\n", b->set.status,
-                      (int)c->got, c->answer);
+    if (strtol(c->part + 9, NULL, 10) != b->set.status) {
+        (void)fprintf(stderr, "load: wanted %d, got:\n%.2000s\n", b->set.status,
+                      c->part);
         exit(EXIT_FAILURE); // NOLINT(concurrency-mt-unsafe)
+    }
+}
+
+static void
+read_part(const struct bench *b, struct connection *c)
+{
+    size_t off = c->whole == 0 ? (size_t)c->got : 0;
+    ssize_t n = read(c->fd, c->part + off, PART_BYTES - off - 1);
+
+    if (n <= 0) {
+        (void)fprintf(stderr, "load: closed after %llu bytes\n",
+                      (unsigned long long)c->got);
+        exit(EXIT_FAILURE); // NOLINT(concurrency-mt-unsafe)
+    }
+    c->got += (uint64_t)n;
+    if (c->whole == 0) {
+        c->part[c->got] = '\0';
+        c->whole = answer_len(c);
+        if (c->whole != 0) {
+            check_status(b, c);
+        }
     }
 }
 
 static void
 on_readable(struct bench *b, struct connection *c)
 {
-    ssize_t n = read(c->fd, c->answer + c->got, ANSWER_MAX_BYTES - c->got - 1);
     uint64_t took;
-    size_t whole;
 
-    if (n <= 0) {
-        (void)fprintf(stderr, "load: closed after: %.*s\n", (int)c->got,
-                      c->answer);
-        exit(EXIT_FAILURE); // NOLINT(concurrency-mt-unsafe)
-    }
-    c->got += (size_t)n;
-    c->answer[c->got] = '\0';
-    whole = answer_len(c);
-    if (whole == 0 || c->got < whole) {
+    read_part(b, c);
+    if (c->whole == 0 || c->got < c->whole) {
         return;
     }
     took = now_ns() - c->sent_ns;
-    check_status(b, c);
+    b->got += c->got;
     b->latency_ns[b->done++] = took > UINT32_MAX ? UINT32_MAX : (uint32_t)took;
     if (b->set.is_reconnecting) {
         (void)close(c->fd);
@@ -261,8 +224,9 @@ report(struct bench *b, uint64_t took_ns)
     qsort(b->latency_ns, n, sizeof(*b->latency_ns), compare_u32);
     p50_ns = b->latency_ns[n / 2];
     p99_ns = b->latency_ns[n - 1 - n / 100];
-    (void)printf("rps=%.0f p50_us=%.1f p99_us=%.1f requests=%zu\n",
-                 (double)n / seconds, p50_ns / 1e3, p99_ns / 1e3, n);
+    (void)printf("rps=%.2f p50_us=%.1f p99_us=%.1f mb_s=%.2f requests=%zu\n",
+                 (double)n / seconds, p50_ns / 1e3, p99_ns / 1e3,
+                 (double)b->got / seconds / 1e6, n);
 }
 
 static void
@@ -277,8 +241,12 @@ run(struct bench *b)
     if (b->epoll_fd < 0 || b->latency_ns == NULL || b->connections == NULL) {
         die("start");
     }
-    if (!b->set.is_reconnecting) {
-        for (size_t i = 0; i < b->set.connection_count; i++) {
+    for (size_t i = 0; i < b->set.connection_count; i++) {
+        b->connections[i].part = malloc(PART_BYTES);
+        if (b->connections[i].part == NULL) {
+            die("start");
+        }
+        if (!b->set.is_reconnecting) {
             open_connection(b, &b->connections[i]);
         }
     }
