@@ -76,22 +76,36 @@ call_may_go_on(const struct upstream_call *call)
 bool
 call_enter(struct upstream_call *call)
 {
-    bool go_on;
-
-    (void)pthread_mutex_lock(&call->gate->lock);
-    go_on = call_may_go_on(call);
-    call->gate->busy = go_on ? call : NULL;
-    (void)pthread_mutex_unlock(&call->gate->lock);
-    return go_on;
+    atomic_store(&call->gate->busy, call);
+    if (call_may_go_on(call)) {
+        call->was_told = true;
+        return true;
+    }
+    call_leave(call);
+    return false;
 }
 
 void
 call_leave(struct upstream_call *call)
 {
-    (void)pthread_mutex_lock(&call->gate->lock);
-    call->gate->busy = NULL;
-    (void)pthread_cond_broadcast(&call->gate->changed);
-    (void)pthread_mutex_unlock(&call->gate->lock);
+    struct gate *gate = call->gate;
+
+    atomic_store(&gate->busy, NULL);
+    if (atomic_load(&gate->waiting_count) > 0) {
+        (void)pthread_mutex_lock(&gate->lock);
+        (void)pthread_cond_broadcast(&gate->changed);
+        (void)pthread_mutex_unlock(&gate->lock);
+    }
+}
+
+void
+call_turn(struct upstream_call *call)
+{
+    if (call->was_told && call->events->on_turn != NULL && call_enter(call)) {
+        call->events->on_turn(call->ctx);
+        call_leave(call);
+    }
+    call->was_told = false;
 }
 
 void
@@ -204,6 +218,7 @@ call_end(struct upstream_call *call, CURLcode code, enum ag_err err)
     curl_easy_cleanup(AG_TAKE(call->easy));
     request_lines_free(AG_TAKE(call->lines));
     call->state = CALL_ENDED;
+    atomic_store(&call->ended, true);
     if (call_enter(call)) {
         call->events->on_end(call->ctx, err);
         call_leave(call);

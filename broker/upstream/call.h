@@ -19,11 +19,17 @@
 #include "upstream/request.h"
 #include "upstream/upstream.h"
 
-/* One per upstream: which call is in an event just now. */
+/*
+ * One per upstream: which call is in an event just now. Who enters writes
+ * `busy`, then reads `cancelled`; who cancels writes `cancelled`, then reads
+ * `busy`: one of them sees the other, and only who has to wait takes the lock.
+ */
 struct gate {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    const struct upstream_call *busy;
+    _Atomic(const struct upstream_call *) busy;
+    atomic_uint
+        waiting_count; /* in upstream_cancel(); written under the lock */
 };
 
 enum call_state {
@@ -46,8 +52,9 @@ struct upstream_call {
 
     /* any thread */
     atomic_bool resume;
-    atomic_bool cancelled; /* written under the gate's lock */
-    atomic_uint refs;      /* the caller's and the loop's */
+    atomic_bool cancelled;
+    atomic_bool ended; /* the loop is done with it */
+    atomic_uint refs;  /* the caller's and the loop's */
 
     /* the loop's thread */
     enum call_state state;
@@ -57,6 +64,7 @@ struct upstream_call {
     struct answer answer;
     bool send_paused;
     bool recv_paused;
+    bool was_told; /* something in this turn of the loop: on_turn is due */
     int64_t sent_bytes;
     int64_t begun_ms;    /* waiting: since; running: from when */
     int64_t progress_ms; /* the last byte either way */
@@ -85,6 +93,9 @@ AG_NONNULL bool call_may_go_on(const struct upstream_call *call);
 /* Between these an event runs; false: cancelled, none may. */
 AG_CHECK AG_NONNULL bool call_enter(struct upstream_call *call);
 AG_NONNULL void call_leave(struct upstream_call *call);
+
+/* The turn of the loop is over: on_turn, if there was an event. */
+AG_NONNULL void call_turn(struct upstream_call *call);
 
 /* Keeps the sentence of `err`, raised in a callback, for the end. */
 AG_NONNULL void call_stop(struct upstream_call *call, enum ag_err err);

@@ -140,7 +140,7 @@ tell_head(struct upstream_call *call)
     (void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, NULL);
     request_lines_free(AG_TAKE(call->lines));
     if (call->upgrade) {
-        atomic_store(&call->resume, true); /* on_send may be asked now */
+        upstream_resume(call); /* on_send may be asked now */
     }
     return AG_OK;
 }

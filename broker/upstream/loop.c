@@ -13,7 +13,8 @@ enum {
 void
 loop_wake(struct upstream *u)
 {
-    if (u->loop == LOOP_RUNS) {
+    if (u->loop == LOOP_RUNS && !u->woken) {
+        u->woken = true;
         (void)curl_multi_wakeup(u->multi);
     }
 }
@@ -38,6 +39,7 @@ take_inbox(struct upstream *u)
     (void)pthread_mutex_lock(&u->gate.lock);
     TAILQ_CONCAT(&u->calls, &u->inbox, link);
     stop = u->stop;
+    u->woken = false;
     (void)pthread_mutex_unlock(&u->gate.lock);
     return stop;
 }
@@ -157,6 +159,17 @@ take_ends(struct upstream *u)
     return any;
 }
 
+static void
+tell_turn(struct upstream *u)
+{
+    struct upstream_call *call = NULL;
+
+    TAILQ_FOREACH(call, &u->calls, link)
+    {
+        call_turn(call);
+    }
+}
+
 /* Ends who is late; the next time to look, INT64_MAX if never. */
 static int64_t
 end_late(struct upstream *u)
@@ -221,6 +234,7 @@ run_loop(struct upstream *u)
 
     do {
         int64_t next_ms;
+        bool any;
 
         stop = take_inbox(u);
         serve_all(u);
@@ -228,7 +242,9 @@ run_loop(struct upstream *u)
             rest_ms = clock_steady_ms() + REST_MS;
         }
         (void)curl_multi_perform(u->multi, &running);
-        if (take_ends(u)) {
+        any = take_ends(u);
+        tell_turn(u);
+        if (any) {
             continue;
         }
         next_ms = end_late(u);

@@ -24,6 +24,7 @@ struct upstream {
     int64_t unended_count;  /* started and not ended */
     int64_t held_count;     /* started and not given to upstream_cancel() */
     bool stop;
+    bool woken; /* since the loop last looked: once is enough */
 
     /* the loop's thread */
     struct call_list calls;

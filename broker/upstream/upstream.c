@@ -151,10 +151,23 @@ upstream_resume(struct upstream_call *call)
 {
     struct upstream *u = call->owner;
 
-    atomic_store(&call->resume, true);
+    if (atomic_load(&call->ended) || atomic_exchange(&call->resume, true)) {
+        return; /* over, or the loop has not come to it yet */
+    }
     (void)pthread_mutex_lock(&u->gate.lock);
     loop_wake(u);
     (void)pthread_mutex_unlock(&u->gate.lock);
+}
+
+/* Under the lock: until its event is over, if one runs. */
+static void
+wait_for_event(struct upstream *u, const struct upstream_call *call)
+{
+    (void)atomic_fetch_add(&u->gate.waiting_count, 1);
+    while (atomic_load(&u->gate.busy) == call) {
+        (void)pthread_cond_wait(&u->gate.changed, &u->gate.lock);
+    }
+    (void)atomic_fetch_sub(&u->gate.waiting_count, 1);
 }
 
 void
@@ -170,11 +183,11 @@ upstream_cancel(struct upstream_call *call)
     atomic_store(&call->cancelled, true);
     u->held_count--;
     if (u->loop != LOOP_RUNS || !pthread_equal(pthread_self(), u->thread)) {
-        while (u->gate.busy == call) {
-            (void)pthread_cond_wait(&u->gate.changed, &u->gate.lock);
-        }
+        wait_for_event(u, call);
     }
-    loop_wake(u);
+    if (!atomic_load(&call->ended)) {
+        loop_wake(u);
+    }
     (void)pthread_mutex_unlock(&u->gate.lock);
     call_release(call);
 }

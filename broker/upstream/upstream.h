@@ -130,7 +130,7 @@ struct upstream_head {
  * What a call tells and asks, all on the upstream's thread, one at a time, so
  * none may block; what they lend is borrowed until they return. Order: on_send
  * as long as there is a body; on_head once; on_body; on_trailers at most once;
- * on_end once, the last. An interim answer (100, 103) is not told.
+ * on_end once, the last; on_turn behind any of them but the last. An interim answer (100, 103) is not told.
  */
 struct upstream_events {
     /* Fills `into`, sets *ret_len; UPSTREAM_GO with 0 is the end of the body.
@@ -142,6 +142,10 @@ struct upstream_events {
     /* May be NULL. */
     void (*on_trailers)(void *ctx, const struct upstream_field *fields,
                         size_t count);
+    /* May be NULL. The loop has read, for now, what there was to read, and some
+     * of it was told: who only passes on that there is something does it here,
+     * once. Not told after on_end. */
+    void (*on_turn)(void *ctx);
     /* AG_OK: the answer is whole. err_text(err) names the host; see
      * upstream_start() for the errors. */
     void (*on_end)(void *ctx, enum ag_err err);

@@ -250,6 +250,53 @@ test_events_pass_as_they_come(void **state)
     talk_done(t);
 }
 
+/* How much had been told when a turn was over, and how often one was. */
+static struct {
+    struct talk *talk;
+    int64_t bytes;
+    int count;
+} turn;
+
+static void
+on_turn(void *ctx)
+{
+    struct talk *t = ctx;
+
+    (void)pthread_mutex_lock(&t->lock);
+    assert_ptr_equal(t, turn.talk);
+    assert_false(t->ended);
+    turn.bytes = t->got_bytes;
+    turn.count++;
+    (void)pthread_cond_broadcast(&t->changed);
+    (void)pthread_mutex_unlock(&t->lock);
+}
+
+static void
+test_turn_is_told_behind_what_it_brought(void **state)
+{
+    struct upstream_events events = TALK_EVENTS;
+    struct talk *t = talk_new(service.good, "/events?n=3");
+    int count = 0;
+
+    (void)state;
+    events.on_turn = on_turn;
+    turn.talk = t;
+    check_ok(upstream_start(u, &t->request, &events, t, &t->call));
+    for (int64_t i = 1; i <= 3; i++) {
+        (void)pthread_mutex_lock(&t->lock);
+        while (turn.bytes < i * 9) { /* "data: 0\n\n" */
+            (void)pthread_cond_wait(&t->changed, &t->lock);
+        }
+        assert_true(turn.count > count);
+        count = turn.count;
+        (void)pthread_mutex_unlock(&t->lock);
+        talk_done(get(service.good, "/tick", 200));
+    }
+    talk_wait_end(t);
+    check_ok(t->err);
+    talk_done(t);
+}
+
 static void
 test_expect_waits_for_the_answer(void **state)
 {
@@ -395,6 +442,7 @@ main(void)
         cmocka_unit_test(test_short_body_is_our_fault),
         cmocka_unit_test(test_full_reader_holds_the_stream),
         cmocka_unit_test(test_events_pass_as_they_come),
+        cmocka_unit_test(test_turn_is_told_behind_what_it_brought),
         cmocka_unit_test(test_expect_waits_for_the_answer),
         cmocka_unit_test(test_early_answer_ends_the_upload),
         cmocka_unit_test(test_plain_http_only_by_name),
