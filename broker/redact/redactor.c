@@ -2,14 +2,16 @@
 
 #include <string.h>
 
+#include "base/secret.h"
 #include "redact/lockmem.h"
 #include "redact/marker.h"
 #include "redact/scan.h"
 
 enum {
     LINE_FIRST_BYTES = 4096,
-    HELD_SPARE_BYTES = 16, /* a token waits for the byte behind it */
-    SHOWN_PART = 4,        /* idle shows at most a quarter of a value */
+    LINE_KEEP_BYTES = 8192, /* over a restart; more is given back */
+    HELD_SPARE_BYTES = 16,  /* a token waits for the byte behind it */
+    SHOWN_PART = 4,         /* idle shows at most a quarter of a value */
 };
 
 /*
@@ -340,6 +342,30 @@ redactor_free(struct redactor *r)
     lockmem_done(&r->line);
     own = r->own;
     lockmem_done(&own);
+}
+
+enum ag_err
+redactor_restart(struct redactor *r, const struct redactor_options *options,
+                 const struct sink *next)
+{
+    struct marker marker;
+    enum ag_err err = marker_parse(options->marker, &marker);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    if (r->line.len > LINE_KEEP_BYTES) {
+        lockmem_done(&r->line);
+    }
+    wipe(r->line.ptr, r->line.len);
+    wipe(r->held.ptr, r->held.len);
+    *r = (struct redactor){.own = r->own,
+                           .options = *options,
+                           .next = *next,
+                           .held = r->held,
+                           .line = r->line,
+                           .marker = marker};
+    return AG_OK;
 }
 
 enum ag_err

@@ -70,6 +70,16 @@ void redactor_free(struct redactor *r);
 AG_DEFINE_CLEANUP(redactor, redactor_free)
 
 /*
+ * Begins anew, for another stream: nothing is left of the one before, which
+ * need not have been finished. As redactor_new(), but for the locked memory,
+ * which it has; redactor_use() comes next. Errors: AG_EINVAL marker; `r` then
+ * is as it was.
+ */
+AG_CHECK AG_NONNULL enum ag_err
+redactor_restart(struct redactor *r, const struct redactor_options *options,
+                 const struct sink *next);
+
+/*
  * The set to use from the next part on; what is held is searched again with
  * it. `set` is borrowed and looked at only within feed, idle and finish.
  * Must be called before the first of these.
