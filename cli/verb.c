@@ -30,6 +30,7 @@ const struct verb verb_table[] = {
     {"unwrap", "open one", verb_unwrap},
     {NULL, "work", NULL},
     {"run", "run a command as a task", verb_run},
+    {"shim", "make a command's name mean a task", verb_shim},
     {"redact", "take known secrets out of text", verb_redact},
     {"task", "tasks: list, show, end", verb_task},
     {"token", "tokens: create, show, list, renew, revoke", verb_token},

@@ -30,6 +30,12 @@ verb_fn verb_put, verb_get, verb_list, verb_rm, verb_versions, verb_rollback;
 verb_fn verb_scan, verb_adopt, verb_release;
 verb_fn verb_run, verb_redact, verb_task, verb_token, verb_role;
 verb_fn verb_wrap, verb_unwrap, verb_exposure, verb_audit, verb_profiles;
+verb_fn verb_shim;
 verb_fn verb_slot, verb_passphrase, verb_rekey, verb_version, verb_help;
+
+/* Are these words, the last of them a command, what `run` takes? Runs nothing.
+ * Errors: AG_EUSAGE with a sentence. */
+AG_CHECK AG_NONNULL enum ag_err verb_run_check(struct cli *cli, int argc,
+                                               char **argv);
 
 #endif

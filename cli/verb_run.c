@@ -91,6 +91,25 @@ static const struct arg_spec SPEC = {
     .stop_at_word = true};
 
 enum ag_err
+verb_run_check(struct cli *cli, int argc, char **argv)
+{
+    struct out before = cli->out;
+    struct args args;
+    enum ag_err err = args_parse(cli, &SPEC, argc, argv, &args);
+
+    cli->out = before; /* --json and --quiet are for the run, not for us */
+    if (err != AG_OK) {
+        return err;
+    }
+    return args.help || args.count != 1
+               ? err_why(AG_EUSAGE,
+                         "'%s' is no option of run; see: "
+                         "auth-guard run --help",
+                         args.help ? "--help" : args.words[0])
+               : AG_OK;
+}
+
+enum ag_err
 verb_run(struct cli *cli, int argc, char **argv)
 {
     struct args args;
