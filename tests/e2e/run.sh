@@ -77,7 +77,7 @@ for helper in "$bin"/e2e_*; do
     [ ! -x "$helper" ] || cp "$helper" "$programs/"
 done
 mkdir -p "$prefix/src/tests"
-cp -r "$SRC/schema" "$prefix/src/"
+cp -r "$SRC/schema" "$SRC/README.md" "$prefix/src/"
 cp -r "$SRC/tests/e2e" "$prefix/src/tests/"
 if [ -n "$codex" ]; then
     # 400 MB: linked where the file system allows it.
