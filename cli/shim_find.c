@@ -38,8 +38,8 @@ stat_text(const struct stat *st, char out[SEEN_BYTES])
 static bool
 is_young(const struct stat *st)
 {
-    int64_t changed_ms = (int64_t)st->st_ctim.tv_sec * 1000 +
-                         st->st_ctim.tv_nsec / 1000000;
+    int64_t changed_ms =
+        (int64_t)st->st_ctim.tv_sec * 1000 + st->st_ctim.tv_nsec / 1000000;
 
     return clock_wall_ms() - changed_ms < SHIM_YOUNG_MS;
 }

@@ -185,6 +185,9 @@ fill_all(struct build *b)
         };
         b->value = (uint32_t)i;
         if (strength_is_redacted(strength)) {
+            enum matcher_cut cut = pieces_cut(v->value);
+
+            m->cut = cut > m->cut ? cut : m->cut;
             (void)pieces_walk(span_of(m->bytes + own->value_at, v->value.len),
                               v->flags, fill_piece, b);
         }
@@ -284,6 +287,12 @@ matcher_longest_bytes(const struct matcher *m)
     size_t below = m->base == NULL ? 0 : m->base->longest_bytes;
 
     return m->longest_bytes > below ? m->longest_bytes : below;
+}
+
+enum matcher_cut
+matcher_cut(const struct matcher *m)
+{
+    return m->base != NULL && m->base->cut > m->cut ? m->base->cut : m->cut;
 }
 
 size_t

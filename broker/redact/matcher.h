@@ -92,6 +92,20 @@ AG_NONNULL struct matcher_value matcher_value_at(const struct matcher *m,
 /* What it was extended from, or itself; the base's values come first. */
 AG_NONNULL struct matcher *matcher_base(struct matcher *m);
 
+/* Where a text can be cut so that no form of the set reaches across. */
+enum matcher_cut {
+    MATCHER_CUT_LINE,  /* behind a newline: no value has one inside */
+    MATCHER_CUT_BLANK, /* behind an empty line: no value has one inside */
+    MATCHER_CUT_NONE,
+};
+
+AG_NONNULL enum matcher_cut matcher_cut(const struct matcher *m);
+
+/* The length of `text` up to the last such place behind its first `from` bytes;
+ * 0: there is none. */
+AG_NONNULL size_t matcher_cut_in(const struct matcher *m, struct span text,
+                                 size_t from);
+
 /* The longest form of any piece: nothing longer is ever held back. */
 AG_NONNULL size_t matcher_longest_bytes(const struct matcher *m);
 AG_NONNULL size_t matcher_locked_bytes(const struct matcher *m);

@@ -84,6 +84,7 @@ struct matcher {
     size_t piece_count;
     size_t entry_count;
     size_t longest_bytes;
+    enum matcher_cut cut;
     size_t window_max_bytes;
     bool is_folded; /* see bitmaps.c */
     struct set_class classes[CLASS_COUNT];
@@ -170,6 +171,9 @@ AG_NONNULL bool pieces_walk(struct span value, enum matcher_flags flags,
 AG_NONNULL bool pieces_has_form(enum variant form, struct span raw,
                                 bool is_line, unsigned int traits,
                                 size_t *ret_len);
+
+/* Where no form of this value reaches across. */
+enum matcher_cut pieces_cut(struct span value);
 
 /* ---- entries.c: their order ---- */
 

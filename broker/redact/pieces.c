@@ -98,6 +98,63 @@ pieces_walk(struct span value, enum matcher_flags flags, piece_fn visit,
     return true;
 }
 
+/* Escapes never make a newline, and forms of line ends keep the count of them;
+ * a carriage return that ends no line could become or hide one. */
+enum matcher_cut
+pieces_cut(struct span value)
+{
+    enum matcher_cut cut = MATCHER_CUT_LINE;
+    bool fresh = false; /* nothing but carriage returns since a newline */
+
+    value = trimmed(value);
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t c = value.ptr[i];
+
+        if (c == '\r' && (fresh || value.ptr[i + 1] != '\n')) {
+            return MATCHER_CUT_NONE;
+        }
+        if (c == '\n' && fresh) {
+            return MATCHER_CUT_NONE;
+        }
+        if (c == '\n') {
+            cut = MATCHER_CUT_BLANK;
+        }
+        fresh = c == '\n';
+    }
+    return cut;
+}
+
+static bool
+ends_blank(struct span text)
+{
+    size_t at = text.len - 1;
+
+    while (at > 0 && text.ptr[at - 1] == '\r') {
+        at--;
+    }
+    return at > 0 && text.ptr[at - 1] == '\n';
+}
+
+size_t
+matcher_cut_in(const struct matcher *m, struct span text, size_t from)
+{
+    enum matcher_cut cut = matcher_cut(m);
+
+    while (cut != MATCHER_CUT_NONE && text.len > from) {
+        const uint8_t *at = memrchr(text.ptr + from, '\n', text.len - from);
+
+        if (at == NULL) {
+            return 0;
+        }
+        text.len = (size_t)(at - text.ptr) + 1;
+        if (cut == MATCHER_CUT_LINE || ends_blank(text)) {
+            return text.len;
+        }
+        text.len--;
+    }
+    return 0;
+}
+
 static atomic_ullong enabled_forms = ~0ULL;
 
 void

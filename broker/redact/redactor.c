@@ -26,7 +26,7 @@ struct redactor {
     const struct matcher *set;
     struct lockmem held;
     size_t held_len;
-    struct lockmem line; /* of a task, not complete yet */
+    struct lockmem line; /* of a task: not let out yet */
     size_t line_len;
     size_t emitted;
     size_t hole_end;
@@ -249,60 +249,100 @@ grow(struct lockmem *mem, size_t used, size_t wanted)
     return AG_OK;
 }
 
+/* All of `text`, which ends at a cut or at the stream's end. */
 static enum ag_err
-release_line(struct redactor *r)
+let_out_all(struct redactor *r, struct span text)
 {
-    size_t len = r->line_len;
+    size_t done = 0;
+    enum ag_err err = decide(r, text, text.len, true, &done);
 
-    r->line_len = 0;
-    return feed_now(r, span_of(r->line.ptr, len));
+    if (err == AG_OK) {
+        advance(r, text, text.len);
+    }
+    return err;
 }
 
+/* The first `upto` bytes of the line. */
 static enum ag_err
-keep_line(struct redactor *r, struct span part)
+let_out_line(struct redactor *r, size_t upto)
 {
-    size_t wanted = r->line.len == 0 ? LINE_FIRST_BYTES : r->line.len;
-    enum ag_err err;
+    uint8_t *line = r->line.ptr;
+    enum ag_err err = let_out_all(r, span_of(line, upto));
 
-    if (part.len == 0) {
-        return AG_OK;
+    if (err == AG_OK && upto > 0) {
+        memmove(line, line + upto, r->line_len - upto);
+        r->line_len -= upto;
     }
-    if (part.len > REDACTOR_TASK_LINE_MAX_BYTES - r->line_len) {
-        err = release_line(r);
-        return err != AG_OK ? err : feed_now(r, part);
-    }
-    while (wanted < r->line_len + part.len) {
-        wanted *= 2;
-    }
-    err = grow(&r->line, r->line_len, wanted);
+    return err;
+}
+
+/* Of a full buffer all but what a form that starts before may need: no start
+ * is left open, so that how much it is tells nothing. */
+static enum ag_err
+let_out_full(struct redactor *r)
+{
+    uint8_t *line = r->line.ptr;
+    size_t upto = r->line_len - matcher_longest_bytes(r->set);
+    size_t done = 0;
+    enum ag_err err = decide(r, span_of(line, r->line_len), upto, false, &done);
+
     if (err != AG_OK) {
         return err;
     }
-    memcpy((uint8_t *)r->line.ptr + r->line_len, part.ptr, part.len);
-    r->line_len += part.len;
+    AG_ASSERT(done == upto);
+    advance(r, span_of(line, r->line_len), upto);
+    memmove(line, line + upto, r->line_len - upto);
+    r->line_len -= upto;
     return AG_OK;
 }
 
+/* As much of *part as there is room for. */
 static enum ag_err
-feed_lines(struct redactor *r, struct span part)
+keep_some(struct redactor *r, struct span *part)
 {
-    size_t whole = part.len;
+    size_t most = REDACTOR_TASK_LINE_MAX_BYTES + matcher_longest_bytes(r->set);
+    size_t room = most > r->line_len ? most - r->line_len : 0;
+    size_t take = part->len < room ? part->len : room;
+    size_t wanted = r->line.len == 0 ? LINE_FIRST_BYTES : r->line.len;
+    size_t cut;
     enum ag_err err;
 
-    while (whole > 0 && part.ptr[whole - 1] != '\n') {
-        whole--;
+    while (wanted < r->line_len + take) {
+        wanted *= 2;
     }
-    if (whole > 0) {
-        err = release_line(r);
-        if (err != AG_OK) {
-            return err;
-        }
-        err = feed_now(r, span_sub(part, 0, whole));
-        if (err != AG_OK) {
-            return err;
+    err = grow(&r->line, r->line_len, wanted < most ? wanted : most);
+    if (err != AG_OK) {
+        return err;
+    }
+    if (take > 0) {
+        memcpy((uint8_t *)r->line.ptr + r->line_len, part->ptr, take);
+    }
+    r->line_len += take;
+    *part = span_sub(*part, take, part->len);
+    cut = matcher_cut_in(r->set, span_of(r->line.ptr, r->line_len),
+                         r->line_len - take);
+    if (cut > 0) {
+        return let_out_line(r, cut);
+    }
+    return r->line_len >= most ? let_out_full(r) : AG_OK;
+}
+
+static enum ag_err
+feed_task(struct redactor *r, struct span part)
+{
+    enum ag_err err = AG_OK;
+
+    while (err == AG_OK && part.len > 0) {
+        size_t cut = r->line_len == 0 ? matcher_cut_in(r->set, part, 0) : 0;
+
+        if (cut > 0) { /* as it lies, without a copy */
+            err = let_out_all(r, span_sub(part, 0, cut));
+            part = span_sub(part, cut, part.len);
+        } else {
+            err = keep_some(r, &part);
         }
     }
-    return keep_line(r, span_sub(part, whole, part.len - whole));
+    return err;
 }
 
 /* ---- the module's face ---- */
@@ -372,7 +412,9 @@ enum ag_err
 redactor_use(struct redactor *r, const struct matcher *set)
 {
     size_t wanted = 2 * matcher_longest_bytes(set) + HELD_SPARE_BYTES;
-    enum ag_err err = grow(&r->held, r->held_len, wanted);
+    enum ag_err err = r->options.audience == REDACTOR_TASK
+                          ? AG_OK /* keeps its lines elsewhere */
+                          : grow(&r->held, r->held_len, wanted);
 
     if (err != AG_OK) {
         return err;
@@ -384,7 +426,7 @@ redactor_use(struct redactor *r, const struct matcher *set)
 enum ag_err
 redactor_feed(struct redactor *r, struct span part)
 {
-    return r->options.audience == REDACTOR_TASK ? feed_lines(r, part)
+    return r->options.audience == REDACTOR_TASK ? feed_task(r, part)
                                                 : feed_now(r, part);
 }
 
@@ -423,20 +465,16 @@ redactor_idle(struct redactor *r)
 enum ag_err
 redactor_finish(struct redactor *r)
 {
-    enum ag_err err = release_line(r);
-    struct span text = span_of(r->held.ptr, r->held_len);
-    size_t done = 0;
+    bool task = r->options.audience == REDACTOR_TASK;
+    struct span text = task ? span_of(r->line.ptr, r->line_len)
+                            : span_of(r->held.ptr, r->held_len);
+    enum ag_err err = let_out_all(r, text);
 
     if (err != AG_OK) {
         return err;
     }
-    text.len = r->held_len;
-    err = decide(r, text, text.len, true, &done);
-    if (err != AG_OK) {
-        return err;
-    }
-    advance(r, text, done);
     r->held_len = 0;
+    r->line_len = 0;
     return sink_finish(&r->next);
 }
 

@@ -17,9 +17,12 @@
  * value can show, and where the output depends on time.
  *
  * For a task (REDACTOR_TASK) the filter must not answer guesses: values that
- * are weak are not looked for, nothing is let out but at the end of a line or
- * of the stream, idle does nothing, and values cut into pieces or lines count
- * as said in matcher.h.
+ * are weak are not looked for, idle does nothing, and values cut into pieces or
+ * lines count as said in matcher.h. When something is let out, and up to where,
+ * depends on the text alone and not on what of it resembles a value: up to the
+ * last place where no form of the set reaches across (matcher_cut(): a line's
+ * end, or an empty line's when values have several lines), or, when none comes,
+ * all but the last matcher_longest_bytes() of a full buffer.
  */
 #ifndef AG_REDACT_REDACTOR_H
 #define AG_REDACT_REDACTOR_H
@@ -34,7 +37,8 @@ struct redactor;
 
 enum {
     REDACTOR_IDLE_MS = 20,
-    REDACTOR_TASK_LINE_MAX_BYTES = 64 * 1024, /* a longer one is let out */
+    /* Let out at a time where a text has no such place. */
+    REDACTOR_TASK_LINE_MAX_BYTES = 64 * 1024,
 };
 
 enum redactor_audience {

@@ -1,104 +1,5 @@
-/* The streaming filter: holes, hold-back, idle, lines, pieces, tasks. */
-#include "base/buf.h"
-#include "common/check.h"
-#include "redact/lockmem.h"
-#include "redact/redactor.h"
-
-enum {
-    OUT_BYTES = 1 << 20,
-};
-
-#define KEY                                                                    \
-    "-----BEGIN PRIVATE KEY-----\n"                                            \
-    "AK99NEec7c6jymIZNf6YTtburAhYX49WqoMcB5K5PBs2sD6crsh2d6OQm79+o36J\n"       \
-    "kKV+0gHtNRu/d4j1/PMhDnz1inu9Z4MGyAKE/bsdV2IfEUs0hoKj9c1HNSssiiPE\n"       \
-    "frxLcqh5t/8+GxDN\n"                                                       \
-    "-----END PRIVATE KEY-----\n"
-
-struct rig {
-    struct buf out;
-    struct matcher *set;
-    struct redactor *redactor;
-    size_t hits;
-    struct redactor_hit last;
-    char last_name[64];
-};
-
-static enum ag_err
-take(void *ctx, struct span part)
-{
-    return buf_add(ctx, part);
-}
-
-static void
-on_hit(void *ctx, const struct redactor_hit *hit)
-{
-    struct rig *rig = ctx;
-
-    rig->hits++;
-    rig->last = *hit;
-    (void)snprintf(rig->last_name, sizeof(rig->last_name), "%.*s",
-                   (int)hit->name.len, (const char *)hit->name.ptr);
-}
-
-/* Names are n1, n2, … */
-static void
-rig_init(struct rig *rig, enum redactor_audience audience, const char *values[],
-         size_t count)
-{
-    static const char *const NAMES[] = {"n1", "n2", "n3", "n4"};
-    struct matcher_value list[4];
-    struct redactor_options options = {
-        .audience = audience, .hit_ctx = rig, .on_hit = on_hit};
-    struct sink sink = {.ctx = &rig->out, .feed = take};
-    size_t i;
-
-    memset(rig, 0, sizeof(*rig));
-    buf_init(&rig->out, OUT_BYTES, BUF_PLAIN);
-    for (i = 0; i < count; i++) {
-        list[i] = (struct matcher_value){.id = 100 + i,
-                                         .name = span_str(NAMES[i]),
-                                         .value = span_str(values[i])};
-    }
-    check_ok(matcher_build(list, count, &rig->set));
-    check_ok(redactor_new(&options, &sink, &rig->redactor));
-    check_ok(redactor_use(rig->redactor, rig->set));
-}
-
-static void
-rig_done(struct rig *rig)
-{
-    redactor_free(rig->redactor);
-    matcher_unref(rig->set);
-    buf_done(&rig->out);
-    assert_int_equal(lockmem_used_bytes(), 0);
-}
-
-static void
-feed(struct rig *rig, const char *text)
-{
-    check_ok(redactor_feed(rig->redactor, span_str(text)));
-}
-
-/* What came out since the last look. */
-static void
-expect(struct rig *rig, const char *text)
-{
-    check_span(buf_view(&rig->out), text);
-    buf_clear(&rig->out);
-}
-
-static void
-finish(struct rig *rig, const char *text)
-{
-    check_ok(redactor_finish(rig->redactor));
-    expect(rig, text);
-    rig_done(rig);
-}
-
-#define RIG(rig, audience, ...)                                                \
-    rig_init(rig, audience, (const char *[]){__VA_ARGS__},                     \
-             AG_COUNT(((const char *[]){__VA_ARGS__})))
+/* The streaming filter: holes, hold-back, idle, lines, pieces. */
+#include "rig.h"
 
 /* ---- hold-back ---- */
 
@@ -335,47 +236,6 @@ test_a_long_value_counts_by_pieces(void **state)
     finish(&rig, "[redacted:n1]");
 }
 
-/* ---- tasks ---- */
-
-static void
-test_a_task_sees_whole_lines_only(void **state)
-{
-    struct rig rig;
-
-    (void)state;
-    RIG(&rig, REDACTOR_TASK, "q7RtWz90LmXc", "k3pz9");
-    feed(&rig, "some text without an end");
-    expect(&rig, "");
-    check_ok(redactor_idle(rig.redactor));
-    expect(&rig, "");
-    feed(&rig, " q7RtWz90LmX");
-    feed(&rig, "c k3pz9\nnext");
-    expect(&rig, "some text without an end [redacted:n1] k3pz9\n");
-    feed(&rig, "\n");
-    expect(&rig, "next\n");
-    feed(&rig, "tail q7Rt");
-    finish(&rig, "tail q7Rt");
-}
-
-static void
-test_a_tasks_endless_line_is_bounded(void **state)
-{
-    static char block[REDACTOR_TASK_LINE_MAX_BYTES];
-    struct rig rig;
-
-    (void)state;
-    memset(block, 'x', sizeof(block));
-    RIG(&rig, REDACTOR_TASK, "q7RtWz90LmXc");
-    check_ok(redactor_feed(rig.redactor, span_of(block, sizeof(block) - 6)));
-    assert_int_equal(rig.out.len, 0);
-    feed(&rig, "q7RtWz");
-    assert_int_equal(rig.out.len, 0);
-    feed(&rig, "90LmXc");
-    assert_int_equal(rig.out.len, sizeof(block) - 6 + 13);
-    buf_clear(&rig.out);
-    finish(&rig, "");
-}
-
 /* ---- the rest ---- */
 
 static void
@@ -462,8 +322,6 @@ main(void)
         cmocka_unit_test(test_each_full_line_of_a_key_counts),
         cmocka_unit_test(test_blanks_around_a_value_do_not_count),
         cmocka_unit_test(test_a_long_value_counts_by_pieces),
-        cmocka_unit_test(test_a_task_sees_whole_lines_only),
-        cmocka_unit_test(test_a_tasks_endless_line_is_bounded),
         cmocka_unit_test(test_another_set_from_the_next_part_on),
         cmocka_unit_test(test_errors_of_the_next_sink_come_back),
         cmocka_unit_test(test_as_a_sink_in_a_chain),
