@@ -68,6 +68,7 @@ struct run {
     bool raw;         /* the person's terminal is ours */
     bool broker_gone; /* the session broke */
     bool killed;      /* by us, for `reason` */
+    int64_t alarm_ms; /* steady clock: it is killed then; 0: no alarm */
     bool ended;       /* by itself, with `status` */
     bool tree_gone;   /* no process of the task is left but the keeper */
     int status;       /* as waitpid() gave it */

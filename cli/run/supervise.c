@@ -18,6 +18,9 @@
 
 enum {
     STREAMS_GRACE_MS = 400, /* for the rest of the output, before `end` */
+    /* After an alarm nothing of the task's is good any more; so long its
+     * processes may read the answer that says why. */
+    ALARM_GRACE_MS = 100,
 };
 
 /* Handed on to the command, or acted on. */
@@ -87,6 +90,8 @@ struct reason {
     const char *sentence;
 };
 
+static const char ALARM[] = "alarm";
+
 static const struct reason REASONS[] = {
     {"expired", AG_EEXPIRED, "the task's time is over; it was ended"},
     {"revoked", AG_EREVOKED, "the task was revoked and ended"},
@@ -108,12 +113,20 @@ reason_of(const char *word)
     return err_why(AG_EREVOKED, "the task was ended: %s", word);
 }
 
+static bool
+is_alarm(const char *word)
+{
+    return strcmp(word, ALARM) == 0;
+}
+
 static void
 on_event(struct run *r, const json_t *event)
 {
     const char *name = out_member(event, "event");
 
-    if (strcmp(name, "end") == 0) {
+    if (strcmp(name, "end") == 0 && is_alarm(out_member(event, "reason"))) {
+        r->alarm_ms = clock_steady_ms() + ALARM_GRACE_MS;
+    } else if (strcmp(name, "end") == 0) {
         end_for(r, reason_of(out_member(event, "reason")));
     } else if (strcmp(name, "stream_end") == 0 && r->streams_left > 0) {
         r->streams_left--;
@@ -265,13 +278,24 @@ fill_slots(const struct run *r, struct pollfd slots[SLOT_COUNT])
         .fd = want.write ? r->streams.input_fd : -1, .events = POLLOUT};
 }
 
+static int
+wait_ms(const struct run *r)
+{
+    int64_t left_ms = r->alarm_ms - clock_steady_ms();
+
+    if (session_kept(r->session)) {
+        return 0;
+    }
+    return r->alarm_ms == 0 ? -1 : left_ms > 0 ? (int)left_ms : 0;
+}
+
 static void
 turn(struct run *r)
 {
     struct pollfd slots[SLOT_COUNT];
 
     fill_slots(r, slots);
-    if (poll(slots, SLOT_COUNT, session_kept(r->session) ? 0 : -1) < 0) {
+    if (poll(slots, SLOT_COUNT, wait_ms(r)) < 0) {
         return; /* EINTR: a stop and its end */
     }
     if (slots[SLOT_SIGNALS].revents != 0) {
@@ -377,6 +401,12 @@ run_supervise(struct run *r, int *ret_exit)
     }
     while (r->keeper > 0 && !r->tree_gone) {
         turn(r);
+        if (r->alarm_ms != 0 && clock_steady_ms() >= r->alarm_ms) {
+            end_for(r, reason_of(ALARM));
+        }
+    }
+    if (r->alarm_ms != 0) {
+        end_for(r, reason_of(ALARM)); /* it may have ended by itself */
     }
     watch_finish(r->watch, r->broker_gone ? NULL : r->session);
     keeper_remove_files(&r->spec);

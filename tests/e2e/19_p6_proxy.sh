@@ -207,6 +207,7 @@ say "the placeholder of a task that has ended is a tripwire: this one ends"
 run auth-guard run --proxy "$P1" -- sh -c \
     'curl -sS -m 20 -H "Authorization: Bearer '"$KEY"'" "$API_URL/replayed"; sleep 20'
 [ $RC -ne 0 ] || fail "the task went on"
+has "$OUT" '"code":"ended_placeholder"'
 saw_not one /replayed
 audit_has redact.tripwire ended_placeholder
 
@@ -218,6 +219,7 @@ within 10 test -s "$S/leaked" || fail "no placeholder"
 run auth-guard run --proxy "$P1" -- sh -c 'curl -sS -m 20 -H \
     "Authorization: Bearer $(cat '"$S"'/leaked)" "$API_URL/stolen"; sleep 20'
 [ $RC -ne 0 ] || fail "the task that used it went on"
+has "$OUT" '"code":"foreign_placeholder"'
 saw_not one /stolen
 wait $owner && fail "the task it was taken from went on"
 audit_has redact.tripwire foreign_placeholder
@@ -228,8 +230,9 @@ OTHER=$(canary sk-other-)
 printf %s "$OTHER" | auth-guard put api/other >"$C/out" || fail put
 P2="secret=ag://api/other,upstream=http://127.0.0.1:$PORT,url-env=OTHER_URL,inner"
 run auth-guard run --proxy "$P1" --proxy "$P2" -- sh -c \
-    'curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$OTHER_URL/x"; sleep 20'
+    'curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$OTHER_URL/x"'
 [ $RC -ne 0 ] || fail "the task went on"
+has "$OUT" '"code":"wrong_host"'
 [ ! -s "$C/two.log" ] || fail "the other service was called"
 audit_has redact.tripwire wrong_host
 
