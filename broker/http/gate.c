@@ -62,7 +62,8 @@ nothing_yet(void)
 static ssize_t
 linger(struct conn *c, void *out, size_t len)
 {
-    while (c->lingered_bytes < HTTP_LINGER_MAX_BYTES) {
+    while (c->lingered_bytes < HTTP_LINGER_MAX_BYTES &&
+           clock_steady_ms() - c->ended_ms < HTTP_LINGER_MAX_MS) {
         ssize_t n = recvfrom(c->fd, out, len, MSG_DONTWAIT, NULL, NULL);
 
         if (n <= 0) {
@@ -78,6 +79,7 @@ static void
 refuse_now(struct conn *c)
 {
     c->state = CONN_ENDING;
+    c->ended_ms = clock_steady_ms();
     send_problem(c->fd, c->refusal, c->why);
 }
 
@@ -100,14 +102,44 @@ refuse(struct conn *c, enum ag_err err, uint8_t *out, size_t len, size_t whole)
     return linger(c, out, len);
 }
 
+static bool
+is_in_passed_body(const struct conn *c)
+{
+    return c->intake.passes && c->intake.state >= INTAKE_BODY;
+}
+
+/* A body that is passed on may be of any length, but must move on. */
+static bool
+is_stalled(struct conn *c, size_t more)
+{
+    int64_t now_ms = clock_steady_ms();
+
+    c->moved_bytes += more;
+    if (c->moved_ms == 0 || c->moved_bytes >= HTTP_STALL_BYTES) {
+        c->moved_ms = now_ms;
+        c->moved_bytes = 0;
+    }
+    return now_ms - c->moved_ms > c->request_ms;
+}
+
+void
+gate_body_held(struct conn *c)
+{
+    c->moved_ms = 0;
+    c->moved_bytes = 0;
+}
+
 /* A request has request_s from its first byte; checked when bytes come, and
  * MHD's own idle limit ends those that send none. */
 static bool
-is_late(struct conn *c)
+is_late(struct conn *c, size_t more)
 {
-    return intake_is_midway(&c->intake) &&
-           !(c->intake.passes && c->intake.state >= INTAKE_BODY) &&
-           clock_steady_ms() - c->begun_ms > c->request_ms;
+    if (!intake_is_midway(&c->intake)) {
+        return false;
+    }
+    return is_in_passed_body(c)
+               ? is_stalled(c, more)
+               : clock_steady_ms() - c->begun_ms > c->request_ms;
 }
 
 static ssize_t
@@ -122,7 +154,7 @@ receive(struct conn *c, void *out, size_t len, int flags)
     if (n <= 0) {
         return n;
     }
-    if (is_late(c)) {
+    if (is_late(c, (size_t)n)) {
         return refuse(c, err_why(AG_ESLOW, "the request was not whole in time"),
                       out, (size_t)n, 0);
     }
@@ -133,6 +165,7 @@ receive(struct conn *c, void *out, size_t len, int flags)
     }
     if (intake_is_midway(&c->intake) && (!was_midway || ended > 0)) {
         c->begun_ms = clock_steady_ms();
+        gate_body_held(c);
     }
     return n;
 }

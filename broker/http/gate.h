@@ -40,6 +40,9 @@ int gate_setsockopt(int fd, int level, int name, const void *value,
  * it goes out now. */
 AG_NONNULL void gate_completed(struct conn *c);
 
+/* The body under way was not asked for, for a while: not the client's fault. */
+AG_NONNULL void gate_body_held(struct conn *c);
+
 /* Writes a refusal to a socket that has no connection yet (caps, other uid). */
 void gate_refuse(int fd, enum ag_err err, const char *why);
 

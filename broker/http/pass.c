@@ -8,6 +8,7 @@
 #include <microhttpd.h>
 
 #include "base/buf.h"
+#include "http/gate.h"
 #include "http/given.h"
 #include "http/pass_impl.h"
 #include "http/problem.h"
@@ -18,15 +19,24 @@ enum {
 
 /* ---- suspending and waking: a wake is never lost ---- */
 
+/* Under the lock. Once resumed the pass is MHD's thread's, and may be gone when
+ * the lock is: nobody touches it after that. While it is being decided it stays
+ * where it is, whoever wakes it. */
+static void
+wake(struct pass *pass)
+{
+    pass->woken = true;
+    if (pass->suspended && pass->phase != PASS_DECIDING) {
+        pass->suspended = false;
+        MHD_resume_connection(pass->mhd);
+    }
+}
+
 void
 pass_wake(struct pass *pass)
 {
     (void)pthread_mutex_lock(&pass->lock);
-    pass->woken = true;
-    if (pass->suspended) {
-        pass->suspended = false;
-        MHD_resume_connection(pass->mhd);
-    }
+    wake(pass);
     (void)pthread_mutex_unlock(&pass->lock);
 }
 
@@ -42,6 +52,7 @@ wait_for_wake(struct pass *pass)
     if (waits) {
         pass->suspended = true;
         MHD_suspend_connection(pass->mhd);
+        gate_body_held(pass->conn);
     }
     (void)pthread_mutex_unlock(&pass->lock);
     return waits;
@@ -53,6 +64,26 @@ pass_move(struct pass *pass, enum pass_phase phase)
     (void)pthread_mutex_lock(&pass->lock);
     pass->phase = phase;
     (void)pthread_mutex_unlock(&pass->lock);
+}
+
+void
+pass_decided(struct pass *pass)
+{
+    (void)pthread_mutex_lock(&pass->lock);
+    pass->phase = PASS_BODY;
+    wake(pass);
+    (void)pthread_mutex_unlock(&pass->lock);
+}
+
+bool
+pass_is_held(struct pass *pass)
+{
+    bool held = false;
+
+    (void)pthread_mutex_lock(&pass->lock);
+    held = pass->phase == PASS_DECIDING || pass->suspended;
+    (void)pthread_mutex_unlock(&pass->lock);
+    return held;
 }
 
 bool
@@ -77,8 +108,8 @@ pass_fail(struct pass *pass, enum ag_err err, const char *why)
         pass->err = err;
         (void)snprintf(pass->why, sizeof(pass->why), "%s", why);
     }
+    wake(pass);
     (void)pthread_mutex_unlock(&pass->lock);
-    pass_wake(pass);
 }
 
 static ssize_t
@@ -140,6 +171,9 @@ pass_answer(struct pass *pass, const struct pass_answer *answer)
         pass->status = answer->status;
         pass->response = AG_TAKE(response);
     }
+    if (ok) {
+        wake(pass);
+    }
     (void)pthread_mutex_unlock(&pass->lock);
     if (response != NULL) {
         MHD_destroy_response(response);
@@ -147,7 +181,6 @@ pass_answer(struct pass *pass, const struct pass_answer *answer)
     if (!ok) {
         pass_fail(pass, AG_EUPSTREAM, "the service's head can't be passed on");
     }
-    pass_wake(pass);
 }
 
 static struct MHD_Response *
@@ -268,9 +301,10 @@ wipe_tokens(struct pass *pass)
     }
 }
 
-enum ag_err
+bool
 pass_ask(struct pass *pass, bool may_block)
 {
+    struct passes *all = pass->owner;
     const struct pass_head head = {
         .method = span_str(pass->method),
         .target = span_str(pass->target),
@@ -281,23 +315,27 @@ pass_ask(struct pass *pass, bool may_block)
     };
     enum ag_err err = AG_OK;
 
-    err_clear();
-    err = pass->owner->app.begin(pass->owner->app.ctx, pass, &head, may_block,
-                                 &pass->state);
-    if (err != AG_EBLOCKS || may_block) {
-        wipe_tokens(pass);
+    if (atomic_load(&all->stops)) {
+        pass_fail(pass, AG_EBUSY, PASS_STOPS);
+        return true;
     }
-    if (err != AG_OK && (err != AG_EBLOCKS || may_block)) {
+    err_clear();
+    err = all->app.begin(all->app.ctx, pass, &head, may_block, &pass->state);
+    if (err == AG_EBLOCKS && !may_block) {
+        return false;
+    }
+    wipe_tokens(pass);
+    if (err != AG_OK) {
         pass_fail(pass, err, err_text(err));
     }
-    return err;
+    return true;
 }
 
+/* It is being decided before it is looked whether the broker stops: who stops
+ * it sees either the one or the other. */
 static bool
 begin(struct pass *pass, const char *method)
 {
-    enum ag_err err = AG_OK;
-
     pass->method = strdup(method);
     if (pass->method == NULL) {
         return false;
@@ -305,15 +343,11 @@ begin(struct pass *pass, const char *method)
     (void)MHD_get_connection_values_n(pass->mhd, MHD_HEADER_KIND, add_given,
                                       pass);
     find_length(pass);
-    err = pass->owner->app.ctx == NULL ? AG_EINTERNAL : pass_ask(pass, false);
-    if (err == AG_EBLOCKS) {
-        err = passes_push(pass);
-        if (err != AG_OK) {
-            return false;
-        }
-        return true;
+    pass_move(pass, PASS_DECIDING);
+    if (!pass_ask(pass, false)) {
+        return passes_push(pass) == AG_OK;
     }
-    pass_move(pass, PASS_BODY);
+    pass_decided(pass);
     return true;
 }
 
@@ -328,6 +362,17 @@ is_settled(struct pass *pass)
     settled = pass->settled;
     (void)pthread_mutex_unlock(&pass->lock);
     return settled;
+}
+
+static bool
+has_failed(struct pass *pass)
+{
+    bool failed = false;
+
+    (void)pthread_mutex_lock(&pass->lock);
+    failed = pass->settled && pass->err != AG_OK;
+    (void)pthread_mutex_unlock(&pass->lock);
+    return failed;
 }
 
 static bool
@@ -363,22 +408,21 @@ step_head(struct pass *pass, const char *method)
     return true;
 }
 
+/* An answer that came early changes nothing: the service may want the rest. Of
+ * a request that failed the rest is read for nothing, and never called whole. */
 static bool
 step_body(struct pass *pass, struct span part, size_t *left)
 {
     *left = part.len;
-    /* An answer that came early, or a refusal: the rest is read for nothing. */
-    if (pass->state == NULL || is_settled(pass)) {
-        *left = 0;
-        return true;
-    }
     do {
         struct span rest = span_sub(part, part.len - *left, *left);
 
-        *left -= pass->owner->app.take(pass->state, rest);
-        if (*left > 0 && is_settled(pass)) {
+        if (pass->state == NULL || has_failed(pass)) {
+            pass->dropped = true;
             *left = 0;
+            return true;
         }
+        *left -= pass->owner->app.take(pass->state, rest);
     } while (*left > 0 && !wait_for_wake(pass));
     return true;
 }
@@ -396,7 +440,7 @@ pass_step(struct pass *pass, const char *method, const char *body,
     if (*body_len > 0) {
         return step_body(pass, span_of(body, *body_len), body_len);
     }
-    if (!pass->taken && pass->state != NULL) {
+    if (!pass->taken && !pass->dropped && pass->state != NULL) {
         pass->taken = true;
         pass->owner->app.taken(pass->state);
     }

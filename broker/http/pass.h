@@ -30,6 +30,7 @@ enum {
     PASS_BODY_CHUNKED = -1,
     PASS_BODY_NONE = -2,
     PASS_LOOK_MS = 200,              /* between two looks at the clients */
+    PASS_STOP_MS = 500,              /* for refusals to go out at the end */
     PASS_DROP_MAX_BYTES = 64 * 1024, /* a refused body is read to here */
 };
 
@@ -54,8 +55,10 @@ struct pass_head {
  * Who answers. For each request: begin() once, or a second time after
  * AG_EBLOCKS, then with may_block and on another thread. On AG_OK it has set
  * *ret and will call pass_answer() or pass_fail() some time; any other error is
- * the answer. Then take(), taken() once, give(), and end() always, last, if
- * there was an AG_OK. cut() comes from any thread at any time between.
+ * the answer. Then take(), also when the answer is there already; taken() once,
+ * when all of the body was; give(), and end() always, last, if there was an
+ * AG_OK. A body that was cut short, or of which a part was dropped after
+ * pass_fail(), has no taken(). cut() comes from any thread at any time between.
  */
 struct pass_app {
     void *ctx;
@@ -114,7 +117,13 @@ AG_NONNULL int pass_status(const struct pass *pass);
 /* MHD is done with it. */
 void pass_free(struct pass *pass);
 
-/* All of them, now: the broker stops. */
-AG_NONNULL void passes_cut(struct passes *all);
+/* The broker stops: no more are begun, those under way are cut. */
+AG_NONNULL void passes_stop(struct passes *all);
+
+/* After passes_stop(): waits until all have gone, PASS_STOP_MS at most. */
+AG_NONNULL void passes_drain(struct passes *all);
+
+/* After passes_stop(): waits until MHD may be stopped, which ends the rest. */
+AG_NONNULL void passes_settle(struct passes *all);
 
 #endif

@@ -9,6 +9,7 @@
 #include <sys/queue.h>
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -16,13 +17,15 @@
 
 struct MHD_Response;
 
+#define PASS_STOPS "the broker is stopping"
+
 enum {
     PASS_WHY_BYTES = 200,
 };
 
 enum pass_phase {
     PASS_HEAD,     /* not asked yet */
-    PASS_DECIDING, /* with the thread that may block */
+    PASS_DECIDING, /* asked, maybe by the thread that may block; not resumed */
     PASS_BODY,     /* its body is read */
     PASS_SENT,     /* the answer is MHD's */
 };
@@ -38,10 +41,10 @@ struct pass {
     struct request_field fields[PASS_FIELDS_MAX_COUNT];
     size_t field_count;
     int64_t body_bytes;
-    uint64_t dropped_bytes;
     /* MHD's thread only: */
     bool past_head; /* MHD reads the body now */
     bool taken;
+    bool dropped; /* some of the body reached nobody */
     int status;
     void *state; /* the answerer's; NULL: it refused */
     /* Over all below, and over who suspends and resumes. */
@@ -63,15 +66,23 @@ struct passes {
     pthread_cond_t more;
     pthread_t thread;
     bool has_thread;
-    bool stopping;
+    bool stopping; /* the thread */
     struct pass_list all;
     struct pass_list queue;
+    atomic_bool stops; /* no more are begun, and those under way are cut */
 };
 
 AG_NONNULL void pass_move(struct pass *pass, enum pass_phase phase);
 
-/* Asks the answerer; what it says but AG_EBLOCKS is settled. */
-AG_CHECK AG_NONNULL enum ag_err pass_ask(struct pass *pass, bool may_block);
+/* Asks the answerer; false (AG_EBLOCKS): ask again with may_block. Else it is settled, or
+ * under way. */
+AG_CHECK AG_NONNULL bool pass_ask(struct pass *pass, bool may_block);
+
+/* After pass_ask(), whoever asked: the pass is not the caller's any more. */
+AG_NONNULL void pass_decided(struct pass *pass);
+
+/* Is it suspended, or about to be? MHD may not be stopped then. */
+AG_NONNULL bool pass_is_held(struct pass *pass);
 
 /* Is there somebody at work for it? */
 AG_NONNULL bool pass_is_answered(struct pass *pass);

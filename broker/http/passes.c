@@ -11,44 +11,49 @@
 enum {
     NS_PER_MS = 1000 * 1000,
     MS_PER_S = 1000,
+    SETTLE_MS = 10, /* between two looks at those that are being cut */
 };
 
 /* ---- the thread that may block, and looks after those that wait ---- */
+
+static bool
+is_left(const struct pass *pass)
+{
+    struct pollfd fd = {.fd = pass->conn->fd, .events = POLLRDHUP};
+
+    return poll(&fd, 1, 0) > 0 &&
+           (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
+}
 
 /* Under the lock: nothing that is in the list goes meanwhile. */
 static void
 look_after(struct passes *all)
 {
+    bool stops = atomic_load(&all->stops);
     struct pass *pass = NULL;
 
     TAILQ_FOREACH(pass, &all->all, all)
     {
-        struct pollfd fd = {.fd = pass->conn->fd, .events = POLLRDHUP};
-
-        if (pass_is_answered(pass) &&
-            ((poll(&fd, 1, 0) > 0 &&
-              (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) ||
-             !all->app.wanted(pass->state))) {
+        if (!pass_is_answered(pass)) {
+            continue;
+        }
+        if (stops) {
+            pass_fail(pass, AG_EBUSY, PASS_STOPS);
+        }
+        if (stops || is_left(pass) || !all->app.wanted(pass->state)) {
             all->app.cut(pass->state);
         }
     }
 }
 
-static void
-decide(struct pass *pass)
-{
-    (void)!pass_ask(pass, true);
-    pass_move(pass, PASS_BODY);
-    pass_wake(pass);
-}
-
 static struct timespec
-next_look(void)
+in_ms(int64_t ms)
 {
     struct timespec at;
 
     (void)clock_gettime(CLOCK_MONOTONIC, &at);
-    at.tv_nsec += (long)PASS_LOOK_MS * NS_PER_MS;
+    at.tv_sec += ms / MS_PER_S;
+    at.tv_nsec += (long)(ms % MS_PER_S) * NS_PER_MS;
     if (at.tv_nsec >= (long)MS_PER_S * NS_PER_MS) {
         at.tv_nsec -= (long)MS_PER_S * NS_PER_MS;
         at.tv_sec++;
@@ -69,12 +74,13 @@ serve_queue(void *arg)
         if (pass != NULL) {
             TAILQ_REMOVE(&all->queue, pass, queued);
             (void)pthread_mutex_unlock(&all->lock);
-            decide(pass);
+            (void)!pass_ask(pass, true);
+            pass_decided(pass);
             (void)pthread_mutex_lock(&all->lock);
         } else if (TAILQ_EMPTY(&all->all)) {
             (void)pthread_cond_wait(&all->more, &all->lock);
         } else {
-            const struct timespec until = next_look();
+            const struct timespec until = in_ms(PASS_LOOK_MS);
 
             (void)pthread_cond_timedwait(&all->more, &all->lock, &until);
         }
@@ -87,23 +93,28 @@ serve_queue(void *arg)
     return NULL;
 }
 
-enum ag_err
-passes_push(struct pass *pass)
+/* Under the lock. */
+static bool
+need_thread(struct passes *all)
 {
-    struct passes *all = pass->owner;
-    enum ag_err err = AG_OK;
-
-    pass_move(pass, PASS_DECIDING);
-    (void)pthread_mutex_lock(&all->lock);
     if (!all->has_thread) {
         all->has_thread =
             pthread_create(&all->thread, NULL, serve_queue, all) == 0;
     }
-    if (all->has_thread) {
+    return all->has_thread;
+}
+
+enum ag_err
+passes_push(struct pass *pass)
+{
+    struct passes *all = pass->owner;
+    enum ag_err err = AG_ENOMEM;
+
+    (void)pthread_mutex_lock(&all->lock);
+    if (need_thread(all)) {
         TAILQ_INSERT_TAIL(&all->queue, pass, queued);
-        (void)pthread_cond_signal(&all->more);
-    } else {
-        err = AG_ENOMEM;
+        (void)pthread_cond_broadcast(&all->more);
+        err = AG_OK;
     }
     (void)pthread_mutex_unlock(&all->lock);
     return err;
@@ -161,6 +172,7 @@ pass_new(struct passes *all, struct MHD_Connection *mhd, struct conn *conn,
          const char *target, struct pass **ret)
 {
     struct pass *pass = calloc(1, sizeof(*pass));
+    bool watched = false;
 
     if (pass == NULL) {
         return AG_ENOMEM;
@@ -176,8 +188,13 @@ pass_new(struct passes *all, struct MHD_Connection *mhd, struct conn *conn,
     (void)pthread_mutex_init(&pass->lock, NULL);
     (void)pthread_mutex_lock(&all->lock);
     TAILQ_INSERT_TAIL(&all->all, pass, all);
-    (void)pthread_cond_signal(&all->more);
+    watched = need_thread(all);
+    (void)pthread_cond_broadcast(&all->more);
     (void)pthread_mutex_unlock(&all->lock);
+    if (!watched) {
+        pass_free(pass);
+        return AG_ENOMEM;
+    }
     *ret = pass;
     return AG_OK;
 }
@@ -193,7 +210,11 @@ pass_free(struct pass *pass)
     all = pass->owner;
     (void)pthread_mutex_lock(&all->lock);
     TAILQ_REMOVE(&all->all, pass, all);
+    (void)pthread_cond_broadcast(&all->more);
     (void)pthread_mutex_unlock(&all->lock);
+    /* Who resumed it may be within the lock still. */
+    (void)pthread_mutex_lock(&pass->lock);
+    (void)pthread_mutex_unlock(&pass->lock);
     if (pass->state != NULL) {
         all->app.end(pass->state);
     }
@@ -207,16 +228,51 @@ pass_free(struct pass *pass)
 }
 
 void
-passes_cut(struct passes *all)
+passes_stop(struct passes *all)
+{
+    (void)pthread_mutex_lock(&all->lock);
+    atomic_store(&all->stops, true);
+    look_after(all);
+    (void)pthread_mutex_unlock(&all->lock);
+}
+
+void
+passes_drain(struct passes *all)
+{
+    const struct timespec until = in_ms(PASS_STOP_MS);
+    int result = 0;
+
+    (void)pthread_mutex_lock(&all->lock);
+    while (!TAILQ_EMPTY(&all->all) && result == 0) {
+        result = pthread_cond_timedwait(&all->more, &all->lock, &until);
+    }
+    (void)pthread_mutex_unlock(&all->lock);
+}
+
+/* Under the lock. */
+static bool
+is_any_held(struct passes *all)
 {
     struct pass *pass = NULL;
 
-    (void)pthread_mutex_lock(&all->lock);
     TAILQ_FOREACH(pass, &all->all, all)
     {
-        if (pass_is_answered(pass)) {
-            all->app.cut(pass->state);
+        if (pass_is_held(pass)) {
+            return true;
         }
+    }
+    return false;
+}
+
+void
+passes_settle(struct passes *all)
+{
+    (void)pthread_mutex_lock(&all->lock);
+    while (is_any_held(all)) {
+        const struct timespec until = in_ms(SETTLE_MS);
+
+        look_after(all);
+        (void)pthread_cond_timedwait(&all->more, &all->lock, &until);
     }
     (void)pthread_mutex_unlock(&all->lock);
 }

@@ -26,7 +26,6 @@
 enum {
     POOL_THREADS_COUNT = 2,
     STATUS_CLASSES_COUNT = 6, /* 0, 1xx … 5xx */
-    CUTS_MAX_COUNT = 10,      /* a second each */
 };
 
 struct server {
@@ -99,7 +98,6 @@ on_target(void *cls, const char *target, struct MHD_Connection *mhd)
         return NULL;
     }
     c->pass = pass;
-    count_begun(s);
     return pass;
 }
 
@@ -171,7 +169,6 @@ end_pass(struct server *s, struct pass *pass, struct conn *c)
     c->pass = NULL;
     gate_completed(c);
     pass_free(pass);
-    count_ended(s);
 }
 
 /*
@@ -361,32 +358,35 @@ wait_idle(struct server *s, const struct timespec *until)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+/* What is passed on may last for hours: it is cut at once, and what is our own
+ * to answer is waited for. */
 void
 server_drain(struct server *s)
 {
     struct timespec until;
 
     atomic_store(&s->draining, true);
+    if (s->passes != NULL) {
+        passes_stop(s->passes);
+    }
     dispatch_drain(s->dispatch);
     (void)clock_gettime(CLOCK_REALTIME, &until);
     until.tv_sec += atomic_load(&s->drain_s);
     wait_idle(s, &until);
+    if (s->passes != NULL) {
+        passes_drain(s->passes);
+    }
 }
 
-/* What is still being passed on is broken off. */
+/* MHD aborts the process if a suspended connection is left. */
 static void
-cut_passes(struct server *s)
+settle(struct server *s)
 {
-    struct timespec until;
-
-    atomic_store(&s->draining, true);
-    for (int i = 0; s->passes != NULL && i < CUTS_MAX_COUNT &&
-                    atomic_load(&s->active_count) > 0;
-         i++) {
-        passes_cut(s->passes);
-        (void)clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec++;
-        wait_idle(s, &until);
+    dispatch_drain(s->dispatch);
+    dispatch_settle(s->dispatch);
+    if (s->passes != NULL) {
+        passes_stop(s->passes);
+        passes_settle(s->passes);
     }
 }
 
@@ -397,10 +397,8 @@ server_free(struct server *s)
         return;
     }
     if (s->mhd != NULL) {
-        /* MHD aborts the process if a suspended connection is left. */
-        dispatch_drain(s->dispatch);
-        dispatch_settle(s->dispatch);
-        cut_passes(s);
+        atomic_store(&s->draining, true);
+        settle(s);
         MHD_stop_daemon(s->mhd);
     }
     dispatch_free(s->dispatch);

@@ -54,6 +54,9 @@ struct served {
 
 static struct served served;
 
+/* Who answers below /p/ and /t/; NULL: nobody. */
+static const struct pass_app *serve_pass;
+
 struct echo_body {
     struct secret *value;
     char *note;
@@ -228,6 +231,7 @@ serve_start(const struct http_limits *limits)
         .leave = serve_leave,
         .write = serve_write,
         .stop = serve_stop,
+        .pass = serve_pass,
     };
     const struct route_set routes = {SERVE_ROUTES, AG_COUNT(SERVE_ROUTES)};
     struct http_limits otherwise = http_limits_default();
