@@ -29,7 +29,8 @@ enum {
     HTTP_LINGER_MAX_BYTES = 512 * 1024, /* read on after a refusal, so that the
                                            answer is not lost to a reset */
     HTTP_LINGER_MAX_MS = 5000,          /* and no longer than that */
-    HTTP_STALL_BYTES = 1024, /* of a body that is passed on, in each request_s */
+    HTTP_STALL_BYTES =
+        1024, /* of a body that is passed on, in each request_s */
     HTTP_REPLY_MAX_BYTES = 16 * 1024 * 1024, /* audit export of one page */
     HTTP_SLOW_MAX_COUNT = 8, /* waiting for a key derivation: 4 s of it */
     HTTP_HIDE_MAX_COUNT =

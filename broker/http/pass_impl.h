@@ -74,8 +74,8 @@ struct passes {
 
 AG_NONNULL void pass_move(struct pass *pass, enum pass_phase phase);
 
-/* Asks the answerer; false (AG_EBLOCKS): ask again with may_block. Else it is settled, or
- * under way. */
+/* Asks the answerer; false (AG_EBLOCKS): ask again with may_block. Else it is
+ * settled, or under way. */
 AG_CHECK AG_NONNULL bool pass_ask(struct pass *pass, bool may_block);
 
 /* After pass_ask(), whoever asked: the pass is not the caller's any more. */

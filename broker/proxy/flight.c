@@ -11,6 +11,9 @@
 
 enum {
     DOWN_BYTES = 128 * 1024, /* of an answer's: more is not read */
+    /* What the filter may let out at once on top: a line and a part of 64 KiB
+     * each, and markers for what is shorter. */
+    DOWN_MAX_BYTES = 4 * DOWN_BYTES,
     WHY_BYTES = 200,
 };
 
@@ -47,19 +50,6 @@ flight_fail(struct flight *f, enum ag_err err, const char *why)
 
 /* ---- down: the answer ---- */
 
-/* Under the lock. The client's may never catch up with all of it. */
-static void
-drop_given(struct flight *f)
-{
-    size_t left = f->down.len - f->down_at;
-
-    if (f->down_at > 0 && (left == 0 || f->down_at >= DOWN_BYTES)) {
-        memmove(f->down.ptr, f->down.ptr + f->down_at, left);
-        buf_truncate(&f->down, left);
-        f->down_at = 0;
-    }
-}
-
 static enum ag_err
 on_filtered(void *ctx, struct span part)
 {
@@ -67,8 +57,7 @@ on_filtered(void *ctx, struct span part)
     enum ag_err err = AG_OK;
 
     (void)pthread_mutex_lock(&f->lock);
-    drop_given(f);
-    err = buf_add(&f->down, part);
+    err = backlog_add(&f->down, part);
     (void)pthread_mutex_unlock(&f->lock);
     return err;
 }
@@ -129,7 +118,7 @@ on_body(void *ctx, struct span part)
 
     (void)pthread_mutex_lock(&f->lock);
     cut = f->cut;
-    full = f->down.len - f->down_at >= DOWN_BYTES;
+    full = backlog_waiting_bytes(&f->down) >= DOWN_BYTES;
     f->down_waits = full && !cut;
     (void)pthread_mutex_unlock(&f->lock);
     if (cut) {
@@ -189,21 +178,17 @@ give_rest(struct flight *f, uint8_t *into, size_t room)
 static ssize_t
 give_some(struct flight *f, uint8_t *into, size_t room)
 {
-    size_t there = f->down.len - f->down_at;
+    size_t n = 0;
 
     if (f->cut) {
         return PROXY_BROKEN;
     }
-    if (there == 0 && f->ended) {
+    n = backlog_give(&f->down, into, room);
+    if (n == 0 && f->ended) {
         return f->err == AG_OK ? give_rest(f, into, room) : PROXY_BROKEN;
     }
-    room = there < room ? there : room;
-    if (room > 0) {
-        memcpy(into, f->down.ptr + f->down_at, room);
-        f->down_at += room;
-        f->given_bytes += (int64_t)room;
-    }
-    return (ssize_t)room; /* 0 is PROXY_WAIT */
+    f->given_bytes += (int64_t)n;
+    return (ssize_t)n; /* 0 is PROXY_WAIT */
 }
 
 ssize_t
@@ -214,7 +199,7 @@ flight_give(struct flight *f, uint8_t *into, size_t room)
 
     (void)pthread_mutex_lock(&f->lock);
     n = give_some(f, into, room);
-    asks = f->down_waits && f->down.len - f->down_at < DOWN_BYTES / 2;
+    asks = f->down_waits && backlog_waiting_bytes(&f->down) < DOWN_BYTES / 2;
     f->down_waits = f->down_waits && !asks;
     (void)pthread_mutex_unlock(&f->lock);
     if (asks) {
@@ -244,7 +229,7 @@ flight_free(struct flight *f)
     permit_scan_free(f->scan);
     redactor_free(f->redactor);
     matcher_unref(f->filter);
-    buf_done(&f->down);
+    backlog_done(&f->down);
     (void)pthread_mutex_destroy(&f->lock);
     free(f);
 }
@@ -276,7 +261,7 @@ make(struct proxy *proxy, const struct proxy_request *request,
     (void)pthread_mutex_init(&f->lock, NULL);
     f->proxy = proxy;
     f->client = *client;
-    buf_init(&f->down, 4 * (size_t)DOWN_BYTES, BUF_WIPE);
+    backlog_init(&f->down, DOWN_MAX_BYTES);
     if (request->body_bytes != PROXY_BODY_NONE) {
         err = permit_scan_new(proxy->core, flight_on_stray, f, &f->scan);
     }

@@ -9,9 +9,9 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-#include "base/buf.h"
 #include "core/call.h"
 #include "core/permit.h"
+#include "proxy/backlog.h"
 #include "proxy/proxy.h"
 #include "proxy/rebuild.h"
 #include "upstream/upstream.h"
@@ -59,8 +59,7 @@ struct flight {
     bool up_done;
     bool up_waits;   /* the upstream asked and got nothing */
     bool take_waits; /* the client could not give all */
-    struct buf down;
-    size_t down_at;
+    struct backlog down;
     bool down_waits;
     bool ended; /* the answer is whole, or `err` */
     bool cut;

@@ -91,17 +91,17 @@ flight_take(struct flight *f, struct span part)
 {
     enum ag_err err = AG_OK;
     bool asked = false;
-    bool cut = false;
+    bool over = false;
     size_t n = 0;
 
     (void)pthread_mutex_lock(&f->lock);
-    cut = f->cut;
-    n = cut ? part.len : up_room(f);
+    over = f->ended; /* also by an answer that wanted no more of it */
+    n = over ? part.len : up_room(f);
     n = n < part.len ? n : part.len;
     f->take_waits = n < part.len;
     (void)pthread_mutex_unlock(&f->lock);
-    if (n == 0 || cut) {
-        if (!cut && f->out == NULL) {
+    if (n == 0 || over) {
+        if (!over && f->out == NULL) {
             launch_or_fail(f);
         }
         return n;
@@ -139,7 +139,7 @@ void
 flight_taken(struct flight *f)
 {
     enum ag_err err = AG_OK;
-    bool cut = false;
+    bool over = false;
 
     if (f->scan != NULL) {
         err = permit_scan_finish(f->scan);
@@ -152,14 +152,19 @@ flight_taken(struct flight *f)
         }
     }
     (void)pthread_mutex_lock(&f->lock);
-    set_ready(f, true);
-    f->up_done = true;
-    f->up_waits = false;
-    cut = f->cut;
+    over = f->ended;
+    if (!over) {
+        set_ready(f, true);
+        f->up_done = true;
+        f->up_waits = false;
+    }
     (void)pthread_mutex_unlock(&f->lock);
+    if (over) {
+        return;
+    }
     if (f->out != NULL) {
         upstream_resume(f->out);
-    } else if (!cut) {
+    } else {
         launch_or_fail(f);
     }
 }
@@ -174,7 +179,8 @@ flight_on_send(void *ctx, uint8_t *into, size_t room, size_t *ret_len)
 
     (void)pthread_mutex_lock(&f->lock);
     n = f->up_ready < room ? f->up_ready : room;
-    if (n == 0 && (!f->up_done || f->cut)) {
+    /* Of what was cut not a byte more, and never the end. */
+    if (f->cut || (n == 0 && !f->up_done)) {
         f->up_waits = true;
         flow = UPSTREAM_WAIT;
     } else {

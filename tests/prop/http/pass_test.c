@@ -56,7 +56,7 @@ static void
 make_request(struct client *c)
 {
     static const char BYTES[BODY_MAX_BYTES];
-    const struct timeval wait = {.tv_usec = 1000 * (1 + (int)next(c, 20))};
+    const struct timeval wait = {.tv_usec = 1000L * (1 + next(c, 20))};
     char head[256];
     char answer[512];
     size_t body_bytes = 0;
