@@ -82,6 +82,7 @@
     X(AG_EMISSING,       "credential_missing",  401, 77, "no placeholder stands where that service takes one") \
     X(AG_EMISSINGUSER,   "basic_auth_missing",  401, 77, "that service takes a placeholder as the password of basic authentication") \
     X(AG_EENCODED,       "encoded_answer",      502, 76, "the service's answer is encoded and can't be filtered") \
+    X(AG_EPARTIAL,       "partial_answer",      502, 76, "the service answers with a part, which can't be filtered") \
     X(AG_EADDRESS,       "address_refused",     403, 77, "that address may not be called")                  \
     X(AG_EUNREACHABLE,   "upstream_unreachable", 502, 69, "the service can't be reached")                   \
     X(AG_EUPTLS,         "upstream_tls",        502, 76, "the service can't prove by TLS who it is")        \

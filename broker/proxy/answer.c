@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "proxy/proxy.h"
 #include "redact/redactor.h"
+#include "redact/strength.h"
 #include "upstream/upstream.h"
 
 void
@@ -84,6 +85,43 @@ redact_text(const struct matcher *filter, struct span text,
     return err == AG_OK ? redactor_finish(r) : err;
 }
 
+static int
+folded(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+static bool
+starts_folded(struct span text, struct span start)
+{
+    size_t i = 0;
+
+    while (i < start.len && i < text.len &&
+           folded(text.ptr[i]) == folded(start.ptr[i])) {
+        i++;
+    }
+    return i == start.len;
+}
+
+/* A value as it is, but for upper and lower case, which names don't tell. */
+static bool
+holds_folded(const struct matcher *filter, struct span name)
+{
+    for (size_t i = 0; i < matcher_count(filter); i++) {
+        struct span value = matcher_value_at(filter, i).value;
+
+        if (strength_of(value) != STRENGTH_FULL) {
+            continue; /* as everywhere for a task */
+        }
+        for (size_t at = 0; at + value.len <= name.len; at++) {
+            if (starts_folded(span_sub(name, at, value.len), value)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* All values in one pass: mostly there is nothing. */
 static enum ag_err
 has_values(const struct proxy_head *head, const struct matcher *filter,
@@ -92,11 +130,13 @@ has_values(const struct proxy_head *head, const struct matcher *filter,
     AG_AUTO(buf) struct buf all = {0};
     AG_AUTO(buf) struct buf out = {0};
     struct looking looking = {.out = &out};
+    bool folded_hit = false;
     enum ag_err err = AG_OK;
 
     buf_init(&all, ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
     buf_init(&out, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
     for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
+        folded_hit = folded_hit || holds_folded(filter, head->fields[i].name);
         err = buf_add(&all, head->fields[i].name);
         if (err == AG_OK) {
             err = buf_add_byte(&all, '\n');
@@ -111,7 +151,29 @@ has_values(const struct proxy_head *head, const struct matcher *filter,
     if (err == AG_OK) {
         err = redact_text(filter, buf_view(&all), &looking);
     }
-    *ret = looking.hits > 0;
+    *ret = folded_hit || looking.hits > 0;
+    return err;
+}
+
+/* There is no marker for a name: such a field is left out. */
+static enum ag_err
+drop_named_so(struct proxy_head *head, const struct matcher *filter)
+{
+    size_t kept = 0;
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
+        struct span name = head->fields[i].name;
+        AG_AUTO(buf) struct buf out = {0};
+        struct looking looking = {.out = &out};
+
+        buf_init(&out, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
+        err = redact_text(filter, name, &looking);
+        if (looking.hits == 0 && !holds_folded(filter, name)) {
+            head->fields[kept++] = head->fields[i];
+        }
+    }
+    head->field_count = kept;
     return err;
 }
 
@@ -134,6 +196,24 @@ redact_values(struct proxy_head *head, const struct matcher *filter)
         at = ends[i];
     }
     return err;
+}
+
+static enum ag_err
+redact_head(struct proxy_head *head, const struct matcher *filter)
+{
+    bool found = false;
+    enum ag_err err = drop_named_so(head, filter);
+
+    if (err == AG_OK) {
+        err = redact_values(head, filter);
+    }
+    if (err == AG_OK) {
+        err = has_values(head, filter, &found);
+    }
+    return err == AG_OK && found
+               ? err_why(AG_EENCODED, "the head of the service's answer holds "
+                                      "a value over several fields")
+               : err;
 }
 
 /* ---- the whole ---- */
@@ -170,11 +250,8 @@ take_field(const struct upstream_head *head, size_t i, struct proxy_head *ret)
 
     if (request_name_is(field->name, "content-encoding") &&
         !request_name_is(field->value, "identity")) {
-        return err_why(AG_EENCODED,
-                       "the service encodes its answer as %.*s, unasked; it "
-                       "can't be searched for values",
-                       (int)(field->value.len < 20 ? field->value.len : 20),
-                       (const char *)field->value.ptr);
+        return err_why(AG_EENCODED, "the service encodes its answer, unasked; "
+                                    "it can't be searched for values");
     }
     if (request_name_is(field->name, "content-length")) {
         return set_length(field->value, ret);
@@ -190,12 +267,29 @@ take_field(const struct upstream_head *head, size_t i, struct proxy_head *ret)
     return AG_OK;
 }
 
+/* By parts, or by differences, a value would pass unseen. */
+static enum ag_err
+check_status(int status)
+{
+    static const int PARTS[] = {206, 226, 416};
+
+    for (size_t i = 0; i < AG_COUNT(PARTS); i++) {
+        if (status == PARTS[i]) {
+            return err_why(AG_EPARTIAL,
+                           "the service answers with a part, unasked (%d); it "
+                           "can't be searched for values",
+                           status);
+        }
+    }
+    return AG_OK;
+}
+
 enum ag_err
 answer_head(const struct upstream_head *head, const struct matcher *filter,
             struct proxy_head *ret)
 {
     bool found = false;
-    enum ag_err err = AG_OK;
+    enum ag_err err = check_status(head->status);
 
     buf_init(&ret->text, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
     ret->body_bytes = PROXY_BODY_CHUNKED;
@@ -205,5 +299,5 @@ answer_head(const struct upstream_head *head, const struct matcher *filter,
     if (err == AG_OK) {
         err = has_values(ret, filter, &found);
     }
-    return err == AG_OK && found ? redact_values(ret, filter) : err;
+    return err == AG_OK && found ? redact_head(ret, filter) : err;
 }

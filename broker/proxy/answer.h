@@ -39,10 +39,13 @@ void proxy_head_done(struct proxy_head *head);
 AG_DEFINE_CLEANUP_INPLACE(proxy_head, proxy_head_done)
 
 /*
- * Leaves out the fields of one connection and Content-Length (*ret->body_bytes
- * has it), and puts the marker for values. Other texts are borrowed from
- * `head`. *ret is {0} before.
- * Errors: AG_EENCODED a Content-Encoding; AG_EUPSTREAM two lengths; AG_ELIMIT,
+ * Leaves out the fields of one connection, Content-Length (*ret->body_bytes
+ * has it) and fields with a value in their name, and puts the marker for values
+ * elsewhere. Other texts are borrowed from `head`. *ret is {0} before.
+ * A reason phrase is not passed on, nor are trailers: by then the client has
+ * its answer, and no agent's tool wants them.
+ * Errors: AG_EENCODED a Content-Encoding, or a value over several fields;
+ *         AG_EPARTIAL 206, 226, 416; AG_EUPSTREAM two lengths; AG_ELIMIT,
  *         AG_ENOMEM, AG_EMEMLOCK.
  */
 AG_CHECK AG_NONNULL enum ag_err answer_head(const struct upstream_head *head,

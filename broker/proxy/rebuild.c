@@ -50,30 +50,78 @@ target_read(struct span text, struct target *ret)
 
 /* ---- which fields go out ---- */
 
-static bool
-starts_like(struct span text, const char *prefix)
-{
-    size_t len = strlen(prefix);
+/* What does not go out: of a row whose name ends in '-' all that begin so. */
+static const char *const LEFT_OUT[] = {
+    /* of one connection */
+    "Connection",
+    "Keep-Alive",
+    "TE",
+    "Trailer",
+    "Upgrade",
+    "Transfer-Encoding",
+    "Expect",
+    "HTTP2-Settings",
+    "Proxy-",
+    /* made anew */
+    "Host",
+    "Content-Length",
+    /* where the request came from is nobody's business */
+    "Forwarded",
+    "X-Forwarded-",
+    "X-Real-IP",
+    "Via",
+    /* an answer that is encoded can't be searched */
+    "Accept-Encoding",
+    /* nor one that is a part: by parts a value would pass */
+    "Range",
+    "If-Range",
+    "Request-Range", /* an old name that servers still read */
+    "X-Ms-Range",    /* Azure storage: goes before Range */
+    "A-IM",          /* RFC 3229: differences, and ranges too */
+    /* would have the service do another method than was decided on */
+    "X-HTTP-Method-Override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    /* or another path or host */
+    "X-Original-", /* -URL: IIS, Symfony; -URI, -Host, -Method: gateways */
+    "X-Rewrite-",  /* -URL: IIS, Zend */
+    "X-Envoy-Original-",
+    "X-Host",
+};
 
-    return text.len >= len &&
-           strncasecmp((const char *)text.ptr, prefix, len) == 0;
+/* Some servers take '_' for '-'. */
+static int
+folded(uint8_t c)
+{
+    c = c == '_' ? '-' : c;
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+static bool
+is_same_name(struct span name, const char *row)
+{
+    size_t len = strlen(row);
+
+    if (name.len != len && (row[len - 1] != '-' || name.len < len)) {
+        return false;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (folded(name.ptr[i]) != folded((uint8_t)row[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool
 is_left_out(struct span name)
 {
-    static const char *const NAMES[] = {
-        "connection", "keep-alive",        "te",        "trailer",
-        "upgrade",    "transfer-encoding", "host",      "content-length",
-        "expect",     "accept-encoding",   "forwarded", "x-real-ip",
-        "via",        "http2-settings"};
-
-    for (size_t i = 0; i < AG_COUNT(NAMES); i++) {
-        if (request_name_is(name, NAMES[i])) {
+    for (size_t i = 0; i < AG_COUNT(LEFT_OUT); i++) {
+        if (is_same_name(name, LEFT_OUT[i])) {
             return true;
         }
     }
-    return starts_like(name, "proxy-") || starts_like(name, "x-forwarded-");
+    return false;
 }
 
 static bool
@@ -105,7 +153,7 @@ is_set_anew(const struct permit *permit, struct span name)
 {
     for (size_t i = 0; i < permit->edit_count; i++) {
         if (permit->edits[i].kind == PERMIT_ADD &&
-            request_name_is(name, permit->edits[i].name)) {
+            is_same_name(name, permit->edits[i].name)) {
             return true;
         }
     }

@@ -2,11 +2,11 @@
  * rebuild.h - a request anew: what goes to the service, and nothing else.
  * Floor: proxy. Depends on: core/permit, upstream/upstream.
  *
- * Left out are the fields of one connection (Connection and those it names,
- * Keep-Alive, Proxy-*, TE, Trailer, Transfer-Encoding, Upgrade, Expect), those
- * made anew (Host, Content-Length), those that say where a request came from
- * (Forwarded, X-Forwarded-*, X-Real-IP, Via), the broker's own tokens, and
- * Accept-Encoding: an answer that is encoded can't be filtered.
+ * Left out are, by one table (rebuild.c): the fields of one connection and
+ * those Connection names, those made anew, those that say where a request came
+ * from, the broker's own tokens, what asks for an answer that can't be searched
+ * (encoded, or a part), and what would have the service act on another method,
+ * path or host than was decided on. A '_' in a name counts as '-' there.
  */
 #ifndef AG_PROXY_REBUILD_H
 #define AG_PROXY_REBUILD_H

@@ -87,7 +87,25 @@ test_fields_of_the_way_stay_behind(void **state)
                                        "Proxy-Authorization",
                                        "proxy-x",
                                        "Accept-Encoding",
-                                       "X-Vault-Token"};
+                                       "X-Vault-Token",
+                                       "Transfer_Encoding",
+                                       "X_Forwarded_For",
+                                       "Range",
+                                       "range",
+                                       "If-Range",
+                                       "Request-Range",
+                                       "x-ms-range",
+                                       "A-IM",
+                                       "X-HTTP-Method-Override",
+                                       "x-http-method-override",
+                                       "X_HTTP_Method_Override",
+                                       "X-HTTP-Method",
+                                       "X-Method-Override",
+                                       "X-Original-URL",
+                                       "X-Original-URI",
+                                       "X-Rewrite-URL",
+                                       "X-Envoy-Original-Path",
+                                       "X-Host"};
 
     (void)state;
     for (size_t i = 0; i < AG_COUNT(GONE); i++) {
@@ -98,6 +116,9 @@ test_fields_of_the_way_stay_behind(void **state)
     assert_int_equal(left_of("Authorization", "Bearer sk-x"), 1);
     assert_int_equal(left_of("Cookie", "a=b"), 1);
     assert_int_equal(left_of("X-Hopper", "1"), 1);
+    assert_int_equal(left_of("X-Original", "1"), 1);
+    assert_int_equal(left_of("Ranges", "1"), 1);
+    assert_int_equal(left_of("X-HTTP-Methods", "1"), 1);
 }
 
 static void
@@ -105,11 +126,12 @@ test_edits(void **state)
 {
     const struct request_field fields[] = {
         {span_str("Authorization"), span_str("Bearer placeholder")},
-        {span_str("x-account"), span_str("mine")}};
+        {span_str("x-account"), span_str("mine")},
+        {span_str("X_Account"), span_str("mine too")}};
     const struct request_ask ask = {.path = span_str("/a"),
                                     .query = span_str("x=1&k=PPP&y=QQ&z"),
                                     .fields = fields,
-                                    .field_count = 2};
+                                    .field_count = 3};
     static const char *const TEXTS[] = {"two", "one", "Bearer V", "theirs"};
 
     (void)state;
@@ -150,15 +172,22 @@ filter_of(const char *value)
 }
 
 static enum ag_err
-head_of(const struct upstream_field *fields, size_t count,
-        struct proxy_head *ret)
+head_with(int status, const struct upstream_field *fields, size_t count,
+          struct proxy_head *ret)
 {
     AG_AUTO(matcher) struct matcher *filter = filter_of(VALUE);
     const struct upstream_head head = {
-        .status = 200, .fields = fields, .field_count = count};
+        .status = status, .fields = fields, .field_count = count};
 
     memset(ret, 0, sizeof(*ret));
     return answer_head(&head, filter, ret);
+}
+
+static enum ag_err
+head_of(const struct upstream_field *fields, size_t count,
+        struct proxy_head *ret)
+{
+    return head_with(200, fields, count, ret);
 }
 
 static void
@@ -182,6 +211,93 @@ test_heads_of_answers(void **state)
     check_span(h->fields[0].value, "Bearer [redacted]!");
     check_span(h->fields[1].value, "a=b");
     proxy_head_done(h);
+    free(h);
+}
+
+/* Wherever in a head it stands, in whatever form: none of it is passed on. */
+static void
+test_a_value_anywhere_in_a_head(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *value;
+    } CASES[] = {
+        {"X-Echo", ECHO},
+        {"Set-Cookie", "sid=" SECRET_TEXT "; Path=/"},
+        {"Location", "https://api.x/?key=" SECRET_TEXT},
+        {"WWW-Authenticate", "Bearer realm=\"" SECRET_TEXT "\""},
+        {"Content-Type", "text/plain; x=" SECRET_TEXT},
+        {"X-B64", "c2stMDEyMzQ1Njc4OWFiY2RlZmdoaWprbG1u"},
+        {"X-Hex", "736b2d303132333435363738396162636465666768696a6b6c6d6e"},
+        {SECRET_TEXT, "1"},
+        {"X-" SECRET_TEXT "-Y", "1"},
+        {"X-SK-0123456789ABCDEFGHIJKLMN", "1"},
+        {"x-736b2d303132333435363738396162636465666768696a6b6c6d6e", "1"},
+    };
+    struct proxy_head *h = calloc(1, sizeof(*h));
+
+    (void)state;
+    assert_non_null(h);
+    for (size_t i = 0; i < AG_COUNT(CASES); i++) {
+        const struct upstream_field fields[] = {
+            {.name = span_str("X-Before"), .value = span_str("before")},
+            {.name = span_str(CASES[i].name),
+             .value = span_str(CASES[i].value)},
+            {.name = span_str("X-After"), .value = span_str("after")}};
+        bool named = strcmp(CASES[i].value, "1") == 0;
+
+        check_ok(head_of(fields, AG_COUNT(fields), h));
+        assert_int_equal(h->field_count, named ? 2 : 3);
+        check_span(h->fields[0].name, "X-Before");
+        check_span(h->fields[0].value, "before");
+        check_span(h->fields[h->field_count - 1].name, "X-After");
+        check_span(h->fields[h->field_count - 1].value, "after");
+        if (!named) {
+            assert_non_null(memmem(h->fields[1].value.ptr,
+                                   h->fields[1].value.len, "[redacted]", 10));
+        }
+        proxy_head_done(h);
+    }
+    free(h);
+}
+
+/* Nor in the sentence of a refusal. */
+static void
+test_refusals_quote_nothing(void **state)
+{
+    const struct upstream_field fields[] = {
+        {.name = span_str("Content-Encoding"), .value = span_str(VALUE)},
+        {.name = span_str("Content-Length"), .value = span_str(VALUE)}};
+    struct proxy_head *h = calloc(1, sizeof(*h));
+
+    (void)state;
+    assert_non_null(h);
+    for (size_t i = 0; i < AG_COUNT(fields); i++) {
+        enum ag_err err = head_of(&fields[i], 1, h);
+
+        assert_true(err == AG_EENCODED || err == AG_EUPSTREAM);
+        assert_null(strstr(err_text(err), "sk-0"));
+        proxy_head_done(h);
+    }
+    free(h);
+}
+
+static void
+test_parts_are_refused(void **state)
+{
+    static const struct {
+        int status;
+        enum ag_err err;
+    } CASES[] = {{200, AG_OK},       {206, AG_EPARTIAL}, {226, AG_EPARTIAL},
+                 {416, AG_EPARTIAL}, {304, AG_OK},       {404, AG_OK}};
+    struct proxy_head *h = calloc(1, sizeof(*h));
+
+    (void)state;
+    assert_non_null(h);
+    for (size_t i = 0; i < AG_COUNT(CASES); i++) {
+        check_err(head_with(CASES[i].status, NULL, 0, h), CASES[i].err);
+        proxy_head_done(h);
+    }
     free(h);
 }
 
@@ -237,6 +353,9 @@ main(void)
         cmocka_unit_test(test_fields_of_the_way_stay_behind),
         cmocka_unit_test(test_edits),
         cmocka_unit_test(test_heads_of_answers),
+        cmocka_unit_test(test_a_value_anywhere_in_a_head),
+        cmocka_unit_test(test_refusals_quote_nothing),
+        cmocka_unit_test(test_parts_are_refused),
         cmocka_unit_test(test_answers_that_are_refused),
         cmocka_unit_test(test_two_lengths_are_none),
     };
