@@ -109,7 +109,7 @@ on_begin(void *ctx, struct pass *pass, const struct pass_head *head,
     a->left = 100;
     if ((wants(a, WANTS_BLOCK) && !may_block) || wants(a, WANTS_REFUSE)) {
         enum ag_err err = wants(a, WANTS_BLOCK) && !may_block
-                              ? AG_EBUSY
+                              ? AG_EBLOCKS
                               : err_why(AG_EPATH, "as it was told");
 
         free(a);
