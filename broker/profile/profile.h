@@ -213,6 +213,7 @@ struct profile_refresh {
     enum expiry_kind expiry;
     const char *expiry_field;
     const char *stamp_field;
+    int64_t lead_s; /* refreshed this long before its expiry */
     struct profile_params params;
     struct profile_replaces replaces;
     struct strings permanent; /* error codes after which only a login helps */

@@ -13,6 +13,8 @@ enum {
     NAMES_MAX_BYTES = 128, /* variables, header names, words */
     URL_MAX_BYTES = 1024,
     VALUE_MAX_BYTES = 64 * 1024, /* of a shape: the largest login */
+    LEAD_DEFAULT_S = 300,        /* as the tools themselves do */
+    LEAD_MAX_S = 24 * 3600,
 };
 
 /* The lists of profile.h stand where wire/msg writes a msg_list. */
@@ -196,6 +198,8 @@ static const struct msg_field REFRESH_FIELDS[] = {
                      MSG_OPTIONAL, check_pattern),
     MSG_FIELD_STRING(struct profile_refresh, stamp_field, 1, TEXT_MAX_BYTES,
                      MSG_OPTIONAL, check_pattern),
+    MSG_FIELD_INT(struct profile_refresh, lead_s, 0, LEAD_MAX_S, MSG_OPTIONAL,
+                  LEAD_DEFAULT_S),
     MSG_FIELD_LIST(struct profile_refresh, params, 1, LIST_MAX_COUNT,
                    MSG_OPTIONAL, &PARAM),
     MSG_FIELD_LIST(struct profile_refresh, replaces, 1, LIST_MAX_COUNT,
