@@ -254,17 +254,20 @@ fill_from_profile(struct core *core, json_t *detail, struct secret_row *row)
 static enum ag_err
 keep_places(const struct secret_row *row, json_t *detail)
 {
+    static const char *const KEPT[] = {"places", "refresh"};
     AG_AUTO(wjson) json_t *before = NULL;
-    json_t *places = NULL;
     enum ag_err err =
         wjson_parse(span_str(row->detail != NULL ? row->detail : "{}"),
                     SECRET_DETAIL_MAX_BYTES, &before);
 
-    places = json_object_get(before, "places");
-    if (err != AG_OK || places == NULL) {
-        return err;
+    for (size_t i = 0; err == AG_OK && i < AG_COUNT(KEPT); i++) {
+        json_t *member = json_object_get(before, KEPT[i]);
+
+        if (member != NULL && json_object_set(detail, KEPT[i], member) != 0) {
+            err = AG_ENOMEM;
+        }
     }
-    return json_object_set(detail, "places", places) == 0 ? AG_OK : AG_ENOMEM;
+    return err;
 }
 
 /* The secret that the file becomes: made, or given the file's facts. */

@@ -27,7 +27,17 @@ places_seal(const struct profile *profile, json_t *detail)
     if (err != AG_OK) {
         return err;
     }
-    return json_object_set_new(detail, "places", list) == 0 ? AG_OK : AG_ENOMEM;
+    if (json_object_set_new(detail, "places", list) != 0) {
+        return AG_ENOMEM;
+    }
+    if (profile->refresh == NULL) {
+        (void)json_object_del(detail, "refresh");
+        return AG_OK;
+    }
+    return json_object_set_new(detail, "refresh",
+                               json_string(profile->refresh->url)) == 0
+               ? AG_OK
+               : AG_ENOMEM;
 }
 
 static enum ag_err
@@ -350,6 +360,22 @@ widened(const struct places *sealed, const struct places *fresh)
     return NULL;
 }
 
+/* A refresh elsewhere than before is a place too. */
+static const char *
+widened_to(const struct places *sealed, const struct places *fresh)
+{
+    const struct place *place = widened(sealed, fresh);
+
+    if (place != NULL) {
+        return place->hosts.items[0];
+    }
+    return fresh->refresh != NULL &&
+                   (sealed->refresh == NULL ||
+                    strcmp(sealed->refresh, fresh->refresh) != 0)
+               ? fresh->refresh
+               : NULL;
+}
+
 /* What the operator's own words opened is kept beside the profile's. */
 static enum ag_err
 add_own(json_t *before, json_t *list)
@@ -375,7 +401,7 @@ places_reseal(const struct call *call, const struct profile *profile,
     AG_AUTO(places) struct places fresh = {0};
     AG_AUTO(wjson) json_t *detail = NULL;
     AG_AUTO(wjson) json_t *before = NULL;
-    const struct place *wider = NULL;
+    const char *wider = NULL;
     enum ag_err err = detail_of(row, &detail);
 
     if (err == AG_OK) {
@@ -391,8 +417,8 @@ places_reseal(const struct call *call, const struct profile *profile,
     if (err != AG_OK) {
         return err;
     }
-    wider = widened(&sealed, &fresh);
-    err = wider != NULL ? need_proof(call, row, wider->hosts.items[0]) : AG_OK;
+    wider = widened_to(&sealed, &fresh);
+    err = wider != NULL ? need_proof(call, row, wider) : AG_OK;
     if (err == AG_OK) {
         err = add_own(before, json_object_get(detail, "places"));
     }

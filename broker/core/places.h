@@ -20,7 +20,8 @@ struct secret_row;
 struct task_proxy_request;
 struct task_request;
 
-/* Replaces the places in a description by the profile's. Errors: AG_ENOMEM. */
+/* Replaces the places in a description, and where the login refreshes, by the
+ * profile's. Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err places_seal(const struct profile *profile,
                                             json_t *detail);
 

@@ -125,6 +125,8 @@ static const struct msg_spec PLACE = MSG_SPEC(struct place, PLACE_FIELDS);
 static const struct msg_field PLACES_FIELDS[] = {
     MSG_FIELD_LIST(struct places, places, 0, PLACES_MAX_COUNT, MSG_OPTIONAL,
                    &PLACE),
+    MSG_FIELD_STRING(struct places, refresh, 1, PATH_MAX_BYTES, MSG_OPTIONAL,
+                     NULL),
 };
 static const struct msg_spec PLACES = MSG_SPEC(struct places, PLACES_FIELDS);
 
@@ -144,11 +146,14 @@ enum ag_err
 places_read(json_t *detail, struct places *ret)
 {
     json_t *list = json_object_get(detail, "places");
-    AG_AUTO(wjson) json_t *tree = json_pack("{s:O*}", "places", list);
+    json_t *refresh = json_object_get(detail, "refresh");
+    AG_AUTO(wjson)
+    json_t *tree =
+        json_pack("{s:O*, s:O*}", "places", list, "refresh", refresh);
     enum ag_err err = AG_OK;
 
     *ret = (struct places){0};
-    if (list == NULL) {
+    if (list == NULL && refresh == NULL) {
         return AG_OK;
     }
     if (tree == NULL) {

@@ -12,6 +12,7 @@
  *     "paths": ["/v1"], "methods": [], "field": "/key", "in": "header",
  *     "name": "Authorization", "format": "Bearer {}", "inner": false,
  *     "plain": false, "optional": false, "with": [{"name": …, "field": …}]}]
+ *   "refresh": "https://auth.openai.com/oauth/token"
  */
 #ifndef AG_POLICY_PLACES_H
 #define AG_POLICY_PLACES_H
@@ -49,10 +50,11 @@ PROFILE_LIST(place_list, struct place);
 
 struct places {
     struct place_list places;
+    const char *refresh; /* where the login refreshes, or NULL */
 };
 
 /*
- * Decodes the member "places" of a description; without one *ret has none.
+ * Decodes these members of a description; without them *ret has none.
  * Ownership: *ret is filled and given back with places_done().
  * Errors: AG_EINVAL with a sentence (a host, format or name that is none);
  *         AG_ENOMEM.
