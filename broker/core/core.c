@@ -10,6 +10,7 @@
 #include "core/issue.h"
 #include "core/permit.h"
 #include "core/redaction.h"
+#include "core/refresh.h"
 #include "core/state.h"
 #include "core/vault.h"
 #include "store/wraps.h"
@@ -68,6 +69,9 @@ make_tables(struct core *core)
     if (err == AG_OK) {
         err = toll_new(&core->refusals);
     }
+    if (err == AG_OK) {
+        err = refresher_new(core, &core->refresher);
+    }
     return err == AG_OK ? tickets_new(&core->tickets) : err;
 }
 
@@ -112,8 +116,12 @@ core_free(struct core *core)
     }
     if (core->store != NULL) {
         vault_lock_idle(core);
-        store_close(core->store);
     }
+    if (core->refresher != NULL) {
+        refresher_stop(core->refresher);
+    }
+    store_close(core->store);
+    refresher_free(core->refresher);
     core_set_keyring(core, NULL);
     keyring_free(core->retired);
     tickets_free(core->tickets);
@@ -310,6 +318,7 @@ core_tick(struct core *core, int64_t *ret_next_ms)
         return;
     }
     expire_tasks(core);
+    refresher_tick(core->refresher);
     live_sweep(core->live, clock_wall_ms());
     task_ms = running_next_ms(core->running, clock_wall_ms(), now_ms);
     if (settings.idle_lock_ms > 0 &&

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "core/permit.h"
+#include "core/refresh.h"
 #include "core/state.h"
 #include "core/vault.h"
 #include "core/vault_impl.h"
@@ -79,6 +80,8 @@ lock(struct core *core, const struct call *call)
     atomic_store(&core->state, VAULT_LOCKED);
     sessions_forget(core->sessions);
     err = vault_end_all(core, call, END_LOCKED, AUDIT_VAULT_LOCKED);
+    /* A login's new tokens are not to be lost for want of a key. */
+    refresher_drain(core->refresher);
     tickets_drop_all(core->tickets);
     tree_clear(core->tree);
     vault_close_keys(core);

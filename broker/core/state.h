@@ -50,6 +50,7 @@ struct core {
     struct tree *tree;
     struct tickets *tickets;
     struct toll *refusals; /* of the proxy, by task or (negative) by process */
+    struct refresher *refresher;
     uid_t own_uid;
     int64_t started_ms; /* wall */
     int64_t swept_ms; /* steady: the last housekeeping job; core_tick()'s own */

@@ -249,6 +249,7 @@ start_broker(struct daemon *d)
         .filter = d->filter,
         .source = witness_source(d->witness),
         .profiles = d->profiles,
+        .upstream = d->upstream,
     };
     struct server_app app;
     enum ag_err err = core_new(&parts, &d->settings.core, &d->core);

@@ -71,7 +71,10 @@ struct db_tx;
     X(AUDIT_AUDIT_EXPORTED,    47, "audit.exported")                           \
     X(AUDIT_ROWS,               48, "rows") /* more rows of the next event */  \
     X(AUDIT_USES_LOST,          49, "uses.lost") /* gone from the journal */   \
-    X(AUDIT_REKEY_STARTED,      50, "rekey.started")
+    X(AUDIT_REKEY_STARTED,      50, "rekey.started")                           \
+    X(AUDIT_LOGIN_REFRESHED,    51, "login.refreshed")                         \
+    X(AUDIT_LOGIN_FAILED,       52, "login.refresh_failed")                    \
+    X(AUDIT_LOGIN_NEEDED,       53, "login.needed") /* refused for good */
 
 /* clang-format on */
 

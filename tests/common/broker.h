@@ -37,6 +37,7 @@ static struct {
     struct filter *filter;
     struct profiles *profiles;
     struct core *core;
+    struct upstream *upstream; /* set before flow_open(); NULL: none */
     struct peer *operator_peer;
     struct peer *task_peer;
     struct peer *stranger_peer;
@@ -216,6 +217,7 @@ flow_open(void **state)
         profiles_load(AG_SOURCE_DIR "/schema/profiles", NULL, &flow.profiles));
     parts.filter = flow.filter;
     parts.profiles = flow.profiles;
+    parts.upstream = flow.upstream;
     check_ok(core_new(&parts, &settings, &flow.core));
     flow.operator_peer = make_peer(OPERATOR_PID, 900, 900);
     flow.task_peer = make_peer(TASK_PID, 901, OPERATOR_PID);
