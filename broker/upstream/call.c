@@ -1,9 +1,11 @@
 #include "upstream/call.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/fdx.h"
 #include "upstream/easy.h"
 
 static void
@@ -12,6 +14,7 @@ call_free(struct upstream_call *call)
     if (call == NULL) {
         return;
     }
+    fd_close(call->dialed_fd);
     curl_easy_cleanup(call->easy);
     request_lines_free(call->lines);
     answer_done(&call->answer);
@@ -32,11 +35,13 @@ call_new(const struct upstream_request *request,
     if (call == NULL) {
         return AG_ENOMEM;
     }
+    call->dialed_fd = -1;
     call->events = events;
     call->ctx = ctx;
     call->times = *request->times;
     call->body_bytes = request->body_bytes;
     call->upgrade = (request->flags & UPSTREAM_UPGRADE) != 0;
+    call->dial = (request->flags & UPSTREAM_DIAL) != 0;
     call->state = CALL_WAITING;
     call->phase = PHASE_CONNECT;
     atomic_init(&call->refs, 2);
@@ -130,6 +135,33 @@ call_unpause(struct upstream_call *call)
     return curl_easy_pause(call->easy, CURLPAUSE_CONT);
 }
 
+/* libcurl closes its own when the handle goes; a copy stays. */
+enum ag_err
+call_keep_socket(struct upstream_call *call)
+{
+    curl_socket_t fd = CURL_SOCKET_BAD;
+
+    if (!call->dial) {
+        return AG_OK;
+    }
+    if (curl_easy_getinfo(call->easy, CURLINFO_ACTIVESOCKET, &fd) == CURLE_OK &&
+        fd != CURL_SOCKET_BAD) {
+        call->dialed_fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    }
+    return call->dialed_fd >= 0 ? AG_OK
+                                : err_why(AG_EIO, "%s: the connection was lost",
+                                          call->parts.host.text);
+}
+
+static void
+tell_dialed(struct upstream_call *call)
+{
+    if (call->dialed_fd >= 0 && call_enter(call)) {
+        call->events->on_dialed(call->ctx, FD_TAKE(call->dialed_fd));
+        call_leave(call);
+    }
+}
+
 static int64_t
 after(int64_t from_ms, int64_t limit_ms)
 {
@@ -186,7 +218,7 @@ reason(struct upstream_call *call, CURLcode code)
     if (code != CURLE_OK && call->err != AG_OK) {
         return err_why(call->err, "%s", call->why);
     }
-    if (code == CURLE_OK && call->answer.state < ANSWER_HEAD) {
+    if (code == CURLE_OK && !call->dial && call->answer.state < ANSWER_HEAD) {
         return err_why(AG_EUPSTREAM, "%s: it closed without an answer", host);
     }
     (void)curl_easy_getinfo(call->easy, CURLINFO_SSL_VERIFYRESULT, &verify);
@@ -214,6 +246,9 @@ call_end(struct upstream_call *call, CURLcode code, enum ag_err err)
     }
     if (err == AG_OK && call->answer.state == ANSWER_TRAILER) {
         tell_trailers(call);
+    }
+    if (err == AG_OK) {
+        tell_dialed(call);
     }
     curl_easy_cleanup(AG_TAKE(call->easy));
     request_lines_free(AG_TAKE(call->lines));

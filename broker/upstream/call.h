@@ -49,6 +49,7 @@ struct upstream_call {
     int64_t wait_ms;
     int64_t body_bytes;
     bool upgrade;
+    bool dial;
 
     /* any thread */
     atomic_bool resume;
@@ -65,6 +66,7 @@ struct upstream_call {
     bool send_paused;
     bool recv_paused;
     bool was_told; /* something in this turn of the loop: on_turn is due */
+    int dialed_fd; /* -1: none, or told */
     int64_t sent_bytes;
     int64_t begun_ms;    /* waiting: since; running: from when */
     int64_t progress_ms; /* the last byte either way */
@@ -102,6 +104,10 @@ AG_NONNULL void call_stop(struct upstream_call *call, enum ag_err err);
 
 /* Lets both directions go on. Errors: libcurl's. */
 AG_CHECK AG_NONNULL CURLcode call_unpause(struct upstream_call *call);
+
+/* Keeps the socket that was dialed; the handle must still be in the multi
+ * handle. Errors: AG_EIO. */
+AG_CHECK AG_NONNULL enum ag_err call_keep_socket(struct upstream_call *call);
 
 /* When it is too late, INT64_MAX if never; *ret_whole: for the whole call. */
 AG_NONNULL int64_t call_late_ms(const struct upstream_call *call,

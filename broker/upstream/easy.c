@@ -365,6 +365,8 @@ set_connection(CURL *easy, const struct upstream_call *call,
            /* Part of the key of libcurl's pool, whatever the family, and of
             * nothing else but link-local connections, which have no zone. */
            set_number(easy, CURLOPT_ADDRESS_SCOPE, (long)request->owner) &&
+           (!call->dial || (set_number(easy, CURLOPT_CONNECT_ONLY, 1) &&
+                            set_number(easy, CURLOPT_FRESH_CONNECT, 1))) &&
            (!call->upgrade || (set_number(easy, CURLOPT_FRESH_CONNECT, 1) &&
                                set_number(easy, CURLOPT_FORBID_REUSE, 1)));
 }

@@ -8,6 +8,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
+#include "base/parse.h"
+
 enum {
     V4_BYTES = 4,
     V6_BYTES = 16,
@@ -367,4 +369,60 @@ guard_read_host(struct span host, struct guard_host *ret)
         *ret = read;
     }
     return err;
+}
+
+/* Behind the last colon, if that is not within brackets. */
+static bool
+split_port(struct span text, struct span *host, struct span *port)
+{
+    size_t at = text.len;
+
+    while (at > 0 && text.ptr[at - 1] != ':' && text.ptr[at - 1] != ']') {
+        at--;
+    }
+    if (at == 0 || text.ptr[at - 1] == ']') {
+        *host = text;
+        return false;
+    }
+    *host = span_sub(text, 0, at - 1);
+    *port = span_sub(text, at, text.len);
+    return true;
+}
+
+enum ag_err
+guard_read_authority(struct span text, struct guard_host *ret,
+                     uint16_t *ret_port)
+{
+    struct guard_host read = {0};
+    struct span host = {0};
+    struct span port = {0};
+    uint64_t number = 0;
+    bool has_port = split_port(text, &host, &port);
+    enum ag_err err = AG_OK;
+
+    if (has_port && (parse_u64(port, UINT16_MAX, &number) != AG_OK ||
+                     number == 0 || port.ptr[0] == '0')) {
+        return err_why(AG_EINVAL, "the port must be a number from 1 to 65535");
+    }
+    if (span_find(host, ':') < host.len && host.ptr[0] != '[') {
+        return err_why(AG_EINVAL, "an IPv6 address stands in brackets");
+    }
+    err = guard_read_host(host, &read);
+    if (err == AG_OK) {
+        *ret = read;
+        *ret_port = (uint16_t)number;
+    }
+    return err;
+}
+
+void
+guard_write_authority(const struct guard_host *host, uint16_t port,
+                      uint16_t usual, char out[GUARD_AUTHORITY_BYTES])
+{
+    if (port == usual) {
+        (void)snprintf(out, GUARD_AUTHORITY_BYTES, "%s", host->text);
+    } else {
+        (void)snprintf(out, GUARD_AUTHORITY_BYTES, "%s:%u", host->text,
+                       (unsigned)port);
+    }
 }

@@ -80,6 +80,24 @@ struct guard_host {
 AG_CHECK AG_NONNULL enum ag_err guard_read_host(struct span host,
                                                 struct guard_host *ret);
 
+/*
+ * HOST[:PORT], the host as above but an IPv6 address in brackets; *ret_port is
+ * 0 without one. Errors: as above; AG_EINVAL a port that is none.
+ */
+AG_CHECK AG_NONNULL enum ag_err guard_read_authority(struct span text,
+                                                     struct guard_host *ret,
+                                                     uint16_t *ret_port);
+
+/* "host" where `port` is the usual one, else "host:port": the spelling of a
+ * grant. */
+enum {
+    GUARD_AUTHORITY_BYTES = GUARD_HOST_MAX_BYTES + 3 + 6,
+};
+
+AG_NONNULL void guard_write_authority(const struct guard_host *host,
+                                      uint16_t port, uint16_t usual,
+                                      char out[GUARD_AUTHORITY_BYTES]);
+
 /* guard_judge() of an address as text (no brackets); AG_EINVAL if it is none.
  */
 AG_CHECK AG_NONNULL enum ag_err guard_judge_text(const char *address,

@@ -148,11 +148,13 @@ take_ends(struct upstream *u)
     while ((message = curl_multi_info_read(u->multi, &left)) != NULL) {
         struct upstream_call *call = NULL;
         CURLcode code = message->data.result;
+        enum ag_err err = AG_OK;
 
         if (message->msg == CURLMSG_DONE &&
             curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &call) ==
                 CURLE_OK) {
-            end_call(u, call, code, AG_OK);
+            err = code == CURLE_OK ? call_keep_socket(call) : AG_OK;
+            end_call(u, call, code, err);
             any = true;
         }
     }

@@ -146,6 +146,25 @@ upstream_start(struct upstream *u, const struct upstream_request *request,
     return err;
 }
 
+enum ag_err
+upstream_dial(struct upstream *u, const struct upstream_target *target,
+              const struct upstream_events *events, void *ctx,
+              struct upstream_call **ret)
+{
+    const struct upstream_request request = {
+        .method = span_str("GET"),
+        .host = target->host,
+        .port = target->port,
+        .target = span_str("/"),
+        .body_bytes = UPSTREAM_BODY_NONE,
+        .owner = target->owner,
+        .flags = UPSTREAM_DIAL | UPSTREAM_PLAIN |
+                 (target->inner ? UPSTREAM_INNER : 0U),
+    };
+
+    return upstream_start(u, &request, events, ctx, ret);
+}
+
 void
 upstream_resume(struct upstream_call *call)
 {

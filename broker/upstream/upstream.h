@@ -84,6 +84,7 @@ enum upstream_flags {
     UPSTREAM_INNER = 1 << 1,   /* the grant names this host as an inner one */
     UPSTREAM_UPGRADE = 1 << 2, /* after a 101 the bytes are the caller's */
     UPSTREAM_EXPECT = 1 << 3,  /* the body waits for 100, or for a second */
+    UPSTREAM_DIAL = 1 << 4,    /* upstream_dial() sets it */
 };
 
 struct upstream_field {
@@ -111,6 +112,14 @@ struct upstream_request {
     uint32_t owner; /* whose credential this is: see above */
     unsigned flags; /* enum upstream_flags */
     const struct upstream_times *times; /* NULL: those of the limits */
+};
+
+/* Where upstream_dial() goes. */
+struct upstream_target {
+    struct span host;
+    uint16_t port; /* never 0 */
+    uint32_t owner;
+    bool inner; /* as UPSTREAM_INNER */
 };
 
 enum upstream_flow {
@@ -146,6 +155,8 @@ struct upstream_events {
      * of it was told: who only passes on that there is something does it here,
      * once. Not told after on_end. */
     void (*on_turn)(void *ctx);
+    /* Of upstream_dial(): a connected socket, non-blocking, taken over. */
+    void (*on_dialed)(void *ctx, int fd);
     /* AG_OK: the answer is whole. err_text(err) names the host; see
      * upstream_start() for the errors. */
     void (*on_end)(void *ctx, enum ag_err err);
@@ -198,6 +209,16 @@ AG_CHECK AG_NONNULL enum ag_err
 upstream_start(struct upstream *u, const struct upstream_request *request,
                const struct upstream_events *events, void *ctx,
                struct upstream_call **ret);
+
+/*
+ * A connection alone, under the same guard, limits and times: on_dialed, then
+ * on_end; or on_end with what went wrong. Its bytes are the caller's.
+ * Errors, threads, ownership: as upstream_start().
+ */
+AG_CHECK AG_NONNULL enum ag_err
+upstream_dial(struct upstream *u, const struct upstream_target *target,
+              const struct upstream_events *events, void *ctx,
+              struct upstream_call **ret);
 
 /* After UPSTREAM_WAIT: asks on_send, on_body again. Never lost, may be early.
  * Threads: any, also within an event. */
