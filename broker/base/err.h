@@ -86,6 +86,8 @@
     X(AG_ELOGIN,         "needs_login",         401, 77, "the service wants a new login")                   \
     X(AG_EREFRESH,       "refresh_failed",      503, 75, "the login could not be refreshed; it will be tried again") \
     X(AG_EADDRESS,       "address_refused",     403, 77, "that address may not be called")                  \
+    X(AG_ENOTALLOWED,    "host_not_allowed",    403, 77, "the task may not reach that host")                \
+    X(AG_ESERVERNAME,    "wrong_server_name",   403, 77, "the name in the TLS greeting is not the host of the tunnel") \
     X(AG_EUNREACHABLE,   "upstream_unreachable", 502, 69, "the service can't be reached")                   \
     X(AG_EUPTLS,         "upstream_tls",        502, 76, "the service can't prove by TLS who it is")        \
     X(AG_EUPSTREAM,      "upstream_broken",     502, 76, "the service broke off, or its answer is not HTTP") \

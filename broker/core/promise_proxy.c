@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "core/allowed.h"
 #include "core/places.h"
 #include "core/promise_impl.h"
 #include "core/proxied.h"
@@ -179,6 +180,8 @@ promises_all(struct core *core, struct db_tx *tx, const struct call *call,
 {
     enum ag_err err = places_widen(core, tx, call, request);
 
-    return err == AG_OK ? promises_make(core, db_tx_read(tx), request, ret)
-                        : err;
+    if (err == AG_OK) {
+        err = promises_make(core, db_tx_read(tx), request, ret);
+    }
+    return err == AG_OK ? allowed_take(call, request, (*ret)->proxied) : err;
 }

@@ -43,6 +43,7 @@ proxied_release(struct proxied *set)
         places_done(&set->items[i].places);
     }
     matcher_unref(set->filter);
+    free(set->allow);
     (void)pthread_mutex_destroy(&set->lock);
     free(set);
 }

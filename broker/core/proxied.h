@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/parse.h"
 #include "policy/budget.h"
+#include "policy/allow.h"
 #include "policy/grant.h"
 #include "policy/places.h"
 
@@ -42,6 +43,8 @@ struct proxied {
     atomic_int refs;
     pthread_mutex_t lock;
     struct matcher *filter; /* under `lock`; NULL: none yet */
+    struct allow *allow;    /* hosts without a credential */
+    size_t allow_count;
     size_t count;
     struct proxied_item items[];
 };

@@ -1,4 +1,5 @@
 /* Tasks as they are told: the list, and one with its grants (tasks.h). */
+#include "core/allowed.h"
 #include "core/isolation.h"
 #include "core/state.h"
 #include "core/tasks.h"
@@ -26,6 +27,9 @@ describe(struct core *core, const struct task_row *row, json_t **ret)
         return AG_ENOMEM;
     }
     err = isolation_show(row, item);
+    if (err == AG_OK) {
+        err = allowed_show(row, item);
+    }
     if (err == AG_OK) {
         err = core_set_time(item, "started", row->created_ms);
     }

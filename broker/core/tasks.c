@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "caller/peer.h"
+#include "core/allowed.h"
 #include "core/isolation.h"
 #include "core/issue.h"
 #include "core/promise.h"
@@ -81,6 +82,9 @@ add_row(struct starting *s)
     s->row.root_pid = facts->self.pid;
     s->row.root_start = (int64_t)facts->self.start_ticks;
     err = isolation_keep(s->request->isolation, &s->row);
+    if (err == AG_OK) {
+        err = allowed_keep(s->request, &s->row);
+    }
     return err == AG_OK ? tasks_add(s->tx, &s->row) : err;
 }
 
@@ -140,7 +144,8 @@ note_start(struct starting *s)
     body = json_pack("{s:s, s:s, s:s, s:o}", "name", s->row.name, "purpose",
                      s->row.purpose, "repository", s->row.repository, "grants",
                      grants);
-    if (body == NULL || isolation_show(&s->row, body) != AG_OK) {
+    if (body == NULL || isolation_show(&s->row, body) != AG_OK ||
+        allowed_show(&s->row, body) != AG_OK) {
         json_decref(body);
         return AG_ENOMEM;
     }
@@ -252,6 +257,9 @@ answer(struct starting *s)
     }
     if (err == AG_OK) {
         err = isolation_answer(s->core, s->request->isolation, s->answer);
+    }
+    if (err == AG_OK) {
+        err = allowed_answer(s->request, s->promises->proxied, s->answer);
     }
     return err == AG_OK ? promise_spill_key(s->core, s->answer) : err;
 }

@@ -73,6 +73,8 @@ struct task_request {
     size_t file_count;
     const struct task_proxy_request *proxies;
     size_t proxy_count;
+    const char *const *allow; /* hosts without a credential: policy/allow.h */
+    size_t allow_count;
     size_t stream_count;
     const struct task_isolation *isolation; /* NULL: nothing was said */
 };
@@ -80,7 +82,7 @@ struct task_request {
 /*
  * *ret: {id, token, accessor, expires_at, life, streams: [ticket…],
  * deliveries: [{kind, ticket, take?, var?, path?, profile?, …}], args: […],
- * urls: [{var, service, path}…], spill_key, hide?, hide_copies?}. The caller's
+ * urls: [{var, service, path}…], forward?, spill_key, hide?, hide_copies?}. The caller's
  * process becomes the root of the task's tree.
  * Errors: AG_ENOTFOUND, AG_EGRADE, AG_EHELD (names the holder), AG_EINVAL.
  * Writer.

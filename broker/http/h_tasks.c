@@ -34,6 +34,8 @@ h_task_start(struct request *rq)
         .file_count = body->files.count,
         .proxies = body->proxy.items,
         .proxy_count = body->proxy.count,
+        .allow = body->allow.items,
+        .allow_count = body->allow.count,
         .stream_count = (size_t)body->streams,
         .isolation = body->isolation,
     };

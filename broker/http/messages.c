@@ -5,6 +5,7 @@
 #include "core/isolation.h"
 #include "core/tasks.h"
 #include "http/limits.h"
+#include "policy/allow.h"
 
 /* More than passes while a task lasts. */
 #define BYTES_MAX (INT64_C(1) << 50)
@@ -192,6 +193,8 @@ static const struct msg_field TASK_ROWS[] = {
                    MSG_OPTIONAL, &FILE_SPEC),
     MSG_FIELD_LIST(struct msg_task, proxy, 0, TASK_DELIVERIES_MAX_COUNT,
                    MSG_OPTIONAL, &PROXY),
+    MSG_FIELD_STRINGS(struct msg_task, allow, 0, ALLOW_MAX_COUNT, MSG_OPTIONAL,
+                      NULL),
     MSG_FIELD_INT(struct msg_task, streams, 0, TASK_STREAMS_MAX_COUNT,
                   MSG_OPTIONAL, 0),
     MSG_FIELD_OBJECT(struct msg_task, isolation, MSG_OPTIONAL, &ISOLATION),

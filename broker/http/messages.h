@@ -73,6 +73,7 @@ struct msg_task {
     struct msg_list files;    /* struct task_file_request */
     struct task_isolation *isolation;
     struct msg_list proxy; /* struct task_proxy_request */
+    struct msg_list allow; /* char * */
     int64_t streams;
 };
 

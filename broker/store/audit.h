@@ -74,7 +74,8 @@ struct db_tx;
     X(AUDIT_REKEY_STARTED,      50, "rekey.started")                           \
     X(AUDIT_LOGIN_REFRESHED,    51, "login.refreshed")                         \
     X(AUDIT_LOGIN_FAILED,       52, "login.refresh_failed")                    \
-    X(AUDIT_LOGIN_NEEDED,       53, "login.needed") /* refused for good */
+    X(AUDIT_LOGIN_NEEDED,       53, "login.needed") /* refused for good */     \
+    X(AUDIT_TUNNEL_OPENED,      54, "tunnel.opened")
 
 /* clang-format on */
 
