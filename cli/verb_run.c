@@ -48,6 +48,10 @@ static const struct arg_opt OPTIONS[] = {
      "a placeholder instead of a value; the broker puts\nthe value into "
      "requests to its service:\nupstream=URL, url-env=VAR, key-env=VAR, "
      "header=,\nquery=, basic=, format=, uses=, inner"},
+    {"allow", ARG_LIST, &given.allow, "HOST[:PORT]",
+     "a host it may reach without a credential, through the\nbroker's proxy; "
+     "*.HOST for all below; HOST:PORT,inner\nfor one on this machine or its "
+     "networks"},
     {"grant", ARG_LIST, &given.grants, "SECRET:VERB[:FIELD]",
      "what the task's token may do besides"},
     {"ttl", ARG_DURATION, &given.ttl_ms, "D",

@@ -94,8 +94,8 @@ find_run(struct paths *p, bool home_given)
 static enum ag_err
 find_sockets(struct paths *p)
 {
-    const char *names[] = {"admin.sock", "task.sock", "fd.sock"};
-    char *slots[] = {p->admin_sock, p->task_sock, p->fd_sock};
+    const char *names[] = {"admin.sock", "task.sock", "fd.sock", "proxy.sock"};
+    char *slots[] = {p->admin_sock, p->task_sock, p->fd_sock, p->proxy_sock};
     // NOLINTNEXTLINE(concurrency-mt-unsafe)
     const char *socket = getenv("AUTH_GUARD_SOCKET");
     enum ag_err err = AG_OK;

@@ -28,6 +28,7 @@ struct paths {
     char admin_sock[SOCKET_PATH_BYTES];
     char task_sock[SOCKET_PATH_BYTES];
     char fd_sock[SOCKET_PATH_BYTES];
+    char proxy_sock[SOCKET_PATH_BYTES];
     char api_sock[SOCKET_PATH_BYTES]; /* where a client asks: $AUTH_GUARD_SOCKET
                                          or admin_sock */
     char addr[64]; /* $AUTH_GUARD_ADDR, 127.0.0.1:PORT; "" when not set */

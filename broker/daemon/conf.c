@@ -85,6 +85,10 @@ static const struct row ROWS[] = {
     {"upstream", #name, KIND_NUMBER, AT(upstream.name), min, max, NULL},
     UPSTREAM_LIMITS(UPSTREAM_ROW)
 #undef UPSTREAM_ROW
+#define FORWARD_ROW(name, otherwise, min, max, what)                           \
+    {"forward", #name, KIND_NUMBER, AT(forward.name), min, max, NULL},
+        FORWARD_LIMITS(FORWARD_ROW)
+#undef FORWARD_ROW
 };
 
 void
@@ -101,6 +105,7 @@ settings_default(struct settings *ret)
                  .marker = "[redacted:%s]"},
         .http = http_limits_default(),
         .upstream = upstream_limits_default(),
+        .forward = forward_limits_default(),
         .log_level = LOG_INFO,
     };
 }

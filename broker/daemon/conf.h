@@ -1,7 +1,7 @@
 /*
  * conf.h - settings.ini into structs: every key known, every value bounded.
- * Floor: daemon. Depends on: core/core, http/limits, upstream/upstream,
- * base/parse, inih.
+ * Floor: daemon. Depends on: core/core, http/limits, proxy/forward,
+ * upstream/upstream, base/parse, inih.
  *
  * schema/settings.ini shows every key with its default and what it bounds; a
  * test holds the two together.
@@ -16,6 +16,7 @@
 #include "base/span.h"
 #include "core/core.h"
 #include "http/limits.h"
+#include "proxy/forward.h"
 #include "upstream/upstream.h"
 
 struct paths;
@@ -28,6 +29,7 @@ struct settings {
     struct core_settings core;
     struct http_limits http;
     struct upstream_limits upstream;
+    struct forward_limits forward;
     char ca_file[SETTINGS_FILE_BYTES]; /* "": the system's */
     int64_t tcp_port;                  /* 0: a free one */
     int log_level;                     /* enum log_level */

@@ -28,6 +28,7 @@ enum {
 
 static const char LOCK_NAME[] = "broker.lock";
 static const char PORT_NAME[] = "port";
+static const char PROXY_PORT_NAME[] = "proxy.port";
 
 /* The Unix sockets, by the last part of their path. */
 struct unix_socket {
@@ -39,6 +40,7 @@ static const struct unix_socket UNIX_SOCKETS[] = {
     [LISTEN_ADMIN] = {"admin.sock", SOCK_STREAM},
     [LISTEN_TASK] = {"task.sock", SOCK_STREAM},
     [LISTEN_FD] = {"fd.sock", SOCK_SEQPACKET},
+    [LISTEN_PROXY] = {"proxy.sock", SOCK_STREAM},
 };
 
 static const struct listeners NONE = {
@@ -46,7 +48,7 @@ static const struct listeners NONE = {
     .run_fd = -1,
     .home_lock_fd = -1,
     .run_lock_fd = -1,
-    .fds = {-1, -1, -1, -1},
+    .fds = {-1, -1, -1, -1, -1, -1},
 };
 
 static const char *
@@ -59,7 +61,10 @@ path_of(const struct paths *paths, enum listen_index which)
         return paths->task_sock;
     case LISTEN_FD:
         return paths->fd_sock;
+    case LISTEN_PROXY:
+        return paths->proxy_sock;
     case LISTEN_TCP:
+    case LISTEN_PROXY_TCP:
     case LISTEN_COUNT:
         break;
     }
@@ -192,16 +197,16 @@ bind_unix(const struct paths *paths, enum listen_index which,
 }
 
 static enum ag_err
-write_port(struct listeners *l)
+write_port(const struct listeners *l, const char *name, uint16_t port)
 {
     char text[8];
-    int len = snprintf(text, sizeof(text), "%u\n", (unsigned int)l->port);
+    int len = snprintf(text, sizeof(text), "%u\n", (unsigned int)port);
 
-    return fs_replace(l->run_fd, PORT_NAME, span_of(text, (size_t)len));
+    return fs_replace(l->run_fd, name, span_of(text, (size_t)len));
 }
 
 static enum ag_err
-bind_tcp(uint16_t wanted_port, struct listeners *l)
+bind_tcp(uint16_t wanted_port, int *ret_fd, uint16_t *ret_port)
 {
     struct sockaddr_in addr = {
         .sin_family = AF_INET,
@@ -224,9 +229,23 @@ bind_tcp(uint16_t wanted_port, struct listeners *l)
                        "can't listen on 127.0.0.1:%u: %s",
                        (unsigned int)wanted_port, strerrordesc_np(errno));
     }
-    l->port = ntohs(addr.sin_port);
-    l->fds[LISTEN_TCP] = FD_TAKE(fd);
-    return write_port(l);
+    *ret_port = ntohs(addr.sin_port);
+    *ret_fd = FD_TAKE(fd);
+    return AG_OK;
+}
+
+static enum ag_err
+bind_both(uint16_t tcp_port, struct listeners *l)
+{
+    enum ag_err err = bind_tcp(tcp_port, &l->fds[LISTEN_TCP], &l->port);
+
+    if (err == AG_OK) {
+        err = write_port(l, PORT_NAME, l->port);
+    }
+    if (err == AG_OK) {
+        err = bind_tcp(0, &l->fds[LISTEN_PROXY_TCP], &l->proxy_port);
+    }
+    return err == AG_OK ? write_port(l, PROXY_PORT_NAME, l->proxy_port) : err;
 }
 
 /* ---- directories, locks ---- */
@@ -267,7 +286,7 @@ open_all(const struct paths *paths, bool tcp, uint16_t tcp_port,
         }
     }
     if (err == AG_OK && tcp) {
-        err = bind_tcp(tcp_port, l);
+        err = bind_both(tcp_port, l);
     }
     return err;
 }
@@ -306,6 +325,9 @@ listeners_close(struct listeners *l)
     if (l->port != 0) {
         (void)unlinkat(l->run_fd, PORT_NAME, 0);
     }
+    if (l->proxy_port != 0) {
+        (void)unlinkat(l->run_fd, PROXY_PORT_NAME, 0);
+    }
     fd_close(l->run_lock_fd);
     fd_close(l->home_lock_fd);
     fd_close(l->run_fd);
@@ -317,11 +339,16 @@ size_t
 listeners_list(const struct listeners *l,
                struct accept_socket out[ACCEPT_SOCKETS_MAX_COUNT])
 {
-    static const enum http_socket KINDS[] = {
-        [LISTEN_ADMIN] = HTTP_ADMIN,
-        [LISTEN_TASK] = HTTP_TASK,
-        [LISTEN_FD] = HTTP_ADMIN, /* not HTTP: not looked at */
-        [LISTEN_TCP] = HTTP_TCP,
+    static const struct {
+        enum accept_kind kind;
+        enum http_socket socket;
+    } KINDS[] = {
+        [LISTEN_ADMIN] = {ACCEPT_HTTP, HTTP_ADMIN},
+        [LISTEN_TASK] = {ACCEPT_HTTP, HTTP_TASK},
+        [LISTEN_FD] = {ACCEPT_HANDOVER, HTTP_ADMIN},
+        [LISTEN_PROXY] = {ACCEPT_FORWARD, HTTP_TASK},
+        [LISTEN_TCP] = {ACCEPT_HTTP, HTTP_TCP},
+        [LISTEN_PROXY_TCP] = {ACCEPT_FORWARD, HTTP_TCP},
     };
 
     size_t count = 0;
@@ -332,8 +359,8 @@ listeners_list(const struct listeners *l,
         }
         out[count++] = (struct accept_socket){
             .fd = l->fds[i],
-            .kind = i == LISTEN_FD ? ACCEPT_HANDOVER : ACCEPT_HTTP,
-            .socket = KINDS[i],
+            .kind = KINDS[i].kind,
+            .socket = KINDS[i].socket,
             .port = l->port,
         };
     }

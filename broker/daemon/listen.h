@@ -21,7 +21,9 @@ enum listen_index {
     LISTEN_ADMIN,
     LISTEN_TASK,
     LISTEN_FD,
-    LISTEN_TCP, /* left out when the settings say so */
+    LISTEN_PROXY,
+    LISTEN_TCP, /* these two are left out when the settings say so */
+    LISTEN_PROXY_TCP,
     LISTEN_COUNT,
 };
 
@@ -33,12 +35,13 @@ struct listeners {
     int fds[LISTEN_COUNT]; /* -1: not there */
     bool inherited[LISTEN_COUNT];
     uint16_t port; /* of LISTEN_TCP */
+    uint16_t proxy_port;
 };
 
 /*
  * Makes the directories, takes both locks, takes over or makes the sockets
  * (0600; a stale one is removed, for nobody can hold it without the lock), and
- * writes run/port.
+ * writes run/port and run/proxy.port.
  * Ownership: *ret is given back with listeners_close().
  * Errors: AG_EBUSY another broker runs on this home or these sockets;
  *         AG_EMODE a directory is open to others; AG_EINVAL an inherited

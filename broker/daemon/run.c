@@ -29,11 +29,13 @@
 #include "daemon/shed.h"
 #include "handover/handover.h"
 #include "http/accept.h"
+#include "http/gate.h"
 #include "http/routes.h"
 #include "http/server.h"
 #include "privsep/filter.h"
 #include "privsep/witness.h"
 #include "profile/load.h"
+#include "proxy/forward.h"
 #include "proxy/proxy.h"
 #include "upstream/upstream.h"
 
@@ -42,6 +44,7 @@ enum {
     TICK_MS = 500, /* a task that started since may end before the rest */
     OTHER_FDS_COUNT = 256, /* database, helpers, lines of tasks */
     CONNECTIONS_LEAST_COUNT = 16,
+    TUNNELS_SHARE = 32, /* of all files, at most: each has three */
 };
 
 enum helper_death {
@@ -68,6 +71,7 @@ struct daemon {
     struct core *core;
     struct handover *handover;
     struct proxy *proxy;
+    struct forward *forward;
     struct pass_app pass;
     struct routes_stop stop;
     struct server *server;
@@ -114,7 +118,20 @@ on_witness_death(void *arg)
 static enum ag_err
 on_handover(void *ctx, int fd, struct peer *peer)
 {
-    return handover_accept(ctx, fd, peer);
+    return handover_accept(((struct daemon *)ctx)->handover, fd, peer);
+}
+
+static enum ag_err
+on_forward(void *ctx, int fd, struct peer *peer)
+{
+    return forward_take(((struct daemon *)ctx)->forward, fd, peer);
+}
+
+static void
+on_refuse(void *ctx, int fd, enum ag_err err, const char *why)
+{
+    (void)ctx;
+    gate_refuse(fd, err, why);
 }
 
 /* ---- start, in order ---- */
@@ -143,10 +160,15 @@ fit_connections(const struct daemon *d, struct settings *settings)
 {
     struct http_limits *limits = &settings->http;
     char text[24];
+    int64_t tunnels = d->files_max / TUNNELS_SHARE;
     int64_t others = OTHER_FDS_COUNT + settings->upstream.connections +
                      settings->upstream.calls * 3;
-    int64_t fit = (d->files_max - others) / 2;
+    int64_t fit = 0;
 
+    if (settings->forward.connections > tunnels) {
+        settings->forward.connections = tunnels;
+    }
+    fit = (d->files_max - others - settings->forward.connections * 3) / 2;
     if (fit >= limits->connections) {
         return;
     }
@@ -272,6 +294,17 @@ start_broker(struct daemon *d)
 }
 
 static enum ag_err
+start_forward(struct daemon *d)
+{
+    const struct forward_parts parts = {.core = d->core,
+                                        .upstream = d->upstream,
+                                        .ctx = d,
+                                        .refuse = on_refuse};
+
+    return forward_new(&parts, &d->settings.forward, &d->forward);
+}
+
+static enum ag_err
 start_accepting(struct daemon *d)
 {
     struct accept_socket sockets[ACCEPT_SOCKETS_MAX_COUNT];
@@ -279,8 +312,9 @@ start_accepting(struct daemon *d)
         .server = d->server,
         .source = witness_source(d->witness),
         .own_uid = geteuid(),
-        .ctx = d->handover,
+        .ctx = d,
         .handover = on_handover,
+        .forward = on_forward,
     };
     size_t count = listeners_list(&d->listeners, sockets);
 
@@ -292,7 +326,7 @@ start(struct daemon *d)
 {
     static enum ag_err (*const STEPS[])(struct daemon *) = {
         open_outside,    start_helpers, load_profiles,
-        close_off_files, start_broker,
+        close_off_files, start_broker,  start_forward,
     };
     enum ag_err err = AG_OK;
 
@@ -323,6 +357,7 @@ reload(struct daemon *d)
         log_set_level((enum log_level)wanted.log_level);
         core_set_settings(d->core, &wanted.core);
         upstream_set_limits(d->upstream, &wanted.upstream);
+        forward_set_limits(d->forward, &wanted.forward);
         server_set_limits(d->server, &wanted.http);
         log_info("settings read again");
     } else {
@@ -400,6 +435,7 @@ end(struct daemon *d)
         server_drain(d->server);
     }
     handover_free(d->handover);
+    forward_free(d->forward);
     server_free(d->server);
     proxy_free(d->proxy);
     core_free(d->core);

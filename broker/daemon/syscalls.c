@@ -49,6 +49,7 @@ static const int ALLOWED[] = {
     CALL(writev),
     CALL(pwritev2), /* a value into a pipe, without blocking */
     CALL(fallocate),
+    CALL(splice), /* the tunnels of the forward proxy */
     /* files by name: Landlock says which */
     CALL(access),
     CALL(faccessat),

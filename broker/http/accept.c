@@ -32,7 +32,7 @@ static enum ag_err
 establish(const struct acceptor *a, const struct accept_socket *from, int fd,
           struct peer **ret)
 {
-    if (from->kind == ACCEPT_HTTP && from->socket == HTTP_TCP) {
+    if (from->socket == HTTP_TCP) {
         return peer_from_tcp(fd, ret);
     }
     return peer_from_unix(fd, a->parts.source, ret);
@@ -44,8 +44,7 @@ static bool
 is_welcome(const struct acceptor *a, const struct accept_socket *from,
            const struct peer *peer)
 {
-    return (from->kind == ACCEPT_HTTP && from->socket == HTTP_TCP) ||
-           peer_uid(peer) == a->parts.own_uid;
+    return from->socket == HTTP_TCP || peer_uid(peer) == a->parts.own_uid;
 }
 
 /* Owns fd from here on. */
@@ -63,7 +62,7 @@ take(const struct acceptor *a, const struct accept_socket *from, int fd)
     }
     if (err != AG_OK) {
         log_warn("connection refused", "code", err_code(err));
-        if (from->kind == ACCEPT_HTTP) {
+        if (from->kind != ACCEPT_HANDOVER) {
             gate_refuse(sock, err, err_text(err));
         }
         return;
@@ -75,6 +74,9 @@ take(const struct acceptor *a, const struct accept_socket *from, int fd)
         break;
     case ACCEPT_HANDOVER:
         err = a->parts.handover(a->parts.ctx, FD_TAKE(sock), AG_TAKE(peer));
+        break;
+    case ACCEPT_FORWARD:
+        err = a->parts.forward(a->parts.ctx, FD_TAKE(sock), AG_TAKE(peer));
         break;
     }
     if (err != AG_OK) {

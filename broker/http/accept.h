@@ -25,12 +25,13 @@ enum {
 enum accept_kind {
     ACCEPT_HTTP,
     ACCEPT_HANDOVER, /* fd.sock */
+    ACCEPT_FORWARD,  /* proxy.sock, and the forward proxy's port */
 };
 
 struct accept_socket {
     int fd; /* listening, non-blocking; borrowed */
     enum accept_kind kind;
-    enum http_socket socket; /* of ACCEPT_HTTP */
+    enum http_socket socket; /* of other kinds: TCP or not */
     uint16_t port;           /* of HTTP_TCP */
 };
 
@@ -41,6 +42,7 @@ struct accept_parts {
     void *ctx;
     /* Takes over both, also on error. */
     enum ag_err (*handover)(void *ctx, int fd, struct peer *peer);
+    enum ag_err (*forward)(void *ctx, int fd, struct peer *peer);
 };
 
 /* Starts the thread. What the parts point to outlives it. */

@@ -243,19 +243,18 @@ base_name(const char *path)
 }
 
 static enum ag_err
-set_profiles(const struct arg_list *given, json_t *body)
+set_list(const struct arg_list *given, const char *member, json_t *body)
 {
     json_t *list = json_array();
     enum ag_err err = AG_OK;
 
     for (size_t i = 0; err == AG_OK && i < given->count; i++) {
         if (json_array_append_new(list, json_string(given->items[i])) != 0) {
-            err = err_why(AG_EUSAGE, "--profile is not UTF-8 text");
+            err = err_why(AG_EUSAGE, "%s: not UTF-8 text", member);
         }
     }
     if (err == AG_OK && given->count > 0) {
-        return json_object_set_new(body, "profiles", list) == 0 ? AG_OK
-                                                                : AG_ENOMEM;
+        return json_object_set_new(body, member, list) == 0 ? AG_OK : AG_ENOMEM;
     }
     json_decref(list);
     return err;
@@ -305,7 +304,10 @@ plan_body(const struct run_plan *plan, size_t stream_count, json_t **ret)
     if (body == NULL) {
         return err_why(AG_EUSAGE, "--name and --purpose must be UTF-8 text");
     }
-    err = set_profiles(&o->profiles, body);
+    err = set_list(&o->profiles, "profiles", body);
+    if (err == AG_OK) {
+        err = set_list(&o->allow, "allow", body);
+    }
     if (err == AG_OK) {
         err = set_rest(plan, body);
     }

@@ -37,6 +37,7 @@ struct run_options {
     struct arg_list files;
     struct arg_list grants;
     struct arg_list proxies;
+    struct arg_list allow;
     char **command; /* NULL-ended, at least one */
     bool pty;
     bool no_pty;

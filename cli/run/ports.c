@@ -30,7 +30,7 @@ ports_read(const struct paths *paths, const char *name, uint16_t *ret)
     }
     if (err != AG_OK || port == 0) {
         return err_why(AG_EUNSUPPORTED,
-                       "url-env needs the broker on 127.0.0.1; see "
+                       "the proxy needs the broker on 127.0.0.1; see "
                        "connections_tcp in settings.ini");
     }
     *ret = (uint16_t)port;

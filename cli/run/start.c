@@ -9,6 +9,7 @@
 
 #include "base/fdx.h"
 #include "cli.h"
+#include "run/forward.h"
 #include "run/ports.h"
 #include "run/run.h"
 
@@ -174,6 +175,9 @@ make_env(struct run *r)
     }
     if (err == AG_OK) {
         err = set_urls(r);
+    }
+    if (err == AG_OK) {
+        err = forward_env(r);
     }
     for (i = 0; err == AG_OK && i < r->task->delivery_count; i++) {
         if (r->task->deliveries[i].kind == DELIVERY_ENV) {

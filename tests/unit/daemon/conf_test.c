@@ -52,6 +52,7 @@ test_shipped_file_is_the_defaults(void **state)
     assert_string_equal(read.core.marker, defaults.core.marker);
     assert_memory_equal(&read.upstream, &defaults.upstream,
                         sizeof(read.upstream));
+    assert_memory_equal(&read.forward, &defaults.forward, sizeof(read.forward));
     assert_string_equal(read.ca_file, "");
     assert_int_equal(read.tcp_port, defaults.tcp_port);
     assert_int_equal(read.log_level, defaults.log_level);
@@ -69,6 +70,7 @@ test_every_limit_is_in_the_file(void **state)
     assert_non_null(strstr(buf_cstr(&text), "\n" #name " = " #otherwise "\n"));
     HTTP_LIMITS(CHECK_ROW)
     UPSTREAM_LIMITS(CHECK_ROW)
+    FORWARD_LIMITS(CHECK_ROW)
 #undef CHECK_ROW
 }
 

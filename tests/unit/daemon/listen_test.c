@@ -35,6 +35,8 @@ setup(void **state)
                    place.dir);
     (void)snprintf(p->fd_sock, sizeof(p->fd_sock), "%s/home/run/fd.sock",
                    place.dir);
+    (void)snprintf(p->proxy_sock, sizeof(p->proxy_sock),
+                   "%s/home/run/proxy.sock", place.dir);
     return 0;
 }
 
@@ -42,8 +44,9 @@ static int
 teardown(void **state)
 {
     static const char *const NAMES[] = {
-        "home/run/admin.sock",  "home/run/task.sock", "home/run/fd.sock",
-        "home/run/broker.lock", "home/broker.lock",   "home/run/port",
+        "home/run/admin.sock",  "home/run/task.sock",  "home/run/fd.sock",
+        "home/run/broker.lock", "home/broker.lock",    "home/run/port",
+        "home/run/proxy.sock",  "home/run/proxy.port",
     };
     AG_AUTO(fd) int fd = open(place.dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
@@ -88,13 +91,20 @@ test_sockets_are_private(void **state)
     assert_int_equal(mode_of(place.paths.admin_sock), 0600);
     assert_int_equal(mode_of(place.paths.task_sock), 0600);
     assert_int_equal(mode_of(place.paths.fd_sock), 0600);
+    assert_int_equal(mode_of(place.paths.proxy_sock), 0600);
+    assert_int_equal(can_connect(place.paths.proxy_sock, SOCK_STREAM), 0);
     assert_int_equal(can_connect(place.paths.admin_sock, SOCK_STREAM), 0);
     assert_int_equal(can_connect(place.paths.fd_sock, SOCK_SEQPACKET), 0);
     assert_true(l.port != 0);
-    assert_int_equal(listeners_list(&l, list), 4);
+    assert_true(l.proxy_port != 0 && l.proxy_port != l.port);
+    assert_int_equal(listeners_list(&l, list), 6);
     assert_int_equal(list[2].kind, ACCEPT_HANDOVER);
-    assert_int_equal(list[3].socket, HTTP_TCP);
-    assert_int_equal(list[3].port, l.port);
+    assert_int_equal(list[3].kind, ACCEPT_FORWARD);
+    assert_int_equal(list[3].socket, HTTP_TASK);
+    assert_int_equal(list[4].socket, HTTP_TCP);
+    assert_int_equal(list[4].port, l.port);
+    assert_int_equal(list[5].kind, ACCEPT_FORWARD);
+    assert_int_equal(list[5].socket, HTTP_TCP);
     listeners_close(&l);
     assert_int_not_equal(access(place.paths.admin_sock, F_OK), 0);
 }
@@ -107,7 +117,7 @@ test_without_tcp(void **state)
 
     (void)state;
     check_ok(listeners_open(&place.paths, false, 0, &l));
-    assert_int_equal(listeners_list(&l, list), 3);
+    assert_int_equal(listeners_list(&l, list), 4);
     listeners_close(&l);
 }
 

@@ -1,0 +1,22 @@
+/*
+ * forward.h - a task's clients are led to the broker's forward proxy.
+ * Floor: cli/run. Depends on: run/run, run/ports, jansson.
+ */
+#ifndef AG_CLI_RUN_FORWARD_H
+#define AG_CLI_RUN_FORWARD_H
+
+#include "base/attr.h"
+#include "base/err.h"
+
+struct run;
+
+/*
+ * Sets the variables that the broker's answer names under `forward`: for a task
+ * in a network of its own always, since there is no other way out, else if it
+ * wants them.
+ * Errors: AG_EUSAGE the task has no network at all; AG_EUNSUPPORTED the broker
+ *         has no port; AG_ENOMEM, AG_ELIMIT.
+ */
+AG_CHECK AG_NONNULL enum ag_err forward_env(struct run *r);
+
+#endif

@@ -1,0 +1,169 @@
+# P7: what a task may reach through the forward proxy is what it was allowed:
+# by name, by port, by the name in the TLS greeting, at public addresses; and
+# only while it runs.
+. "$SRC/tests/e2e/lib.sh"
+. "$SRC/tests/e2e/forward_lib.sh"
+
+authority good DNS:localhost,IP:127.0.0.1
+cp "$C/good.pem" "$S/good.pem"
+service tls "$C/good-leaf.pem" "$C/good-leaf.key"
+TLS=$PORT
+service plain
+PLAIN=$PORT
+vault
+
+# NO_PROXY has localhost, where these services are.
+CURL="curl -sS -m 20 --noproxy none --cacert $S/good.pem"
+task() { # ALLOW… -- COMMAND: in a shell
+    local args=()
+    while [ "$1" != -- ]; do
+        args+=(--allow "$1")
+        shift
+    done
+    run auth-guard run "${args[@]}" -- sh -c "$2"
+}
+
+say "without --allow no variable leads to the proxy"
+ok auth-guard run -- sh -c 'echo "[$HTTPS_PROXY$HTTP_PROXY$https_proxy$http_proxy]"'
+has "$OUT" '[]'
+
+say "an allowed host is tunnelled untouched, on the record"
+task "localhost:$TLS,inner" -- "$CURL -f https://localhost:$TLS/hello"
+[ $RC -eq 0 ] || fail "$ERR $OUT"
+saw tls /hello
+saw_not tls X-Forwarded
+audit_has tunnel.opened "localhost:$TLS"
+ok auth-guard task list --json
+has "$OUT" "localhost:$TLS,inner"
+
+say "what was not allowed is refused, on the record, with what to type"
+task "localhost:$TLS,inner" -- "$CURL -p -i https://localhost:$PLAIN/; curl -sS -m 20 -i \
+    --noproxy none https://example.org/ 2>&1"
+has "$ERR$OUT" 403
+audit_has policy.denied host_not_allowed "localhost:$PLAIN"
+audit_has policy.denied host_not_allowed example.org
+cat >"$S/raw.py" <<'T'
+"""Sends stdin to the proxy, prints what comes."""
+import os, socket, sys
+host, port = os.environ["HTTPS_PROXY"].split("//")[1].split(":")
+s = socket.create_connection((host, int(port)), 20)
+s.sendall(sys.stdin.buffer.read())
+s.settimeout(10)
+out = b""
+try:
+    while part := s.recv(65536):
+        out += part
+except OSError:
+    pass
+sys.stdout.buffer.write(out)
+T
+raw() { # ALLOW BYTES: sent as they are; $OUT is the answer
+    task "$1" -- "printf '$2' | python3 $S/raw.py"
+}
+raw example.org 'CONNECT x.example.org:8443 HTTP/1.1\r\n\r\n'
+has "$OUT" 'HTTP/1.1 403'
+has "$OUT" application/problem+json
+has "$OUT" host_not_allowed
+has "$OUT" '--allow x.example.org:8443'
+
+say "malformed heads: each its code"
+raw example.org 'CONNECT example.org HTTP/1.1\r\n\r\n'
+has "$OUT" 'HTTP/1.1 400'
+raw example.org 'CONNECT example.org:443 HTTP/1.1\nHost: a\n\n'
+has "$OUT" bad_request
+raw example.org 'CONNECT example.org:443 HTTP/1.1\r\nHost: evil.net\r\n\r\n'
+has "$OUT" bad_request
+raw example.org 'CONNECT 0x7f000001:443 HTTP/1.1\r\n\r\n'
+has "$OUT" address_refused
+
+say "names and addresses inside are refused unless that was said"
+task "localhost:$TLS" -- "$CURL https://localhost:$TLS/inside"
+[ $RC -ne 0 ] || fail "reached loopback by a name"
+audit_has policy.denied address_refused "localhost:$TLS"
+raw "localhost:$TLS" "CONNECT localhost:$TLS HTTP/1.1\\r\\n\\r\\n"
+has "$OUT" address_refused
+has "$OUT" 'HOST:PORT,inner'
+for address in "127.0.0.1:$TLS" 169.254.169.254:80 10.0.0.1:443 '[::1]:443'; do
+    raw "$address" "CONNECT $address HTTP/1.1\\r\\n\\r\\n"
+    has "$OUT" address_refused
+done
+saw_not tls /inside
+refused 'inner' auth-guard run --allow localhost,inner -- true
+refused 'too wide' auth-guard run --allow '*.org' -- true
+
+say "the TLS greeting must name the host of the tunnel"
+HELLO="python3 - <<'T'
+import os, socket, ssl, sys
+port = os.environ['HTTPS_PROXY'].split(':')[-1]
+s = socket.create_connection(('127.0.0.1', int(port)), 20)
+s.sendall(b'CONNECT localhost:$TLS HTTP/1.1\r\n\r\n')
+head = s.recv(4096)
+assert b' 200 ' in head, head
+c = ssl.create_default_context(cafile='$S/good.pem')
+c.check_hostname = False
+try:
+    t = c.wrap_socket(s, server_hostname=NAME)
+    t.sendall(b'GET /fronted HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
+    print('ANSWER', t.recv(100))
+except OSError as why:
+    print('REFUSED', why)
+T"
+for name in "'example.org'" "'localhost.evil.net'" None; do
+    task "*.example.org" "localhost:$TLS,inner" "localhost:443,inner" -- \
+        "${HELLO//NAME/$name}"
+    has "$OUT" REFUSED
+done
+saw_not tls /fronted
+audit_has policy.denied wrong_server_name "localhost:$TLS"
+task "localhost:$TLS,inner" -- "${HELLO//NAME/"'localhost'"}"
+has "$OUT" ANSWER
+
+say "what is not TLS passes only where a port was said"
+task "localhost:$PLAIN,inner" -- "$CURL -p -f http://localhost:$PLAIN/other"
+[ $RC -eq 0 ] || fail "$ERR $OUT"
+saw plain /other
+
+say "an isolated task has this way out and no other"
+printf '%s\n' "$CURL -f https://localhost:$TLS/isolated; $CURL https://localhost:$PLAIN/else
+    curl -sS -m 5 --noproxy '*' http://127.0.0.1:$PLAIN/direct" >"$HOME/work/isolated.sh"
+cp "$S/good.pem" "$HOME/work/good.pem"
+sed -i "s|$S/good.pem|$HOME/work/good.pem|" "$HOME/work/isolated.sh"
+run auth-guard run --isolate --allow "localhost:$TLS,inner" -- sh "$HOME/work/isolated.sh"
+saw tls /isolated
+has "$ERR$OUT" 'response 403'
+saw_not plain /direct
+
+say "only a task's processes are served"
+PROXY=http://127.0.0.1:$(cat "$SOCKETS/proxy.port")
+run curl -sS -i -m 20 -x "$PROXY" -p "http://localhost:$PLAIN/outside"
+has "$ERR$OUT" 403
+saw_not plain /outside
+[ "$(stat -c %a "$SOCKETS/proxy.sock")" = 600 ] || fail "proxy.sock is open to others"
+
+say "the task's end cuts its tunnels; so does a lock"
+cat >"$S/hold.py" <<'T'
+"""Holds a tunnel from a process that left the task's group, says when it goes."""
+import os, socket, sys, time
+port = os.environ["HTTPS_PROXY"].split(":")[-1]
+s = socket.create_connection(("127.0.0.1", int(port)), 20)
+s.sendall(b"CONNECT localhost:%s HTTP/1.1\r\n\r\n" % sys.argv[1].encode())
+s.recv(4096)
+s.sendall(b"GET /forever/%s HTTP/1.1\r\nHost: localhost\r\n\r\n" % sys.argv[2].encode())
+while s.recv(65536):
+    pass
+T
+auth-guard run --allow "localhost:$PLAIN,inner" -- python3 "$S/hold.py" "$PLAIN" 1 \
+    >/dev/null 2>&1 &
+within 10 grep -qF /forever/1 "$C/plain.log" || fail "not called"
+task_id=$(auth-guard task list --json | jq -r '[.tasks[] | select(.running)][0].id')
+ok auth-guard task end "$task_id"
+within 2 grep -qF '"gone": "/forever/1"' "$C/plain.log" || fail "the tunnel goes on"
+auth-guard run --allow "localhost:$PLAIN,inner" -- python3 "$S/hold.py" "$PLAIN" 2 \
+    >/dev/null 2>&1 &
+within 10 grep -qF /forever/2 "$C/plain.log" || fail "not called"
+ok auth-guard lock
+within 2 grep -qF '"gone": "/forever/2"' "$C/plain.log" || fail "the tunnel goes on"
+ok auth-guard unlock
+
+audit_verifies
+no_leak

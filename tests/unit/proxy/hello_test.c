@@ -1,0 +1,260 @@
+/* The greeting of a TLS client: read from any cut, refused when it is not one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "proxy/hello.h"
+
+static uint8_t scratch[HELLO_MAX_BYTES];
+
+/* A greeting made by hand: `names` is the server_name extension's body. */
+struct made {
+    uint8_t bytes[2048];
+    size_t len;
+};
+
+static void
+put(struct made *m, const void *bytes, size_t len)
+{
+    memcpy(m->bytes + m->len, bytes, len);
+    m->len += len;
+}
+
+static void
+put_number(struct made *m, size_t number, size_t width)
+{
+    for (size_t i = width; i > 0; i--) {
+        m->bytes[m->len++] = (uint8_t)(number >> 8 * (i - 1));
+    }
+}
+
+static void
+put_name(struct made *ext, const char *name, size_t type)
+{
+    size_t len = strlen(name);
+
+    put_number(ext, 0, 2);
+    put_number(ext, len + 5, 2);
+    put_number(ext, len + 3, 2);
+    put_number(ext, type, 1);
+    put_number(ext, len, 2);
+    put(ext, name, len);
+}
+
+/* The message, with `ext` as its extensions. */
+static struct made
+message(const struct made *ext)
+{
+    struct made m = {0};
+
+    put_number(&m, 1, 1);
+    put_number(&m, 2 + 32 + 1 + 2 + 2 + 2 + 2 + ext->len, 3);
+    put_number(&m, 0x0303, 2);
+    m.len += 32;
+    put_number(&m, 0, 1);
+    put_number(&m, 2, 2);
+    put_number(&m, 0x1301, 2);
+    put_number(&m, 1, 1);
+    put_number(&m, 0, 1);
+    put_number(&m, ext->len, 2);
+    put(&m, ext->bytes, ext->len);
+    return m;
+}
+
+/* In records of `size` bytes. */
+static struct made
+records(const struct made *m, size_t size)
+{
+    struct made out = {0};
+
+    for (size_t at = 0; at < m->len; at += size) {
+        size_t len = m->len - at < size ? m->len - at : size;
+
+        put_number(&out, 22, 1);
+        put_number(&out, 0x0301, 2);
+        put_number(&out, len, 2);
+        put(&out, m->bytes + at, len);
+    }
+    return out;
+}
+
+static struct made
+greeting(const char *name, size_t size)
+{
+    struct made ext = {0};
+    struct made m;
+
+    if (name != NULL) {
+        put_name(&ext, name, 0);
+    }
+    m = message(&ext);
+    return records(&m, size);
+}
+
+static enum hello_result
+read_made(const struct made *m, struct hello *ret)
+{
+    return hello_read(span_of(m->bytes, m->len), scratch, ret);
+}
+
+static struct guard_host
+host(const char *text)
+{
+    struct guard_host h = {0};
+
+    check_ok(guard_read_host(span_str(text), &h));
+    return h;
+}
+
+static void
+test_any_records_and_any_cut(void **state)
+{
+    static const size_t SIZES[] = {1, 3, 16, 2000};
+    const struct guard_host wanted = host("api.example.org");
+    const struct guard_host other = host("example.org");
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(SIZES); i++) {
+        struct made m = greeting("API.example.org", SIZES[i]);
+        struct hello hello = {0};
+
+        for (size_t cut = 0; cut < m.len; cut++) {
+            assert_int_equal(hello_read(span_of(m.bytes, cut), scratch, &hello),
+                             HELLO_MORE);
+        }
+        assert_int_equal(read_made(&m, &hello), HELLO_WHOLE);
+        assert_true(hello_is_for(&hello, &wanted));
+        assert_false(hello_is_for(&hello, &other));
+        assert_false(hello.encrypted);
+        /* Early data behind it is not looked at. */
+        put(&m, "\x17\x03\x03\x00\x01x", 6);
+        assert_int_equal(read_made(&m, &hello), HELLO_WHOLE);
+    }
+}
+
+static void
+test_without_a_name(void **state)
+{
+    struct made m = greeting(NULL, 2000);
+    const struct guard_host name = host("example.org");
+    const struct guard_host address = host("1.2.3.4");
+    struct hello hello = {0};
+
+    (void)state;
+    assert_int_equal(read_made(&m, &hello), HELLO_WHOLE);
+    assert_false(hello_is_for(&hello, &name));
+    assert_true(hello_is_for(&hello, &address));
+    m = greeting("example.org", 2000);
+    assert_int_equal(read_made(&m, &hello), HELLO_WHOLE);
+    assert_false(hello_is_for(&hello, &address));
+}
+
+static void
+test_an_encrypted_one_is_noticed(void **state)
+{
+    struct made ext = {0};
+    struct made m;
+    struct hello hello = {0};
+
+    (void)state;
+    put_name(&ext, "example.org", 0);
+    put_number(&ext, 0xfe0d, 2);
+    put_number(&ext, 0, 2);
+    m = message(&ext);
+    m = records(&m, 2000);
+    assert_int_equal(read_made(&m, &hello), HELLO_WHOLE);
+    assert_true(hello.encrypted);
+}
+
+static void
+check_malformed(const struct made *ext)
+{
+    struct made m = message(ext);
+    struct hello hello = {0};
+
+    m = records(&m, 2000);
+    assert_int_equal(read_made(&m, &hello), HELLO_MALFORMED);
+}
+
+static void
+test_bad_names(void **state)
+{
+    static const char *const BAD[] = {"",    "a b", "1.2.3.4", "a.",
+                                      "::1", "a/b", "a:443"};
+    struct made ext = {0};
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(BAD); i++) {
+        ext.len = 0;
+        put_name(&ext, BAD[i], 0);
+        check_malformed(&ext);
+    }
+    ext.len = 0;
+    put_name(&ext, "example.org", 1);
+    check_malformed(&ext);
+    ext.len = 0;
+    put_name(&ext, "example.org", 0);
+    put_name(&ext, "example.org", 0);
+    check_malformed(&ext);
+    /* Two names in one list. */
+    ext.len = 0;
+    put_number(&ext, 0, 2);
+    put_number(&ext, 10, 2);
+    put_number(&ext, 8, 2);
+    put(&ext, "\0\0\1a\0\0\1b", 8);
+    check_malformed(&ext);
+    /* A byte behind the list. */
+    ext.len = 0;
+    put_number(&ext, 0, 2);
+    put_number(&ext, 7, 2);
+    put_number(&ext, 4, 2);
+    put(&ext, "\0\0\1a?", 5);
+    check_malformed(&ext);
+}
+
+static void
+test_other_messages(void **state)
+{
+    struct made m = greeting("example.org", 2000);
+    struct made changed = m;
+    struct hello hello = {0};
+
+    (void)state;
+    assert_int_equal(
+        hello_read(span_str("GET / HTTP/1.1\r\n"), scratch, &hello),
+        HELLO_NOT_TLS);
+    assert_int_equal(hello_read(span_str("SSH-2.0-x\r\n"), scratch, &hello),
+                     HELLO_NOT_TLS);
+    changed.bytes[1] = 2; /* SSL 2 */
+    assert_int_equal(read_made(&changed, &hello), HELLO_MALFORMED);
+    changed = m;
+    changed.bytes[5] = 2; /* a ServerHello */
+    assert_int_equal(read_made(&changed, &hello), HELLO_MALFORMED);
+    changed = m;
+    changed.bytes[3] = 0; /* an empty record */
+    changed.bytes[4] = 0;
+    assert_int_equal(read_made(&changed, &hello), HELLO_MALFORMED);
+    changed = m;
+    changed.bytes[3] = 0x41; /* longer than a record may be */
+    assert_int_equal(read_made(&changed, &hello), HELLO_MALFORMED);
+    changed = m;
+    changed.bytes[6] = 1; /* longer than is taken */
+    assert_int_equal(read_made(&changed, &hello), HELLO_MALFORMED);
+    changed = m;
+    changed.bytes[8]--; /* something shares its record */
+    assert_int_equal(read_made(&changed, &hello), HELLO_MALFORMED);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_any_records_and_any_cut),
+        cmocka_unit_test(test_without_a_name),
+        cmocka_unit_test(test_an_encrypted_one_is_noticed),
+        cmocka_unit_test(test_bad_names),
+        cmocka_unit_test(test_other_messages),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
