@@ -41,6 +41,7 @@ struct permit_ask {
     const struct call *call;
     int64_t path_task_id; /* of /t/TASK/, or 0 */
     struct span service;
+    enum request_via via; /* then `service` is HOST[:PORT], and nothing else */
     struct request_ask request; /* its host is filled in here */
 };
 

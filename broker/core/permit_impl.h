@@ -31,6 +31,8 @@ struct deciding {
      * reached. */
     const struct place *place;
     bool settled;
+    bool open; /* no value goes there: a host of `run --allow`, in plain http */
+    char host_text[GUARD_AUTHORITY_BYTES];
     bool allowed; /* of those that this request may use, the first */
     struct span host;
     struct finds finds;

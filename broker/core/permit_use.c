@@ -332,6 +332,10 @@ run_using(struct core *core, struct db_tx *tx, struct core_job *job)
     const struct deciding *d = ((const struct using *)job)->d;
     enum ag_err err = AG_OK;
 
+    if (d->open) {
+        return core_note(tx, d->ask->call, AUDIT_HOST_CALLED, d->task_id, 0,
+                         json_pack("{s:s}", "host", d->host_text));
+    }
     for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
         err = record_one(tx, d, &d->used[i]);
     }
@@ -359,7 +363,7 @@ permit_use(struct core *core, struct deciding *d)
 {
     struct using using = {.job.run = run_using, .d = d};
     enum ag_err err = AG_OK;
-    bool known = true;
+    bool known = !d->open; /* without a value each is on the record */
 
     for (size_t i = 0; i < d->used_count; i++) {
         known = known && is_known(core, &d->used[i]);

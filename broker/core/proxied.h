@@ -17,8 +17,8 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/parse.h"
-#include "policy/budget.h"
 #include "policy/allow.h"
+#include "policy/budget.h"
 #include "policy/grant.h"
 #include "policy/places.h"
 

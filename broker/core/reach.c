@@ -35,28 +35,20 @@ place_covers(const struct place *place, struct span host)
     return false;
 }
 
-static bool
-item_goes_to(const struct proxied_item *item, struct span host)
-{
-    for (size_t i = 0; i < item->places.places.count; i++) {
-        const struct place *place = &item->places.places.items[i];
-
-        if (!place->plain && place_covers(place, host)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
-has_value_for(const struct proxied *set, struct span host)
+const struct place *
+reach_place(const struct proxied *set, struct span host, bool plain)
 {
     for (size_t i = 0; i < set->count; i++) {
-        if (item_goes_to(&set->items[i], host)) {
-            return true;
+        const struct place_list *list = &set->items[i].places.places;
+
+        for (size_t k = 0; k < list->count; k++) {
+            if (list->items[k].plain == plain &&
+                place_covers(&list->items[k], host)) {
+                return &list->items[k];
+            }
         }
     }
-    return false;
+    return NULL;
 }
 
 /* ---- the record ---- */
@@ -131,7 +123,7 @@ look(struct core *core, const struct call *call, const struct guard_host *host,
     }
     guard_write_authority(host, port, PORT_HTTPS, text);
     *ret = (struct reach){.how = REACH_INTERCEPT, .task_id = call->task_id};
-    if (has_value_for(set, span_str(text))) {
+    if (reach_place(set, span_str(text), false) != NULL) {
         return AG_OK;
     }
     allow = reach_allowed(set, host, port);

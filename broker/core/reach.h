@@ -17,6 +17,7 @@
 #include "upstream/guard.h"
 
 struct core;
+struct place;
 struct proxied;
 
 enum reach_how {
@@ -49,6 +50,11 @@ AG_CHECK AG_NONNULL enum ag_err reach_refuse(struct core *core,
                                              const struct call *call,
                                              const struct guard_host *host,
                                              uint16_t port, enum ag_err why);
+
+/* A place of the task's that covers this host, spelled as in a grant, and is
+ * reached like this; or NULL. */
+AG_NONNULL const struct place *reach_place(const struct proxied *set,
+                                           struct span host, bool plain);
 
 /* The entry of the task's list that covers the host, or NULL. */
 AG_NONNULL const struct allow *reach_allowed(const struct proxied *set,

@@ -41,6 +41,7 @@ begin(void *ctx, struct pass *pass, const struct pass_head *head,
 {
     const struct proxy_request request = {
         .method = head->method,
+        .via = head->via,
         .target = head->target,
         .fields = head->fields,
         .field_count = head->field_count,

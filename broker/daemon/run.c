@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/paths.h"
 #include "base/secret.h"
+#include "caller/peer.h"
 #include "core/core.h"
 #include "daemon/conf.h"
 #include "daemon/listen.h"
@@ -125,6 +126,18 @@ static enum ag_err
 on_forward(void *ctx, int fd, struct peer *peer)
 {
     return forward_take(((struct daemon *)ctx)->forward, fd, peer);
+}
+
+static enum ag_err
+on_serve(void *ctx, int fd, const char *authority, struct peer *peer)
+{
+    bool tcp = authority == NULL && peer_transport(peer) == PEER_TCP;
+    const struct conn_door door = {
+        .socket = tcp ? HTTP_TCP : HTTP_TASK,
+        .via = authority == NULL ? REQUEST_PLAIN : REQUEST_INTERCEPTED,
+        .authority = authority};
+
+    return server_take(((struct daemon *)ctx)->server, fd, &door, peer);
 }
 
 static void
@@ -299,6 +312,7 @@ start_forward(struct daemon *d)
     const struct forward_parts parts = {.core = d->core,
                                         .upstream = d->upstream,
                                         .ctx = d,
+                                        .serve = on_serve,
                                         .refuse = on_refuse};
 
     return forward_new(&parts, &d->settings.forward, &d->forward);

@@ -51,6 +51,9 @@ is_welcome(const struct acceptor *a, const struct accept_socket *from,
 static void
 take(const struct acceptor *a, const struct accept_socket *from, int fd)
 {
+    const struct conn_door door = {.socket = from->socket,
+                                   .port = from->socket == HTTP_TCP ? from->port
+                                                                    : 0};
     AG_AUTO(fd) int sock = fd;
     AG_AUTO(peer) struct peer *peer = NULL;
     enum ag_err err;
@@ -69,8 +72,7 @@ take(const struct acceptor *a, const struct accept_socket *from, int fd)
     }
     switch (from->kind) {
     case ACCEPT_HTTP:
-        err = server_take(a->parts.server, FD_TAKE(sock), from->socket,
-                          from->port, AG_TAKE(peer));
+        err = server_take(a->parts.server, FD_TAKE(sock), &door, AG_TAKE(peer));
         break;
     case ACCEPT_HANDOVER:
         err = a->parts.handover(a->parts.ctx, FD_TAKE(sock), AG_TAKE(peer));

@@ -115,8 +115,25 @@ check_caps(struct conns *t, const struct conn *wanted)
     return AG_OK;
 }
 
+static void
+init_intake(struct intake *in, const struct conn_door *door)
+{
+    switch (door->via) {
+    case REQUEST_REVERSE:
+        intake_init(in, door->port);
+        in->may_pass = door->socket != HTTP_ADMIN;
+        return;
+    case REQUEST_PLAIN:
+        intake_init_proxy(in, NULL);
+        return;
+    case REQUEST_INTERCEPTED:
+        intake_init_proxy(in, door->authority);
+        return;
+    }
+}
+
 enum ag_err
-conns_add(struct conns *t, int fd, enum http_socket socket, uint16_t port,
+conns_add(struct conns *t, int fd, const struct conn_door *door,
           struct peer *peer, struct conn **ret)
 {
     struct conn *c;
@@ -130,12 +147,12 @@ conns_add(struct conns *t, int fd, enum http_socket socket, uint16_t port,
         return AG_ENOMEM;
     }
     c->fd = fd;
-    c->socket = socket;
+    c->socket = door->socket;
+    c->via = door->via;
     c->uid = peer_uid(peer);
     c->pid = peer_pid(peer);
     c->owner = t;
-    intake_init(&c->intake, socket == HTTP_TCP ? port : 0);
-    c->intake.may_pass = socket != HTTP_ADMIN;
+    init_intake(&c->intake, door);
     (void)pthread_mutex_lock(&t->lock);
     err = check_caps(t, c);
     if (err == AG_OK) {

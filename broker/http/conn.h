@@ -17,6 +17,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "http/intake.h"
+#include "policy/request.h"
 
 struct pass;
 struct peer;
@@ -28,6 +29,14 @@ enum http_socket {
     HTTP_TCP = 4,
     HTTP_UNIX = HTTP_ADMIN | HTTP_TASK,
     HTTP_ANY = HTTP_ADMIN | HTTP_TASK | HTTP_TCP,
+};
+
+/* How a connection came in. */
+struct conn_door {
+    enum http_socket socket;
+    uint16_t port; /* ours, of HTTP_TCP: every Host must name it; 0: any */
+    enum request_via via;
+    const char *authority; /* of REQUEST_INTERCEPTED; borrowed for the call */
 };
 
 enum conn_state {
@@ -42,6 +51,7 @@ struct conn {
     LIST_ENTRY(conn) link; /* of the table */
     int fd;
     enum http_socket socket;
+    enum request_via via;
     enum conn_state state;
     uid_t uid; /* as counted: (uid_t)-1 on TCP */
     pid_t pid;
@@ -71,14 +81,13 @@ AG_NONNULL void conns_set_limits(struct conns *t,
 
 /*
  * A connection for `fd`, counted and in the table; `peer` is taken over on
- * AG_OK only. `port` is ours, for TCP.
+ * AG_OK only.
  * Errors: AG_EBUSY a cap is reached (its sentence says which), AG_ENOMEM.
  * Threads: the accept thread; the rest of the table is safe for all.
  */
 AG_CHECK AG_NONNULL enum ag_err conns_add(struct conns *t, int fd,
-                                          enum http_socket socket,
-                                          uint16_t port, struct peer *peer,
-                                          struct conn **ret);
+                                          const struct conn_door *door,
+                                          struct peer *peer, struct conn **ret);
 
 /* Out of the table, uncounted, freed. */
 void conn_free(struct conn *c);

@@ -4,6 +4,7 @@
 
 #include "http/intake_chunks.h"
 #include "http/intake_header.h"
+#include "http/intake_proxy.h"
 
 /*
  * The machine is a table of states; each takes one byte, or as many as it can
@@ -115,7 +116,7 @@ take_method(struct intake *in, uint8_t c)
     }
     in->method_flags =
         gathered_is(in, "GET") || gathered_is(in, "HEAD") ? NO_BODY : 0;
-    enter(in, INTAKE_TARGET);
+    enter(in, in->form == INTAKE_ABSOLUTE ? INTAKE_SCHEME : INTAKE_TARGET);
     return AG_OK;
 }
 
@@ -150,8 +151,9 @@ take_target(struct intake *in, uint8_t c)
         return take_escape(in, c);
     }
     if (c == ' ' && in->part_bytes > 0) {
-        in->passes = in->may_pass && in->part_bytes >= PASS_PREFIX_BYTES &&
-                     (has_prefix(in, "/p/") || has_prefix(in, "/t/"));
+        in->passes = in->form != INTAKE_ORIGIN ||
+                     (in->may_pass && in->part_bytes >= PASS_PREFIX_BYTES &&
+                      (has_prefix(in, "/p/") || has_prefix(in, "/t/")));
         enter(in, INTAKE_VERSION);
         return AG_OK;
     }
@@ -173,6 +175,17 @@ take_target(struct intake *in, uint8_t c)
         in->escape_value = 0;
     }
     return AG_OK;
+}
+
+/* The '/' behind the authority begins the path. */
+static enum ag_err
+take_authority(struct intake *in, uint8_t c)
+{
+    if (c != '/') {
+        return intake_authority_byte(in, c);
+    }
+    enter(in, INTAKE_TARGET);
+    return take_target(in, c);
 }
 
 static enum ag_err
@@ -290,6 +303,10 @@ take_byte(struct intake *in, uint8_t c)
     switch (in->state) {
     case INTAKE_METHOD:
         return take_method(in, c);
+    case INTAKE_SCHEME:
+        return intake_scheme_byte(in, c);
+    case INTAKE_AUTHORITY:
+        return take_authority(in, c);
     case INTAKE_TARGET:
         return take_target(in, c);
     case INTAKE_VERSION:
@@ -414,10 +431,14 @@ is_in_chunks(const struct intake *in)
 static void
 start_over(struct intake *in)
 {
-    bool may_pass = in->may_pass;
+    const struct intake was = *in;
 
-    intake_init(in, in->port);
-    in->may_pass = may_pass;
+    intake_init(in, was.port);
+    in->may_pass = was.may_pass;
+    in->form = was.form;
+    if (was.form == INTAKE_FOR_ONE) {
+        memcpy(in->authority, was.authority, sizeof(in->authority));
+    }
 }
 
 enum ag_err

@@ -69,6 +69,8 @@ intake_chunk_byte(struct intake *in, uint8_t c)
     case INTAKE_LAST_LF:
         return expect_byte(in, c, '\n', INTAKE_BODY);
     case INTAKE_METHOD:
+    case INTAKE_SCHEME:
+    case INTAKE_AUTHORITY:
     case INTAKE_TARGET:
     case INTAKE_VERSION:
     case INTAKE_LINE_LF:

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "http/intake_proxy.h"
+
 enum known_header {
     HEADER_HOST,
     HEADER_LENGTH,
@@ -113,6 +115,9 @@ settle_host(struct intake *in)
     in->text[in->part_bytes] = '\0';
     if (!is_host_text(in)) {
         return malformed("Host is not a name and port");
+    }
+    if (in->form != INTAKE_ORIGIN) {
+        return intake_settle_authority(in);
     }
     if (port == 0) {
         return AG_OK;

@@ -307,6 +307,7 @@ pass_ask(struct pass *pass, bool may_block)
     struct passes *all = pass->owner;
     const struct pass_head head = {
         .method = span_str(pass->method),
+        .via = pass->conn->via,
         .target = span_str(pass->target),
         .fields = pass->fields,
         .field_count = pass->field_count,

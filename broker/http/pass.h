@@ -44,7 +44,9 @@ enum {
  * but AG_EBLOCKS. */
 struct pass_head {
     struct span method;
-    struct span target; /* path and query, still encoded */
+    enum request_via via;
+    struct span target; /* path and query, still encoded: /p/… or /t/…, also
+                           where a client took us for its proxy */
     const struct request_field *fields;
     size_t field_count;
     int64_t body_bytes; /* or PASS_BODY_... */
@@ -99,7 +101,7 @@ AG_CHECK AG_NONNULL enum ag_err passes_new(const struct pass_app *app,
 void passes_free(struct passes *all);
 
 /* Is this target one to pass on? */
-AG_NONNULL bool pass_is_target(const char *target);
+AG_NONNULL bool pass_is_target(const struct conn *conn, const char *target);
 
 /* The request whose target was just read. Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err pass_new(struct passes *all,

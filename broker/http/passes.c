@@ -1,4 +1,5 @@
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -162,9 +163,33 @@ passes_free(struct passes *all)
 }
 
 bool
-pass_is_target(const char *target)
+pass_is_target(const struct conn *conn, const char *target)
 {
-    return strncmp(target, "/p/", 3) == 0 || strncmp(target, "/t/", 3) == 0;
+    return conn->via != REQUEST_REVERSE || strncmp(target, "/p/", 3) == 0 ||
+           strncmp(target, "/t/", 3) == 0;
+}
+
+/* As if it had been asked of the broker's own address. */
+static char *
+own_target(const struct conn *conn, const char *target)
+{
+    const char *rest = target;
+    char *text = NULL;
+    int len = -1;
+
+    switch (conn->via) {
+    case REQUEST_REVERSE:
+        return strdup(target);
+    case REQUEST_PLAIN:
+        /* The strict layer has seen that it begins so. */
+        rest = strstr(target, "://");
+        len = rest == NULL ? -1 : asprintf(&text, "/p/%s", rest + 3);
+        break;
+    case REQUEST_INTERCEPTED:
+        len = asprintf(&text, "/p/%s%s", conn->intake.authority, target);
+        break;
+    }
+    return len < 0 ? NULL : text;
 }
 
 enum ag_err
@@ -177,7 +202,7 @@ pass_new(struct passes *all, struct MHD_Connection *mhd, struct conn *conn,
     if (pass == NULL) {
         return AG_ENOMEM;
     }
-    pass->target = strdup(target);
+    pass->target = own_target(conn, target);
     if (pass->target == NULL) {
         free(pass);
         return AG_ENOMEM;

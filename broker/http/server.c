@@ -93,7 +93,7 @@ on_target(void *cls, const char *target, struct MHD_Connection *mhd)
     struct pass *pass = NULL;
 
     if (c == NULL || s->passes == NULL || c->socket == HTTP_ADMIN ||
-        !pass_is_target(target) || atomic_load(&s->draining) ||
+        !pass_is_target(c, target) || atomic_load(&s->draining) ||
         pass_new(s->passes, mhd, c, target, &pass) != AG_OK) {
         return NULL;
     }
@@ -107,8 +107,10 @@ begin_request(struct server *s, struct MHD_Connection *mhd, void **con_cls)
     struct request *rq = NULL;
     struct conn *c = conn_of(mhd);
 
-    /* A connection that isn't in the table was not checked by anybody. */
-    if (c == NULL || request_new(s, &rq) != AG_OK) {
+    /* A connection that isn't in the table was not checked by anybody; what
+     * comes to the client's proxy is never for us. */
+    if (c == NULL || c->via != REQUEST_REVERSE ||
+        request_new(s, &rq) != AG_OK) {
         return MHD_NO;
     }
     rq->mhd = mhd;
@@ -410,14 +412,14 @@ server_free(struct server *s)
 }
 
 enum ag_err
-server_take(struct server *s, int fd, enum http_socket socket, uint16_t port,
+server_take(struct server *s, int fd, const struct conn_door *door,
             struct peer *peer)
 {
     /* MHD looks at the family only; who it is, is in the connection. */
-    const struct sockaddr addr = {.sa_family =
-                                      socket == HTTP_TCP ? AF_INET : AF_UNIX};
+    const struct sockaddr addr = {
+        .sa_family = door->socket == HTTP_TCP ? AF_INET : AF_UNIX};
     struct conn *c = NULL;
-    enum ag_err err = conns_add(s->conns, fd, socket, port, peer, &c);
+    enum ag_err err = conns_add(s->conns, fd, door, peer, &c);
 
     if (err != AG_OK) {
         gate_refuse(fd, err, err_text(err));

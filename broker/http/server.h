@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "core/core.h"
+#include "http/conn.h"
 #include "http/limits.h"
 #include "http/route.h"
 
@@ -52,8 +53,8 @@ AG_CHECK AG_NONNULL enum ag_err server_new(const struct server_app *app,
  * Errors: AG_EBUSY a cap is reached, AG_ENOMEM.
  */
 AG_CHECK AG_NONNULL enum ag_err server_take(struct server *s, int fd,
-                                            enum http_socket socket,
-                                            uint16_t port, struct peer *peer);
+                                            const struct conn_door *door,
+                                            struct peer *peer);
 
 AG_NONNULL void server_set_limits(struct server *s,
                                   const struct http_limits *limits);

@@ -19,6 +19,13 @@ enum {
     REQUEST_FOUND_MAX_BYTES = 16 * 1024, /* a text where a value may stand */
 };
 
+/* How a request came to the proxy. */
+enum request_via {
+    REQUEST_REVERSE,     /* by an address of the broker's: /p/SERVICE/… */
+    REQUEST_PLAIN,       /* to its proxy, http://HOST/… */
+    REQUEST_INTERCEPTED, /* to its proxy, in TLS that ends here */
+};
+
 struct request_field {
     struct span name;
     struct span value;

@@ -323,6 +323,7 @@ flight_begin(struct proxy *proxy, const struct proxy_request *request,
     ask.call = &f->call;
     ask.path_task_id = target.task_id;
     ask.service = target.service;
+    ask.via = request->via;
     ask.request.path = target.path;
     ask.request.query = target.query;
     err = permit_decide(proxy->core, &ask, !may_block, &f->permit);

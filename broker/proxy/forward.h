@@ -55,6 +55,11 @@ struct forward_parts {
     struct core *core;
     struct upstream *upstream;
     void *ctx;
+    /* Takes over a connection for the HTTP side, also on error: it was told
+     * why. `authority` is whom its requests are for, HOST[:PORT]; NULL: each says
+     * it itself, http://HOST[:PORT]/…, and the connection is the client's own. */
+    enum ag_err (*serve)(void *ctx, int fd, const char *authority,
+                         struct peer *peer);
     /* Writes a refusal; the socket stays open. */
     void (*refuse)(void *ctx, int fd, enum ag_err err, const char *why);
 };

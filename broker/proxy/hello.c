@@ -90,7 +90,7 @@ static bool
 take_number(struct span *in, size_t bytes, size_t *ret)
 {
     *ret = 0;
-    if (in->len < bytes) {
+    if (in->ptr == NULL || in->len < bytes) {
         return false;
     }
     for (size_t i = 0; i < bytes; i++) {

@@ -18,6 +18,7 @@
 enum {
     MS_PER_S = 1000,
     ENDING_MS = 2000, /* for a refused client to read why */
+    PEEK_BYTES = 8,   /* "CONNECT " */
 };
 
 static const char ESTABLISHED[] = "HTTP/1.1 200 Connection established\r\n\r\n";
@@ -138,6 +139,43 @@ link_read_in(struct link *link)
     return true;
 }
 
+/* Not for us: the HTTP side reads it from its first byte. */
+static void
+hand_over(struct link *link)
+{
+    const struct forward_parts *parts = &link->owner->parts;
+
+    end_wait(&link->client, 0);
+    (void)!parts->serve(parts->ctx, FD_TAKE(link->client.fd), NULL,
+                        AG_TAKE(link->peer));
+    link_die(link);
+}
+
+/* Is it a CONNECT? Too few bytes to tell are looked at again later: the loop
+ * would say again and again that they are there. */
+static bool
+is_connect(struct link *link)
+{
+    uint8_t first[PEEK_BYTES];
+    ssize_t n = recv(link->client.fd, first, sizeof(first), MSG_PEEK);
+
+    if (n <= 0) {
+        if (n == 0 || (errno != EAGAIN && errno != EINTR)) {
+            link_die(link);
+        }
+        return false;
+    }
+    if (!connect_head_begins(span_of(first, (size_t)n))) {
+        hand_over(link);
+        return false;
+    }
+    if ((size_t)n < sizeof(first)) {
+        end_wait(&link->client, 0);
+        return false;
+    }
+    return true;
+}
+
 static void
 step_head(struct link *link)
 {
@@ -145,11 +183,7 @@ step_head(struct link *link)
     enum ag_err err = AG_OK;
 
     err_clear();
-    if (!link_read_in(link)) {
-        return;
-    }
-    if (!connect_head_begins(span_of(link->in, link->in_len))) {
-        refuse(link, AG_EMETHOD, "the forward proxy takes CONNECT");
+    if ((link->in_len == 0 && !is_connect(link)) || !link_read_in(link)) {
         return;
     }
     err = connect_head_read(span_of(link->in, link->in_len), &link->head, &len);
@@ -225,7 +259,7 @@ dial(struct link *link)
         .owner = (uint32_t)link->reach.task_id,
         .inner = link->reach.inner,
     };
-    enum ag_err err = AG_OK;
+    enum ag_err err;
 
     link_move(link, LINK_DIALING);
     err = upstream_dial(link->owner->parts.upstream, &target, &DIALS, link,
@@ -385,6 +419,9 @@ link_look(struct link *link, int64_t now_ms,
 {
     bool running = link->state == LINK_DIALING || link->state == LINK_TUNNEL;
 
+    if (link->state == LINK_HEAD) {
+        end_wait(&link->client, EPOLLIN);
+    }
     /* A socket that was passed on stays its connector's. */
     if (is_late(link, now_ms, limits) ||
         (running &&

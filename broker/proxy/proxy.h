@@ -44,6 +44,7 @@ enum {
 /* Texts are borrowed until flight_end(), the rest for the call. */
 struct proxy_request {
     struct span method;
+    enum request_via via;
     struct span target; /* /p/SERVICE/… or /t/TASK/SERVICE/… */
     const struct request_field *fields;
     size_t field_count;

@@ -75,7 +75,8 @@ struct db_tx;
     X(AUDIT_LOGIN_REFRESHED,    51, "login.refreshed")                         \
     X(AUDIT_LOGIN_FAILED,       52, "login.refresh_failed")                    \
     X(AUDIT_LOGIN_NEEDED,       53, "login.needed") /* refused for good */     \
-    X(AUDIT_TUNNEL_OPENED,      54, "tunnel.opened")
+    X(AUDIT_TUNNEL_OPENED,      54, "tunnel.opened")                           \
+    X(AUDIT_HOST_CALLED,        55, "host.called") /* without a value */
 
 /* clang-format on */
 

@@ -375,7 +375,7 @@ guard_read_host(struct span host, struct guard_host *ret)
 static bool
 split_port(struct span text, struct span *host, struct span *port)
 {
-    size_t at = text.len;
+    size_t at = text.ptr == NULL ? 0 : text.len;
 
     while (at > 0 && text.ptr[at - 1] != ':' && text.ptr[at - 1] != ']') {
         at--;
@@ -401,10 +401,10 @@ guard_read_authority(struct span text, struct guard_host *ret,
     enum ag_err err = AG_OK;
 
     if (has_port && (parse_u64(port, UINT16_MAX, &number) != AG_OK ||
-                     number == 0 || port.ptr[0] == '0')) {
+                     number == 0 || span_starts(port, span_str("0")))) {
         return err_why(AG_EINVAL, "the port must be a number from 1 to 65535");
     }
-    if (span_find(host, ':') < host.len && host.ptr[0] != '[') {
+    if (span_find(host, ':') < host.len && !span_starts(host, span_str("["))) {
         return err_why(AG_EINVAL, "an IPv6 address stands in brackets");
     }
     err = guard_read_host(host, &read);

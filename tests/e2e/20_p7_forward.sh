@@ -123,6 +123,40 @@ task "localhost:$PLAIN,inner" -- "$CURL -p -f http://localhost:$PLAIN/other"
 [ $RC -eq 0 ] || fail "$ERR $OUT"
 saw plain /other
 
+say "plain http goes through the HTTP side: each request on its own"
+task "localhost:$PLAIN,inner" -- "$CURL -f -i -H 'Connection: X-Drop' -H 'X-Drop: 1' \
+    http://localhost:$PLAIN/absolute?a=1 http://localhost:$PLAIN/again; \
+    $CURL -i http://example.org/ http://localhost:$TLS/; printf x | \
+    $CURL -f -T - http://localhost:$PLAIN/put"
+saw plain '/absolute?a=1'
+saw plain /again
+saw plain /put
+saw_not plain X-Drop
+has "$OUT" host_not_allowed
+has "$OUT" '--allow example.org'
+audit_has host.called "localhost:$PLAIN"
+# Connection reuse across hosts, wrong Host, other forms: raw, answers in order.
+raw "localhost:$PLAIN,inner" "GET http://localhost:$PLAIN/one HTTP/1.1\r\nHost: localhost:$PLAIN\r\n\r\nGET http://example.org/two HTTP/1.1\r\nHost: example.org\r\n\r\nGET http://LOCALHOST:$PLAIN/three HTTP/1.1\r\nHost: localhost:$PLAIN\r\nConnection: close\r\n\r\n"
+[ "$(grep -o 'HTTP/1.1 200' <<<"$OUT" | wc -l)" = 2 ] || fail "not two answers: $OUT"
+[ "$(grep -o 'HTTP/1.1 403' <<<"$OUT" | wc -l)" = 1 ] || fail "not one refusal: $OUT"
+saw plain /three
+for bad in "GET http://localhost:$PLAIN/bad HTTP/1.1\r\nHost: example.org" \
+    "GET http://localhost:$PLAIN/bad HTTP/1.1\r\nHost: localhost" \
+    "GET http://localhost:$PLAIN/bad HTTP/1.1\r\nA: b" \
+    "GET /bad HTTP/1.1\r\nHost: localhost:$PLAIN" \
+    "GET /v1/health HTTP/1.1\r\nHost: localhost" \
+    "GET https://localhost:$PLAIN/bad HTTP/1.1\r\nHost: localhost:$PLAIN" \
+    "GET http://a@localhost:$PLAIN/bad HTTP/1.1\r\nHost: localhost:$PLAIN" \
+    "GET http://localhost:$PLAIN HTTP/1.1\r\nHost: localhost:$PLAIN" \
+    "GET http:///bad HTTP/1.1\r\nHost: localhost:$PLAIN"; do
+    raw "localhost:$PLAIN,inner" "$bad\r\n\r\n"
+    has "$OUT" 'HTTP/1.1 400'
+done
+saw_not plain /bad
+raw "localhost:$PLAIN" "GET http://localhost:$PLAIN/inside HTTP/1.1\r\nHost: localhost:$PLAIN\r\nConnection: close\r\n\r\n"
+has "$OUT" address_refused
+saw_not plain /inside
+
 say "an isolated task has this way out and no other"
 printf '%s\n' "$CURL -f https://localhost:$TLS/isolated; $CURL https://localhost:$PLAIN/else
     curl -sS -m 5 --noproxy '*' http://127.0.0.1:$PLAIN/direct" >"$HOME/work/isolated.sh"
@@ -137,6 +171,9 @@ say "only a task's processes are served"
 PROXY=http://127.0.0.1:$(cat "$SOCKETS/proxy.port")
 run curl -sS -i -m 20 -x "$PROXY" -p "http://localhost:$PLAIN/outside"
 has "$ERR$OUT" 403
+saw_not plain /outside
+run curl -sS -i -m 20 -x "$PROXY" --noproxy none "http://localhost:$PLAIN/outside"
+has "$OUT" 'HTTP/1.1 403'
 saw_not plain /outside
 [ "$(stat -c %a "$SOCKETS/proxy.sock")" = 600 ] || fail "proxy.sock is open to others"
 

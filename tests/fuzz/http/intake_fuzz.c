@@ -38,6 +38,26 @@ feed_cut(struct intake *in, struct span bytes, unsigned int seed,
     return err;
 }
 
+/* Every kind of connection. */
+static void
+begin(struct intake *in, uint8_t kind)
+{
+    switch (kind % 4) {
+    case 0:
+        intake_init(in, 4711);
+        return;
+    case 1:
+        intake_init(in, 0);
+        return;
+    case 2:
+        intake_init_proxy(in, NULL);
+        return;
+    default:
+        intake_init_proxy(in, "example.org:8443");
+        return;
+    }
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -52,8 +72,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     bytes = span_of(data + 1, size - 1);
-    intake_init(&one, data[0] % 2 == 0 ? 4711 : 0);
-    intake_init(&two, data[0] % 2 == 0 ? 4711 : 0);
+    begin(&one, data[0]);
+    begin(&two, data[0]);
     err = feed_whole(&one, bytes, &whole_one);
     AG_ASSERT(feed_cut(&two, bytes, data[0], &whole_two) == err);
     AG_ASSERT(whole_one == whole_two && one.state == two.state);

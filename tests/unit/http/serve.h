@@ -292,7 +292,11 @@ serve_connect_as(enum http_socket socket, pid_t pid)
     assert_int_equal(
         setsockopt(ends[1], SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait)), 0);
     assert_int_equal(peer_from_facts(&facts, &peer), AG_OK);
-    (void)!server_take(served.server, ends[0], socket, SERVE_PORT, peer);
+    (void)!server_take(
+        served.server, ends[0],
+        &(struct conn_door){.socket = socket,
+                            .port = socket == HTTP_TCP ? SERVE_PORT : 0},
+        peer);
     return ends[1];
 }
 
