@@ -61,11 +61,11 @@ static const struct arg_opt OPTIONS[] = {
     {NULL, ARG_HEADING, NULL, NULL,
      "isolation (README.md says what it keeps out):"},
     {"isolate", ARG_MAYBE, &given.isolate, "[=PRESET]",
-     "the working tree to write, the system and the home\nwithout "
-     "credentials to read, nothing else;\nworkspace (default), strict, "
-     "offline"},
+     "what it sees of the machine; workspace (unless said\notherwise): the "
+     "working tree to write, the system\nand the home without credentials to "
+     "read; strict:\nno home; offline: no network"},
     {"no-isolate", ARG_FLAG, &given.no_isolate, NULL,
-     "don't, on purpose: it goes on the record"},
+     "all that you see, on purpose: it goes on the record"},
     {"ro", ARG_LIST, &given.ro, "PATH", "a further place it may read"},
     {"rw", ARG_LIST, &given.rw, "PATH", "a further place it may write"},
     {"hide", ARG_LIST, &given.hide, "PATH", "a further place it may not see"},

@@ -68,7 +68,9 @@ find_home(struct view *v)
 
     if (home == NULL || home[0] != '/' || realpath(home, real) == NULL ||
         strcmp(real, "/") == 0) {
-        return err_why(AG_EUSAGE, "--isolate needs HOME to name your home");
+        return err_why(AG_EUSAGE,
+                       "isolation needs HOME to name your home; or say "
+                       "--no-isolate");
     }
     v->home = strdup(home);
     v->home_real = strdup(real);
@@ -84,7 +86,7 @@ find_tree(struct view *v)
 
     v->cwd = getcwd(NULL, 0);
     if (v->cwd == NULL) {
-        return err_why(AG_EUSAGE, "--isolate: there is no directory here");
+        return err_why(AG_EUSAGE, "isolation: there is no directory here");
     }
     if (!plan_repository(tree, sizeof(tree)) ||
         view_is_below(v->home_real, tree)) {
@@ -92,8 +94,9 @@ find_tree(struct view *v)
     }
     if (view_is_below(v->home_real, tree)) {
         return err_why(AG_EUSAGE,
-                       "--isolate: the working tree would be %s with your "
-                       "whole home; change to the project's directory first",
+                       "isolation: the working tree would be %s with your "
+                       "whole home; change to the project's directory first, "
+                       "or say --no-isolate",
                        tree);
     }
     v->tree = strdup(tree);
@@ -272,7 +275,7 @@ check_unisolated(const struct run_options *o)
 
     for (size_t i = 0; i < AG_COUNT(only); i++) {
         if (only[i].given) {
-            return err_why(AG_EUSAGE, "%s has a meaning with --isolate only",
+            return err_why(AG_EUSAGE, "%s has no meaning with --no-isolate",
                            only[i].name);
         }
     }
@@ -290,7 +293,7 @@ make_view(const struct run_options *o, const struct paths *paths,
         err = find_tree(v);
     }
     if (err == AG_OK) {
-        err = check_own(paths, "--isolate", v->tree);
+        err = check_own(paths, "isolation", v->tree);
     }
     if (err == AG_OK) {
         err = own_places(v, paths);
@@ -330,16 +333,18 @@ isolation_make(const struct run_options *o, const struct paths *paths,
         return err_why(AG_EUSAGE,
                        "--isolate and --no-isolate exclude each other");
     }
-    if (o->isolate == NULL) {
+    if (o->no_isolate) {
         return check_unisolated(o);
     }
     ret->view = calloc(1, sizeof(*ret->view));
     if (ret->view == NULL) {
         return AG_ENOMEM;
     }
-    err = preset_load(paths->data,
-                      o->isolate[0] == '\0' ? PRESET_DEFAULT : o->isolate,
-                      &ret->view->preset);
+    err =
+        preset_load(paths->data,
+                    o->isolate == NULL || o->isolate[0] == '\0' ? PRESET_DEFAULT
+                                                                : o->isolate,
+                    &ret->view->preset);
     if (err == AG_OK && o->proxies.count > 0 &&
         ret->view->preset->network == PRESET_NETWORK_NONE) {
         err = err_why(AG_EUSAGE, "%s has no network: --proxy has no meaning",
@@ -400,16 +405,15 @@ put_given(const struct view *v, const char *key, enum view_access access,
 }
 
 enum ag_err
-isolation_body(const struct isolation *is, const struct run_options *o,
-               json_t **ret)
+isolation_body(const struct isolation *is, json_t **ret)
 {
     const struct view *v = is->view;
     json_auto_t *body = NULL;
     enum ag_err err = AG_OK;
 
     if (v == NULL) {
-        *ret = o->no_isolate ? json_pack("{s:s}", "preset", "none") : NULL;
-        return o->no_isolate && *ret == NULL ? AG_ENOMEM : AG_OK;
+        *ret = json_pack("{s:s}", "preset", "none");
+        return *ret == NULL ? AG_ENOMEM : AG_OK;
     }
     body = json_pack(
         "{s:s, s:s, s:s}", "preset", v->preset->name, "network",

@@ -34,10 +34,8 @@ AG_CHECK AG_NONNULL enum ag_err isolation_make(const struct run_options *o,
                                                struct isolation *ret);
 AG_NONNULL void isolation_done(struct isolation *is);
 
-/* The member `isolation` of POST /v1/tasks, or NULL when nothing was said about
- * it. Errors: AG_ENOMEM. */
+/* The member `isolation` of POST /v1/tasks. Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err isolation_body(const struct isolation *is,
-                                               const struct run_options *o,
                                                json_t **ret);
 
 /* When no process of the task is left: takes a `.git/commondir` away that it has

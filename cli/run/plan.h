@@ -26,7 +26,7 @@ struct run_options {
     const char *name;
     const char *purpose;
     int64_t ttl_ms;
-    const char *isolate; /* a preset's name, "" the default, NULL none */
+    const char *isolate; /* a preset's name, "" or NULL the default */
     const char *keep_home;
     struct arg_list ro;
     struct arg_list rw;

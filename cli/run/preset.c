@@ -103,8 +103,8 @@ preset_load(const char *data_dir, const char *name, struct preset **ret)
         err = fs_read(AT_FDCWD, path, PRESET_FILE_MAX_BYTES, &text);
     }
     if (err != AG_OK) {
-        return err_why(AG_EUSAGE, "--isolate: there is no preset '%s'; take %s",
-                       name, NAMES);
+        return err_why(AG_EUSAGE, "there is no preset '%s'; take %s", name,
+                       NAMES);
     }
     err = preset_decode(buf_view(&text), &p);
     if (err == AG_OK && strcmp(p->name, name) != 0) {

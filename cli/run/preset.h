@@ -19,7 +19,7 @@ enum {
     PRESET_PATHS_MAX_COUNT = 256,
 };
 
-/* The one that `--isolate` without a name means. */
+/* The one that is meant when none is named. */
 #define PRESET_DEFAULT "workspace"
 
 enum preset_network {

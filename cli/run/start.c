@@ -39,9 +39,9 @@ ask_task(struct run *r)
         err = isolation_make(o, &r->cli->paths, &r->isolation);
     }
     if (err == AG_OK) {
-        err = isolation_body(&r->isolation, o, &isolation);
+        err = isolation_body(&r->isolation, &isolation);
     }
-    if (err == AG_OK && isolation != NULL &&
+    if (err == AG_OK &&
         json_object_set_new(body, "isolation", isolation) != 0) {
         err = AG_ENOMEM;
     }
@@ -321,7 +321,7 @@ start_isolated(struct run *r)
     }
     (void)snprintf(why, sizeof(why), "%s", err_text(err));
     return err_why(AG_EUNSUPPORTED,
-                   "--isolate can't be had here, nothing was started: %s; see: "
+                   "isolation can't be had here, nothing was started: %s; see: "
                    "auth-guard doctor",
                    why);
 }

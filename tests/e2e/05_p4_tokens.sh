@@ -8,17 +8,17 @@ printf %s "$other" | auth-guard put web/other >/dev/null 2>&1 || fail put
 
 # A task that shares its token with us and then waits to be told to end.
 start_task() { # OPTIONS…
-    rm -f "$S/token" "$S/go"
+    rm -f "$TREE/token" "$TREE/go"
     auth-guard run "$@" -- sh -c 'umask 077; printf %s "$AUTH_GUARD_TOKEN" >"$0/token.new"
-        mv "$0/token.new" "$0/token"; while [ ! -e "$0/go" ]; do sleep 0.05; done' "$S" \
+        mv "$0/token.new" "$0/token"; while [ ! -e "$0/go" ]; do sleep 0.05; done' "$TREE" \
         >"$C/task.out" 2>&1 &
     TASK=$!
-    within 5 test -s "$S/token" || fail "the task did not start: $(cat "$C/task.out")"
-    TOKEN=$(cat "$S/token")
-    cat "$S/token" >>"$C/tokens"
+    within 5 test -s "$TREE/token" || fail "the task did not start: $(cat "$C/task.out")"
+    TOKEN=$(cat "$TREE/token")
+    cat "$TREE/token" >>"$C/tokens"
 }
 end_task() {
-    touch "$S/go"
+    touch "$TREE/go"
     wait $TASK
 }
 as_token() { # TOKEN METHOD PATH [BODY]
@@ -48,14 +48,14 @@ end_task
 say "and the task's tokens were revoked"
 
 # From inside its tree it works, for its grants only.
-ok auth-guard run --grant web/key:read -- sh -c 'auth-guard get web/key'
+ok auth-guard run "${INSIDE[@]}" --grant web/key:read -- sh -c 'auth-guard get web/key'
 has "$OUT" '[redacted:web/key]'
-refused 'not_granted|grant' auth-guard run --grant web/key:read -- auth-guard get web/other
-refused 'not_granted|grant' auth-guard run --grant web/other:env -- auth-guard get web/key
+refused 'not_granted|grant' auth-guard run "${INSIDE[@]}" --grant web/key:read -- auth-guard get web/other
+refused 'not_granted|grant' auth-guard run "${INSIDE[@]}" --grant web/other:env -- auth-guard get web/key
 
 # A child that would be wider than its parent; one that is used up; one revoked.
 inside() { # SCRIPT: runs in a task with a read grant
-    run auth-guard run --grant web/key:read -- sh -c "$1"
+    run auth-guard run "${INSIDE[@]}" --grant web/key:read -- sh -c "$1"
 }
 inside 'auth-guard token create --grant web/other:read --json'
 [ $RC -ne 0 ] && [[ $OUT$ERR =~ wider ]] || fail "a wider child was made: $OUT $ERR"
@@ -98,9 +98,11 @@ if [ -n "$port" ]; then
         fail "from another process, over TCP: $STATUS $OUT"
     say "from another process, over TCP: $(code)"
     end_task
-    run auth-guard run --grant web/key:read -- sh -c \
-        'curl -s -H "Authorization: Bearer $AUTH_GUARD_TOKEN" "http://127.0.0.1:'"$port"'/v1/secrets/web%2Fkey/value"'
-    has "$OUT" '[redacted:web/key]'
+    for how in --isolate --no-isolate; do
+        run auth-guard run $how --grant web/key:read -- sh -c \
+            'curl -s -H "Authorization: Bearer $AUTH_GUARD_TOKEN" "http://127.0.0.1:'"$port"'/v1/secrets/web%2Fkey/value"'
+        has "$OUT" '[redacted:web/key]'
+    done
     status=$(curl -s -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "http://127.0.0.1:$port/v1/health")
     [ "${status:0:1}" = 4 ] || fail "a wrong Host was answered with $status"
 fi

@@ -9,7 +9,7 @@ $(head -c 120 /dev/urandom | base64)
 printf '%s\n' "$multi" | sed -n 2,3p >>"$C/canaries"
 printf '%s\n' "$multi" | auth-guard put web/pem >/dev/null 2>&1 || fail put
 
-cat >"$S/print.py" <<'PY'
+cat >"$TREE/print.py" <<'PY'
 import base64, json, os, shlex, sys, urllib.parse, time, binascii
 from xml.sax.saxutils import escape
 def all_forms(v):
@@ -39,7 +39,7 @@ out.flush()
 PY
 for fd in 1 2; do
     for slow in "" slow; do
-        ok auth-guard run --env X=web/key --env P=web/pem -- /usr/bin/python3 "$S/print.py" $fd $slow
+        ok auth-guard run --env X=web/key --env P=web/pem -- /usr/bin/python3 "$TREE/print.py" $fd $slow
         cp "$C/out" "$S/out-$fd$slow"
         cp "$C/err" "$S/err-$fd$slow"
         has "$OUT$ERR" '[redacted:web/key]'

@@ -19,7 +19,7 @@ printf '%s\n' "$OUT" >"$S/export"
 
 # kill -9 of the broker right after an answer: the use is on the record.
 before=$(auth-guard audit export | wc -l)
-ok auth-guard run --grant web/key:read -- sh -c 'for i in 1 2 3 4 5; do auth-guard get web/key >/dev/null || exit 1; done'
+ok auth-guard run "${INSIDE[@]}" --grant web/key:read -- sh -c 'for i in 1 2 3 4 5; do auth-guard get web/key >/dev/null || exit 1; done'
 kill_broker
 within 5 broker_gone
 ok auth-guard unlock

@@ -7,7 +7,7 @@ mark=agmark$$
 SHOT="supervisor killed with -9"
 
 # The task leaves a daemon behind: own session, re-parented, deaf to signals.
-cat >"$S/task.sh" <<SH
+cat >"$TREE/task.sh" <<SH
 #!/bin/sh
 umask 077
 printf %s "\$AUTH_GUARD_TOKEN" >"\$1/token"
@@ -19,12 +19,12 @@ SH
 left() { pgrep -u "$(id -u)" -f 'sleep 31337' >/dev/null; }
 gone() { ! left; }
 begin() { # SECONDS OPTIONS…
-    rm -f "$S/started" "$S/token"
+    rm -f "$TREE/started" "$TREE/token"
     local secs=$1
     shift
-    auth-guard run --env X=web/key --file "$HOME/key.txt=web/key" "$@" -- sh "$S/task.sh" "$S" "$secs" >"$C/task.out" 2>&1 &
+    auth-guard run $HOW --env X=web/key --file "$HOME/key.txt=web/key" "$@" -- sh "$TREE/task.sh" "$TREE" "$secs" >"$C/task.out" 2>&1 &
     RUN=$!
-    within 5 test -e "$S/started" || fail "the task did not start: $(cat "$C/task.out")"
+    within 5 test -e "$TREE/started" || fail "the task did not start: $(cat "$C/task.out")"
     within 2 left || fail "the daemon of the task is not there"
     TASKID=$(auth-guard task list --json | jq -r '[.tasks[] | select(.running)][0].id')
 }
@@ -34,31 +34,34 @@ all_gone() { # HOW
     [ ! -e "$HOME/key.txt" ] || fail "$1: the file is left"
     # Nobody is left who could take the link away when the supervisor itself is
     # shot: it leads nowhere, and the next run removes it.
-    [ "$1" != "$SHOT" ] || auth-guard run --file "$HOME/key.txt=web/key" -- true
+    [ "$1" != "$SHOT" ] || auth-guard run $HOW --file "$HOME/key.txt=web/key" -- true
     [ ! -L "$HOME/key.txt" ] || fail "$1: the link is left"
     within 1 no_task || fail "$1: the task is still alive in the broker"
-    api task GET /v1/tokens/self "" "Authorization: Bearer $(cat "$S/token")"
+    api task GET /v1/tokens/self "" "Authorization: Bearer $(cat "$TREE/token")"
     [ "${STATUS:0:1}" = 4 ] || [ "${STATUS:0:1}" = 5 ] || fail "$1: the token is still good ($STATUS)"
     no_leak
     say "$1: gone"
 }
 no_task() { [ "$(auth-guard task list --json | jq '[.tasks[] | select(.running)] | length')" = 0 ]; }
 
-begin 1
-wait $RUN
-all_gone "it ended by itself"
-begin 300
-kill -TERM $RUN
-all_gone "SIGTERM"
+# Isolated, its link is in its own view only; without, it is one of the home's.
+for HOW in --no-isolate --isolate; do
+    begin 1
+    wait $RUN
+    all_gone "it ended by itself"
+    begin 300
+    kill -TERM $RUN
+    all_gone "SIGTERM"
+    begin 300
+    kill -KILL $RUN
+    all_gone "$SHOT"
+done
 begin 300
 auth-guard task end "$TASKID" >/dev/null || fail "task end"
 all_gone "task end"
 begin 300 --ttl 8s
 sleep 8
 all_gone "its time was up"
-begin 300
-kill -KILL $RUN
-all_gone "$SHOT"
 begin 300
 ok auth-guard lock
 within 1 gone || fail "lock: a process of the task is left after a second"
@@ -74,9 +77,8 @@ no_task || fail "broker killed: the next one still knows the task"
 no_leak
 say "broker killed with -9: gone"
 # What a task wrapped ends with it: nobody can fetch the value with it later.
-ok auth-guard run --grant web/key:read -- sh -c \
-    'auth-guard wrap ag://web/key --json >"$1/wrap"' sh "$C"
-wrapped=$(jq -r .token "$C/wrap")
+ok auth-guard run "${INSIDE[@]}" --grant web/key:read -- sh -c 'auth-guard wrap ag://web/key --json >wrap'
+wrapped=$(jq -r .token wrap)
 [ -n "$wrapped" ] || fail "no wrap was made: $OUT $ERR"
 api admin POST /v1/unwrap "{\"token\":\"$wrapped\"}"
 [ "$(code)" = token_revoked ] || fail "a wrap outlived its task: $STATUS $(code)"
@@ -89,7 +91,7 @@ level=$(/usr/bin/python3 -c 'import ctypes
 print(ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1))')
 cat >"$S/bare.sh" <<'SH'
 echo 0 >/proc/sys/user/max_user_namespaces || exit 77
-exec setpriv --ambient-caps -all --inh-caps -all auth-guard run --env X=web/key -- sh -c '
+exec setpriv --ambient-caps -all --inh-caps -all auth-guard run --no-isolate --env X=web/key -- sh -c '
     up=$(cut -d" " -f4 "/proc/$PPID/stat")
     kill -STOP "$up" 2>/dev/null || kill -KILL "$PPID" 2>/dev/null || exit 42'
 SH

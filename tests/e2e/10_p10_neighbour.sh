@@ -38,8 +38,8 @@ for who in auth-guardd ag-filter ag-witness; do
     pid=$(mine $who) || fail "no $who"
     sealed "$pid" "$who"
 done
-auth-guard run --env X=web/key -- sh -c 'echo >"$0/in-task"; exec sleep 60' "$S" &
-within 10 test -e "$S/in-task" || fail "the task did not start"
+auth-guard run --env X=web/key -- sh -c 'echo >"$0/in-task"; exec sleep 60' "$TREE" &
+within 10 test -e "$TREE/in-task" || fail "the task did not start"
 sealed $! "the supervisor of a task"
 kill $! && wait $!
 # A get that waits for its passphrase, on a terminal of its own.

@@ -25,7 +25,7 @@ audit_verifies
 
 # One holder at a time.
 cp "$S/calls" "$S/calls.was"
-auth-guard run --profile codex -- sleep 20 >/dev/null 2>&1 &
+auth-guard run --no-isolate --profile codex -- sleep 20 >/dev/null 2>&1 &
 holder=$!
 within 5 test -L "$HOME/.codex/auth.json"
 refused 'held|holds' timeout 60 auth-guard run --profile codex -- true

@@ -11,7 +11,7 @@ configure chatgpt
 ok auth-guard adopt --profile codex "$HOME/.codex/auth.json"
 
 start_and_wait() {
-    timeout 90 auth-guard run --profile codex -- "$CODEX" exec --skip-git-repo-check "wait" \
+    timeout 90 auth-guard run --no-isolate --profile codex -- "$CODEX" exec --skip-git-repo-check "wait" \
         >"$S/codex.out" 2>"$S/codex.err" </dev/null &
     RUN=$!
     within 20 grep -q "$1" "$MOCK/refreshes" || fail "no refresh: $(tail -n 5 "$S/codex.err")"
@@ -21,7 +21,7 @@ newest() { tail -n 2 "$MOCK/canaries" | grep '^rt_'; }
 
 start_and_wait granted
 sleep 0.5
-supervisor=$(pgrep -u "$(id -u)" -f 'auth-guard run --profile codex' | tail -n 1)
+supervisor=$(pgrep -u "$(id -u)" -f 'auth-guard run --no-isolate --profile codex' | tail -n 1)
 kill -9 "$supervisor"
 wait $RUN
 within 1 bash -c '! pgrep -u "$(id -u)" -x codex' || fail "Codex outlived its supervisor"

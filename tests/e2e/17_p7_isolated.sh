@@ -75,7 +75,7 @@ no() { # SENTENCE OPTION…
 }
 no "no preset 'nonsense'; take workspace" --isolate=nonsense
 no "exclude each other" --isolate --no-isolate
-no "with --isolate only" --ro /srv
+no "no meaning with --no-isolate" --no-isolate --ro /srv
 no "No such file" --isolate --ro /nonexistent
 no "whole home" --isolate --rw "$HOME"
 no "whole home" --isolate --ro /
@@ -94,6 +94,8 @@ has "$OUT" "offline: network none, home layer, rw $HOME/other"
 audit_has kept-apart "offline: network none"
 ok auth-guard run --no-isolate --name on-purpose -- true
 audit_has on-purpose "none, on purpose"
+ok auth-guard run --name unsaid -- sh -c 'test ! -e ~/.ssh/id_rsa && test ! -e /run/systemd'
+audit_has unsaid "workspace: network broker"
 audit_verifies
 say "how a task is kept apart is on the record"
 

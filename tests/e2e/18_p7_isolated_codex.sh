@@ -7,11 +7,11 @@ cat >>"$S/calls" <<'CALLS'
 test -e ~/.ssh/id_rsa && echo a key is seen; ls ~/.codex/sessions/old; echo x >written-by-the-agent && echo it wrote
 CALLS
 login apikey
-mock
+mock_inside
 configure apikey
 key=$(jq -r .OPENAI_API_KEY "$HOME/.codex/auth.json")
 ok auth-guard adopt --profile codex "$HOME/.codex/auth.json"
-apart=(--isolate --ro "$(dirname "$(dirname "$CODEX")")")
+apart+=(--isolate --ro "$(dirname "$(dirname "$CODEX")")")
 mkdir -p "$HOME/.ssh" "$HOME/.codex/sessions"
 canary >"$HOME/.ssh/id_rsa"
 codex_run apikey "${apart[@]}"
@@ -24,9 +24,7 @@ hasnt "$(cat "$MOCK/outputs.jsonl")" "a key is seen" "what the agent found"
 
 # A ChatGPT login that has to be refreshed, and is.
 ok auth-guard rm --yes codex/default
-kill "$MOCK_PID"
 login chatgpt --expires 60
-mock
 configure chatgpt
 before=$(jq -r .tokens.access_token "$HOME/.codex/auth.json")
 ok auth-guard adopt --profile codex "$HOME/.codex/auth.json"

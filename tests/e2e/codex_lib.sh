@@ -20,6 +20,25 @@ mock() { # [OPTIONS…]
     export CODEX_REFRESH_TOKEN_URL_OVERRIDE=http://127.0.0.1:$PORT/oauth/token
 }
 
+# The service in the task itself, for one that reaches no other; what it needs
+# to see for that is in $apart.
+mock_inside() {
+    mkdir -p "$MOCK"
+    PORT=18080
+    export CODEX_REFRESH_TOKEN_URL_OVERRIDE=http://127.0.0.1:$PORT/oauth/token
+    mkdir -p "$S/serve"
+    cat >"$S/serve/codex" <<SH
+#!/bin/sh
+rm -f '$MOCK/port'
+/usr/bin/python3 '$SRC/tests/e2e/mock_service.py' --dir '$MOCK' --calls '$S/calls' --port $PORT >'$MOCK/log' 2>&1 &
+for i in \$(seq 600); do [ -e '$MOCK/port' ] && break; sleep 0.05; done
+rm -f '$MOCK/port'
+exec '$CODEX' "\$@"
+SH
+    chmod +x "$S/serve/codex"
+    apart=(--ro "$S/serve" --ro "$SRC/tests/e2e" --ro "$S/calls" --rw "$MOCK")
+}
+
 # What the agent is told to run: it looks for the login wherever it can.
 cat >"$S/calls" <<'CALLS'
 echo hello from a tool call; env | sort
@@ -67,11 +86,14 @@ collect() {
     [ ! -e "$MOCK/canaries" ] || cat "$MOCK/canaries" >>"$C/canaries"
 }
 
-# One agent run. Its output is kept where the leak search looks.
+# One agent run. Its output is kept where the leak search looks. The service is
+# on the host's 127.0.0.1, which an isolated task does not reach.
 codex_run() { # NAME [OPTIONS of run…]
-    local name=$1
+    local name=$1 agent=$CODEX
     shift
-    timeout 90 auth-guard run --profile codex "$@" -- "$CODEX" exec --skip-git-repo-check \
+    [ $# -gt 0 ] || set -- --no-isolate
+    [ ! -e "$S/serve/codex" ] || agent=$S/serve/codex
+    timeout 90 auth-guard run --profile codex "$@" -- "$agent" exec --skip-git-repo-check \
         "look around" >"$S/codex-$name.out" 2>"$S/codex-$name.err" </dev/null
     RC=$?
     collect

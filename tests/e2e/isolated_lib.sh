@@ -2,8 +2,6 @@
 # it. Sourced by the scenarios of P7.
 
 MARK=mark$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')
-TREE=$HOME/work
-INSIDE=(--ro "$BIN")
 
 put() { # FILE: with the mark in it
     mkdir -p "$(dirname "$1")"

@@ -20,6 +20,10 @@ chmod 700 "$C" "$HOME"
 umask 022
 cd "$HOME/work" || exit 70
 CLEANUP=()
+# Scenarios of tasks leave what they share with one in the working tree, and open
+# our programs to it; the few that are about the host's view say --no-isolate.
+TREE=$HOME/work
+INSIDE=(--ro "$BIN")
 
 fail() {
     printf 'FAILED: %s\n' "$*"

@@ -232,9 +232,10 @@ def main():
     p.add_argument("--calls")
     p.add_argument("--access-ttl", type=int, default=3600)
     p.add_argument("--account", default="acct-e2e")
+    p.add_argument("--port", type=int, default=0)
     args = p.parse_args()
     Handler.state = State(args)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
     server.daemon_threads = True
     tmp = os.path.join(args.dir, "port.tmp")
     with open(tmp, "w", encoding="utf-8") as f:

@@ -240,7 +240,8 @@ test_what_would_open_too_much_is_refused(void **state)
             path = in_dir(path);
         }
         o = (struct run_options){.isolate = WRONG[i].isolate,
-                                 .no_isolate = WRONG[i].what == WRONG_BOTH,
+                                 .no_isolate = WRONG[i].isolate == NULL ||
+                                               WRONG[i].what == WRONG_BOTH,
                                  .keep_home =
                                      WRONG[i].what == WRONG_KEEP ? path : NULL,
                                  .command = command};
@@ -372,7 +373,7 @@ test_the_record_is_told(void **state)
     o.rw = (struct arg_list){1, {in_dir("other")}};
     o.command = command;
     check_ok(isolation_make(&o, &paths, &is));
-    check_ok(isolation_body(&is, &o, &body));
+    check_ok(isolation_body(&is, &body));
     assert_string_equal(json_string_value(json_object_get(body, "network")),
                         "broker");
     assert_string_equal(json_string_value(json_object_get(body, "home")),
@@ -387,13 +388,25 @@ test_the_record_is_told(void **state)
     o.no_isolate = true;
     body = NULL;
     check_ok(isolation_make(&o, &paths, &is));
-    check_ok(isolation_body(&is, &o, &body));
+    check_ok(isolation_body(&is, &body));
     assert_string_equal(json_string_value(json_object_get(body, "preset")),
                         "none");
     json_decref(body);
-    o.no_isolate = false;
-    check_ok(isolation_body(&is, &o, &body));
-    assert_null(body);
+}
+
+static void
+test_what_is_not_said_is_the_default(void **state)
+{
+    static struct run_options o = {.command = command};
+    struct isolation is;
+
+    (void)state;
+    check_ok(isolation_make(&o, &paths, &is));
+    assert_string_equal(is.view->preset->name, PRESET_DEFAULT);
+    isolation_done(&is);
+    o.no_isolate = true;
+    check_ok(isolation_make(&o, &paths, &is));
+    assert_null(is.view);
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -415,6 +428,7 @@ main(void)
         T(test_the_passphrase_file_is_hidden),
         T(test_an_older_broker_is_noticed),
         T(test_the_record_is_told),
+        T(test_what_is_not_said_is_the_default),
     };
 
     wjson_setup();
