@@ -139,9 +139,17 @@ mark(struct finds *finds, uint64_t id, size_t where)
 {
     for (size_t i = 0; i < finds->count; i++) {
         if (finds->items[i].id == id && finds->items[i].where == where) {
-            finds->items[i].used = true;
+            finds->items[i].used++;
         }
     }
+}
+
+static size_t
+where_of(const struct place *place, const struct request_found *found)
+{
+    return place->in == PLACE_QUERY   ? FIND_QUERY
+           : place->in == PLACE_FIELD ? FIND_BODY
+                                      : found->field;
 }
 
 /* The value that belongs at this place, if its placeholder stands there. */
@@ -170,7 +178,7 @@ take_place(struct core *core, struct deciding *d, struct proxied_item *item,
     }
     d->place = place;
     d->settled = true;
-    mark(&d->finds, id, place->in == PLACE_QUERY ? FIND_QUERY : found.field);
+    mark(&d->finds, id, where_of(place, &found));
     return permit_edit(core, d, item, place, &found);
 }
 
@@ -288,7 +296,7 @@ check_strays(struct core *core, struct deciding *d)
     enum ag_err worst = AG_OK;
 
     for (size_t i = 0; i < d->finds.count; i++) {
-        enum ag_err err = d->finds.items[i].used
+        enum ag_err err = d->finds.items[i].used >= d->finds.items[i].seen
                               ? AG_OK
                               : judge(core, d, d->finds.items[i].id);
 
@@ -305,7 +313,26 @@ check_strays(struct core *core, struct deciding *d)
 static const char *
 where_text(const struct place *place)
 {
-    return place->in == PLACE_QUERY ? "parameter" : "header";
+    return place->in == PLACE_QUERY   ? "parameter"
+           : place->in == PLACE_FIELD ? "JSON field"
+                                      : "header";
+}
+
+/* Is there a place in the body that this request may use? */
+static bool
+may_be_in_body(const struct deciding *d)
+{
+    for (size_t i = 0; i < d->set->count; i++) {
+        const struct place_list *list = &d->set->items[i].places.places;
+
+        for (size_t k = 0; k < list->count; k++) {
+            if (list->items[k].in == PLACE_FIELD &&
+                request_allows(&list->items[k], &d->request) == AG_OK) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 /* Without its value a request to a service of the task's does not go out,
@@ -357,15 +384,10 @@ check_caller(const struct permit_ask *ask)
 
 /* In the order of what a refusal may tell: first who asks. */
 static enum ag_err
-decide(struct core *core, struct deciding *d, struct permit *ret)
+decide_values(struct core *core, struct deciding *d, struct permit *ret)
 {
-    enum ag_err strays = AG_OK;
-    enum ag_err err = finds_make(d->key, &d->request, &d->finds);
+    enum ag_err err = check_caller(d->ask);
 
-    if (err != AG_OK) {
-        return err;
-    }
-    err = check_caller(d->ask);
     if (err == AG_OK) {
         err = running_proxied(core->running, d->task_id, &d->set);
         err = err == AG_ENOTFOUND ? AG_ESERVICE : err;
@@ -380,9 +402,19 @@ decide(struct core *core, struct deciding *d, struct permit *ret)
     if (err == AG_OK) {
         err = take_all(core, d);
     }
-    if (err == AG_OK) {
-        err = split_host(d, ret);
+    return err == AG_OK ? split_host(d, ret) : err;
+}
+
+static enum ag_err
+decide(struct core *core, struct deciding *d, struct permit *ret)
+{
+    enum ag_err strays = AG_OK;
+    enum ag_err err = finds_make(d->key, &d->request, &d->finds);
+
+    if (err != AG_OK) {
+        return err;
     }
+    err = decide_values(core, d, ret);
     strays = check_strays(core, d);
     /* One's own at a place that was not even looked at. */
     if (strays == AG_EPLACE && err != AG_OK) {
@@ -390,7 +422,8 @@ decide(struct core *core, struct deciding *d, struct permit *ret)
         return err;
     }
     if (strays == AG_OK && err == AG_OK && d->used_count == 0) {
-        return check_missing(d);
+        ret->in_body = d->request.body_follows && may_be_in_body(d);
+        return ret->in_body ? AG_OK : check_missing(d);
     }
     return strays != AG_OK ? strays : err;
 }
@@ -438,11 +471,15 @@ permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
     enum ag_err err = core_need_open(core);
 
     ret->task_id = d.task_id;
+    ret->in_body = false;
     if (err == AG_OK) {
         err = core_key(core, KDF_PLACEHOLDER, &d.key);
     }
     if (err == AG_OK) {
         err = decide(core, &d, ret);
+    }
+    if (err == AG_OK && ret->in_body) {
+        return AG_OK;
     }
     if (err == AG_OK) {
         err = permit_filter(core, &d);

@@ -49,6 +49,7 @@ enum permit_edit_kind {
     PERMIT_FIELD, /* `text` is the new value of field `field` */
     PERMIT_ADD,   /* the header `name` is `text`; others of that name go */
     PERMIT_QUERY, /* `text` replaces `len` bytes at `at` of the query */
+    PERMIT_BODY,  /* the same of the body */
 };
 
 struct permit_edit {
@@ -66,6 +67,7 @@ struct permit {
     uint16_t port;                /* 0: the usual one */
     bool inner;
     bool plain;
+    bool in_body; /* nothing is decided: ask again with the body */
     struct permit_edit edits[PERMIT_EDITS_MAX_COUNT];
     size_t edit_count;
     struct matcher *filter;     /* all values of the task's; NULL: none */
@@ -78,7 +80,8 @@ void permit_done(struct permit *permit);
 AG_DEFINE_CLEANUP_INPLACE(permit, permit_done)
 
 /*
- * Decides; on AG_OK the use is on the record. *ret is {0} before and given
+ * Decides; on AG_OK the use is on the record, but for a request whose value
+ * may stand in a body that follows: ret->in_body, and nothing else. *ret is {0} before and given
  * back with permit_done(). With `quick` nothing blocks: AG_EBLOCKS says that
  * it must be asked again without, on a thread that may.
  * Errors: AG_EDENIED the caller is no task; AG_EPROCESS not the path's task;

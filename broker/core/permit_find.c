@@ -11,13 +11,14 @@ add(struct finds *f, uint64_t id, size_t where)
 {
     for (size_t i = 0; i < f->count; i++) {
         if (f->items[i].id == id && f->items[i].where == where) {
+            f->items[i].seen += where == FIND_QUERY || where == FIND_BODY;
             return AG_OK;
         }
     }
     if (f->count == FINDS_MAX_COUNT) {
         return err_why(AG_EPLACE, "too many placeholders in one request");
     }
-    f->items[f->count++] = (struct find){.id = id, .where = where};
+    f->items[f->count++] = (struct find){.id = id, .where = where, .seen = 1};
     return AG_OK;
 }
 
@@ -156,6 +157,9 @@ finds_make(const struct secret *key, const struct request_ask *ask,
     }
     if (err == AG_OK && ask->query.len > 0) {
         err = scan(key, ask->query, FIND_QUERY, ret);
+    }
+    if (err == AG_OK && ask->body.len > 0) {
+        err = scan(key, ask->body, FIND_BODY, ret);
     }
     for (size_t i = 0; err == AG_OK && i < ask->field_count; i++) {
         err = look_field(key, &ask->fields[i], i, ret);

@@ -22,11 +22,15 @@ enum {
 /* Not a field's index. */
 static const size_t FIND_PATH = (size_t)-1;
 static const size_t FIND_QUERY = (size_t)-2;
+static const size_t FIND_BODY = (size_t)-3;
 
 struct find {
     uint64_t id;
-    size_t where; /* a field's index, FIND_PATH or FIND_QUERY */
-    bool used;    /* it stands where its value belongs */
+    size_t where; /* a field's index, or FIND_... */
+    /* Where they are counted, in query and body: how often it stands there;
+     * and of these, where its value belongs. */
+    size_t seen;
+    size_t used;
 };
 
 struct finds {

@@ -10,6 +10,8 @@
 #include "core/permit_impl.h"
 #include "core/state.h"
 #include "core/values.h"
+#include "profile/leaf.h"
+#include "profile/respell.h"
 #include "store/exposure.h"
 #include "store/grants.h"
 #include "store/leases.h"
@@ -153,6 +155,22 @@ check_line(const struct proxied_item *item, const struct secret *text)
     return AG_OK;
 }
 
+/* As a JSON string has it, without its quotes. */
+static enum ag_err
+field_text(const char *format, struct span value, struct secret **ret)
+{
+    const struct leaf leaf = {.kind = LEAF_STRING, .spelling = SPELL_JSON};
+    AG_AUTO(secret) struct secret *plain = NULL;
+    AG_AUTO(buf) struct buf text = {0};
+    enum ag_err err = wrap(format, value, &plain);
+
+    buf_init(&text, SECRET_MAX_BYTES, BUF_WIPE);
+    if (err == AG_OK) {
+        err = respell(&leaf, secret_view(plain), &text);
+    }
+    return err == AG_OK ? secret_from(buf_view(&text), ret) : err;
+}
+
 static enum ag_err
 make_text(const struct place *place, const struct request_found *found,
           struct span value, struct secret **ret)
@@ -166,7 +184,7 @@ make_text(const struct place *place, const struct request_found *found,
     case PLACE_QUERY:
         return query_text(place->format, value, ret);
     case PLACE_FIELD:
-        break;
+        return field_text(place->format, value, ret);
     }
     return AG_EINTERNAL;
 }
@@ -229,13 +247,20 @@ note_used(struct deciding *d, struct proxied_item *item,
     }
 }
 
+static enum permit_edit_kind
+kind_of(const struct place *place)
+{
+    return place->in == PLACE_QUERY   ? PERMIT_QUERY
+           : place->in == PLACE_FIELD ? PERMIT_BODY
+                                      : PERMIT_FIELD;
+}
+
 enum ag_err
 permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
             const struct place *place, const struct request_found *found)
 {
     AG_AUTO(secret) struct secret *value = NULL;
-    struct permit_edit edit = {.kind = place->in == PLACE_QUERY ? PERMIT_QUERY
-                                                                : PERMIT_FIELD,
+    struct permit_edit edit = {.kind = kind_of(place),
                                .field = found->field,
                                .at = found->at,
                                .len = found->len};

@@ -131,13 +131,15 @@ static enum ag_err
 describe(const struct task_proxy_request *wish, const char *field,
          const struct wanted *to, json_t **ret)
 {
-    bool plain_header =
-        wish->header == NULL && wish->query == NULL && wish->basic == NULL;
+    bool plain_header = wish->header == NULL && wish->query == NULL &&
+                        wish->basic == NULL && wish->json == NULL;
     const char *in = wish->query != NULL   ? "query"
                      : wish->basic != NULL ? "basic"
+                     : wish->json != NULL  ? "field"
                                            : "header";
     const char *name = wish->query != NULL    ? wish->query
                        : wish->basic != NULL  ? wish->basic
+                       : wish->json != NULL   ? wish->json
                        : wish->header != NULL ? wish->header
                                               : "Authorization";
     const char *format = wish->format != NULL ? wish->format

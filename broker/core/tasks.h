@@ -46,9 +46,10 @@ struct task_proxy_request {
     const char *upstream; /* https://HOST[:PORT][/PATH] */
     const char *url_env;  /* gets the address to call instead */
     const char *key_env;  /* gets the placeholder */
-    const char *header;   /* one of these three at most; none: Bearer */
+    const char *header;   /* one of these four at most; none: Bearer */
     const char *query;
     const char *basic;
+    const char *json; /* a pointer into the body */
     const char *format;
     int64_t uses;     /* requests in all, or -1 */
     const char *rate; /* policy/budget.h, or NULL */

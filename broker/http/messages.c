@@ -165,6 +165,7 @@ static const struct msg_field PROXY_ROWS[] = {
     TEXT(struct task_proxy_request, header, MSG_OPTIONAL),
     TEXT(struct task_proxy_request, query, MSG_OPTIONAL),
     TEXT(struct task_proxy_request, basic, MSG_OPTIONAL),
+    POINTER(struct task_proxy_request, json),
     TEXT(struct task_proxy_request, format, MSG_OPTIONAL),
     MSG_FIELD_INT(struct task_proxy_request, uses, 1, USES_MAX, MSG_OPTIONAL,
                   -1),

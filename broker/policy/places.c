@@ -137,6 +137,10 @@ check_place(const struct place *p)
     if (p->in == PLACE_HEADER && check_token(span_str(p->name)) != AG_OK) {
         return err_why(AG_EINVAL, "'%.40s' is no name of a header", p->name);
     }
+    if (p->in == PLACE_FIELD && p->name[0] != '/') {
+        return err_why(AG_EINVAL, "'%.40s' is no pointer (RFC 6901) to a field",
+                       p->name);
+    }
     return p->plain && !p->inner
                ? err_why(AG_EINVAL, "http:// only to a host that is inside")
                : AG_OK;

@@ -232,10 +232,8 @@ request_found_done(struct request_found *found)
     *found = (struct request_found){0};
 }
 
-/* The part of `text` that `{}` of the format stands for. Letters of the scheme
- * may be of either case, as RFC 9110 has it. */
-static bool
-unwrap(const char *format, struct span text, struct span *ret)
+bool
+request_unwrap(const char *format, struct span text, struct span *ret)
 {
     struct span all = span_str(format);
     size_t at = (size_t)(strstr(format, "{}") - format);
@@ -275,8 +273,8 @@ look_header(const struct place *place, const struct request_ask *ask,
     enum ag_err err = find_header(ask, place->name, ret);
 
     if (err == AG_OK && ret->there) {
-        ret->there =
-            unwrap(place->format, ask->fields[ret->field].value, &ret->value);
+        ret->there = request_unwrap(place->format,
+                                    ask->fields[ret->field].value, &ret->value);
     }
     return err;
 }
@@ -293,7 +291,7 @@ look_basic(const struct place *place, const struct request_ask *ask,
     enum ag_err err = find_header(ask, "Authorization", ret);
 
     if (err != AG_OK || !ret->there ||
-        !unwrap(SCHEME, ask->fields[ret->field].value, &text)) {
+        !request_unwrap(SCHEME, ask->fields[ret->field].value, &text)) {
         ret->there = false;
         return err;
     }
@@ -359,8 +357,9 @@ look_query(const struct place *place, const struct request_ask *ask,
         enum ag_err err =
             unescape(span_sub(ask->query, ret->at, ret->len), &ret->text);
 
-        ret->there = err == AG_OK &&
-                     unwrap(place->format, buf_view(&ret->text), &ret->value);
+        ret->there =
+            err == AG_OK &&
+            request_unwrap(place->format, buf_view(&ret->text), &ret->value);
         return err;
     }
     return AG_OK;
@@ -379,8 +378,7 @@ request_look(const struct place *place, const struct request_ask *ask,
     case PLACE_QUERY:
         return look_query(place, ask, ret);
     case PLACE_FIELD:
-        return err_why(AG_EUNSUPPORTED,
-                       "a value in a request's body is not put there yet");
+        return request_look_body(place, ask, ret);
     }
     return AG_EINTERNAL;
 }

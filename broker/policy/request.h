@@ -40,6 +40,8 @@ struct request_ask {
     struct span query;
     const struct request_field *fields;
     size_t field_count;
+    struct span body;  /* whole, or empty: none, or not there yet */
+    bool body_follows; /* it is not there yet */
 };
 
 /*
@@ -58,8 +60,8 @@ AG_CHECK AG_NONNULL enum ag_err request_allows(const struct place *place,
 struct request_found {
     bool there;
     size_t field;      /* the header's index (header, basic) */
-    size_t at;         /* query: of the value, in the query */
-    size_t len;        /* query: of the value, encoded */
+    size_t at;         /* of the value, in the query or the body */
+    size_t len;        /* of the value as it is spelled there */
     struct span value; /* where the value may stand, decoded; in `text` or the
                           request */
     struct buf text;
@@ -69,11 +71,22 @@ void request_found_done(struct request_found *found);
 AG_DEFINE_CLEANUP_INPLACE(request_found, request_found_done)
 
 /* The text at the place; !there when the request has none of that form. *ret
- * is {0} before. Errors: AG_EPLACE the header or parameter stands there twice;
- * AG_EUNSUPPORTED a place in a body; AG_ENOMEM, AG_ELIMIT. */
+ * is {0} before. A field of a body is there if that is whole, JSON, and said to
+ * be. Errors: AG_EPLACE the header, parameter or field stands there twice;
+ * AG_ENOMEM, AG_ELIMIT. */
 AG_CHECK AG_NONNULL enum ag_err request_look(const struct place *place,
                                              const struct request_ask *ask,
                                              struct request_found *ret);
+
+/* The same for a place in a body; its `text` is set up. */
+AG_CHECK AG_NONNULL enum ag_err request_look_body(const struct place *place,
+                                                  const struct request_ask *ask,
+                                                  struct request_found *ret);
+
+/* The part of `text` that `{}` of the format stands for. Letters of the scheme
+ * may be of either case, as RFC 9110 has it. */
+AG_NONNULL bool request_unwrap(const char *format, struct span text,
+                               struct span *ret);
 
 /* Case-insensitive, as names of headers are. */
 bool request_name_is(struct span name, const char *wanted);

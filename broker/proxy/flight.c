@@ -5,6 +5,7 @@
 #include "core/access.h"
 #include "core/core.h"
 #include "proxy/answer.h"
+#include "proxy/body_json.h"
 #include "proxy/flight_impl.h"
 #include "redact/matcher.h"
 #include "redact/redactor.h"
@@ -226,6 +227,7 @@ flight_free(struct flight *f)
     rebuilt_done(&f->rebuilt);
     permit_done(&f->permit);
     permit_meter_free(f->meter);
+    body_json_free(f->json);
     permit_scan_free(f->scan);
     redactor_free(f->redactor);
     matcher_unref(f->filter);
@@ -271,27 +273,33 @@ make(struct proxy *proxy, const struct proxy_request *request,
     return err;
 }
 
-static enum ag_err
-prepare(struct flight *f, const struct proxy_request *request,
-        const struct request_ask *ask)
+enum ag_err
+flight_prepare(struct flight *f, const struct request_ask *ask,
+               int64_t body_bytes)
 {
     enum ag_err err = rebuild(ask, &f->permit, &f->rebuilt);
 
     f->filter = matcher_ref(f->permit.filter);
     f->meter = AG_TAKE(f->permit.meter);
     f->request = (struct upstream_request){
-        .method = request->method,
+        .method = ask->method,
         .host = span_str(f->permit.host),
         .port = f->permit.port,
         .target = buf_view(&f->rebuilt.target),
         .fields = f->rebuilt.fields,
         .field_count = f->rebuilt.field_count,
-        .body_bytes = request->body_bytes,
+        .body_bytes = body_bytes,
         .owner = (uint32_t)f->permit.task_id,
         .flags = (f->permit.plain ? UPSTREAM_PLAIN : 0U) |
                  (f->permit.inner ? UPSTREAM_INNER : 0U),
     };
     return err;
+}
+
+static bool
+has_body(const struct proxy_request *request)
+{
+    return request->body_bytes > 0 || request->body_bytes == PROXY_BODY_CHUNKED;
 }
 
 enum ag_err
@@ -326,12 +334,14 @@ flight_begin(struct proxy *proxy, const struct proxy_request *request,
     ask.via = request->via;
     ask.request.path = target.path;
     ask.request.query = target.query;
+    ask.request.body_follows = has_body(request);
     err = permit_decide(proxy->core, &ask, !may_block, &f->permit);
-    if (err == AG_OK) {
-        err = prepare(f, request, &ask.request);
+    if (err == AG_OK && f->permit.in_body) {
+        err = body_json_new(&ask, &f->json);
+    } else if (err == AG_OK) {
+        err = flight_prepare(f, &ask.request, request->body_bytes);
     }
-    if (err == AG_OK && request->body_bytes <= 0 &&
-        request->body_bytes != PROXY_BODY_CHUNKED) {
+    if (err == AG_OK && !has_body(request)) {
         err = flight_launch(f);
     }
     if (err == AG_OK) {

@@ -16,6 +16,7 @@
 #include "proxy/rebuild.h"
 #include "upstream/upstream.h"
 
+struct body_json;
 struct matcher;
 struct redactor;
 
@@ -42,6 +43,7 @@ struct flight {
     uint64_t strays[FLIGHT_STRAYS_MAX_COUNT];
     size_t stray_count;
     struct matcher *filter;
+    struct body_json *json;     /* NULL: the body passes through `up` */
     struct permit_meter *meter; /* NULL: bytes are not counted */
     /* What will be sent, until it is; the client's thread only. */
     struct permit permit;
@@ -73,6 +75,11 @@ struct flight {
 
 /* The end of it, told to the client. */
 AG_NONNULL void flight_fail(struct flight *f, enum ag_err err, const char *why);
+
+/* What was permitted, rebuilt. Errors: those of rebuild(). */
+AG_CHECK AG_NONNULL enum ag_err flight_prepare(struct flight *f,
+                                               const struct request_ask *ask,
+                                               int64_t body_bytes);
 
 /* Sends it: of a body all, or as much as fits, was searched before. */
 AG_CHECK AG_NONNULL enum ag_err flight_launch(struct flight *f);

@@ -1,6 +1,7 @@
 /* The body of a request on its way to the service. */
 #include <string.h>
 
+#include "proxy/body_json.h"
 #include "proxy/flight_impl.h"
 
 enum {
@@ -86,6 +87,58 @@ launch_or_fail(struct flight *f)
     }
 }
 
+/* A body that is kept whole: too much of it is the end. */
+static size_t
+keep_part(struct flight *f, struct span part)
+{
+    enum ag_err err = body_json_add(f->json, part);
+
+    if (err != AG_OK) {
+        flight_fail(f, err, err_text(err));
+    }
+    return part.len;
+}
+
+static void
+send_kept(struct flight *f)
+{
+    enum ag_err err = AG_OK;
+    bool over = false;
+
+    (void)pthread_mutex_lock(&f->lock);
+    over = f->ended;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (over) {
+        return;
+    }
+    err = body_json_decide(f->proxy->core, f->json, &f->permit);
+    if (err == AG_OK) {
+        err = flight_prepare(f, body_json_ask(f->json),
+                             (int64_t)body_json_len(f->json));
+    }
+    if (err == AG_OK) {
+        err = permit_meter_add(f->meter, body_json_len(f->json));
+    }
+    if (err == AG_OK) {
+        err = flight_launch(f);
+    }
+    if (err != AG_OK) {
+        flight_fail(f, err, err_text(err));
+    }
+}
+
+/* Before it may be sent. */
+static enum ag_err
+search(struct flight *f, struct span part)
+{
+    enum ag_err err = permit_meter_add(f->meter, part.len);
+
+    if (err == AG_OK) {
+        err = permit_scan_feed(f->scan, part);
+    }
+    return err == AG_OK ? judge_strays(f) : err;
+}
+
 size_t
 flight_take(struct flight *f, struct span part)
 {
@@ -94,6 +147,9 @@ flight_take(struct flight *f, struct span part)
     bool over = false;
     size_t n = 0;
 
+    if (f->json != NULL) {
+        return keep_part(f, part);
+    }
     (void)pthread_mutex_lock(&f->lock);
     over = f->ended; /* also by an answer that wanted no more of it */
     n = over ? part.len : up_room(f);
@@ -106,14 +162,7 @@ flight_take(struct flight *f, struct span part)
         }
         return n;
     }
-    /* Searched before it may be sent. */
-    err = permit_meter_add(f->meter, n);
-    if (err == AG_OK) {
-        err = permit_scan_feed(f->scan, span_sub(part, 0, n));
-    }
-    if (err == AG_OK) {
-        err = judge_strays(f);
-    }
+    err = search(f, span_sub(part, 0, n));
     if (err != AG_OK) {
         flight_fail(f, err, err_text(err));
         return part.len;
@@ -141,6 +190,10 @@ flight_taken(struct flight *f)
     enum ag_err err = AG_OK;
     bool over = false;
 
+    if (f->json != NULL) {
+        send_kept(f);
+        return;
+    }
     if (f->scan != NULL) {
         err = permit_scan_finish(f->scan);
         if (err == AG_OK) {
@@ -177,6 +230,10 @@ flight_on_send(void *ctx, uint8_t *into, size_t room, size_t *ret_len)
     bool wakes = false;
     size_t n = 0;
 
+    if (f->json != NULL) {
+        *ret_len = body_json_give(f->json, into, room);
+        return UPSTREAM_GO;
+    }
     (void)pthread_mutex_lock(&f->lock);
     n = f->up_ready < room ? f->up_ready : room;
     /* Of what was cut not a byte more, and never the end. */

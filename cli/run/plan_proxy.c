@@ -14,7 +14,7 @@ static const struct {
     {"secret", "ref"},      {"upstream", "upstream"}, {"url-env", "url_env"},
     {"key-env", "key_env"}, {"header", "header"},     {"query", "query"},
     {"basic", "basic"},     {"format", "format"},     {"uses", "uses"},
-    {"rate", "rate"},       {"bytes", "bytes"},
+    {"rate", "rate"},       {"bytes", "bytes"},       {"json", "json"},
 };
 
 /* Those without a value. */
@@ -64,8 +64,8 @@ add_part(struct span part, json_t *item)
     if (member == NULL || value.len == 0) {
         return err_why(AG_EUSAGE,
                        "--proxy: '%.*s' is none of secret=, upstream=, "
-                       "url-env=, key-env=, header=, query=, basic=, format=, "
-                       "uses=, rate=, bytes=, inner, optional",
+                       "url-env=, key-env=, header=, query=, basic=, json=, "
+                       "format=, uses=, rate=, bytes=, inner, optional",
                        (int)part.len, (const char *)part.ptr);
     }
     if (json_object_get(item, member) != NULL) {
@@ -85,14 +85,15 @@ check(const json_t *item)
     const char *text = json_string_value(json_object_get(item, "ref"));
     int places = (json_object_get(item, "header") != NULL ? 1 : 0) +
                  (json_object_get(item, "query") != NULL ? 1 : 0) +
-                 (json_object_get(item, "basic") != NULL ? 1 : 0);
+                 (json_object_get(item, "basic") != NULL ? 1 : 0) +
+                 (json_object_get(item, "json") != NULL ? 1 : 0);
 
     if (text == NULL || parse_reference(span_str(text), &ref) != AG_OK) {
         return err_why(AG_EUSAGE, "--proxy needs secret=ag://NAME or "
                                   "secret=ag://NAME#/FIELD");
     }
-    return places > 1 ? err_why(AG_EUSAGE, "--proxy: header=, query= and "
-                                           "basic= exclude each other")
+    return places > 1 ? err_why(AG_EUSAGE, "--proxy: header=, query=, basic= "
+                                           "and json= exclude each other")
                       : AG_OK;
 }
 

@@ -5,8 +5,9 @@
  *
  * secret=REF is needed; upstream=URL says where the value may go (a new place
  * needs the passphrase); url-env=VAR gets the address to call instead, and
- * key-env=VAR the placeholder. Where it stands: header=NAME, query=NAME or
- * basic=USER, with format=TEXT ({} is the value); without them it is
+ * key-env=VAR the placeholder. Where it stands: header=NAME, query=NAME,
+ * basic=USER or json=POINTER (RFC 6901, into a body of 64 KiB at most), with
+ * format=TEXT ({} is the value); without them it is
  * Authorization: Bearer. Bounds: uses=N requests in all, rate=N/s, N/m or N/h,
  * bytes=N of bodies both ways. `inner` allows an upstream on this machine or its
  * networks, `optional` requests without the value.

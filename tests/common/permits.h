@@ -76,6 +76,9 @@ struct sent {
     const char *query;
     const char *name;
     const char *value;
+    const char *body; /* with it: "Content-Type: application/json" */
+    const char *type; /* … or this */
+    bool follows;     /* the body is not there yet */
     bool quick;
 };
 
@@ -84,9 +87,12 @@ send_into(const struct sent *sent, struct permit *permit)
 {
     struct call call =
         call_of(sent->peer != NULL ? sent->peer : flow.task_peer);
-    const struct request_field field = {
-        .name = span_str(sent->name != NULL ? sent->name : ""),
-        .value = span_str(sent->value != NULL ? sent->value : "")};
+    const struct request_field fields[] = {
+        {.name = span_str("content-type"),
+         .value = span_str(sent->type != NULL ? sent->type
+                                              : "application/json; charset=x")},
+        {.name = span_str(sent->name != NULL ? sent->name : ""),
+         .value = span_str(sent->value != NULL ? sent->value : "")}};
     const struct permit_ask ask = {
         .call = &call,
         .service = span_str(sent->service),
@@ -94,8 +100,10 @@ send_into(const struct sent *sent, struct permit *permit)
                         span_str(sent->method != NULL ? sent->method : "GET"),
                     .path = span_str(sent->path != NULL ? sent->path : "/x"),
                     .query = span_str(sent->query != NULL ? sent->query : ""),
-                    .fields = &field,
-                    .field_count = sent->name != NULL ? 1 : 0}};
+                    .fields = fields,
+                    .field_count = sent->name != NULL ? 2 : 1,
+                    .body = span_str(sent->body != NULL ? sent->body : ""),
+                    .body_follows = sent->follows}};
 
     return permit_decide(flow.core, &ask, sent->quick, permit);
 }

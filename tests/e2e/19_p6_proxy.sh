@@ -93,6 +93,25 @@ ok auth-guard run --proxy \
 has "$OUT" wrong_path
 saw_not one /else
 
+say "a field of a JSON body"
+J="secret=ag://api/key,upstream=$ONE/j,url-env=API_URL,key-env=API_KEY,json=/auth/key,inner"
+cat >"$S/json.sh" <<'T'
+j='Content-Type: application/json'
+curl -sS -f -m 20 -H "$j" -d '{"auth": {"key": "'"$API_KEY"'"}, "n": 1}' "$API_URL/1"
+curl -sS -f -m 20 -H "$j" -H 'Transfer-Encoding: chunked' \
+    -d '{"n": [], "auth": {"key": "'"$API_KEY"'"}}' "$API_URL/2"
+curl -sS -m 20 -H "$j" -d '{"auth": {"user": "'"$API_KEY"'"}}' "$API_URL/3"
+curl -sS -m 20 -H "$j" -d '{"auth": {"key": "none"}}' "$API_URL/4"
+curl -sS -m 20 -H "$j" -d '{"auth": {"key": "'"$API_KEY"'"}, "x": "'"$(head -c 70000 \
+    /dev/zero | tr '\0' x)"'"}' "$API_URL/5"
+T
+ok auth-guard run --proxy "$J" -- sh "$S/json.sh"
+saw one "{\\\"auth\\\": {\\\"key\\\": \\\"$VALUE\\\"}, \\\"n\\\": 1}"
+saw one "{\\\"n\\\": [], \\\"auth\\\": {\\\"key\\\": \\\"$VALUE\\\"}}"
+for code in wrong_place credential_missing limit; do has "$OUT" "\"code\":\"$code\""; done
+for i in 3 4 5; do saw_not one "/j/$i"; done
+hasnt "$OUT" "$VALUE" "the answer"
+
 say "so many uses, and no more"
 ok auth-guard run --proxy "$P1,uses=2" -- sh -c 'for i in 1 2 3; do
     curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/used/$i"; done'

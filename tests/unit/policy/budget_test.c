@@ -5,7 +5,8 @@
 enum {
     NOW_MS = 5000,
     SECOND_MS = 1000,
-    HOUR_MS = 3600 * 1000,
+    MINUTE_MS = 60 * 1000,
+    HOUR_MS = 60 * 60 * 1000,
 };
 
 static void
@@ -28,7 +29,7 @@ test_rates_are_read(void **state)
 
     (void)state;
     check_rate("10/s", 10, SECOND_MS);
-    check_rate("600/m", 600, 60 * SECOND_MS);
+    check_rate("600/m", 600, MINUTE_MS);
     check_rate("1000000/h", 1000000, HOUR_MS);
     for (size_t i = 0; i < AG_COUNT(BAD); i++) {
         check_err(budget_read_rate(span_str(BAD[i]), &b), AG_EINVAL);

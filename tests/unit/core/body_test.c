@@ -1,0 +1,136 @@
+/* A value whose place is in a JSON body. */
+#include "common/permits.h"
+
+static const char API[] = "https://api.example";
+
+#define WISH(...)                                                              \
+    ((const struct task_proxy_request[]){{.uses = -1, __VA_ARGS__}})
+
+static enum ag_err
+send_body(const char *body, const char *type)
+{
+    return send_one(
+        &(struct sent){.service = "api.example", .body = body, .type = type});
+}
+
+/* With the placeholder between the two. */
+static enum ag_err
+send_with(const char *before, const char *behind)
+{
+    char body[2048];
+
+    (void)snprintf(body, sizeof(body), "%s%s%s", before, sender.keys[0],
+                   behind);
+    return send_body(body, NULL);
+}
+
+static void
+start(void)
+{
+    start_sender(WISH(.ref = "ag://github/bot", .upstream = API, .key_env = "K",
+                      .json = "/auth/key"),
+                 1);
+}
+
+static void
+test_a_body_that_follows_is_waited_for(void **state)
+{
+    AG_AUTO(permit) struct permit permit = {0};
+
+    (void)state;
+    start();
+    check_ok(send_into(&(struct sent){.service = "api.example",
+                                      .follows = true,
+                                      .quick = true},
+                       &permit));
+    assert_true(permit.in_body);
+    assert_int_equal(permit.edit_count, 0);
+    /* Without one, or where another rule forbids it, there is nothing to wait
+     * for. */
+    check_err(send_one(&(struct sent){.service = "api.example"}), AG_EMISSING);
+    check_err(
+        send_one(&(struct sent){.service = "other.example", .follows = true}),
+        AG_ESERVICE);
+    check_err(send_one(&(struct sent){.service = "api.example",
+                                      .follows = true,
+                                      .name = "X-Key",
+                                      .value = sender.keys[0]}),
+              AG_EPLACE);
+    end_sender();
+}
+
+static void
+test_the_field_and_no_other(void **state)
+{
+    (void)state;
+    start();
+    check_ok(send_with("{\"auth\": {\"key\": \"", "\"}, \"x\": [1]}"));
+    check_ok(send_with("{\"\\u0061uth\":{\"key\":\"", "\"}}"));
+    check_err(send_with("{\"auth\": {\"other\": \"", "\"}}"), AG_EPLACE);
+    check_err(send_with("{\"key\": \"", "\"}"), AG_EPLACE);
+    check_err(send_with("{\"auth\": {\"key\": \"x ", "\"}}"), AG_EPLACE);
+    check_err(send_with("{\"auth\": {\"key\": \"", "\"}"), AG_EPLACE);
+    check_err(send_body("{\"auth\": {\"key\": \"else\"}}", NULL), AG_EMISSING);
+    check_err(send_body("{\"auth\": {\"key\": 12}}", NULL), AG_EMISSING);
+    check_err(send_body("[]", NULL), AG_EMISSING);
+    end_sender();
+}
+
+/* Two readings of one body, or a body of another kind. */
+static void
+test_a_body_has_one_reading(void **state)
+{
+    char body[2048];
+
+    (void)state;
+    start();
+    check_err(send_with("{\"auth\": {\"key\": \"a\", \"key\": \"", "\"}}"),
+              AG_EPLACE);
+    (void)snprintf(body, sizeof(body),
+                   "{\"auth\": {\"key\": \"%.500s\"}, \"log\": "
+                   "\"%.500s\"}",
+                   sender.keys[0], sender.keys[0]);
+    check_err(send_body(body, NULL), AG_EPLACE);
+    (void)snprintf(body, sizeof(body), "{\"auth\": {\"key\": \"%s\"}}",
+                   sender.keys[0]);
+    check_err(send_body(body, "text/plain"), AG_EPLACE);
+    check_ok(send_body(body, "Application/JSON"));
+    end_sender();
+}
+
+/* The same for a parameter: once is its place, twice is not. */
+static void
+test_nor_does_a_query_repeat_it(void **state)
+{
+    char query[2048];
+
+    (void)state;
+    start_sender(WISH(.ref = "ag://github/bot", .upstream = API, .key_env = "K",
+                      .query = "key"),
+                 1);
+    (void)snprintf(query, sizeof(query), "key=%s", sender.keys[0]);
+    check_ok(
+        send_one(&(struct sent){.service = "api.example", .query = query}));
+    (void)snprintf(query, sizeof(query), "key=%.500s&log=%.500s",
+                   sender.keys[0], sender.keys[0]);
+    check_err(
+        send_one(&(struct sent){.service = "api.example", .query = query}),
+        AG_EPLACE);
+    end_sender();
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_body_that_follows_is_waited_for),
+        cmocka_unit_test(test_the_field_and_no_other),
+        cmocka_unit_test(test_a_body_has_one_reading),
+        cmocka_unit_test(test_nor_does_a_query_repeat_it),
+    };
+
+    if (broker_is_helper(argc, argv)) {
+        return filter_main(SPAWN_CHANNEL_FD);
+    }
+    return cmocka_run_group_tests(tests, flow_open_vault, flow_close);
+}
