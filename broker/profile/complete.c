@@ -104,12 +104,87 @@ check_place(const struct profile_place *place, size_t index)
                            index, i);
         }
     }
+    if (place->plain && !place->inner) {
+        return err_why(AG_EINVAL, "places[%zu]: plain only with inner", index);
+    }
     if (place->format != NULL &&
         (hole == NULL || strstr(hole + 2, "{}") != NULL)) {
         return err_why(AG_EINVAL, "places[%zu].format: holds no or several {}",
                        index);
     }
     return AG_OK;
+}
+
+/* A host that a way names: one with a place, or the one that refreshes, which
+ * the broker answers for itself. */
+static bool
+is_known_host(const struct profile *p, struct span host)
+{
+    struct span url = span_str(p->refresh == NULL ? "" : p->refresh->url);
+    struct span rest = span_sub(url, sizeof("https://") - 1, url.len);
+
+    for (size_t i = 0; i < p->places.count; i++) {
+        for (size_t k = 0; k < p->places.items[i].hosts.count; k++) {
+            if (span_is(host, p->places.items[i].hosts.items[k])) {
+                return true;
+            }
+        }
+    }
+    return host.len > 0 &&
+           span_equal(span_sub(rest, 0, span_find(rest, '/')), host);
+}
+
+/* Each {url:HOST} of an argument. */
+static enum ag_err
+check_arg(const struct profile *p, const char *arg, size_t index)
+{
+    static const char MARK[] = "{url:";
+    const char *at = strstr(arg, MARK);
+
+    while (at != NULL) {
+        struct span rest = span_str(at + sizeof(MARK) - 1);
+        size_t len = span_find(rest, '}');
+
+        if (len == rest.len || !is_known_host(p, span_sub(rest, 0, len))) {
+            return err_why(AG_EINVAL,
+                           "run.proxy[%zu].args: {url:HOST} needs a host that "
+                           "a place names",
+                           index);
+        }
+        at = strstr(at + sizeof(MARK) - 1, MARK);
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+check_way(const struct profile *p, const struct profile_way *way, size_t index)
+{
+    enum ag_err err = AG_OK;
+
+    if (p->places.count == 0) {
+        return err_why(AG_EINVAL,
+                       "run.proxy[%zu]: no place says where the "
+                       "value may go",
+                       index);
+    }
+    if (way->file && p->files.count == 0) {
+        return err_why(AG_EINVAL, "run.proxy[%zu].file: it has no file", index);
+    }
+    for (size_t i = 0; i < way->urls.count; i++) {
+        const struct profile_url *url = &way->urls.items[i];
+
+        if (!is_known_host(p, span_str(url->service)) ||
+            (url->path != NULL && url->path[0] != '/')) {
+            return err_why(AG_EINVAL,
+                           "run.proxy[%zu].urls[%zu]: service must be a host "
+                           "that a place names, path begin with '/'",
+                           index, i);
+        }
+    }
+    for (size_t i = 0; err == AG_OK && i < way->args.count; i++) {
+        err = check_arg(p, way->args.items[i], index);
+    }
+    return err;
 }
 
 static enum ag_err
@@ -152,6 +227,10 @@ check_parts(const struct profile *p)
     }
     if (err == AG_OK && p->refresh != NULL) {
         err = check_refresh(p->refresh);
+    }
+    for (size_t i = 0;
+         err == AG_OK && p->run != NULL && i < p->run->proxy.count; i++) {
+        err = check_way(p, &p->run->proxy.items[i], i);
     }
     if (err == AG_OK && p->conflict != NULL &&
         (p->conflict->rule == CONFLICT_RULE_NEWEST) !=

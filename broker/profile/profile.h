@@ -134,12 +134,38 @@ struct profile_env {
 
 PROFILE_LIST(profile_envs, const struct profile_env);
 
+/* A variable that gets the address below which the broker answers for a
+ * service: the host of a place, and `path` behind it (NULL: nothing). */
+struct profile_url {
+    const char *var;
+    const char *service;
+    const char *path;
+};
+
+PROFILE_LIST(profile_urls, const struct profile_url);
+
+/*
+ * One way to use the tool at grade proxy. It fits a value that has all fields
+ * of `needs`; the first that fits is taken. `{url:HOST}` in an argument is the
+ * address below which the broker answers for HOST.
+ */
+struct profile_way {
+    struct strings needs;    /* none: any value */
+    bool file;               /* the tool's file, its secrets placeholders */
+    struct profile_envs env; /* variables that get placeholders */
+    struct profile_urls urls;
+    struct strings args; /* in place of the args of `run` */
+};
+
+PROFILE_LIST(profile_ways, const struct profile_way);
+
 /* What `run` changes in the command or environment of a task. */
 struct profile_run {
     struct strings commands; /* base names of argv[0] that `args` are for */
     struct strings args;  /* put right behind argv[0]; {dir}: cli/run/argv.h */
     struct strings unset; /* variables that would win over the delivery */
     struct profile_envs env;
+    struct profile_ways proxy; /* none: it can't be had at grade proxy */
 };
 
 enum place_in {
@@ -167,6 +193,8 @@ struct profile_place {
     const char *format; /* holds `{}` once, e.g. `Bearer {}` */
     struct profile_withs with;
     bool optional; /* requests without the value go out too */
+    bool inner; /* the host is on this machine or its networks */
+    bool plain; /* http: only with `inner` */
 };
 
 PROFILE_LIST(profile_places, const struct profile_place);

@@ -121,6 +121,29 @@ static const struct msg_field ENV_FIELDS[] = {
 };
 static const struct msg_spec ENV = MSG_SPEC(struct profile_env, ENV_FIELDS);
 
+static const struct msg_field URL_FIELDS[] = {
+    MSG_FIELD_STRING(struct profile_url, var, 1, NAMES_MAX_BYTES, MSG_REQUIRED,
+                     parse_env_name),
+    MSG_FIELD_STRING(struct profile_url, service, 1, TEXT_MAX_BYTES,
+                     MSG_REQUIRED, NULL),
+    MSG_FIELD_STRING(struct profile_url, path, 1, TEXT_MAX_BYTES, MSG_OPTIONAL,
+                     NULL),
+};
+static const struct msg_spec URL = MSG_SPEC(struct profile_url, URL_FIELDS);
+
+static const struct msg_field WAY_FIELDS[] = {
+    MSG_FIELD_STRINGS(struct profile_way, needs, 1, LIST_MAX_COUNT,
+                      MSG_OPTIONAL, check_pattern),
+    MSG_FIELD_BOOL(struct profile_way, file, MSG_OPTIONAL, false),
+    MSG_FIELD_LIST(struct profile_way, env, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
+                   &ENV),
+    MSG_FIELD_LIST(struct profile_way, urls, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
+                   &URL),
+    MSG_FIELD_STRINGS(struct profile_way, args, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
+                      NULL),
+};
+static const struct msg_spec WAY = MSG_SPEC(struct profile_way, WAY_FIELDS);
+
 static const struct msg_field RUN_FIELDS[] = {
     MSG_FIELD_STRINGS(struct profile_run, commands, 1, LIST_MAX_COUNT,
                       MSG_OPTIONAL, check_segment),
@@ -130,6 +153,8 @@ static const struct msg_field RUN_FIELDS[] = {
                       MSG_OPTIONAL, parse_env_name),
     MSG_FIELD_LIST(struct profile_run, env, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
                    &ENV),
+    MSG_FIELD_LIST(struct profile_run, proxy, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
+                   &WAY),
 };
 static const struct msg_spec RUN = MSG_SPEC(struct profile_run, RUN_FIELDS);
 
@@ -156,6 +181,8 @@ static const struct msg_field PLACE_FIELDS[] = {
     MSG_FIELD_LIST(struct profile_place, with, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
                    &WITH),
     MSG_FIELD_BOOL(struct profile_place, optional, MSG_OPTIONAL, false),
+    MSG_FIELD_BOOL(struct profile_place, inner, MSG_OPTIONAL, false),
+    MSG_FIELD_BOOL(struct profile_place, plain, MSG_OPTIONAL, false),
 };
 static const struct msg_spec PLACE =
     MSG_SPEC(struct profile_place, PLACE_FIELDS);

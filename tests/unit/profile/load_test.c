@@ -246,6 +246,11 @@ test_plans(void **state)
 
 /* ---- what is refused ---- */
 
+/* One place, at a.b. */
+#define PLACED(way)                                                            \
+    ",\"places\":[{\"hosts\":[\"a.b\"],\"in\":\"header\",\"name\":\"a\"}],"    \
+    "\"run\":{\"proxy\":[" way "]}}"
+
 static void
 test_wrong_profiles_are_refused(void **state)
 {
@@ -283,6 +288,17 @@ test_wrong_profiles_are_refused(void **state)
         ",\"shapes\":[{\"min_len\":9,\"max_len\":3}]}",
         ",\"run\":{\"unset\":[\"NOT-A-NAME\"]}}",
         ",\"min_grade\":\"whatever\"}",
+        ",\"places\":[{\"hosts\":[\"a.b\"],\"in\":\"header\","
+        "\"name\":\"a\",\"plain\":true}]}",
+        /* Ways to grade proxy: no place; a host without one; an open mark; a
+         * path that is none; a file that is not there. */
+        ",\"run\":{\"proxy\":[{\"env\":[{\"var\":\"K\"}]}]}}",
+        PLACED("{\"urls\":[{\"var\":\"U\",\"service\":\"c.d\"}]}"),
+        PLACED("{\"args\":[\"{url:c.d}\"]}"),
+        PLACED("{\"args\":[\"{url:a.b}{url:a.b\"]}"),
+        PLACED("{\"urls\":[{\"var\":\"U\",\"service\":\"a.b\",\"path\":"
+               "\"v1\"}]}"),
+        PLACED("{\"file\":true}"),
         "} x",
         "",
     };
@@ -291,6 +307,12 @@ test_wrong_profiles_are_refused(void **state)
 
     (void)state;
     (void)snprintf(text, sizeof(text), "%s}", HEAD);
+    check_ok(profiles_load_one(span_str(text), "test", &ps));
+    profiles_free(ps);
+    (void)snprintf(
+        text, sizeof(text), "%s%s", HEAD,
+        PLACED("{\"args\":[\"-x={url:a.b}/v1\"],\"urls\":[{\"var\":\"U\","
+               "\"service\":\"a.b\",\"path\":\"/v1\"}]}"));
     check_ok(profiles_load_one(span_str(text), "test", &ps));
     profiles_free(ps);
     for (size_t i = 0; i < AG_COUNT(TAILS); i++) {
