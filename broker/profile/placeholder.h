@@ -100,6 +100,8 @@ struct placeholder_field {
     /* Not a placeholder: a number, or too short for one. A look-alike without
      * an id, which nothing recognises and no service takes. */
     bool dummy;
+    /* The field holds more than this: a URL, or a JSON text with others. */
+    bool partial;
 };
 
 /* Any other result than AG_OK ends the making and is passed on: a caller to
@@ -134,6 +136,36 @@ struct placeholder_want {
 AG_CHECK AG_NONNULL enum ag_err
 placeholder_document(const struct placeholder_want *want, struct span content,
                      struct buf *out);
+
+/*
+ * The other way: what stands where a placeholder of ours does, in the field
+ * `pointer` of a file that a tool rewrote, as field_get() gives it. *ret is the
+ * callee's gift. AG_ENOTFOUND: none of the caller's; the text stays as it is. Any other result
+ * ends the walk and is passed on.
+ */
+typedef enum ag_err (*placeholder_value_fn)(void *arg, const char *pointer,
+                                            uint64_t id, struct secret **ret);
+
+struct placeholder_undo {
+    const struct secret *key;
+    const struct profile *profile; /* as in placeholder_want */
+    size_t file_index;
+    placeholder_value_fn value;
+    void *arg;
+    /* Secret fields: with a placeholder, and with a value of their own. */
+    uint64_t ours_count;
+    uint64_t others_count;
+};
+
+/*
+ * Appends `content` with the values in the placeholders' stead, the rest byte
+ * for byte but for how secret fields are spelled. What is appended is secret:
+ * `out` wipes.
+ * Errors: as placeholder_document(); what `value` returned.
+ */
+AG_CHECK AG_NONNULL enum ag_err placeholder_undo(struct placeholder_undo *how,
+                                                 struct span content,
+                                                 struct buf *out);
 
 /* A placeholder in a text: the word, [A-Za-z0-9_-]+, in which its number
  * stands; of a JWT that is the signature. */

@@ -18,6 +18,8 @@ struct doc {
     size_t done;
     uint64_t *count;   /* of fields so far; shared with the texts inside */
     const char *outer; /* the pointer of the field this text is in, or NULL */
+    bool in_url;
+    struct placeholder_undo *undo; /* NULL: placeholders are made */
     struct buf *out;
 };
 
@@ -47,13 +49,42 @@ tell(struct doc *d, struct placeholder_field *field)
     return d->want->each == NULL ? AG_OK : d->want->each(d->want->arg, field);
 }
 
+/* The value that a placeholder stands for. */
+static enum ag_err
+put_back(struct doc *d, const struct leaf *leaf, struct span value,
+         struct buf *out)
+{
+    AG_AUTO(secret) struct secret *real = NULL;
+    struct span back = {0};
+    uint64_t id = 0;
+    enum ag_err err = placeholder_read(d->undo->key, value, &id);
+
+    if (err == AG_OK) {
+        err = d->undo->value(d->undo->arg, pointer_of(d, leaf), id, &real);
+    }
+    if (err == AG_ENOTFOUND) {
+        d->undo->others_count++;
+        return buf_add(out, value);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    d->undo->ours_count++;
+    back = secret_view(real);
+    /* The end of the file is not the leaf's. */
+    if (d->secrecy.whole && back.len > 0 && back.ptr[back.len - 1] == '\n') {
+        back = span_sub(back, 0, back.len - 1);
+    }
+    return buf_add(out, back);
+}
+
 /* One value: its placeholder or, if it can't have one, its dummy. */
 static enum ag_err
-replace(struct doc *d, const struct leaf *leaf, struct span value,
-        struct buf *out)
+make(struct doc *d, const struct leaf *leaf, struct span value, struct buf *out)
 {
     struct placeholder_field field = {.pointer = pointer_of(d, leaf),
-                                      .id = d->want->id + *d->count};
+                                      .id = d->want->id + *d->count,
+                                      .partial = d->outer != NULL || d->in_url};
     struct making m = {.key = d->want->key, .id = field.id};
     const char *shaped = d->secrecy.whole ? "" : field.pointer;
     const struct profile_shape *shape =
@@ -78,6 +109,14 @@ replace(struct doc *d, const struct leaf *leaf, struct span value,
     return err == AG_OK ? tell(d, &field) : err;
 }
 
+static enum ag_err
+replace(struct doc *d, const struct leaf *leaf, struct span value,
+        struct buf *out)
+{
+    return d->undo != NULL ? put_back(d, leaf, value, out)
+                           : make(d, leaf, value, out);
+}
+
 static enum ag_err each_leaf(void *arg, const struct leaf *leaf);
 
 /* A JSON text within a field: its long strings alone. */
@@ -92,6 +131,7 @@ replace_inside(struct doc *d, const struct leaf *leaf, struct span value,
         .from = value,
         .count = d->count,
         .outer = pointer_of(d, leaf),
+        .undo = d->undo,
         .out = out,
     };
     enum ag_err err = leaf_walk(value, FORMAT_JSON, each_leaf, &inner);
@@ -114,7 +154,9 @@ replace_password(struct doc *d, const struct leaf *leaf, struct span value,
     buf_init(&made, PLACEHOLDER_MAX_BYTES, BUF_WIPE);
     err = leaf_value(&part, &password);
     if (err == AG_OK) {
+        d->in_url = true;
         err = replace(d, &part, secret_view(password), &made);
+        d->in_url = false;
     }
     if (err == AG_OK) {
         err = buf_add(out, span_sub(value, 0, at));
@@ -248,40 +290,59 @@ guess(struct span content, enum file_format *ret)
     return err;
 }
 
+/* The whole of `content` through `d`, whose `want` says of which profile. */
+static enum ag_err
+walk(struct doc *d, struct span content)
+{
+    const struct placeholder_want *want = d->want;
+    const struct profile_file *file = NULL;
+    size_t before = d->out->len;
+    enum ag_err err = AG_OK;
+
+    d->from = content;
+    if (want->profile != NULL) {
+        AG_ASSERT(want->file_index < want->profile->files.count);
+        file = &want->profile->files.items[want->file_index];
+        d->format = file->format;
+    } else {
+        err = guess(content, &d->format);
+    }
+    d->secrecy = secrecy_of(file, d->format);
+    if (err == AG_OK) {
+        err = fields_check(content, d->format);
+    }
+    if (err == AG_OK) {
+        err = leaf_walk(content, d->format, each_leaf, d);
+    }
+    if (err == AG_OK) {
+        err = copy_to(d, content.len);
+    }
+    if (err != AG_OK) {
+        buf_truncate(d->out, before);
+    }
+    return err;
+}
+
 enum ag_err
 placeholder_document(const struct placeholder_want *want, struct span content,
                      struct buf *out)
 {
-    const struct profile_file *file = NULL;
     uint64_t count = 0;
-    size_t before = out->len;
-    struct doc d = {
-        .want = want,
-        .from = content,
-        .count = &count,
-        .out = out,
-    };
-    enum ag_err err = AG_OK;
+    struct doc d = {.want = want, .count = &count, .out = out};
 
-    if (want->profile != NULL) {
-        AG_ASSERT(want->file_index < want->profile->files.count);
-        file = &want->profile->files.items[want->file_index];
-        d.format = file->format;
-    } else {
-        err = guess(content, &d.format);
-    }
-    d.secrecy = secrecy_of(file, d.format);
-    if (err == AG_OK) {
-        err = fields_check(content, d.format);
-    }
-    if (err == AG_OK) {
-        err = leaf_walk(content, d.format, each_leaf, &d);
-    }
-    if (err == AG_OK) {
-        err = copy_to(&d, content.len);
-    }
-    if (err != AG_OK) {
-        buf_truncate(out, before);
-    }
-    return err;
+    return walk(&d, content);
+}
+
+enum ag_err
+placeholder_undo(struct placeholder_undo *how, struct span content,
+                 struct buf *out)
+{
+    const struct placeholder_want want = {.profile = how->profile,
+                                          .file_index = how->file_index};
+    uint64_t count = 0;
+    struct doc d = {.want = &want, .count = &count, .undo = how, .out = out};
+
+    how->ours_count = 0;
+    how->others_count = 0;
+    return walk(&d, content);
 }
