@@ -38,6 +38,9 @@ static struct run_options given;
 static const struct arg_opt OPTIONS[] = {
     {"profile", ARG_LIST, &given.profiles, "P[=SECRET]",
      "give the command this tool's login"},
+    {"grade", ARG_TEXT, &given.grade, "proxy|file|env",
+     "how far that login may travel at most; the best that\nprofile and secret "
+     "allow; a worse one costs the\npassphrase"},
     {"env", ARG_LIST, &given.env, "VAR=REF", "a variable with a value"},
     {"env-file", ARG_LIST, &given.env_files, "FILE",
      "variables from a .env file; values that are\nreferences (ag://…) are "

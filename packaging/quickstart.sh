@@ -79,7 +79,7 @@ echo "the task sees a key of ${#key} characters"
 echo "it prints the key:       $key"
 echo "and in base64:           $(printf '%s' "$key" | base64 -w0)"
 TASK
-show "auth-guard run --profile codex -- sh task.sh | tee output.txt"
+show "auth-guard run --profile codex --grade file -- sh task.sh | tee output.txt"
 grep -q 'a key of' output.txt || fail "the task did not get the login"
 [ "$(sed -n 's/.*a key of \([0-9]*\).*/\1/p' output.txt)" = ${#key} ] ||
     fail "the task did not see the whole key"

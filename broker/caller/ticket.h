@@ -5,7 +5,7 @@
  *
  * `agx_` and 43 base62 digits of 256 random bits. Only a hash is kept; it is
  * compared in constant time. A ticket is good for 30 s and for one use; one
- * marked reusable (the write-back of a watched delivery) is bound to the
+ * marked reusable (write-back and placeholders of a watched delivery) is bound to the
  * connection that used it first and stays good as long as its task.
  */
 #ifndef AG_CALLER_TICKET_H
@@ -34,7 +34,7 @@ enum ticket_kind {
 /* What a ticket stands for; numbers are core's own and not looked into. */
 struct ticket {
     enum ticket_kind kind;
-    bool reusable;           /* TICKET_TAKE of a watched delivery */
+    bool reusable;           /* of a watched delivery */
     int64_t task_id;         /* 0: none (adopt, redact) */
     int64_t lease_id;        /* TICKET_DELIVER */
     int64_t subject_id;      /* secret, move, … by kind */

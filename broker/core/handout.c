@@ -7,12 +7,11 @@
 #include "base/secret.h"
 #include "caller/peer.h"
 #include "core/intake.h"
-#include "core/proxied.h"
 #include "core/redaction.h"
+#include "core/stamp.h"
 #include "core/state.h"
 #include "core/tripwire.h"
 #include "core/values.h"
-#include "profile/placeholder.h"
 #include "store/exposure.h"
 #include "store/leases.h"
 #include "store/tasks.h"
@@ -86,23 +85,10 @@ static enum ag_err
 make_placeholder(struct core *core, struct delivering *d,
                  const struct secret_row *row)
 {
-    AG_AUTO(secret) struct secret *real = AG_TAKE(d->value);
-    AG_AUTO(buf) struct buf text = {0};
-    AG_AUTO(secret) struct secret *key = NULL;
-    const struct profile_shape *shape =
-        placeholder_shape(core->parts.profiles, value_profile(core, row, NULL),
-                          d->delivery.field, secret_view(real));
-    uint64_t id = 0;
-    enum ag_err err = proxied_id(d->task_id, (size_t)d->index, &id);
+    const struct stamp stamp = {d->task_id, (size_t)d->index, &d->delivery};
+    struct secret *real = AG_TAKE(d->value);
 
-    buf_init(&text, PLACEHOLDER_MAX_BYTES, BUF_PLAIN);
-    if (err == AG_OK) {
-        err = core_key(core, KDF_PLACEHOLDER, &key);
-    }
-    if (err == AG_OK) {
-        err = placeholder_make(key, id, shape, secret_view(real), &text);
-    }
-    return err == AG_OK ? secret_from(buf_view(&text), &d->value) : err;
+    return stamp_make(core, &stamp, row, real, &d->value);
 }
 
 static enum ag_err

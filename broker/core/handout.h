@@ -57,6 +57,8 @@ struct take_result {
     bool changed;  /* false: the same bytes as before (for a check: they differ
                      from the sealed ones when true) */
     bool retained; /* a write-back that is kept, but is not the current one */
+    bool replace;  /* of a proxied file: it has values of its own; what belongs
+                      there is delivered anew */
 };
 AG_CHECK AG_NONNULL enum ag_err handout_take(struct core *core,
                                              const struct handout_line *on,

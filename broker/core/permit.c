@@ -127,8 +127,8 @@ is_for(struct core *core, int64_t task_id, uint64_t id,
     struct delivery delivery = {0};
 
     return proxied_id_task(id) == task_id &&
-           running_delivery(core->running, task_id, proxied_id_delivery(id),
-                            &delivery) == AG_OK &&
+           running_part(core->running, task_id, proxied_id_delivery(id),
+                        proxied_id_part(id), &delivery) == AG_OK &&
            delivery.verb == VERB_PROXY &&
            delivery.secret_id == item->secret_id &&
            strcmp(delivery.field, field) == 0;

@@ -102,7 +102,7 @@ void permit_meter_free(struct permit_meter *meter);
 /* Does the task still run, and is the vault open? Threads: any. */
 AG_NONNULL bool permit_stands(struct core *core, int64_t task_id);
 
-/* A scan of a body for placeholders: whatever it finds may not be sent. The
+/* A scan of a body for placeholders: permit_stray() says what may be sent. The
  * hit function gets `arg`. Errors: AG_ENOMEM, AG_ELOCKED. */
 typedef void (*permit_hit_fn)(void *arg, uint64_t id);
 struct permit_scan;
@@ -116,8 +116,8 @@ AG_CHECK AG_NONNULL enum ag_err permit_scan_feed(struct permit_scan *scan,
 AG_CHECK AG_NONNULL enum ag_err permit_scan_finish(struct permit_scan *scan);
 
 /* One was found in a body: on the record, tripwire as above. What it comes to:
- * AG_EPLACE, AG_EFOREIGN, AG_EENDED; AG_OK: a stranger's text after all.
- * Blocks. */
+ * AG_EFOREIGN, AG_EENDED; AG_OK: a stranger's text after all, or the task's
+ * own, which goes on as it is. Blocks. */
 AG_CHECK AG_NONNULL enum ag_err
 permit_stray(struct core *core, const struct call *call, uint64_t id);
 

@@ -427,6 +427,23 @@ places_reseal(const struct call *call, const struct profile *profile,
     return err == AG_OK ? set_detail(row, detail) : err;
 }
 
+enum ag_err
+places_of(struct db_tx *tx, const struct call *call,
+          const struct profile *profile, struct secret_row *row)
+{
+    AG_AUTO(wjson) json_t *detail = NULL;
+    enum ag_err err = detail_of(row, &detail);
+
+    if (err != AG_OK || json_object_get(detail, "places") != NULL) {
+        return err;
+    }
+    err = need_proof(call, row, profile->name);
+    if (err == AG_OK) {
+        err = places_seal(profile, detail);
+    }
+    return err == AG_OK ? keep(tx, call, row, detail, profile->name) : err;
+}
+
 /* A secret from before places were sealed. */
 static enum ag_err
 widen_by_profile(struct core *core, struct db_tx *tx, const struct call *call,
@@ -445,13 +462,7 @@ widen_by_profile(struct core *core, struct db_tx *tx, const struct call *call,
                        row->name);
     }
     err = trust_find(core, db_tx_read(tx), row->profile, &profile);
-    if (err == AG_OK) {
-        err = need_proof(call, row, profile->name);
-    }
-    if (err == AG_OK) {
-        err = places_seal(profile, detail);
-    }
-    return err == AG_OK ? keep(tx, call, row, detail, profile->name) : err;
+    return err == AG_OK ? places_of(tx, call, profile, row) : err;
 }
 
 static enum ag_err

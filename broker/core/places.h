@@ -63,4 +63,12 @@ AG_CHECK AG_NONNULL enum ag_err
 places_wished(const struct task_proxy_request *wish, const char *field,
               struct places *places, const struct place **ret);
 
+/* The same for a secret from before places were sealed, or put without a
+ * profile: it may go where `profile` says. Nothing is done if it has places.
+ * `row` is kept up to date. Writer. */
+AG_CHECK AG_NONNULL enum ag_err places_of(struct db_tx *tx,
+                                          const struct call *call,
+                                          const struct profile *profile,
+                                          struct secret_row *row);
+
 #endif

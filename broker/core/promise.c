@@ -6,13 +6,12 @@
 
 #include "base/encode.h"
 #include "base/secret.h"
+#include "core/allowed.h"
+#include "core/places.h"
 #include "core/promise_impl.h"
 #include "core/proxied.h"
 #include "core/state.h"
-#include "core/trust.h"
-#include "core/values.h"
 #include "crypt/box.h"
-#include "profile/plan.h"
 
 void
 promises_free(struct promises *p)
@@ -27,6 +26,7 @@ promises_free(struct promises *p)
     json_decref(p->urls);
     json_decref(p->args);
     json_decref(p->unset);
+    json_decref(p->downgraded);
     free(p);
 }
 
@@ -133,176 +133,12 @@ by_reference(struct db_read *r, const struct wish *wish, struct promises *p)
     if (err != AG_OK) {
         return err;
     }
-    return promise_delivery(
-        p, &delivery,
-        json_pack("{s:s, s:s, s:s, s:I, s:b}", "kind", verb_text(wish->verb),
-                  wish->key, wish->text, "secret", name, "version",
-                  (json_int_t)row.current_version, "watch", 0));
-}
-
-/* ---- by profile ---- */
-
-static const char *
-plan_by_word(enum deliver_by by)
-{
-    switch (by) {
-    case DELIVER_NONE:
-        return "none";
-    case DELIVER_ENV:
-        return "env";
-    case DELIVER_LINK:
-        return "link";
-    }
-    return "none";
-}
-
-static enum ag_err
-add_words(json_t *list, const struct strings *words)
-{
-    for (size_t i = 0; i < words->count; i++) {
-        if (json_array_append_new(list, json_string(words->items[i])) != 0) {
-            return AG_ENOMEM;
-        }
-    }
-    return AG_OK;
-}
-
-/* Arguments are for the profile's own commands; the command line looks. */
-static enum ag_err
-add_run(const struct profile *profile, struct promises *p)
-{
-    AG_AUTO(wjson)
-    json_t *entry = json_pack("{s:[], s:[]}", "commands", "args");
-    enum ag_err err = add_words(p->unset, &profile->run->unset);
-
-    if (entry == NULL) {
-        return AG_ENOMEM;
-    }
-    if (err == AG_OK) {
-        err = add_words(json_object_get(entry, "commands"),
-                        &profile->run->commands);
-    }
-    if (err == AG_OK) {
-        err = add_words(json_object_get(entry, "args"), &profile->run->args);
-    }
-    if (err != AG_OK || profile->run->args.count == 0) {
-        return err;
-    }
-    return json_array_append(p->args, entry) == 0 ? AG_OK : AG_ENOMEM;
-}
-
-static enum ag_err
-describe_file(const struct secret_row *row, const struct profile *profile,
-              const struct delivery_plan *plan, const char *path, json_t **ret)
-{
-    json_t *item = json_pack(
-        "{s:s, s:s, s:s, s:I, s:s, s:s, s:b, s:s}", "kind", "file", "profile",
-        profile->name, "secret", row->name, "version",
-        (json_int_t)row->current_version, "name", plan->basename, "by",
-        plan_by_word(plan->by), "watch", plan->watch, "mode", "0600");
-
-    if (item == NULL) {
-        return AG_ENOMEM;
-    }
-    if (plan->by == DELIVER_ENV &&
-        (json_object_set_new(item, "var", json_string(plan->var)) != 0 ||
-         json_object_set_new(item, "dir",
-                             json_boolean(plan->points == POINTS_DIR)) != 0)) {
-        json_decref(item);
-        return AG_ENOMEM;
-    }
-    /* The file's own path if it was adopted from one, else the template. */
-    if (plan->by == DELIVER_LINK &&
-        json_object_set_new(
-            item, "link", json_string(path != NULL ? path : plan->link)) != 0) {
-        json_decref(item);
-        return AG_ENOMEM;
-    }
-    *ret = item;
-    return AG_OK;
-}
-
-static enum ag_err
-check_holder(struct core *core, const struct secret_row *row)
-{
-    int64_t holder = running_holder(core->running, row->id);
-
-    if (holder == 0) {
-        return AG_OK;
-    }
-    return err_why(AG_EHELD,
-                   "task %lld holds the login %s, which only one may refresh; "
-                   "wait for it, or: auth-guard task end %lld",
-                   (long long)holder, row->name, (long long)holder);
-}
-
-static enum ag_err
-deliver_profile(struct core *core, const struct profile *profile,
-                const struct secret_row *row, struct promises *p)
-{
-    AG_AUTO(wjson) json_t *detail = NULL;
-    const struct profile_file *file = NULL;
-    struct delivery_plan plan = {0};
-    struct delivery delivery = {.secret_id = row->id,
-                                .verb = VERB_FILE,
-                                .profile = profile,
-                                .version = row->current_version};
-    const char *path = NULL;
-    json_t *item = NULL;
-    enum ag_err err =
-        wjson_parse(span_str(row->detail != NULL ? row->detail : "{}"),
-                    SECRET_DETAIL_MAX_BYTES, &detail);
-
-    if (err != AG_OK) {
-        return err;
-    }
-    (void)value_profile(core, row, &file);
-    delivery.file_index =
-        file != NULL ? (size_t)(file - profile->files.items) : 0;
-    path = json_string_value(json_object_get(detail, "path"));
-    err = delivery_plan(profile, delivery.file_index, path, &plan);
-    if (err == AG_OK) {
-        err = describe_file(row, profile, &plan, path, &item);
-    }
-    if (err != AG_OK) {
-        return err;
-    }
-    delivery.watch = plan.watch;
-    delivery.single_holder = plan.single_holder;
-    return promise_delivery(p, &delivery, item);
-}
-
-/* "codex", or "codex=codex/work" for another secret than the profile's own. */
-static enum ag_err
-by_profile(struct core *core, struct db_read *r, const char *text,
-           struct promises *p)
-{
-    AG_AUTO(secret_row) struct secret_row row = {0};
-    const struct profile *profile = NULL;
-    char name[NAME_MAX_BYTES + 1];
-    const char *equals = strchr(text, '=');
-    const char *secret = NULL;
-    enum ag_err err = AG_OK;
-
-    (void)snprintf(name, sizeof(name), "%.*s",
-                   equals != NULL ? (int)(equals - text) : NAME_MAX_BYTES,
-                   text);
-    err = trust_find(core, r, name, &profile);
-    if (err != AG_OK) {
-        return err;
-    }
-    secret = equals != NULL ? equals + 1 : profile->secret;
-    err = promise_secret(r, secret, VERB_FILE, &row);
-    if (err == AG_OK && profile->single_holder) {
-        err = check_holder(core, &row);
-    }
-    if (err == AG_OK) {
-        err = promise_grant(p, row.name, "", VERB_FILE, GRANT_USES_UNLIMITED);
-    }
-    if (err == AG_OK) {
-        err = deliver_profile(core, profile, &row, p);
-    }
-    return err == AG_OK ? add_run(profile, p) : err;
+    return promise_delivery(p, &delivery,
+                            json_pack("{s:s, s:s, s:s, s:I, s:b, s:s}", "kind",
+                                      verb_text(wish->verb), wish->key,
+                                      wish->text, "secret", name, "version",
+                                      (json_int_t)row.current_version, "watch",
+                                      0, "grade", verb_text(wish->verb)));
 }
 
 /* ---- grants asked for by themselves ---- */
@@ -362,11 +198,34 @@ references(struct db_read *r, const struct task_request *request,
     return err;
 }
 
+static enum ag_err
+all(const struct promising *m)
+{
+    const struct task_request *request = m->request;
+    struct db_read *r = db_tx_read(m->tx);
+    enum ag_err err = places_widen(m->core, m->tx, m->call, request);
+
+    for (size_t i = 0; i < request->profile_count && err == AG_OK; i++) {
+        err = promise_profile(m, request->profiles[i]);
+    }
+    if (err == AG_OK) {
+        err = references(r, request, m->p);
+    }
+    for (size_t i = 0; i < request->proxy_count && err == AG_OK; i++) {
+        err = promise_proxied(r, &request->proxies[i], m->p);
+    }
+    for (size_t i = 0; i < request->grant_count && err == AG_OK; i++) {
+        err = by_grant(r, &request->grants[i], m->p);
+    }
+    return err;
+}
+
 enum ag_err
-promises_make(struct core *core, struct db_read *r,
+promises_make(struct core *core, struct db_tx *tx, const struct call *call,
               const struct task_request *request, struct promises **ret)
 {
     AG_AUTO(promises) struct promises *p = calloc(1, sizeof(*p));
+    const struct promising m = {core, tx, call, request, p};
     enum ag_err err = AG_OK;
 
     if (p == NULL) {
@@ -375,24 +234,19 @@ promises_make(struct core *core, struct db_read *r,
     p->args = json_array();
     p->unset = json_array();
     p->urls = json_array();
-    if (p->args == NULL || p->unset == NULL || p->urls == NULL) {
+    p->downgraded = json_object();
+    if (p->args == NULL || p->unset == NULL || p->urls == NULL ||
+        p->downgraded == NULL) {
         return AG_ENOMEM;
     }
-    err = proxied_new(request->proxy_count, &p->proxied);
+    err =
+        proxied_new(request->proxy_count + request->profile_count, &p->proxied);
     if (err == AG_OK) {
         p->proxied->count = 0; /* as they come */
-    }
-    for (size_t i = 0; i < request->profile_count && err == AG_OK; i++) {
-        err = by_profile(core, r, request->profiles[i], p);
+        err = all(&m);
     }
     if (err == AG_OK) {
-        err = references(r, request, p);
-    }
-    for (size_t i = 0; i < request->proxy_count && err == AG_OK; i++) {
-        err = promise_proxied(r, &request->proxies[i], p);
-    }
-    for (size_t i = 0; i < request->grant_count && err == AG_OK; i++) {
-        err = by_grant(r, &request->grants[i], p);
+        err = allowed_take(call, request, p->proxied);
     }
     if (err == AG_OK) {
         *ret = AG_TAKE(p);

@@ -30,22 +30,20 @@ struct promises {
     json_t *urls;            /* [{var, service, path}…] */
     json_t *args;            /* to be put behind argv[0] */
     json_t *unset;           /* variables that would win over a delivery */
+    json_t *downgraded;      /* {secret: the grade that could be had} */
 };
 
 /*
- * Ownership: *ret is the caller's, promises_free(). Nothing is changed.
+ * First what the operator's word opens is opened (places_widen()); nothing else
+ * is changed. Writer.
+ * Ownership: *ret is the caller's, promises_free().
  * Errors: AG_ENOTFOUND a secret or profile (the sentence says what to type),
- *         AG_EGRADE, AG_EHELD, AG_EUNSUPPORTED, AG_EINVAL, AG_ELIMIT.
+ *         AG_EGRADE, AG_EHELD, AG_EUNSUPPORTED, AG_EINVAL, AG_ELIMIT; AG_EPROOF
+ *         a new place, or a grade that is worse than need be.
  */
 AG_CHECK AG_NONNULL enum ag_err
-promises_make(struct core *core, struct db_read *r,
+promises_make(struct core *core, struct db_tx *tx, const struct call *call,
               const struct task_request *request, struct promises **ret);
-
-/* The same, after what the operator's word opens was opened (places_widen()).
- * Writer. */
-AG_CHECK AG_NONNULL enum ag_err
-promises_all(struct core *core, struct db_tx *tx, const struct call *call,
-             const struct task_request *request, struct promises **ret);
 void promises_free(struct promises *p);
 AG_DEFINE_CLEANUP(promises, promises_free)
 

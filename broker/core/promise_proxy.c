@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "core/allowed.h"
 #include "core/places.h"
 #include "core/promise_impl.h"
 #include "core/proxied.h"
@@ -13,10 +12,9 @@ enum {
     HOST_TEXT_BYTES = 320,
 };
 
-/* One more secret of the task's: `row`, whose places are sealed. */
-static enum ag_err
-add_proxied(struct promises *p, const struct secret_row *row, const char *field,
-            int64_t uses, struct proxied_item **ret)
+enum ag_err
+promise_item(struct promises *p, const struct secret_row *row,
+             const char *field, int64_t uses, struct proxied_item **ret)
 {
     struct proxied_item *item = &p->proxied->items[p->proxied->count];
     enum ag_err err = promise_grant(p, row->name, field, VERB_PROXY, uses);
@@ -46,9 +44,9 @@ add_budget(const struct task_proxy_request *wish, struct proxied_item *item)
                : AG_OK;
 }
 
-static enum ag_err
-add_placeholder(struct promises *p, const struct secret_row *row,
-                const char *field, const char *var)
+enum ag_err
+promise_placeholder(struct promises *p, const struct secret_row *row,
+                    const char *field, const char *var)
 {
     struct delivery delivery = {.verb = VERB_PROXY,
                                 .secret_id = row->id,
@@ -63,9 +61,9 @@ add_placeholder(struct promises *p, const struct secret_row *row,
                                       0, "grade", "proxy"));
 }
 
-static enum ag_err
-append_url(struct promises *p, const char *var, const char *service,
-           struct span path)
+enum ag_err
+promise_url(struct promises *p, const char *var, const char *service,
+            struct span path)
 {
     return json_array_append_new(
                p->urls,
@@ -92,8 +90,8 @@ add_url(struct promises *p, const struct place *place, const char *var)
         path = span_str(
             "/*"); /* all of it, or one path only: the host is enough */
     }
-    return append_url(p, var, place->hosts.items[0],
-                      span_sub(path, 0, path.len - 2));
+    return promise_url(p, var, place->hosts.items[0],
+                       span_sub(path, 0, path.len - 2));
 }
 
 /* The same for the operator's own words. */
@@ -109,7 +107,7 @@ add_wished_url(struct promises *p, const struct task_proxy_request *wish,
     while (path.len > 0 && path.ptr[path.len - 1] == '/') {
         path.len--;
     }
-    return append_url(p, wish->url_env, host, path);
+    return promise_url(p, wish->url_env, host, path);
 }
 
 /* https://HOST/... -> HOST, in lower case as it was sealed. */
@@ -150,7 +148,7 @@ promise_proxied(struct db_read *r, const struct task_proxy_request *wish,
                    (const char *)ref.pointer.ptr);
     err = promise_secret(r, name, VERB_PROXY, &row);
     if (err == AG_OK) {
-        err = add_proxied(p, &row, field, wish->uses, &item);
+        err = promise_item(p, &row, field, wish->uses, &item);
     }
     if (err == AG_OK) {
         err = add_budget(wish, item);
@@ -165,23 +163,11 @@ promise_proxied(struct db_read *r, const struct task_proxy_request *wish,
         host_of(wish->upstream, host, sizeof(host));
     }
     if (wish->key_env != NULL) {
-        err = add_placeholder(p, &row, field, wish->key_env);
+        err = promise_placeholder(p, &row, field, wish->key_env);
     }
     if (err != AG_OK || wish->url_env == NULL) {
         return err;
     }
     return wish->upstream != NULL ? add_wished_url(p, wish, host)
                                   : add_url(p, place, wish->url_env);
-}
-
-enum ag_err
-promises_all(struct core *core, struct db_tx *tx, const struct call *call,
-             const struct task_request *request, struct promises **ret)
-{
-    enum ag_err err = places_widen(core, tx, call, request);
-
-    if (err == AG_OK) {
-        err = promises_make(core, db_tx_read(tx), request, ret);
-    }
-    return err == AG_OK ? allowed_take(call, request, (*ret)->proxied) : err;
 }

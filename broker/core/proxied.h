@@ -24,6 +24,10 @@
 
 struct matcher;
 
+enum {
+    PROXIED_FILE_MAX_BYTES = 128 * 1024, /* a stored value; a JWT may grow */
+};
+
 struct proxied_item {
     int64_t secret_id;
     int64_t grant_id; /* row of the store */

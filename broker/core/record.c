@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/parse.h"
+#include "core/downgrade.h"
 #include "core/redaction.h"
 #include "core/state.h"
 #include "core/tripwire.h"
@@ -51,7 +52,10 @@ list_exposure(const struct exposure_row *row, void *arg)
     if (item == NULL) {
         return AG_ENOMEM;
     }
-    err = core_set_time(item, "first", row->first_ms);
+    err = row->task_id != 0 ? downgrades_show(&task, secret.name, item) : AG_OK;
+    if (err == AG_OK) {
+        err = core_set_time(item, "first", row->first_ms);
+    }
     if (err == AG_OK) {
         err = core_set_time(item, "last", row->last_ms);
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/live.h"
+#include "core/parts.h"
 #include "core/proxied.h"
 
 struct running_table {
@@ -32,6 +33,9 @@ static void
 drop(struct running *task)
 {
     if (task != NULL) {
+        for (size_t i = 0; i < task->delivery_count; i++) {
+            parts_free(task->parts[i]);
+        }
         grant_set_release(task->grants);
         proxied_release(task->proxied);
         free(task);
@@ -132,6 +136,43 @@ running_delivery(struct running_table *table, int64_t id, size_t index,
         err = AG_OK;
     }
     (void)pthread_mutex_unlock(&table->lock);
+    return err;
+}
+
+enum ag_err
+running_part(struct running_table *table, int64_t id, size_t index, size_t part,
+             struct delivery *ret)
+{
+    enum ag_err err = AG_ENOTFOUND;
+    struct running **at = NULL;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL && index < (*at)->delivery_count) {
+        *ret = (*at)->deliveries[index];
+        err = parts_name((*at)->parts[index], part, ret->field,
+                         sizeof(ret->field));
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return err;
+}
+
+enum ag_err
+running_set_parts(struct running_table *table, int64_t id, size_t index,
+                  struct parts *parts)
+{
+    enum ag_err err = AG_ENOTFOUND;
+    struct running **at = NULL;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    if (at != NULL && index < (*at)->delivery_count) {
+        parts_free((*at)->parts[index]);
+        (*at)->parts[index] = AG_TAKE(parts);
+        err = AG_OK;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    parts_free(parts);
     return err;
 }
 

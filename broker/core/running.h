@@ -17,6 +17,7 @@
 #include "policy/grant.h"
 
 struct grant_set;
+struct parts;
 struct profile;
 struct proxied;
 struct running_table;
@@ -63,6 +64,7 @@ struct running {
     int asked_count;
     size_t delivery_count;
     struct delivery deliveries[TASK_DELIVERIES_MAX_COUNT];
+    struct parts *parts[TASK_DELIVERIES_MAX_COUNT]; /* NULL: no document */
 };
 
 AG_CHECK AG_NONNULL enum ag_err running_new(struct running_table **ret);
@@ -81,6 +83,18 @@ AG_NONNULL bool running_is_attached(struct running_table *table, int64_t id);
 AG_CHECK AG_NONNULL enum ag_err running_delivery(struct running_table *table,
                                                  int64_t id, size_t index,
                                                  struct delivery *ret);
+/* The same, with the field that placeholder `part` of it stands for. Errors:
+ * AG_ENOTFOUND there is no such placeholder. */
+AG_CHECK AG_NONNULL enum ag_err running_part(struct running_table *table,
+                                             int64_t id, size_t index,
+                                             size_t part, struct delivery *ret);
+
+/* The document's fields are these now. Takes `parts` over, also on error.
+ * Errors: AG_ENOTFOUND. */
+AG_CHECK AG_NONNULL enum ag_err running_set_parts(struct running_table *table,
+                                                  int64_t id, size_t index,
+                                                  struct parts *parts);
+
 /* What the task may send; one reference to it. Errors: AG_ENOTFOUND it does not
  * run; AG_EREVOKED it was told to end. */
 AG_CHECK AG_NONNULL enum ag_err

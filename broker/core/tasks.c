@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "caller/peer.h"
 #include "core/allowed.h"
+#include "core/downgrade.h"
 #include "core/isolation.h"
 #include "core/issue.h"
 #include "core/promise.h"
@@ -85,6 +86,9 @@ add_row(struct starting *s)
     if (err == AG_OK) {
         err = allowed_keep(s->request, &s->row);
     }
+    if (err == AG_OK) {
+        err = downgrades_keep(s->promises->downgraded, &s->row);
+    }
     return err == AG_OK ? tasks_add(s->tx, &s->row) : err;
 }
 
@@ -145,7 +149,9 @@ note_start(struct starting *s)
                      s->row.purpose, "repository", s->row.repository, "grants",
                      grants);
     if (body == NULL || isolation_show(&s->row, body) != AG_OK ||
-        allowed_show(&s->row, body) != AG_OK) {
+        allowed_show(&s->row, body) != AG_OK ||
+        (json_object_size(s->promises->downgraded) > 0 &&
+         json_object_set(body, "downgraded", s->promises->downgraded) != 0)) {
         json_decref(body);
         return AG_ENOMEM;
     }
@@ -211,10 +217,14 @@ answer_deliveries(struct starting *s)
 
     for (size_t i = 0; i < s->promises->delivery_count && err == AG_OK; i++) {
         json_t *item = s->promises->described[i];
+        const struct delivery *d = &s->promises->deliveries[i];
 
+        /* A file of placeholders is given again when a tool wrote values. */
         err = put_ticket(
             s,
-            (struct ticket){.kind = TICKET_DELIVER, .subject_id = (int64_t)i},
+            (struct ticket){.kind = TICKET_DELIVER,
+                            .reusable = d->watch && d->verb == VERB_PROXY,
+                            .subject_id = (int64_t)i},
             item, "ticket");
         if (err == AG_OK && s->promises->deliveries[i].watch) {
             err = put_ticket(s,
@@ -312,7 +322,7 @@ core_task_start(struct core *core, struct db_tx *tx, const struct call *call,
     AG_AUTO(starting)
     struct starting s = {
         .core = core, .tx = tx, .call = call, .request = request};
-    enum ag_err err = promises_all(core, tx, call, request, &s.promises);
+    enum ag_err err = promises_make(core, tx, call, request, &s.promises);
 
     if (err == AG_OK) {
         err = add_row(&s);

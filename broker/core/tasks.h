@@ -58,6 +58,15 @@ struct task_proxy_request {
     bool optional;    /* requests without the value go out too */
 };
 
+/* How far a profile's value may travel at most. */
+enum task_grade {
+    TASK_GRADE_BEST, /* what profile and value allow, best first */
+    TASK_GRADE_PROXY,
+    TASK_GRADE_SIGN,
+    TASK_GRADE_FILE,
+    TASK_GRADE_ENV,
+};
+
 /* POST /v1/tasks. Texts may be NULL; arrays are borrowed. */
 struct task_request {
     const char *name;
@@ -66,6 +75,7 @@ struct task_request {
     int64_t ttl_ms;              /* 0: the setting's */
     const char *const *profiles; /* "codex", or "codex=codex/work" */
     size_t profile_count;
+    enum task_grade grade; /* of the profiles */
     const struct task_grant_request *grants;
     size_t grant_count;
     const struct task_env_request *env;

@@ -267,6 +267,7 @@ do_take(struct conn *c, const struct message *m, const int *fds)
     emit_int(&e, "version", result.version);
     emit_bool(&e, "changed", result.changed);
     emit_bool(&e, "retained", result.retained);
+    emit_bool(&e, "replace", result.replace);
     return answer_end(c, &e);
 }
 

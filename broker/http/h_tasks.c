@@ -26,6 +26,7 @@ h_task_start(struct request *rq)
         .ttl_ms = body->ttl_s * MS_PER_S,
         .profiles = body->profiles.items,
         .profile_count = body->profiles.count,
+        .grade = (enum task_grade)body->grade,
         .grants = body->grants.items,
         .grant_count = body->grants.count,
         .env = body->env.items,

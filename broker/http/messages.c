@@ -178,6 +178,9 @@ static const struct msg_field PROXY_ROWS[] = {
 static const struct msg_spec PROXY =
     MSG_SPEC(struct task_proxy_request, PROXY_ROWS);
 
+static const char *const TASK_GRADES[] = {"best", "proxy", "sign",
+                                          "file", "env",   NULL};
+
 static const struct msg_field TASK_ROWS[] = {
     LINE(struct msg_task, name),
     LINE(struct msg_task, purpose),
@@ -186,6 +189,8 @@ static const struct msg_field TASK_ROWS[] = {
     SECONDS(struct msg_task, ttl_s),
     MSG_FIELD_STRINGS(struct msg_task, profiles, 0, TASK_PROFILES_MAX_COUNT,
                       MSG_OPTIONAL, NULL),
+    MSG_FIELD_CHOICE(struct msg_task, grade, TASK_GRADES, MSG_OPTIONAL,
+                     TASK_GRADE_BEST),
     MSG_FIELD_LIST(struct msg_task, grants, 0, TASK_GRANTS_MAX_COUNT,
                    MSG_OPTIONAL, &GRANT),
     MSG_FIELD_LIST(struct msg_task, env, 0, TASK_DELIVERIES_MAX_COUNT,

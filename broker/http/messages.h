@@ -68,6 +68,7 @@ struct msg_task {
     char *repository;
     int64_t ttl_s;
     struct msg_list profiles; /* char * */
+    int grade;                /* enum task_grade */
     struct msg_list grants;   /* struct task_grant_request */
     struct msg_list env;      /* struct task_env_request */
     struct msg_list files;    /* struct task_file_request */

@@ -11,7 +11,8 @@ enum {
     WORD_MAX_BYTES = 8192,   /* one argument with the directory in it */
 };
 
-static const char MARK[] = "{dir}";
+static const char DIR_MARK[] = "{dir}";
+static const char URL_MARK[] = "{url:";
 
 struct argv {
     size_t count;
@@ -38,16 +39,40 @@ is_meant(const json_t *commands, const char *argv0)
     return false;
 }
 
+/* Appends what stands for the mark at the start of `text`, or its first byte;
+ * *ret is how much of the text that was. */
 static enum ag_err
-with_dir(struct argv *a, const char *text, const char *dir)
+add_next(const struct argv_marks *marks, const char *text, struct buf *out,
+         size_t *ret)
+{
+    const char *end = strchr(text, '}');
+
+    if (strncmp(text, DIR_MARK, sizeof(DIR_MARK) - 1) == 0) {
+        *ret = sizeof(DIR_MARK) - 1;
+        return buf_add(out, span_str(marks->dir));
+    }
+    if (strncmp(text, URL_MARK, sizeof(URL_MARK) - 1) == 0 && end != NULL) {
+        text += sizeof(URL_MARK) - 1;
+        *ret = sizeof(URL_MARK) - 1 + (size_t)(end - text) + 1;
+        return buf_fmt(out, "%s/%.*s", marks->url, (int)(end - text), text);
+    }
+    *ret = 1;
+    return buf_add(out, span_of(text, 1));
+}
+
+static enum ag_err
+with_marks(struct argv *a, const char *text, const struct argv_marks *marks)
 {
     AG_AUTO(buf) struct buf b;
-    const char *mark = strstr(text, MARK);
-    enum ag_err err;
+    enum ag_err err = AG_OK;
 
     buf_init(&b, WORD_MAX_BYTES, BUF_PLAIN);
-    err = buf_fmt(&b, "%.*s%s%s", (int)(mark - text), text, dir,
-                  mark + sizeof(MARK) - 1);
+    while (err == AG_OK && *text != '\0') {
+        size_t done = 0;
+
+        err = add_next(marks, text, &b, &done);
+        text += done;
+    }
     if (err != AG_OK) {
         return err;
     }
@@ -60,7 +85,7 @@ with_dir(struct argv *a, const char *text, const char *dir)
 }
 
 static enum ag_err
-add_profile(struct argv *a, const json_t *args, const char *dir)
+add_profile(struct argv *a, const json_t *args, const struct argv_marks *marks)
 {
     const json_t *word;
     enum ag_err err = AG_OK;
@@ -70,8 +95,8 @@ add_profile(struct argv *a, const json_t *args, const char *dir)
     {
         const char *text = json_string_value(word);
 
-        if (err == AG_OK && text != NULL && strstr(text, MARK) != NULL) {
-            err = with_dir(a, text, dir);
+        if (err == AG_OK && text != NULL && strchr(text, '{') != NULL) {
+            err = with_marks(a, text, marks);
         } else if (text != NULL) {
             /* execv's prototype is older than const; nobody writes to it. */
             memcpy(&a->words[a->count++], &text, sizeof(text));
@@ -98,7 +123,8 @@ count_all(char **command, const json_t *args)
 }
 
 enum ag_err
-argv_new(char **command, const json_t *args, const char *dir, struct argv **ret)
+argv_new(char **command, const json_t *args, const struct argv_marks *marks,
+         struct argv **ret)
 {
     AG_AUTO(argv) struct argv *a = calloc(1, sizeof(*a));
     size_t count = count_all(command, args);
@@ -119,7 +145,7 @@ argv_new(char **command, const json_t *args, const char *dir, struct argv **ret)
     {
         if (err == AG_OK &&
             is_meant(json_object_get(entry, "commands"), command[0])) {
-            err = add_profile(a, json_object_get(entry, "args"), dir);
+            err = add_profile(a, json_object_get(entry, "args"), marks);
         }
     }
     if (err != AG_OK) {

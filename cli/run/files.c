@@ -208,10 +208,12 @@ files_follow(struct run *r)
     for (size_t i = 0; err == AG_OK && i < r->file_count; i++) {
         struct run_file *f = &r->files[i];
 
-        const struct watch_file file = {.dir_fd = f->dir_fd,
-                                        .name = f->delivery->name,
-                                        .ticket = f->delivery->take,
-                                        .spill_as = f->lease};
+        const struct watch_file file = {
+            .dir_fd = f->dir_fd,
+            .name = f->delivery->name,
+            .ticket = f->delivery->take,
+            .renew = f->delivery->proxied ? f->delivery->ticket : NULL,
+            .spill_as = f->lease};
 
         if (f->delivery->take != NULL) {
             f->dir_fd = -1; /* the watch's now */

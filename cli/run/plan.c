@@ -173,6 +173,25 @@ add_all(const struct run_options *options, struct run_plan *plan)
     return err;
 }
 
+static enum ag_err
+check_grade(const struct run_options *options)
+{
+    static const char *const GRADES[] = {"proxy", "sign", "file", "env"};
+
+    if (options->grade == NULL) {
+        return AG_OK;
+    }
+    for (size_t i = 0; i < AG_COUNT(GRADES); i++) {
+        if (strcmp(options->grade, GRADES[i]) == 0) {
+            return options->profiles.count > 0
+                       ? AG_OK
+                       : err_why(AG_EUSAGE, "--grade is for --profile");
+        }
+    }
+    return err_why(AG_EUSAGE, "--grade: '%s' is none of proxy, sign, file, env",
+                   options->grade);
+}
+
 enum ag_err
 plan_make(const struct run_options *options, struct run_plan **ret)
 {
@@ -192,7 +211,10 @@ plan_make(const struct run_options *options, struct run_plan **ret)
     if (options->pty && options->no_pty) {
         return err_why(AG_EUSAGE, "--pty and --no-pty exclude each other");
     }
-    err = add_all(options, plan);
+    err = check_grade(options);
+    if (err == AG_OK) {
+        err = add_all(options, plan);
+    }
     if (err == AG_OK) {
         *ret = AG_TAKE(plan);
     }
@@ -271,6 +293,9 @@ set_rest(const struct run_plan *plan, json_t *body)
     if (o->ttl_ms > 0) {
         ok = json_object_set_new(body, "ttl_s",
                                  json_integer((o->ttl_ms + 999) / 1000)) == 0;
+    }
+    if (ok && o->grade != NULL) {
+        ok = json_object_set_new(body, "grade", json_string(o->grade)) == 0;
     }
     if (ok && json_array_size(plan->env) > 0) {
         ok = json_object_set(body, "env", plan->env) == 0;

@@ -32,6 +32,7 @@ struct run_options {
     struct arg_list rw;
     struct arg_list hide;
     struct arg_list profiles;
+    const char *grade; /* of the profiles; NULL: the best that can be had */
     struct arg_list env;
     struct arg_list env_files;
     struct arg_list files;

@@ -28,6 +28,7 @@ struct cli;
 enum {
     RUN_DIR_BYTES = PATH_BYTES + 32,
     RUN_LEASE_BYTES = 24,
+    RUN_URL_BYTES = 64,
     RUN_EXIT_FAILED = 125, /* auth-guard itself, before or instead */
     RUN_EXIT_NOT_EXEC = 126,
     RUN_EXIT_NOT_FOUND = 127,
@@ -61,6 +62,7 @@ struct run {
     struct keeper_spec spec;
     struct isolation isolation;
     char dir[RUN_DIR_BYTES]; /* where the task's files are */
+    char url[RUN_URL_BYTES]; /* the broker's, for this task; "" not needed */
     pid_t keeper;            /* 0: not running */
     int line;                /* to it */
     int signal_fd;
@@ -92,6 +94,10 @@ AG_CHECK AG_NONNULL enum ag_err run_send(struct run *r, const char *op,
                                          const char *ticket, int fd);
 /* Waits for the answers that are due. Errors: the first that is one. */
 AG_CHECK AG_NONNULL enum ag_err run_collect(struct run *r);
+
+/* Variables that get addresses of the broker, and r->url (urls.c). Errors:
+ * AG_EUNSUPPORTED the broker is not on 127.0.0.1. */
+AG_CHECK AG_NONNULL enum ag_err urls_set(struct run *r);
 
 /* In this order (files.c): from the task's deliveries to the keeper's list; the
  * directory for a kind of jail; variables that name a place in it; an opened

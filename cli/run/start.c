@@ -13,10 +13,6 @@
 #include "run/ports.h"
 #include "run/run.h"
 
-enum {
-    URL_BYTES = 1024,
-};
-
 static enum streams_wish
 wish_of(const struct run_options *o)
 {
@@ -98,51 +94,6 @@ promise_value(struct run *r, const struct delivery *d)
     return err;
 }
 
-/* Where a task finds the broker: in a network of its own a line leads there. */
-static enum ag_err
-task_port(const struct run *r, uint16_t *ret)
-{
-    const struct view *view = r->isolation.view;
-
-    if (view == NULL) {
-        return ports_read(&r->cli->paths, PORTS_TASK, ret);
-    }
-    if (view->line_count == 0) {
-        return err_why(AG_EUSAGE, "%s has no network: --proxy has no meaning",
-                       view->preset->name);
-    }
-    *ret = view->lines[0].port;
-    return AG_OK;
-}
-
-/* What clients are to call instead of a service. */
-static enum ag_err
-set_urls(struct run *r)
-{
-    const json_t *urls = json_object_get(r->task->answer, "urls");
-    const json_t *item;
-    char url[URL_BYTES];
-    uint16_t port = 0;
-    size_t i;
-    enum ag_err err = json_array_size(urls) > 0 ? task_port(r, &port) : AG_OK;
-
-    json_array_foreach(urls, i, item)
-    {
-        const char *var = json_string_value(json_object_get(item, "var"));
-        const char *service =
-            json_string_value(json_object_get(item, "service"));
-        const char *path = json_string_value(json_object_get(item, "path"));
-
-        if (err != AG_OK || var == NULL || service == NULL || path == NULL) {
-            return err != AG_OK ? err : AG_ECORRUPT;
-        }
-        (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/t/%s/%s%s",
-                       (unsigned int)port, r->task->id, service, path);
-        err = env_set(r->env, var, url);
-    }
-    return err;
-}
-
 static enum ag_err
 make_env(struct run *r)
 {
@@ -174,7 +125,7 @@ make_env(struct run *r)
         err = env_set(r->env, "AUTH_GUARD_SOCKET", r->cli->paths.task_sock);
     }
     if (err == AG_OK) {
-        err = set_urls(r);
+        err = urls_set(r);
     }
     if (err == AG_OK) {
         err = forward_env(r);
@@ -275,9 +226,11 @@ start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
         err = files_link_inside(r);
     }
     if (err == AG_OK) {
+        const struct argv_marks marks = {r->dir, r->url};
+
         argv_free(AG_TAKE(r->argv)); /* of a better jail that was refused */
         err = argv_new(r->plan->options->command,
-                       json_object_get(r->task->answer, "args"), r->dir,
+                       json_object_get(r->task->answer, "args"), &marks,
                        &r->argv);
     }
     if (err != AG_OK) {

@@ -129,6 +129,8 @@ decode_delivery(const json_t *item, size_t index, struct delivery *d)
     d->secret = text(item, "secret");
     d->ticket = text(item, "ticket");
     d->take = text(item, "take");
+    d->proxied = text(item, "grade") != NULL &&
+                 strcmp(text(item, "grade"), "proxy") == 0;
     if (kind == NULL || d->ticket == NULL) {
         return lacking("a delivery's ticket");
     }

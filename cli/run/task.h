@@ -32,6 +32,7 @@ struct delivery {
     const char *secret; /* its name, or NULL */
     const char *ticket;
     const char *take; /* ticket of write-backs, or NULL: not followed */
+    bool proxied;     /* placeholders, not values */
     const char *var;  /* or NULL */
     bool var_names_dir;
     const char *name; /* of the file */

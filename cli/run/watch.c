@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/fdx.h"
+#include "run/restamp.h"
 #include "run/spill.h"
 #include "session.h"
 
@@ -33,6 +34,7 @@ struct watch {
     size_t count;
     char trouble[TROUBLE_BYTES]; /* of the file `troubled`, until it is taken */
     const struct followed *troubled;
+    bool ending;
 };
 
 enum ag_err
@@ -119,18 +121,16 @@ complain(struct watch *w, const struct followed *f, const char *fmt, ...)
     w->troubled = f;
 }
 
-static bool
-same(const struct stat *a, const struct stat *b)
-{
-    return a->st_dev == b->st_dev && a->st_ino == b->st_ino &&
-           a->st_size == b->st_size && a->st_mtim.tv_sec == b->st_mtim.tv_sec &&
-           a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
+/* What became of it: stored, but beside the current version; its values are to
+ * go from the file. */
+struct taking {
+    bool kept;
+    bool replace;
+};
 
-/* *ret_kept: stored, but beside the current version. */
 static enum ag_err
 ask_take(struct session *session, const struct followed *f, int fd,
-         bool *ret_kept)
+         struct taking *ret)
 {
     json_t *answer = NULL;
     enum ag_err err;
@@ -142,9 +142,32 @@ ask_take(struct session *session, const struct followed *f, int fd,
     if (err == AG_OK) {
         err = session_answer(session, &answer);
     }
-    *ret_kept = json_is_true(json_object_get(answer, "retained"));
+    ret->kept = json_is_true(json_object_get(answer, "retained"));
+    ret->replace = json_is_true(json_object_get(answer, "replace"));
     json_decref(answer);
     return err;
+}
+
+/* Placeholders in the place of the values that the vault has now. Not at the
+ * end: then the file goes, too. */
+static void
+restamp(struct watch *w, struct followed *f, struct session *session,
+        const struct stat *taken)
+{
+    const struct restamp what = {.dir_fd = f->file.dir_fd,
+                                 .name = f->file.name,
+                                 .ticket = f->file.renew,
+                                 .taken = *taken};
+    bool newer = false;
+    enum ag_err err = restamp_file(session, &what, &newer, &f->taken);
+
+    if (err != AG_OK) {
+        complain(w, f,
+                 "was rewritten; the vault has it, but the file still holds "
+                 "the values: %s",
+                 err_text(err));
+    }
+    /* What is newer raises an event of its own. */
 }
 
 /* The new content to the vault; if nobody is there to take it, sealed to disk,
@@ -156,14 +179,14 @@ take(struct watch *w, struct followed *f, struct session *session)
     int fd = openat(f->file.dir_fd, f->file.name,
                     O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     struct stat now;
-    bool kept = false;
+    struct taking taking = {0};
     enum ag_err err;
 
     if (fd < 0 || fstat(fd, &now) != 0 || !S_ISREG(now.st_mode) ||
-        same(&now, &f->taken)) {
+        restamp_same(&now, &f->taken)) {
         return;
     }
-    err = ask_take(session, f, fd, &kept);
+    err = ask_take(session, f, fd, &taking);
     if (err == AG_ENOBROKER || err == AG_ETIMEOUT || err == AG_ELOCKED) {
         err = spill_file(fd, w->spill.home, w->spill.key, f->file.spill_as);
     }
@@ -173,13 +196,16 @@ take(struct watch *w, struct followed *f, struct session *session)
         return;
     }
     f->taken = now;
-    if (kept) {
+    if (taking.kept) {
         complain(w, f,
                  "was rewritten with what is not a newer login of the same "
                  "account; the vault keeps it beside the current one; see: "
                  "auth-guard versions");
     } else if (w->troubled == f) {
         w->trouble[0] = '\0'; /* half written, then whole */
+    }
+    if (taking.replace && f->file.renew != NULL && !w->ending) {
+        restamp(w, f, session, &now);
     }
 }
 
@@ -233,6 +259,7 @@ watch_pump(struct watch *w, struct session *session)
 void
 watch_finish(struct watch *w, struct session *session)
 {
+    w->ending = true;
     for (size_t i = 0; i < w->count; i++) {
         take(w, &w->items[i], session);
         check_left(w, &w->items[i]);

@@ -22,6 +22,8 @@ struct watch_file {
     int dir_fd; /* of the directory it lies in; taken over */
     const char *name;
     const char *ticket;   /* of `take` */
+    const char *renew;    /* of `deliver`: placeholders in the place of values
+                             that a tool wrote; NULL: it holds values anyway */
     const char *spill_as; /* its name below spill/; "" it has none */
 };
 

@@ -74,7 +74,7 @@ for way in "$f" "$HOME/dots/codex/auth.json" --all; do
     ok auth-guard get codex/default
     has "$OUT" "$key"
     [ ! -e "$f" ] || fail "adopt $way: the file is left"
-    ok auth-guard run --profile codex -- sh -c 'test -s ~/.codex/auth.json'
+    ok auth-guard run --profile codex --grade file -- sh -c 'test -s ~/.codex/auth.json'
     ok auth-guard release codex/default
     [ -f "$HOME/dots/codex/auth.json" ] && [ -L "$HOME/.codex" ] || fail "not where it was"
     rm "$f"

@@ -85,7 +85,7 @@ before_writeback() {
     new=$(canary sk-proj-)
 }
 act_writeback() {
-    NEW=$new timeout 60 auth-guard run --profile codex -- sh -c \
+    NEW=$new timeout 60 auth-guard run --profile codex --grade file -- sh -c \
         'd=$(dirname "$(readlink -f ~/.codex/auth.json)"); umask 077
          printf "{\"OPENAI_API_KEY\":\"%s\"}\n" "$NEW" >"$d/.auth-1"; mv "$d/.auth-1" "$d/auth.json"; sleep 0.2'
 }

@@ -10,7 +10,7 @@ ok auth-guard adopt --profile codex "$HOME/.codex/auth.json"
 # What a task does to its login instead of refreshing it is told, and undoes
 # nothing in the vault.
 told() { # COMMAND SENTENCE: with $l, the file itself
-    run auth-guard run --profile codex -- sh -c "l=\$(readlink -f ~/.codex/auth.json); $1"
+    run auth-guard run --profile codex --grade file -- sh -c "l=\$(readlink -f ~/.codex/auth.json); $1"
     has "$ERR" "$2"
     ok auth-guard get codex/default
     has "$OUT" sk-proj-
@@ -19,7 +19,7 @@ told 'echo "{nonsense" >"$l"' 'beside the current one'
 told 'rm "$l"' 'was removed'
 told 'rm "$l"; ln -s /etc/passwd "$l"' 'no plain file'
 told 'rm "$l"; mkfifo "$l"' 'no plain file'
-run auth-guard run --profile codex -- true
+run auth-guard run --profile codex --grade file -- true
 hasnt "$ERR" 'auth.json' 'a run that left its login alone'
 say "a login that is no login any more is told"
 

@@ -11,7 +11,7 @@ configure chatgpt
 ok auth-guard adopt --profile codex "$HOME/.codex/auth.json"
 
 start_and_wait() {
-    timeout 90 auth-guard run --no-isolate --profile codex -- "$CODEX" exec --skip-git-repo-check "wait" \
+    timeout 90 auth-guard run --no-isolate --profile codex --grade file -- "$CODEX" exec --skip-git-repo-check "wait" \
         >"$S/codex.out" 2>"$S/codex.err" </dev/null &
     RUN=$!
     within 20 grep -q "$1" "$MOCK/refreshes" || fail "no refresh: $(tail -n 5 "$S/codex.err")"
@@ -53,6 +53,6 @@ echo 'echo hello from a tool call' >"$S/calls"
 rm -f "$MOCK/refreshes"
 mock
 configure chatgpt
-codex_run after
+codex_run after --grade file
 nothing_outside
 audit_verifies

@@ -11,7 +11,7 @@ mock_inside
 configure apikey
 key=$(jq -r .OPENAI_API_KEY "$HOME/.codex/auth.json")
 ok auth-guard adopt --profile codex "$HOME/.codex/auth.json"
-apart+=(--isolate --ro "$(dirname "$(dirname "$CODEX")")")
+apart+=(--grade file --isolate --ro "$(dirname "$(dirname "$CODEX")")")
 mkdir -p "$HOME/.ssh" "$HOME/.codex/sessions"
 canary >"$HOME/.ssh/id_rsa"
 codex_run apikey "${apart[@]}"

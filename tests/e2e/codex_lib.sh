@@ -2,6 +2,8 @@
 # scenarios that say `needs: codex`.
 
 MOCK=$C/mock
+PROFILE=codex
+MODE=() # further options of `codex exec`
 
 # Starts the service. Its notes hold tokens, so they lie in the canary folder.
 mock() { # [OPTIONS…]
@@ -86,15 +88,59 @@ collect() {
     [ ! -e "$MOCK/canaries" ] || cat "$MOCK/canaries" >>"$C/canaries"
 }
 
+# ---- grade proxy: the service has a certificate, and a profile of its own ----
+
+# An authority of the test's own; the broker's settings name it.
+authority() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+        -subj "/CN=mock" -keyout "$C/ca.key" -out "$HOME/roots.pem" 2>/dev/null &&
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+            -subj /CN=127.0.0.1 -keyout "$C/leaf.key" -out "$C/leaf.csr" 2>/dev/null &&
+        openssl x509 -req -in "$C/leaf.csr" -CA "$HOME/roots.pem" -CAkey "$C/ca.key" -days 2 \
+            -extfile <(echo subjectAltName=IP:127.0.0.1) -out "$C/leaf.pem" 2>/dev/null ||
+        fail "no certificates"
+    mkdir -p "$HOME/.config/auth-guard" && chmod 700 "$HOME/.config" "$HOME/.config/auth-guard"
+    printf '[upstream]\nca_file = %s\n' "$HOME/roots.pem" >"$HOME/.config/auth-guard/settings.ini"
+}
+
+# The shipped profile with the mock in the services' stead: data, no code.
+local_profile() {
+    local own=$HOME/.config/auth-guard/profiles
+    (umask 077; mkdir -p "$own")
+    jq --arg host "127.0.0.1:$PORT" '.name = "codex-local"
+        | .places |= map(.hosts = [$host] | .inner = true)
+        | .refresh.url = "https://\($host)/oauth/token"
+        | .run.proxy |= map(.args |= map(gsub("\\{url:[^}]*}"; "{url:\($host)}"))
+            | if .urls then .urls |= map(.service = $host) else . end)' \
+        "$SRC/schema/profiles/codex.json" >"$own/codex-local.json"
+    chmod 600 "$own/codex-local.json"
+}
+
+# Codex without the noise; where its service is comes from the profile.
+quiet() {
+    mkdir -p "$HOME/.codex"
+    chmod 700 "$HOME/.codex"
+    unset CODEX_REFRESH_TOKEN_URL_OVERRIDE
+    cat >"$HOME/.codex/config.toml" <<'TOML'
+check_for_update_on_startup = false
+[analytics]
+enabled = false
+[features]
+plugins = false
+apps = false
+enable_request_compression = false
+TOML
+}
+
 # One agent run. Its output is kept where the leak search looks. The service is
 # on the host's 127.0.0.1, which an isolated task does not reach.
 codex_run() { # NAME [OPTIONS of run…]
     local name=$1 agent=$CODEX
     shift
-    [ $# -gt 0 ] || set -- --no-isolate
+    case " $* " in *" --isolate"*) ;; *) set -- --no-isolate "$@" ;; esac
     [ ! -e "$S/serve/codex" ] || agent=$S/serve/codex
-    timeout 90 auth-guard run --profile codex "$@" -- "$agent" exec --skip-git-repo-check \
-        "look around" >"$S/codex-$name.out" 2>"$S/codex-$name.err" </dev/null
+    timeout 90 auth-guard run --profile "${PROFILE:-codex}" "$@" -- "$agent" exec \
+        --skip-git-repo-check "${MODE[@]}" "look around" >"$S/codex-$name.out" 2>"$S/codex-$name.err" </dev/null
     RC=$?
     collect
     [ $RC -eq 0 ] || fail "codex run $name: exit $RC: $(tail -n 5 "$S/codex-$name.err" "$S/codex-$name.out")"

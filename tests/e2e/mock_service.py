@@ -10,7 +10,11 @@ A ChatGPT login needs a custom provider with requires_openai_auth: the built-in
 one sends requests to the HTTPS origin that accounts/check names, whatever
 openai_base_url says (Codex 0.169.0).
 
-    mock_service.py --dir DIR [--calls FILE] [--access-ttl S]
+    mock_service.py --dir DIR [--calls FILE] [--access-ttl S] [--tls CERT KEY]
+                    [--echo]
+
+With --echo every answer says what the Authorization header was, in several
+spellings; …/echo always does.
 
 DIR gets: port (one line), requests.jsonl (path, SHA-256 of the bearer, sizes:
 never a value), outputs.jsonl (what tool calls answered: test data, the scenario
@@ -25,8 +29,10 @@ import http.server
 import json
 import os
 import secrets
+import ssl
 import threading
 import time
+import urllib.parse
 
 
 def b64url(data):
@@ -64,6 +70,7 @@ class State:
         if args.calls:
             with open(args.calls, encoding="utf-8") as f:
                 self.calls = [line.rstrip("\n") for line in f if line.strip()]
+        self.echo = args.echo
         self.good_refresh = None
         path = os.path.join(self.dir, "refresh")
         if os.path.exists(path):
@@ -107,6 +114,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._headers_buffer.append(b"\r\n" + data)
         self.flush_headers()
 
+    def spellings(self):
+        """What the caller sent, as careless services repeat it."""
+        sent = self.headers.get("Authorization", "")
+        word = sent.split(" ")[-1].encode()
+        return " ".join([sent, word.hex(), base64.b64encode(word).decode(),
+                         b64url(word), urllib.parse.quote(sent, safe="")])
+
     def record(self, size):
         bearer = self.headers.get("Authorization", "")
         row = {
@@ -125,6 +139,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.record(0)
         if self.headers.get("Upgrade", "").lower() == "websocket":
             self.reply(426, {"error": {"message": "use HTTPS"}})
+        elif self.path.split("?")[0].endswith("/echo"):
+            self.reply(200, {"echo": self.spellings()})
         elif self.path.split("?")[0].endswith("/models"):
             self.reply(200, {"models": [], "data": [], "object": "list"})
         elif self.path.endswith("/wham/accounts/check"):
@@ -187,6 +203,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             item = self.call_item(ask, s.calls[len(done)])
         else:
             text = "all done"
+            if s.echo:
+                text += " " + self.spellings()
+                self.event("response.output_text.delta", {"delta": text})
             item = {"type": "message", "role": "assistant",
                     "id": "msg_" + secrets.token_hex(8),
                     "content": [{"type": "output_text", "text": text}]}
@@ -233,10 +252,16 @@ def main():
     p.add_argument("--access-ttl", type=int, default=3600)
     p.add_argument("--account", default="acct-e2e")
     p.add_argument("--port", type=int, default=0)
+    p.add_argument("--tls", nargs=2)
+    p.add_argument("--echo", action="store_true")
     args = p.parse_args()
     Handler.state = State(args)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
     server.daemon_threads = True
+    if args.tls:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*args.tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     tmp = os.path.join(args.dir, "port.tmp")
     with open(tmp, "w", encoding="utf-8") as f:
         f.write(f"{server.server_address[1]}\n")

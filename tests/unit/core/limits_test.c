@@ -176,8 +176,10 @@ test_a_write_back_outlives_its_lease(void **state)
     AG_AUTO(wjson) json_t *answer = NULL;
     AG_AUTO(wjson) json_t *leases = NULL;
     const char *const profiles[] = {"codex"};
-    const struct task_request request = {
-        .name = "codex", .profiles = profiles, .profile_count = 1};
+    const struct task_request request = {.name = "codex",
+                                         .profiles = profiles,
+                                         .profile_count = 1,
+                                         .grade = TASK_GRADE_FILE};
     struct call call = call_of(flow.operator_peer);
     struct take_result result = {0};
     json_t *delivery = NULL;

@@ -214,7 +214,7 @@ test_a_file_is_taken(void **state)
     say(f->sock, "{\"op\":\"take\",\"ticket\":\"t\"}", &file, 1);
     assert_string_equal(hear(f->sock),
                         "{\"ok\":true,\"version\":5,\"changed\":true,"
-                        "\"retained\":false}");
+                        "\"retained\":false,\"replace\":false}");
     assert_string_equal(played.taken, "{\"k\":1}");
     (void)close(file);
 }

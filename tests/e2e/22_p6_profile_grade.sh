@@ -1,0 +1,120 @@
+# P6: what a profile says about grade proxy is enough for a tool nobody ships:
+# its file has placeholders, its address is the broker's. A worse grade is the
+# operator's word and on the ledger. A login that the tool makes by itself goes
+# to the vault and out of the file; placeholders never replace a value.
+. "$SRC/tests/e2e/lib.sh"
+python3 "$SRC/tests/e2e/proxy_service.py" "$C/service.log" "$C/service.port" >"$C/service.out" 2>&1 &
+at_end "kill $!"
+within 10 test -s "$C/service.port" || fail "the service does not start"
+HOST=127.0.0.1:$(cat "$C/service.port")
+saw() { grep -qF -- "$1" "$C/service.log" || fail "the service was not sent: $1"; }
+
+own=$HOME/.config/auth-guard/profiles
+(umask 077; mkdir -p "$own")
+chmod 700 "$HOME/.config" "$HOME/.config/auth-guard"
+printf '[operator]\nproof = 1s\n' >"$HOME/.config/auth-guard/settings.ini"
+cat >"$own/mytool.json" <<JSON
+{"profile": 1, "name": "mytool", "title": "My tool", "kind": "login", "secret": "mytool/default",
+ "single_holder": true,
+ "files": [{"path": "~/.mytool/login.json", "format": "json", "secrets": ["/access", "/refresh"],
+   "rewrite": "rename", "deliver": {"by": "link"}}],
+ "run": {"commands": ["mytool"], "args": ["--by-file"],
+   "proxy": [{"needs": ["/access"], "file": true, "args": ["--at={url:$HOST}/v1"],
+     "urls": [{"var": "MYTOOL_URL", "service": "$HOST", "path": "/v1"}]}]},
+ "places": [{"hosts": ["$HOST"], "paths": ["/v1/*"], "field": "/access", "in": "header",
+   "name": "Authorization", "format": "Bearer {}", "inner": true, "plain": true}],
+ "conflict": {"rule": "newest", "field": "/at"}}
+JSON
+chmod 600 "$own/mytool.json"
+cat >"$HOME/work/mytool" <<'T'
+#!/bin/sh
+file=$HOME/.mytool/login.json
+key() { jq -r .access "$file"; }
+call() { curl -sS -m 20 -H "Authorization: Bearer $(key)" "$1/$2"; }
+renew() { (umask 077; printf '{"access":"%s","refresh":"%s","at":"%s"}\n' "$1" "$2" "$3"); }
+# Until what stands there is no value any more.
+until_gone() { for i in $(seq 100); do grep -qF -- "$1" "$file" || return 0; sleep 0.1; done; return 1; }
+echo "arguments: $1"
+cat "$file"
+[ "$1" != --by-file ] || exit 0
+case ${2-} in
+login)
+    renew "$(cat "$HOME/new-access")" "$(cat "$HOME/new-refresh")" 2026-05-05T00:00:00Z >"$file.new"
+    [ "${3-}" = rename ] && mv "$file.new" "$(readlink -f "$file")" || cat "$file.new" >"$(readlink -f "$file")"
+    rm -f "$file.new" "$HOME/new-access" "$HOME/new-refresh"
+    until_gone "$(jq -r .access "$file" | grep '^mine' || echo never)" || echo "A VALUE STAYS"
+    grep -q '"mine' "$file" && echo "A VALUE STAYS"
+    ls -A "$(dirname "$(readlink -f "$file")")"
+    ;;
+back)
+    jq -c '.at = "2027-07-07T00:00:00Z"' "$file" >"$HOME/work/again" && cat "$HOME/work/again" >"$(readlink -f "$file")"
+    ;;
+swap)
+    jq -c '.refresh = .access' "$file" >"$HOME/work/again" && cat "$HOME/work/again" >"$(readlink -f "$file")"
+    ;;
+esac
+call "$MYTOOL_URL" by-variable
+call "${1#--at=}" by-argument
+call "${MYTOOL_URL%/v1}" elsewhere
+T
+chmod 755 "$HOME/work/mytool"
+vault
+ok auth-guard profiles --trust mytool
+A=$(canary mineA-) R=$(canary mineR-)
+mkdir -m 700 "$HOME/.mytool"
+(umask 077; printf '{"access":"%s","refresh":"%s","at":"2026-01-01T00:00:00Z"}\n' "$A" "$R" >"$HOME/.mytool/login.json")
+ok auth-guard adopt --profile mytool "$HOME/.mytool/login.json"
+login() { auth-guard get "mytool/default#$1"; }
+version() { auth-guard versions mytool/default --json | jq '[.versions[].version] | max'; }
+
+say "nothing but the profile: at grade proxy"
+ok auth-guard run --profile mytool -- "$HOME/work/mytool"
+has "$OUT" "arguments: --at=http://127.0.0.1:"
+hasnt "$OUT" "$A" "the task's output"
+hasnt "$OUT" '"access":"[redacted' "the task's file: it held the value"
+has "$OUT" /v1/by-variable
+has "$OUT" /v1/by-argument
+has "$OUT" wrong_path
+saw "Bearer $A"
+audit_has value.delivered '"grade":"proxy"' mytool/default
+hasnt "$(auth-guard exposure mytool/default)" file "the ledger"
+no_leak
+
+say "a worse grade is the operator's word, and on the ledger"
+sleep 1.2
+refused 'passphrase|proof' env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run --profile mytool --grade file -- true
+ok env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run --profile mytool -- true
+ok auth-guard run --profile mytool --grade file -- "$HOME/work/mytool"
+has "$OUT" "arguments: --by-file"
+has "$OUT" '[redacted:mytool/default'
+has "$(auth-guard exposure mytool/default --json)" '"instead_of":"proxy"'
+audit_has task.started '"downgraded":{"mytool/default":"proxy"}'
+refused 'none of proxy' auth-guard run --profile mytool --grade best-of-all -- true
+refused 'for --profile' auth-guard run --grade file -- true
+refused 'grade sign' auth-guard run --profile mytool --grade sign -- true
+
+say "placeholders that come back change nothing"
+before=$(version)
+ok auth-guard run --profile mytool -- "$HOME/work/mytool" back
+ok auth-guard run --profile mytool -- "$HOME/work/mytool" swap
+has "$ERR" 'where it is not for'
+[ "$(version)" = "$before" ] || fail "a version was made of placeholders"
+[ "$(login /access)" = "$A" ] && [ "$(login /refresh)" = "$R" ] || fail "the login changed"
+
+for how in rename in-place; do
+    say "a login by the tool itself ($how) is adopted, and replaced by placeholders"
+    NA=$(canary mineA-$how-) NR=$(canary mineR-$how-)
+    printf %s "$NA" >"$HOME/new-access"
+    printf %s "$NR" >"$HOME/new-refresh"
+    : >"$C/service.log"
+    ok auth-guard run --profile mytool -- "$HOME/work/mytool" login $how
+    hasnt "$OUT" 'A VALUE STAYS' "the file"
+    hasnt "$OUT" auth-guard-placeholders "the directory"
+    hasnt "$OUT" "$NA" "the task's output"
+    [ "$(login /access)" = "$NA" ] && [ "$(login /refresh)" = "$NR" ] || fail "the new login is not in the vault: $ERR"
+    saw "Bearer $NA"
+    no_leak
+    # The next one must be newer.
+    sed -i 's/2026-05-05/2026-06-06/' "$HOME/work/mytool"
+done
+audit_verifies
