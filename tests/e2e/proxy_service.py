@@ -69,7 +69,21 @@ class Service(http.server.BaseHTTPRequestHandler):
                 log.write(json.dumps({"gone": self.path}) + "\n")
         self.close_connection = True
 
+    def pause(self, body):
+        """Says what was sent; what stands behind PAUSE only after a while."""
+        self.send_response(200)
+        self.send_header("X-Sent", self.headers.get("X-Send", "-"))
+        self.end_headers()
+        for i, part in enumerate(body.split(b"PAUSE")):
+            if i > 0:
+                time.sleep(0.25)
+            self.wfile.write(part)
+            self.wfile.flush()
+        self.close_connection = True
+
     def answer(self):
+        if "/pause" in self.path:
+            return self.pause(b"".join(self.body()))
         length, start = 0, b""
         for part in self.body():
             length += len(part)

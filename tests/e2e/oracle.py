@@ -1,0 +1,201 @@
+"""Asks the proxy and `redact`, from within a task, for values it was not given.
+
+    oracle.py proxy|redact|stream FILE
+
+FILE has the values (which a task never has: the scenario plays that it guessed
+the beginning right). Every guess is made twice, right and with its last
+character wrong; whatever can be seen from outside must be the same both times:
+the bytes, how many of them come before the service pauses, and the counts.
+Prints a line that ends with "tried" and exits 0, or says what tells.
+"""
+import base64
+import json
+import os
+import select
+import socket
+import subprocess
+import sys
+import time
+import urllib.parse
+
+SPACE = 128 * 1024
+tried = 0
+
+
+def wrong(text, at=-1):
+    other = "Q" if text[at] != "Q" else "Z"
+    return text[:at] + other + (text[at + 1:] if at != -1 else "")
+
+
+def pairs(value):
+    """(what, right, wrong) of all that is not the whole value."""
+    for n in sorted({1, 2, 3, 4, 5, 7, 8, 9, 12, 16, 24, 32, len(value) - 2, len(value) - 1}):
+        if 0 < n < len(value):
+            yield "prefix %d" % n, value[:n], wrong(value[:n])
+            yield "suffix %d" % n, value[-n:], wrong(value[-n:], 0)
+    middle = value[3:-3]
+    yield "middle", middle, wrong(middle)
+    # All but the last character, and a wrong one: as a whole value it is none.
+    yield "one off", wrong(value), wrong(wrong(value), 5)
+
+
+def forms(text):
+    raw = text.encode()
+    yield "raw", raw
+    yield "hex", raw.hex().encode()
+    yield "base64", base64.b64encode(raw)[:len(raw) * 8 // 6]
+    if "\n" in text:
+        yield "json", json.dumps(text)[1:-1].encode()
+        yield "percent", urllib.parse.quote(text).encode()
+
+
+def differ(what, a, b):
+    if a != b:
+        sys.exit("tells: %s: %r and %r" % (what, a, b))
+
+
+def guesses(values):
+    for value in values:
+        for what, right, miss in pairs(value):
+            for (form, a), (_, b) in zip(forms(right), forms(miss)):
+                if len(a) == len(b):
+                    yield what + " " + form, a, b
+
+
+# ---- the proxy ----
+
+def ask(body, header="-"):
+    """What came before the pause, and all of it; a header."""
+    url = urllib.parse.urlparse(os.environ["API_URL"])
+    with socket.create_connection((url.hostname, url.port), timeout=20) as s:
+        s.sendall(b"POST %s/pause HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer %s\r\n"
+                  b"X-Send: %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (
+                      url.path.encode(), url.netloc.encode(), os.environ["API_KEY"].encode(),
+                      header.encode(), len(body)) + body)
+        got, first, quiet = b"", None, time.monotonic()
+        while True:
+            ready, _, _ = select.select([s], [], [], 0.02)
+            if not ready:
+                if first is None and b"\r\n\r\n" in got and time.monotonic() - quiet > 0.1:
+                    first = got
+                continue
+            part = s.recv(65536)
+            if not part:
+                break
+            got += part
+            quiet = time.monotonic()
+    return plain(got if first is None else first), plain(got)
+
+
+def plain(answer):
+    """The body without its chunks, and the header that the service sent."""
+    head, _, rest = answer.partition(b"\r\n\r\n")
+    fields = dict(line.split(b": ", 1) for line in head.split(b"\r\n")[1:])
+    if b"Transfer-Encoding" not in fields:
+        return fields.get(b"X-Sent"), rest
+    body = b""
+    while rest:
+        size, _, rest = rest.partition(b"\r\n")
+        body += rest[:int(size or b"0", 16)]
+        rest = rest[int(size or b"0", 16) + 2:]
+    return fields.get(b"X-Sent"), body
+
+
+FILLS = {
+    "nothing": b"",
+    "a line": b"x\n",
+    "an event": b"data: x\n\n",
+    "more than a buffer": b"." * SPACE,
+}
+
+
+def proxy(values):
+    global tried
+    for what, a, b in guesses(values):
+        _, (_, one) = ask(a)
+        differ(what + ", echoed", one, a)
+        tried += 1
+    for value in values:
+        for n in (1, 4, 16, len(value.split("\n")[0]), len(value) - 1):
+            for fill, text in FILLS.items():
+                for end in b"", b"\n":
+                    a, b = value[:n].encode(), wrong(value[:n]).encode()
+                    if n < len(value):
+                        (_, before_a), (_, all_a) = ask(text + a + end + b"PAUSE" + b"tail\n")
+                        (_, before_b), (_, all_b) = ask(text + b + end + b"PAUSE" + b"tail\n")
+                        where = "prefix %d behind %s" % (n, fill)
+                        differ(where + ", before a pause", len(before_a), len(before_b))
+                        differ(where + ", length", len(all_a), len(all_b))
+                        tried += 2
+        if "\n" not in value:
+            for n in (4, 12, len(value) - 1):
+                (header, _), _ = ask(b"", value[:n])
+                differ("header", header, value[:n].encode())
+                tried += 1
+
+
+# ---- /v1/redact ----
+
+def redact(values):
+    global tried
+    for what, a, b in guesses(values):
+        seen = []
+        for text in a, b:
+            time.sleep(0.055)  # the rate is looked at elsewhere
+            body = json.dumps({"text": text.decode()})
+            out = subprocess.run(
+                ["curl", "-sS", "-m", "20", "--unix-socket", os.environ["AUTH_GUARD_SOCKET"],
+                 "-H", "Authorization: Bearer " + os.environ["AUTH_GUARD_TOKEN"],
+                 "-H", "Content-Type: application/json", "--data-binary", body,
+                 "http://localhost/v1/redact"], capture_output=True, text=True, check=True).stdout
+            answer = json.loads(out)
+            if "code" in answer:
+                sys.exit("redact: %s" % answer)
+            differ(what + ", redact", answer.pop("text"), text.decode())
+            seen.append(answer)
+            tried += 1
+        differ(what + ", counts", *seen)
+        differ(what + ", counts", seen[0], {"hits": 0, "counts": {}})
+
+
+# ---- `auth-guard redact`, as it flows ----
+
+def flow(text):
+    """How much comes out while the input is open, and all of it."""
+    with subprocess.Popen(["auth-guard", "redact"], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE) as child:
+        os.set_blocking(child.stdout.fileno(), False)
+        os.set_blocking(child.stdin.fileno(), False)
+        got, quiet, begun = b"", time.monotonic(), time.monotonic()
+        while time.monotonic() - quiet < 0.15 or time.monotonic() - begun < 0.25:
+            ready, writable, _ = select.select(
+                [child.stdout], [child.stdin] if text else [], [], 0.02)
+            if writable:
+                text = text[os.write(child.stdin.fileno(), text):]
+                quiet = time.monotonic()
+            if ready:
+                got += child.stdout.read() or b""
+                quiet = time.monotonic()
+        before = len(got)
+        child.stdin.close()
+        os.set_blocking(child.stdout.fileno(), True)
+        got += child.stdout.read()
+    return before, got
+
+
+def stream(values):
+    global tried
+    for value in values:
+        for n in (1, 4, 8, len(value.split("\n")[0]), len(value) - 1):
+            for fill, text in FILLS.items():
+                for end in (b"", b"\n") if "\n" in value else (b"",):
+                    a = flow(text + value[:n].encode() + end)
+                    b = flow(text + wrong(value[:n]).encode() + end)
+                    if n < len(value):
+                        differ("prefix %d behind %s, streamed" % (n, fill), a[0], b[0])
+                        tried += 2
+
+
+{"proxy": proxy, "redact": redact, "stream": stream}[sys.argv[1]](
+    json.load(open(sys.argv[2])))
+print("- %d guesses by %s tried" % (tried, sys.argv[1]))
