@@ -6,11 +6,13 @@
 #include "args.h"
 #include "move/find.h"
 #include "move/profile_set.h"
+#include "stray.h"
 #include "verb.h"
 
 struct report {
     struct cli *cli;
     json_t *findings;
+    bool unasked; /* nobody could tell placeholders from values */
     size_t counts[SEVERITY_COUNT];
 };
 
@@ -55,6 +57,46 @@ tone_of(const char *severity)
                                              : OUT_BAD;
 }
 
+/* Whose placeholders stand in what was found. What was found is told even if
+ * nobody can say. */
+static void
+ask_broker(struct report *r)
+{
+    json_t *item = NULL;
+    size_t i = 0;
+
+    r->unasked = json_array_size(r->findings) > 0 && !stray_can_ask(r->cli);
+    json_array_foreach(r->findings, i, item)
+    {
+        json_t *found = NULL;
+
+        r->unasked = r->unasked || stray_ask(r->cli, out_member(item, "path"),
+                                             &found) != AG_OK;
+        if (r->unasked ||
+            json_object_set_new(item, "placeholders", found) != 0) {
+            break;
+        }
+    }
+    err_clear();
+}
+
+static void
+print_placeholders(const struct out *out, const json_t *item)
+{
+    const json_t *row = NULL;
+    size_t i = 0;
+
+    json_array_foreach(json_object_get(item, "placeholders"), i, row)
+    {
+        out_line(out, OUT_BAD, "          a placeholder of task %lld, which %s",
+                 (long long)out_member_int(row, "task"),
+                 json_is_true(json_object_get(row, "running"))
+                     ? "ran until now and is ended: it wrote it here, or "
+                       "somebody else did"
+                     : "has ended: no service takes it, but somebody kept it");
+    }
+}
+
 static void
 print_findings(const struct report *r)
 {
@@ -73,6 +115,7 @@ print_findings(const struct report *r)
                          out_member(item, "mode"));
                 out_line(out, OUT_PLAIN, "          %s",
                          out_member(item, "why"));
+                print_placeholders(out, item);
             }
         }
     }
@@ -107,6 +150,10 @@ print_end(const struct report *r, const struct find *f)
             "vault by: auth-guard adopt FILE, or --all",
             r->counts[SEVERITY_CRITICAL], r->counts[SEVERITY_HIGH],
             r->counts[SEVERITY_MEDIUM], r->counts[SEVERITY_LOW]);
+    if (r->unasked && !cli_vault_absent(r->cli)) {
+        out_say(out, "Placeholders of tasks among them would be known by the "
+                     "broker: auth-guard unlock, and scan again.");
+    }
 }
 
 static enum ag_err
@@ -171,7 +218,10 @@ verb_scan(struct cli *cli, int argc, char **argv)
             "directory. Never shows a value.\n\nExit code 1 when there is "
             "anything. Severity: critical (others can read it),\nhigh (works "
             "elsewhere), medium (one project, or a tool's own store), low\n"
-            "(guarded by a passphrase).",
+            "(guarded by a passphrase).\n\nWith the vault open the broker is "
+            "asked "
+            "whether a placeholder of a task is\namong them: that goes on the "
+            "record, and a task that still runs is ended.",
         .words_max = SIZE_MAX};
     struct report r = {.cli = cli};
     AG_AUTO(profiles) struct profiles *ps = NULL;
@@ -193,6 +243,7 @@ verb_scan(struct cli *cli, int argc, char **argv)
     r.findings = json_array();
     err = scan_paths(&f, &args);
     if (err == AG_OK) {
+        ask_broker(&r);
         err = print(&r, &f);
     }
     if (err == AG_OK && json_array_size(r.findings) > 0) {

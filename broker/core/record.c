@@ -8,6 +8,7 @@
 #include "core/downgrade.h"
 #include "core/redaction.h"
 #include "core/state.h"
+#include "core/stray.h"
 #include "core/tripwire.h"
 #include "core/values.h"
 #include "privsep/filter.h"
@@ -318,6 +319,9 @@ record_redact(struct core *core, const struct call *call, struct span text,
     buf_init(&out, 2 * (size_t)FILTER_BODY_MAX_BYTES, BUF_WIPE);
     if (err == AG_OK && call->who == CALLER_TASK) {
         err = tripwire_ask(core, call->task_id);
+    }
+    if (err == AG_OK) {
+        err = stray_in_redact(core, call, text);
     }
     if (err == AG_OK) {
         err = redaction_commit(core);

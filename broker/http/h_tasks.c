@@ -5,6 +5,7 @@
 #include "core/handout.h"
 #include "core/moves.h"
 #include "core/record.h"
+#include "core/stray.h"
 #include "core/tasks.h"
 #include "core/tokens.h"
 #include "http/handlers.h"
@@ -107,6 +108,17 @@ h_redact(struct request *rq)
 
     return reply_with(
         rq, record_redact(rq->core, &rq->call, secret_view(body->text), &tree),
+        &tree);
+}
+
+enum ag_err
+h_placeholders(struct request *rq)
+{
+    const struct msg_redact *body = rq->body;
+    json_t *tree = NULL;
+
+    return reply_with(
+        rq, stray_on_disk(rq->core, &rq->call, secret_view(body->text), &tree),
         &tree);
 }
 

@@ -53,6 +53,7 @@ HANDLER(h_lease_list);
 HANDLER(h_lease_revoke);
 HANDLER(h_streams);
 HANDLER(h_redact);
+HANDLER(h_placeholders);
 HANDLER(h_move_begin);
 HANDLER(h_move_list);
 HANDLER(h_move_commit);
