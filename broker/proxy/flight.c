@@ -16,6 +16,8 @@ enum {
      * each, and markers for what is shorter. */
     DOWN_MAX_BYTES = 4 * DOWN_BYTES,
     WHY_BYTES = 200,
+    STATUS_NO_CONTENT = 204,
+    STATUS_NOT_MODIFIED = 304,
 };
 
 enum ag_err
@@ -63,20 +65,42 @@ on_filtered(void *ctx, struct span part)
     return err;
 }
 
+static void
+head_free(struct proxy_head *head)
+{
+    if (head != NULL) {
+        proxy_head_done(head);
+        free(head);
+    }
+}
+
+static void
+tell_answer(struct flight *f)
+{
+    const struct proxy_answer answer = {
+        .status = f->status,
+        .body_bytes = f->head->body_bytes,
+        .fields = f->head->fields,
+        .field_count = f->head->field_count,
+    };
+
+    f->client.answer(f->client.arg, &answer);
+    head_free(AG_TAKE(f->head));
+}
+
 static enum ag_err
 start_answer(struct flight *f, const struct upstream_head *head)
 {
     const struct redactor_options options = {.audience = REDACTOR_TASK,
                                              .marker = PROXY_MARKER};
     const struct sink sink = {.ctx = f, .feed = on_filtered};
-    struct proxy_head *given = calloc(1, sizeof(*given));
-    struct proxy_answer answer = {.status = head->status};
     enum ag_err err = AG_ENOMEM;
 
-    if (given == NULL) {
+    f->head = calloc(1, sizeof(*f->head));
+    if (f->head == NULL) {
         return err;
     }
-    err = answer_head(head, f->filter, given);
+    err = answer_head(head, f->filter, f->head);
     if (err == AG_OK) {
         err = redactor_new(&options, &sink, &f->redactor);
     }
@@ -85,17 +109,18 @@ start_answer(struct flight *f, const struct upstream_head *head)
     }
     if (err == AG_OK) {
         f->has_head = true;
-        f->body_bytes = given->body_bytes;
-        answer.body_bytes = given->body_bytes;
-        answer.fields = given->fields;
-        answer.field_count = given->field_count;
-        f->client.answer(f->client.arg, &answer);
+        f->status = head->status;
+        f->body_bytes = f->head->body_bytes;
     }
-    proxy_head_done(given);
-    free(given);
     return err;
 }
 
+/*
+ * A client that has its whole answer ends the flight, and with it what of its
+ * own body is not out yet: the service may have answered early. So the last of
+ * the answer waits for the call's end: the head when there is no body, else the
+ * body's last byte (give_some()).
+ */
 static void
 on_head(void *ctx, const struct upstream_head *head)
 {
@@ -106,6 +131,9 @@ on_head(void *ctx, const struct upstream_head *head)
     err = start_answer(f, head);
     if (err != AG_OK) {
         flight_fail(f, err, err_text(err));
+    } else if (f->body_bytes != 0 && f->status != STATUS_NO_CONTENT &&
+               f->status != STATUS_NOT_MODIFIED) {
+        tell_answer(f);
     }
 }
 
@@ -149,7 +177,7 @@ on_end(void *ctx, enum ag_err err)
     if (err == AG_OK && f->has_head && f->redactor != NULL) {
         err = redactor_finish(f->redactor);
     }
-    if (!f->has_head) {
+    if (!f->has_head || (err != AG_OK && f->head != NULL)) {
         flight_fail(f, err != AG_OK ? err : AG_EUPSTREAM, why);
         return;
     }
@@ -157,6 +185,9 @@ on_end(void *ctx, enum ag_err err)
     f->ended = true;
     f->err = f->err == AG_OK ? err : f->err;
     (void)pthread_mutex_unlock(&f->lock);
+    if (f->head != NULL) {
+        tell_answer(f);
+    }
     f->client.wake(f->client.arg);
 }
 
@@ -183,6 +214,10 @@ give_some(struct flight *f, uint8_t *into, size_t room)
 
     if (f->cut) {
         return PROXY_BROKEN;
+    }
+    if (!f->ended && f->body_bytes > 0 &&
+        f->body_bytes - f->given_bytes <= (int64_t)room) {
+        room = (size_t)(f->body_bytes - f->given_bytes - 1);
     }
     n = backlog_give(&f->down, into, room);
     if (n == 0 && f->ended) {
@@ -230,6 +265,7 @@ flight_free(struct flight *f)
     body_json_free(f->json);
     permit_scan_free(f->scan);
     redactor_free(f->redactor);
+    head_free(f->head);
     matcher_unref(f->filter);
     backlog_done(&f->down);
     (void)pthread_mutex_destroy(&f->lock);

@@ -18,6 +18,7 @@
 
 struct body_json;
 struct matcher;
+struct proxy_head;
 struct redactor;
 
 enum {
@@ -68,6 +69,8 @@ struct flight {
     enum ag_err err;
     /* The upstream's thread only: */
     struct redactor *redactor;
+    struct proxy_head *head; /* of an answer without a body; see on_head() */
+    int status;
     bool has_head;
     int64_t body_bytes; /* promised; or PROXY_BODY_CHUNKED */
     int64_t given_bytes;
