@@ -198,7 +198,7 @@ ask(struct login *l, const struct refresh_want *want, struct refresh_wait *wait,
     }
     if (say == REFRESH_WAIT) {
         wait->cause = want->cause;
-        wait->waits = true;
+        wait->login = l;
         TAILQ_INSERT_TAIL(&l->waits, wait, link);
     }
     *ret = say;
@@ -214,7 +214,7 @@ refresh_ask(struct core *core, const struct refresh_want *want,
     bool settle = false;
     enum ag_err err = core_need_open(core);
 
-    wait->waits = false;
+    wait->login = NULL;
     if (err != AG_OK) {
         return err;
     }
@@ -233,17 +233,13 @@ refresh_forget(struct core *core, struct refresh_wait *wait)
 {
     struct refresher *all = core->refresher;
     struct login *l = NULL;
-    struct refresh_wait *each = NULL;
 
     (void)pthread_mutex_lock(&all->lock);
-    LIST_FOREACH(l, &all->logins, link){TAILQ_FOREACH(each, &l->waits, link){
-        if (each == wait){TAILQ_REMOVE(&l->waits, wait, link);
-    wait->waits = false;
-    break;
-}
-}
-}
-(void)pthread_mutex_unlock(&all->lock);
+    l = AG_TAKE(wait->login);
+    if (l != NULL) {
+        TAILQ_REMOVE(&l->waits, wait, link);
+    }
+    (void)pthread_mutex_unlock(&all->lock);
 }
 
 /* ---- the outcome ---- */
@@ -299,7 +295,7 @@ login_done(struct login *l, enum ag_err err)
         enum ag_err said = verdict(l, wait->cause, err);
 
         TAILQ_REMOVE(&l->waits, wait, link);
-        wait->waits = false;
+        wait->login = NULL;
         wait->done(wait, said == AG_OK ? AG_OK : err_why(said, "%s", why));
     }
     (void)pthread_cond_broadcast(&all->changed);

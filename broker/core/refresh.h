@@ -42,6 +42,7 @@
 
 struct buf;
 struct core;
+struct login;
 struct refresher;
 struct secret_row;
 
@@ -81,9 +82,9 @@ enum refresh_say {
  */
 struct refresh_wait {
     void (*done)(struct refresh_wait *wait, enum ag_err err);
-    TAILQ_ENTRY(refresh_wait) link; /* these two are the module's own */
+    TAILQ_ENTRY(refresh_wait) link; /* these are the module's own */
     enum refresh_cause cause;
-    bool waits;
+    struct login *login; /* NULL: it does not wait */
 };
 
 /*

@@ -150,8 +150,11 @@ told(struct waiter *w)
 
 enum {
     NOW_S = 1900000000,
-    MINUTE_MS = 60 * 1000,
 };
+
+static const int64_t MINUTE_MS = INT64_C(60) * 1000;
+/* Longer than any pause. */
+static const int64_t LONG_MS = INT64_C(2) * REFRESH_BACKOFF_MAX_MS;
 
 static int64_t now_ms = NOW_S * INT64_C(1000);
 
@@ -388,7 +391,7 @@ test_a_failing_service_is_left_in_peace(void **state)
     answer(503, "100", "");
     assert_int_equal(told(&w), AG_EREFRESH);
     check_err(ask(&w, REFRESH_DUE, 0, &say), AG_EREFRESH);
-    pass(99 * 1000);
+    pass(INT64_C(99) * 1000);
     check_err(ask(&w, REFRESH_DUE, 0, &say), AG_EREFRESH);
     assert_int_equal(wire.started, 1);
     pass(1000);
@@ -409,7 +412,7 @@ test_a_failing_service_is_left_in_peace(void **state)
         assert_int_equal(told(&w), AG_EREFRESH);
     }
     assert_true(pause_ms >= REFRESH_BACKOFF_MAX_MS * 3 / 4 - 250);
-    pass(2 * REFRESH_BACKOFF_MAX_MS);
+    pass(LONG_MS);
     check_ok(ask(&w, REFRESH_DUE, 0, &say));
     answer(200, "", NEW);
     check_ok(told(&w));
@@ -452,7 +455,7 @@ test_garbage_and_too_much_of_it_are_failures(void **state)
         check_ok(ask(&w, REFRESH_DUE, 0, &say));
         answer(200, "", bodies[i]);
         assert_int_equal(told(&w), AG_EREFRESH);
-        pass(2 * REFRESH_BACKOFF_MAX_MS);
+        pass(LONG_MS);
     }
     check_current(1, "old");
 }
@@ -469,7 +472,7 @@ test_a_call_that_does_not_begin(void **state)
     check_err(ask(&w, REFRESH_DUE, 0, &say), AG_EBUSY);
     wire.refuses = false;
     check_err(ask(&w, REFRESH_DUE, 0, &say), AG_EREFRESH);
-    pass(2 * REFRESH_BACKOFF_MAX_MS);
+    pass(LONG_MS);
     check_ok(ask(&w, REFRESH_DUE, 0, &say));
     answer(200, "", NEW);
     check_ok(told(&w));
@@ -558,7 +561,7 @@ test_an_answer_to_a_locked_vault_is_kept(void **state)
     check_ok(ask(&w, REFRESH_DUE, 0, &say));
     lock_and_unlock(answer_now);
     assert_int_equal(told(&w), AG_ELOCKED);
-    pass(2 * REFRESH_BACKOFF_MAX_MS);
+    pass(LONG_MS);
     core_tick(flow.core, &next_ms);
     check_current(2, "new");
     assert_int_equal(wire.started, 1);
@@ -588,7 +591,7 @@ one_fault(unsigned nth, bool later_ones_too)
     /* Nothing of it is to be seen, and nothing is lost. */
     assert_true(fired);
     check_current(1, "old");
-    pass(2 * REFRESH_BACKOFF_MAX_MS);
+    pass(LONG_MS);
     check_ok(ask(&w, REFRESH_DUE, 0, &say));
     assert_int_equal(say, REFRESH_WAIT);
     check_ok(told(&w));
