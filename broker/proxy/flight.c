@@ -7,6 +7,8 @@
 #include "proxy/answer.h"
 #include "proxy/body_json.h"
 #include "proxy/flight_impl.h"
+#include "proxy/flight_login.h"
+#include "proxy/later.h"
 #include "redact/matcher.h"
 #include "redact/redactor.h"
 
@@ -25,7 +27,8 @@ proxy_new(struct core *core, struct upstream *upstream, struct proxy **ret)
 {
     struct proxy *proxy = calloc(1, sizeof(*proxy));
 
-    if (proxy == NULL) {
+    if (proxy == NULL || later_new(&proxy->later) != AG_OK) {
+        free(proxy);
         return AG_ENOMEM;
     }
     proxy->core = core;
@@ -37,7 +40,10 @@ proxy_new(struct core *core, struct upstream *upstream, struct proxy **ret)
 void
 proxy_free(struct proxy *proxy)
 {
-    free(proxy);
+    if (proxy != NULL) {
+        later_free(proxy->later);
+        free(proxy);
+    }
 }
 
 void
@@ -128,6 +134,9 @@ on_head(void *ctx, const struct upstream_head *head)
     enum ag_err err = AG_OK;
 
     err_clear();
+    if (flight_login_refused(f, head->status)) {
+        return;
+    }
     err = start_answer(f, head);
     if (err != AG_OK) {
         flight_fail(f, err, err_text(err));
@@ -145,6 +154,9 @@ on_body(void *ctx, struct span part)
     bool cut = false;
     enum ag_err err = AG_OK;
 
+    if (f->swallows) {
+        return UPSTREAM_GO;
+    }
     (void)pthread_mutex_lock(&f->lock);
     cut = f->cut;
     full = backlog_waiting_bytes(&f->down) >= DOWN_BYTES;
@@ -173,6 +185,9 @@ on_end(void *ctx, enum ag_err err)
     struct flight *f = ctx;
     char why[WHY_BYTES];
 
+    if (f->swallows) {
+        return;
+    }
     (void)snprintf(why, sizeof(why), "%s", err_text(err));
     if (err == AG_OK && f->has_head && f->redactor != NULL) {
         err = redactor_finish(f->redactor);
@@ -239,7 +254,7 @@ flight_give(struct flight *f, uint8_t *into, size_t room)
     f->down_waits = f->down_waits && !asks;
     (void)pthread_mutex_unlock(&f->lock);
     if (asks) {
-        upstream_resume(f->out);
+        flight_resume(f);
     }
     return n;
 }
@@ -268,22 +283,70 @@ flight_free(struct flight *f)
     head_free(f->head);
     matcher_unref(f->filter);
     backlog_done(&f->down);
+    flight_login_free(f->login);
     (void)pthread_mutex_destroy(&f->lock);
     free(f);
 }
 
 AG_DEFINE_CLEANUP(flight, flight_free)
 
+bool
+flight_is_out(struct flight *f)
+{
+    bool is_out = false;
+
+    (void)pthread_mutex_lock(&f->lock);
+    is_out = f->out != NULL;
+    (void)pthread_mutex_unlock(&f->lock);
+    return is_out;
+}
+
+struct upstream_call *
+flight_take_out(struct flight *f)
+{
+    struct upstream_call *out = NULL;
+
+    (void)pthread_mutex_lock(&f->lock);
+    out = AG_TAKE(f->out);
+    (void)pthread_mutex_unlock(&f->lock);
+    return out;
+}
+
+void
+flight_resume(struct flight *f)
+{
+    struct upstream_call *out = NULL;
+
+    (void)pthread_mutex_lock(&f->lock);
+    out = f->out;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (out != NULL) {
+        upstream_resume(out);
+    }
+}
+
+/* Under the lock: no event of the call finds it half sent. */
+enum ag_err
+flight_send(struct flight *f)
+{
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&f->lock);
+    err = upstream_start(f->proxy->upstream, &f->request, &EVENTS, f, &f->out);
+    rebuilt_done(&f->rebuilt);
+    permit_done(&f->permit); /* the call has copies of its own */
+    (void)pthread_mutex_unlock(&f->lock);
+    return err;
+}
+
 /* A body that fits is searched whole before a byte of the request goes out. */
 enum ag_err
 flight_launch(struct flight *f)
 {
-    enum ag_err err =
-        upstream_start(f->proxy->upstream, &f->request, &EVENTS, f, &f->out);
+    bool done = false;
+    enum ag_err err = flight_login_launch(f, &done);
 
-    rebuilt_done(&f->rebuilt);
-    permit_done(&f->permit); /* the call has copies of its own */
-    return err;
+    return err == AG_OK && !done ? flight_send(f) : err;
 }
 
 static enum ag_err
@@ -315,6 +378,8 @@ flight_prepare(struct flight *f, const struct request_ask *ask,
 {
     enum ag_err err = rebuild(ask, &f->permit, &f->rebuilt);
 
+    f->login_id = f->permit.login_id;
+    f->login_version = f->permit.login_version;
     f->filter = matcher_ref(f->permit.filter);
     f->meter = AG_TAKE(f->permit.meter);
     f->request = (struct upstream_request){
@@ -339,6 +404,20 @@ has_body(const struct proxy_request *request)
 }
 
 enum ag_err
+flight_decide(struct flight *f, const struct permit_ask *ask, bool may_block)
+{
+    enum ag_err err =
+        permit_decide(f->proxy->core, ask, !may_block, &f->permit);
+
+    if (err == AG_OK && f->permit.in_body) {
+        return body_json_new(ask, &f->json);
+    }
+    return err == AG_OK
+               ? flight_prepare(f, &ask->request, f->request.body_bytes)
+               : err;
+}
+
+enum ag_err
 flight_begin(struct proxy *proxy, const struct proxy_request *request,
              bool may_block, const struct proxy_client *client,
              struct flight **ret)
@@ -346,6 +425,7 @@ flight_begin(struct proxy *proxy, const struct proxy_request *request,
     AG_AUTO(flight) struct flight *f = NULL;
     struct target target = {0};
     struct call call = {0};
+    bool holds = false;
     struct permit_ask ask = {
         .request = {.method = request->method,
                     .fields = request->fields,
@@ -371,13 +451,13 @@ flight_begin(struct proxy *proxy, const struct proxy_request *request,
     ask.request.path = target.path;
     ask.request.query = target.query;
     ask.request.body_follows = has_body(request);
-    err = permit_decide(proxy->core, &ask, !may_block, &f->permit);
-    if (err == AG_OK && f->permit.in_body) {
-        err = body_json_new(&ask, &f->json);
-    } else if (err == AG_OK) {
-        err = flight_prepare(f, &ask.request, request->body_bytes);
+    err = flight_login_open(f, request, &ask, &holds);
+    if (err == AG_OK && !holds) {
+        err = flight_decide(f, &ask, may_block);
     }
-    if (err == AG_OK && !has_body(request)) {
+    /* A body that is to be sent again must be known to be whole: of one that is
+     * empty flight_taken() tells. */
+    if (err == AG_OK && f->login == NULL && !has_body(request)) {
         err = flight_launch(f);
     }
     if (err == AG_OK) {
@@ -402,7 +482,8 @@ void
 flight_end(struct flight *f)
 {
     if (f != NULL) {
-        upstream_cancel(f->out);
+        flight_login_end(f);
+        upstream_cancel(flight_take_out(f));
         flight_free(f);
     }
 }

@@ -17,6 +17,8 @@
 #include "upstream/upstream.h"
 
 struct body_json;
+struct flight_login;
+struct later;
 struct matcher;
 struct proxy_head;
 struct redactor;
@@ -29,6 +31,7 @@ enum {
 struct proxy {
     struct core *core;
     struct upstream *upstream;
+    struct later *later;
 };
 
 /*
@@ -50,9 +53,13 @@ struct flight {
     struct permit permit;
     struct rebuilt rebuilt;
     struct upstream_request request;
-    struct upstream_call *out; /* NULL: not sent yet */
+    struct flight_login *login; /* flight_login.h; NULL: none is concerned */
+    int64_t login_id;           /* as of the permit */
+    int64_t login_version;
     pthread_mutex_t lock;
     /* Under the lock: */
+    struct upstream_call *out; /* NULL: not sent yet */
+    size_t up_taken_bytes;
     uint8_t
         up[FLIGHT_UP_BYTES]; /* from up_at: up_ready bytes to be sent, then the
                              held word */
@@ -71,6 +78,7 @@ struct flight {
     struct redactor *redactor;
     struct proxy_head *head; /* of an answer without a body; see on_head() */
     int status;
+    bool swallows; /* this call's answer is not the client's */
     bool has_head;
     int64_t body_bytes; /* promised; or PROXY_BODY_CHUNKED */
     int64_t given_bytes;
@@ -84,8 +92,22 @@ AG_CHECK AG_NONNULL enum ag_err flight_prepare(struct flight *f,
                                                const struct request_ask *ask,
                                                int64_t body_bytes);
 
-/* Sends it: of a body all, or as much as fits, was searched before. */
+/* Sends it: of a body all, or as much as fits, was searched before. With a
+ * login that is waited for it is sent later. */
 AG_CHECK AG_NONNULL enum ag_err flight_launch(struct flight *f);
+
+/* The decision on f->call's request, and what will be sent. Errors: those of
+ * permit_decide(). */
+AG_CHECK AG_NONNULL enum ag_err
+flight_decide(struct flight *f, const struct permit_ask *ask, bool may_block);
+
+/* Sends it now. */
+AG_CHECK AG_NONNULL enum ag_err flight_send(struct flight *f);
+
+/* Was it sent? The call out, taken off; asks it to go on. */
+AG_NONNULL bool flight_is_out(struct flight *f);
+AG_NONNULL struct upstream_call *flight_take_out(struct flight *f);
+AG_NONNULL void flight_resume(struct flight *f);
 
 /* A placeholder in the body; for permit_scan_new(). */
 void flight_on_stray(void *arg, uint64_t id);

@@ -3,6 +3,7 @@
 
 #include "proxy/body_json.h"
 #include "proxy/flight_impl.h"
+#include "proxy/flight_login.h"
 
 enum {
     /* A word of the body that may yet be a placeholder is not sent; what is
@@ -27,7 +28,9 @@ judge_strays(struct flight *f)
     enum ag_err err = AG_OK;
 
     for (size_t i = 0; i < f->stray_count && err == AG_OK; i++) {
-        err = permit_stray(f->proxy->core, &f->call, f->strays[i]);
+        err = flight_login_owns(f, f->strays[i])
+                  ? AG_OK
+                  : permit_stray(f->proxy->core, &f->call, f->strays[i]);
     }
     f->stray_count = 0;
     return err;
@@ -127,7 +130,25 @@ send_kept(struct flight *f)
     }
 }
 
-/* Before it may be sent. */
+/* How much of a part can be taken now; of what is over all, for nothing. */
+static size_t
+take_room(struct flight *f, size_t len, bool *ret_over, bool *ret_waits)
+{
+    size_t n = len;
+
+    (void)pthread_mutex_lock(&f->lock);
+    *ret_over = f->ended; /* also by an answer that wanted no more of it */
+    *ret_waits = !f->ended && flight_login_waits(f);
+    if (!f->ended) {
+        n = *ret_waits ? 0 : up_room(f);
+        n = n < len ? n : len;
+    }
+    f->take_waits = n < len;
+    (void)pthread_mutex_unlock(&f->lock);
+    return n;
+}
+
+/* Searched before it may be sent. */
 static enum ag_err
 search(struct flight *f, struct span part)
 {
@@ -139,46 +160,48 @@ search(struct flight *f, struct span part)
     return err == AG_OK ? judge_strays(f) : err;
 }
 
+/* *ret: the upstream waits for it. */
+static void
+keep(struct flight *f, struct span part, bool *ret_asked)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    (void)up_room(f);
+    memcpy(f->up + f->up_at + f->up_ready + f->up_held, part.ptr, part.len);
+    f->up_held += part.len;
+    f->up_taken_bytes += part.len;
+    set_ready(f, false);
+    *ret_asked = f->up_waits && f->up_ready > 0;
+    f->up_waits = f->up_waits && !*ret_asked;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
 size_t
 flight_take(struct flight *f, struct span part)
 {
     enum ag_err err = AG_OK;
     bool asked = false;
     bool over = false;
-    size_t n = 0;
+    bool waits = false;
+    size_t n = take_room(f, part.len, &over, &waits);
 
+    if (over || waits) {
+        return n;
+    }
     if (f->json != NULL) {
         return keep_part(f, part);
     }
-    (void)pthread_mutex_lock(&f->lock);
-    over = f->ended; /* also by an answer that wanted no more of it */
-    n = over ? part.len : up_room(f);
-    n = n < part.len ? n : part.len;
-    f->take_waits = n < part.len;
-    (void)pthread_mutex_unlock(&f->lock);
-    if (n == 0 || over) {
-        if (!over && f->out == NULL) {
-            launch_or_fail(f);
+    if (n > 0) {
+        err = search(f, span_sub(part, 0, n));
+        if (err != AG_OK) {
+            flight_fail(f, err, err_text(err));
+            return part.len;
         }
-        return n;
+        keep(f, span_sub(part, 0, n), &asked);
     }
-    err = search(f, span_sub(part, 0, n));
-    if (err != AG_OK) {
-        flight_fail(f, err, err_text(err));
-        return part.len;
-    }
-    (void)pthread_mutex_lock(&f->lock);
-    (void)up_room(f);
-    memcpy(f->up + f->up_at + f->up_ready + f->up_held, part.ptr, n);
-    f->up_held += n;
-    set_ready(f, false);
-    asked = f->up_waits && f->up_ready > 0;
-    f->up_waits = f->up_waits && !asked;
-    (void)pthread_mutex_unlock(&f->lock);
     if (asked) {
-        upstream_resume(f->out);
+        flight_resume(f);
     }
-    if (f->out == NULL && n < part.len) {
+    if (n < part.len && !flight_is_out(f)) {
         launch_or_fail(f);
     }
     return n;
@@ -215,8 +238,8 @@ flight_taken(struct flight *f)
     if (over) {
         return;
     }
-    if (f->out != NULL) {
-        upstream_resume(f->out);
+    if (flight_is_out(f)) {
+        flight_resume(f);
     } else {
         launch_or_fail(f);
     }

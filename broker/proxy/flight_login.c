@@ -1,0 +1,371 @@
+#include "proxy/flight_login.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/core.h"
+#include "core/refresh.h"
+#include "proxy/later.h"
+#include "redact/matcher.h"
+
+enum {
+    WHY_BYTES = 200,
+    ANSWER_MAX_BYTES = 256 * 1024, /* three placeholders of a login's size */
+};
+
+/* What Codex says of a refresh after a 401. */
+static const char RECOVERY[] = "unauthorized_recovery";
+
+struct flight_login {
+    struct flight *f;
+    struct refresh_wait wait;
+    struct later_job later;
+    enum ag_err err; /* what the refresh came to */
+    char why[WHY_BYTES];
+    int64_t secret_id;
+    bool answers; /* it is for the refresh address */
+    bool again;   /* the service has refused it once */
+    /* The request, to be decided then, or once more. */
+    struct permit_ask ask;
+    struct request_field fields[PROXY_FIELDS_MAX_COUNT];
+    /* Under the flight's lock: */
+    bool holds;    /* not decided yet */
+    bool launches; /* the body is there: once decided, send it */
+};
+
+/* ---- the request's end of it ---- */
+
+static void
+on_done(struct refresh_wait *wait, enum ag_err err)
+{
+    struct flight_login *login =
+        (struct flight_login *)((char *)wait -
+                                offsetof(struct flight_login, wait));
+
+    login->err = err;
+    (void)snprintf(login->why, sizeof(login->why), "%s", err_text(err));
+    later_push(login->f->proxy->later, &login->later);
+}
+
+static void go_on(struct later_job *job);
+
+static enum ag_err
+make(struct flight *f, const struct permit_ask *ask, int64_t secret_id,
+     bool answers)
+{
+    struct flight_login *login = calloc(1, sizeof(*login));
+    size_t count = ask->request.field_count;
+
+    if (login == NULL) {
+        return AG_ENOMEM;
+    }
+    AG_ASSERT(count <= PROXY_FIELDS_MAX_COUNT);
+    login->f = f;
+    login->wait.done = on_done;
+    login->later.run = go_on;
+    login->secret_id = secret_id;
+    login->answers = answers;
+    login->holds = answers;
+    login->ask = *ask;
+    if (count > 0) {
+        memcpy(login->fields, ask->request.fields,
+               count * sizeof(login->fields[0]));
+    }
+    login->ask.request.fields = login->fields;
+    f->login = login;
+    return AG_OK;
+}
+
+enum ag_err
+flight_login_open(struct flight *f, const struct proxy_request *request,
+                  const struct permit_ask *ask, bool *ret_holds)
+{
+    struct core *core = f->proxy->core;
+    struct refresh_want want = {.cause = REFRESH_DUE};
+    enum refresh_say say = REFRESH_GO;
+    enum ag_err err = AG_OK;
+
+    *ret_holds = false;
+    f->request.method = request->method;
+    f->request.body_bytes = request->body_bytes;
+    if (f->call.who != CALLER_TASK ||
+        (ask->path_task_id != 0 && ask->path_task_id != f->call.task_id)) {
+        return AG_OK; /* the decision says no */
+    }
+    if (span_is(request->method, "POST") && ask->request.query.len == 0) {
+        want.secret_id =
+            refresh_at(core, f->call.task_id, ask->service, ask->request.path);
+    }
+    if (want.secret_id != 0) {
+        *ret_holds = true;
+        return make(f, ask, want.secret_id, true);
+    }
+    want.secret_id = refresh_of_service(core, f->call.task_id, ask->service);
+    if (want.secret_id == 0) {
+        return AG_OK;
+    }
+    err = make(f, ask, want.secret_id, false);
+    if (err != AG_OK) {
+        return err;
+    }
+    f->login->holds = true; /* done() may come at once */
+    err = refresh_ask(core, &want, &f->login->wait, &say);
+    *ret_holds = say == REFRESH_WAIT;
+    if (!*ret_holds) {
+        f->login->holds = false;
+    }
+    return err;
+}
+
+bool
+flight_login_waits(const struct flight *f)
+{
+    return f->login != NULL && f->login->holds && !f->login->answers;
+}
+
+/* ---- sent again ---- */
+
+/* Under the lock: all that was sent is still there. */
+static bool
+can_resend(const struct flight *f)
+{
+    return f->up_done && f->json == NULL &&
+           f->up_at + f->up_ready + f->up_held == f->up_taken_bytes;
+}
+
+bool
+flight_login_refused(struct flight *f, int status)
+{
+    struct flight_login *login = f->login;
+    const struct refresh_want want = {
+        .secret_id = f->login_id,
+        .cause = REFRESH_REFUSED,
+        .version = f->login_version,
+    };
+    enum refresh_say say = REFRESH_NONE;
+    enum ag_err err = AG_OK;
+    bool whole = false;
+
+    if (login == NULL || status != 401 || login->again || want.version == 0) {
+        return false;
+    }
+    (void)pthread_mutex_lock(&f->lock);
+    whole = can_resend(f) && !f->cut;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (!whole) {
+        return false; /* the client sees it, and asks the refresh address */
+    }
+    login->again = true;
+    f->swallows = true; /* before done() can come */
+    err = refresh_ask(f->proxy->core, &want, &login->wait, &say);
+    if (err == AG_OK && say == REFRESH_NONE) {
+        f->swallows = false;
+        return false;
+    }
+    if (err != AG_OK || say == REFRESH_GO) {
+        on_done(&login->wait, err);
+    }
+    return true;
+}
+
+/* ---- answered here ---- */
+
+static void
+give_answer(struct flight *f, int status, struct span text)
+{
+    const struct request_field fields[] = {
+        {.name = span_str("Content-Type"),
+         .value = span_str("application/json")},
+        {.name = span_str("Cache-Control"), .value = span_str("no-store")},
+    };
+    const struct proxy_answer answer = {.status = status,
+                                        .body_bytes = (int64_t)text.len,
+                                        .fields = fields,
+                                        .field_count = AG_COUNT(fields)};
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&f->lock);
+    err = backlog_add(&f->down, text);
+    f->body_bytes = (int64_t)text.len;
+    f->ended = true;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (err != AG_OK) {
+        flight_fail(f, err, err_text(err));
+        return;
+    }
+    f->client.answer(f->client.arg, &answer);
+}
+
+/* As the service says it, so that the tool understands. */
+static void
+answer_refresh(struct flight *f, enum ag_err outcome, const char *why)
+{
+    AG_AUTO(buf) struct buf text = {0};
+    enum ag_err err = outcome;
+
+    buf_init(&text, ANSWER_MAX_BYTES, BUF_WIPE);
+    if (outcome == AG_OK) {
+        err = refresh_answer(f->proxy->core, f->call.task_id,
+                             f->login->secret_id, &text);
+    } else if (outcome == AG_ELOGIN) {
+        err = refresh_denial(f->proxy->core, f->login->secret_id, &text);
+    }
+    if (err != AG_OK) {
+        flight_fail(f, err, err == outcome ? why : err_text(err));
+        return;
+    }
+    give_answer(f, outcome == AG_OK ? 200 : err_http(outcome), buf_view(&text));
+}
+
+/* The body is whole: what it asks for. */
+static void
+ask_refresh(struct flight *f)
+{
+    struct flight_login *login = f->login;
+    struct refresh_want want = {.secret_id = login->secret_id,
+                                .cause = REFRESH_DUE};
+    enum refresh_say say = REFRESH_NONE;
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&f->lock);
+    if (f->up_ready > 0 && memmem(f->up + f->up_at, f->up_ready, RECOVERY,
+                                  sizeof(RECOVERY) - 1) != NULL) {
+        want.cause = REFRESH_REFUSED;
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+    err = refresh_ask(f->proxy->core, &want, &login->wait, &say);
+    if (err != AG_OK || say != REFRESH_WAIT) {
+        /* Answered on the thread that may block. */
+        on_done(&login->wait, err);
+    }
+}
+
+bool
+flight_login_owns(struct flight *f, uint64_t id)
+{
+    return f->login != NULL && f->login->answers &&
+           refresh_owns(f->proxy->core, f->call.task_id, f->login->secret_id,
+                        id);
+}
+
+/* ---- sending ---- */
+
+enum ag_err
+flight_login_launch(struct flight *f, bool *ret_done)
+{
+    struct flight_login *login = f->login;
+    bool whole = false;
+
+    if (login == NULL) {
+        *ret_done = false;
+        return AG_OK;
+    }
+    (void)pthread_mutex_lock(&f->lock);
+    *ret_done = login->holds || login->answers;
+    login->launches = true;
+    whole = f->up_done;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (!login->answers) {
+        return AG_OK;
+    }
+    if (!whole) {
+        return err_why(AG_ELIMIT,
+                       "a request for a refresh has %d bytes at "
+                       "most",
+                       FLIGHT_UP_BYTES);
+    }
+    ask_refresh(f);
+    return AG_OK;
+}
+
+/* The decision anew: another version may be current, or the task at its end. */
+static enum ag_err
+decide(struct flight *f)
+{
+    enum ag_err err = AG_OK;
+
+    upstream_cancel(flight_take_out(f));
+    rebuilt_done(&f->rebuilt);
+    memset(&f->rebuilt, 0, sizeof(f->rebuilt));
+    permit_done(&f->permit);
+    memset(&f->permit, 0, sizeof(f->permit));
+    matcher_unref(AG_TAKE(f->filter));
+    permit_meter_free(AG_TAKE(f->meter));
+    f->login->ask.call = &f->call;
+    err = flight_decide(f, &f->login->ask, true);
+    /* Of what waited nothing was taken yet; what is sent again counts again. */
+    return err == AG_OK ? permit_meter_add(f->meter, f->up_taken_bytes) : err;
+}
+
+/* On the thread for it, after the refresh. */
+static void
+go_on(struct later_job *job)
+{
+    struct flight_login *login =
+        (struct flight_login *)((char *)job -
+                                offsetof(struct flight_login, later));
+    struct flight *f = login->f;
+    enum ag_err err = login->err;
+    bool sends = false;
+    bool wakes = false;
+
+    err_clear();
+    core_hide(f->proxy->core); /* new tokens, before anything is printed */
+    if (login->answers) {
+        answer_refresh(f, err, login->why);
+        return;
+    }
+    if (err != AG_OK) {
+        flight_fail(f, err, login->why);
+        return;
+    }
+    err = decide(f);
+    if (err == AG_OK) {
+        (void)pthread_mutex_lock(&f->lock);
+        if (login->again) {
+            f->up_ready += f->up_at;
+            f->up_at = 0;
+            f->up_waits = false;
+        }
+        f->swallows = false;
+        login->holds = false;
+        sends = login->launches && !f->cut;
+        wakes = f->take_waits;
+        f->take_waits = false;
+        (void)pthread_mutex_unlock(&f->lock);
+    }
+    if (err == AG_OK && sends) {
+        err = flight_send(f);
+    }
+    if (err != AG_OK) {
+        flight_fail(f, err, err_text(err));
+    } else if (wakes) {
+        f->client.wake(f->client.arg);
+    }
+}
+
+/* ---- its end ---- */
+
+/* Twice: what was under way the first time may have sent the request. */
+void
+flight_login_end(struct flight *f)
+{
+    if (f->login == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&f->lock);
+    f->cut = true;
+    (void)pthread_mutex_unlock(&f->lock);
+    for (int i = 0; i < 2; i++) {
+        upstream_cancel(flight_take_out(f));
+        refresh_forget(f->proxy->core, &f->login->wait);
+        later_forget(f->proxy->later, &f->login->later);
+    }
+}
+
+void
+flight_login_free(struct flight_login *login)
+{
+    free(login);
+}

@@ -1,0 +1,44 @@
+/*
+ * flight_login.h - a request that uses a login, or asks for its refresh: before
+ * its end and after a 401 the login is refreshed, then the request goes on; the
+ * refresh address itself is answered here, with placeholders.
+ * Floor: proxy, and only this folder includes it.
+ */
+#ifndef AG_PROXY_FLIGHT_LOGIN_H
+#define AG_PROXY_FLIGHT_LOGIN_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "core/permit.h"
+#include "proxy/flight_impl.h"
+
+/*
+ * Looks whether the request concerns a login of the task; if so f->login is
+ * made. *ret_holds: it goes on later, by another thread.
+ * Errors: AG_ELOGIN, AG_EREFRESH, …: those of refresh_ask().
+ */
+AG_CHECK AG_NONNULL enum ag_err
+flight_login_open(struct flight *f, const struct proxy_request *request,
+                  const struct permit_ask *ask, bool *ret_holds);
+
+/* Under the flight's lock: not decided yet; nothing of a body is taken then. */
+AG_NONNULL bool flight_login_waits(const struct flight *f);
+
+/* Is it not the time, or not the way, to send it? Then it was dealt with here.
+ * Of a request whose body is whole, or too long to be kept. Errors: AG_ELIMIT.
+ */
+AG_CHECK AG_NONNULL enum ag_err flight_login_launch(struct flight *f,
+                                                    bool *ret_done);
+
+/* On the upstream's thread: this answer is not for the client, the request is
+ * sent again. */
+AG_NONNULL bool flight_login_refused(struct flight *f, int status);
+
+/* A placeholder in the body that belongs there. */
+AG_NONNULL bool flight_login_owns(struct flight *f, uint64_t id);
+
+/* Nothing of it runs any more. */
+AG_NONNULL void flight_login_end(struct flight *f);
+void flight_login_free(struct flight_login *login);
+
+#endif
