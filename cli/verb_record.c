@@ -29,6 +29,7 @@ verb_exposure(struct cli *cli, int argc, char **argv)
         .opt_count = AG_COUNT(opts),
         .words_max = 1};
     AG_AUTO(buf) struct buf path;
+    json_auto_t *answer = NULL;
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
@@ -42,9 +43,18 @@ verb_exposure(struct cli *cli, int argc, char **argv)
     err = task != NULL
               ? client_path(&path, "/v1/exposure?task=%s", task)
               : client_path(&path, "/v1/exposure?secret=%s", args.words[0]);
-    return err == AG_OK ? acts_table(cli, buf_cstr(&path), "exposure", columns,
-                                     AG_COUNT(columns))
-                        : err;
+    if (err == AG_OK) {
+        err = cli_call(cli, "GET", buf_cstr(&path), NULL, &answer);
+    }
+    if (err != AG_OK || cli->out.json) {
+        return err == AG_OK ? out_json(&cli->out, answer) : err;
+    }
+    if (json_object_get(answer, "needs_login") != NULL) {
+        out_say(&cli->out, "%s needs login: the service refused it (%s).",
+                args.words[0], out_member(answer, "needs_login"));
+    }
+    return acts_rows(cli, json_object_get(answer, "exposure"), columns,
+                     AG_COUNT(columns));
 }
 
 static enum ag_err

@@ -238,6 +238,23 @@ by_name(const void *a, const void *b)
     return strcmp(out_member(*left, "name"), out_member(*right, "name"));
 }
 
+/* What a person must do stands before what the secret is. */
+static enum ag_err
+say_needs_login(json_t *row)
+{
+    const char *code = json_string_value(json_object_get(row, "needs_login"));
+
+    if (code == NULL) {
+        return AG_OK;
+    }
+    return json_object_set_new(row, "description",
+                               json_sprintf("needs login (%s) %s", code,
+                                            out_member(row, "description"))) ==
+                   0
+               ? AG_OK
+               : AG_ENOMEM;
+}
+
 static enum ag_err
 sorted(const json_t *secrets, json_t *ret)
 {
@@ -252,7 +269,8 @@ sorted(const json_t *secrets, json_t *ret)
         qsort(rows, count, sizeof(json_t *), by_name);
     }
     for (size_t i = 0; err == AG_OK && i < count; i++) {
-        err = json_array_append(ret, rows[i]) == 0 ? AG_OK : AG_ENOMEM;
+        err = json_array_append(ret, rows[i]) == 0 ? say_needs_login(rows[i])
+                                                   : AG_ENOMEM;
     }
     free(rows);
     return err;

@@ -65,6 +65,14 @@ print_state(const struct cli *cli, const json_t *status, const char *vault)
         out_line(&cli->out, OUT_PLAIN, "%-*s %lld running", LABEL_WIDTH,
                  "tasks", (long long)out_member_int(counts, "tasks"));
     }
+    if (counts != NULL && out_member_int(counts, "needs_login") > 0) {
+        out_line(
+            &cli->out, OUT_WARN,
+            "%-*s %lld refused by the service, a new login is needed; see: "
+            "auth-guard list",
+            LABEL_WIDTH, "logins",
+            (long long)out_member_int(counts, "needs_login"));
+    }
     if (next != NULL) {
         out_line(&cli->out, OUT_BOLD, "%-*s %s", LABEL_WIDTH, "next", next);
     }

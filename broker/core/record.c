@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "core/downgrade.h"
 #include "core/redaction.h"
+#include "core/refresh.h"
 #include "core/state.h"
 #include "core/stray.h"
 #include "core/tripwire.h"
@@ -66,6 +67,24 @@ list_exposure(const struct exposure_row *row, void *arg)
     return json_array_append(e->items, item) == 0 ? AG_OK : AG_ENOMEM;
 }
 
+/* A login that the service refused is looked at when something went wrong. */
+static enum ag_err
+add_needs_login(const struct secret_row *row, json_t *answer)
+{
+    AG_AUTO(wjson) json_t *detail = NULL;
+    const char *code = NULL;
+    enum ag_err err =
+        wjson_parse(span_str(row->detail != NULL ? row->detail : "{}"),
+                    SECRET_DETAIL_MAX_BYTES, &detail);
+
+    if (err != AG_OK || !refresh_is_needed(row, detail, &code)) {
+        return err;
+    }
+    return json_object_set_new(answer, "needs_login", json_string(code)) == 0
+               ? AG_OK
+               : AG_ENOMEM;
+}
+
 enum ag_err
 record_exposure(struct core *core, const char *secret, const char *task,
                 json_t **ret)
@@ -90,6 +109,9 @@ record_exposure(struct core *core, const char *secret, const char *task,
         if (err == AG_OK) {
             err = exposure_of_secret_each(r, row.id, EXPOSURE_MAX_COUNT,
                                           list_exposure, &e);
+        }
+        if (err == AG_OK) {
+            err = add_needs_login(&row, answer);
         }
     } else {
         err = core_parse_id(task, &id);

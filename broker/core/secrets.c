@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "core/places.h"
 #include "core/redaction.h"
+#include "core/refresh.h"
 #include "core/state.h"
 #include "core/trust.h"
 #include "core/values.h"
@@ -268,18 +269,21 @@ describe(const struct secret_row *row, json_t **ret)
     AG_AUTO(wjson) json_t *detail = NULL;
     AG_AUTO(wjson) json_t *item = NULL;
     const char *description = NULL;
+    const char *needs_login = NULL;
     enum ag_err err = detail_of(row, &detail);
 
     if (err != AG_OK) {
         return err;
     }
+    (void)refresh_is_needed(row, detail, &needs_login);
     description = json_string_value(json_object_get(detail, "description"));
-    item = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s?}", "name", row->name,
-                     "kind", secret_kind_text(row->kind), "profile",
+    item = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s?, s:s?}", "name",
+                     row->name, "kind", secret_kind_text(row->kind), "profile",
                      row->profile, "min_grade", grade_text(row->min_grade),
                      "version", (json_int_t)row->current_version, "description",
                      description != NULL ? description : "", "path",
-                     json_string_value(json_object_get(detail, "path")));
+                     json_string_value(json_object_get(detail, "path")),
+                     "needs_login", needs_login);
     if (item == NULL) {
         return AG_ENOMEM;
     }

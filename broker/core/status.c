@@ -7,6 +7,7 @@
 #include "base/paths.h"
 #include "base/secret.h"
 #include "caller/peer.h"
+#include "core/refresh.h"
 #include "core/state.h"
 #include "privsep/filter.h"
 #include "store/moves.h"
@@ -86,6 +87,23 @@ add_caller(struct core *core, const struct call *call, json_t *answer)
                                                               : AG_ENOMEM;
 }
 
+static enum ag_err
+count_login(const struct secret_row *row, void *arg)
+{
+    AG_AUTO(wjson) json_t *detail = NULL;
+    const char *code = NULL;
+    json_int_t *count = arg;
+    enum ag_err err = AG_OK;
+
+    if (row->kind != SECRET_LOGIN || row->current_version == 0 ||
+        row->detail == NULL) {
+        return AG_OK;
+    }
+    err = wjson_parse(span_str(row->detail), SECRET_DETAIL_MAX_BYTES, &detail);
+    *count += err == AG_OK && refresh_is_needed(row, detail, &code);
+    return err;
+}
+
 /* For the operator: how much there is, and what is unfinished. */
 static enum ag_err
 add_counts(struct core *core, json_t *answer)
@@ -94,6 +112,7 @@ add_counts(struct core *core, json_t *answer)
     int64_t ids[TREE_TASKS_MAX_COUNT];
     uint64_t secrets = 0;
     uint64_t moves = 0;
+    json_int_t logins = 0;
     enum ag_err err = store_read(core->store, &r);
 
     if (err == AG_OK) {
@@ -102,16 +121,19 @@ add_counts(struct core *core, json_t *answer)
     if (err == AG_OK) {
         err = moves_open_count(r, &moves);
     }
+    if (err == AG_OK) {
+        err = secrets_each(r, span_str(""), count_login, &logins);
+    }
     if (err != AG_OK) {
         return err;
     }
     return json_object_set_new(
                answer, "counts",
                json_pack(
-                   "{s:I, s:I, s:I, s:I}", "secrets", (json_int_t)secrets,
+                   "{s:I, s:I, s:I, s:I, s:I}", "secrets", (json_int_t)secrets,
                    "tokens", (json_int_t)live_count(core->live), "tasks",
                    (json_int_t)running_ids(core->running, ids, AG_COUNT(ids)),
-                   "open_moves", (json_int_t)moves)) == 0
+                   "open_moves", (json_int_t)moves, "needs_login", logins)) == 0
                ? AG_OK
                : AG_ENOMEM;
 }
