@@ -446,18 +446,6 @@ deciding_done(struct deciding *d)
 
 AG_DEFINE_CLEANUP_INPLACE(deciding, deciding_done)
 
-/* Which login went out: the one that a 401 speaks of. */
-static void
-say_login(struct deciding *d)
-{
-    for (size_t i = 0; i < d->used_count; i++) {
-        if (d->used[i].item->places.refresh != NULL) {
-            d->permit->login_id = d->used[i].item->secret_id;
-            d->permit->login_version = d->used[i].version;
-        }
-    }
-}
-
 enum ag_err
 permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
               struct permit *ret)
@@ -488,7 +476,6 @@ permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
         err = permit_meter_new(&d, &ret->meter);
     }
     if (err == AG_OK) {
-        say_login(&d);
         err = permit_use(core, &d);
     }
     if (err != AG_OK && quick) {

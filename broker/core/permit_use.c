@@ -383,6 +383,18 @@ is_known(struct core *core, const struct permit_used *used)
            atomic_load(&used->item->used_epoch) < store_epoch(core->store);
 }
 
+/* Which login went out: the one that a 401 speaks of. */
+static void
+say_login(struct deciding *d)
+{
+    for (size_t i = 0; i < d->used_count; i++) {
+        if (d->used[i].item->places.refresh != NULL) {
+            d->permit->login_id = d->used[i].item->secret_id;
+            d->permit->login_version = d->used[i].version;
+        }
+    }
+}
+
 enum ag_err
 permit_use(struct core *core, struct deciding *d)
 {
@@ -390,6 +402,7 @@ permit_use(struct core *core, struct deciding *d)
     enum ag_err err = AG_OK;
     bool known = !d->open; /* without a value each is on the record */
 
+    say_login(d);
     for (size_t i = 0; i < d->used_count; i++) {
         known = known && is_known(core, &d->used[i]);
     }

@@ -348,34 +348,22 @@ widen_by_url(struct db_tx *tx, const struct call *call,
                : AG_ENOMEM;
 }
 
-/* Does `fresh` hold a place that is not in `sealed`? */
-static const struct place *
+/* Where `fresh` leads and `sealed` does not, or NULL; a refresh is a place too. */
+static const char *
 widened(const struct places *sealed, const struct places *fresh)
 {
     for (size_t i = 0; i < fresh->places.count; i++) {
         const struct place *place = &fresh->places.items[i];
 
         if (index_of(sealed, place) == sealed->places.count) {
-            return place;
+            return place->hosts.items[0];
         }
     }
-    return NULL;
-}
-
-/* A refresh elsewhere than before is a place too. */
-static const char *
-widened_to(const struct places *sealed, const struct places *fresh)
-{
-    const struct place *place = widened(sealed, fresh);
-
-    if (place != NULL) {
-        return place->hosts.items[0];
-    }
-    return fresh->refresh != NULL &&
-                   (sealed->refresh == NULL ||
-                    strcmp(sealed->refresh, fresh->refresh) != 0)
-               ? fresh->refresh
-               : NULL;
+    return fresh->refresh == NULL ||
+                   (sealed->refresh != NULL &&
+                    strcmp(sealed->refresh, fresh->refresh) == 0)
+               ? NULL
+               : fresh->refresh;
 }
 
 /* What the operator's own words opened is kept beside the profile's. */
@@ -419,7 +407,7 @@ places_reseal(const struct call *call, const struct profile *profile,
     if (err != AG_OK) {
         return err;
     }
-    wider = widened_to(&sealed, &fresh);
+    wider = widened(&sealed, &fresh);
     err = wider != NULL ? need_proof(call, row, wider) : AG_OK;
     if (err == AG_OK) {
         err = add_own(before, json_object_get(detail, "places"));

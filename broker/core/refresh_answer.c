@@ -84,8 +84,8 @@ struct answering {
     const struct profile_refresh *way;
     enum file_format format;
     struct secret *content;
-    struct secret *key; /* of placeholders */
-    struct buf document;      /* the whole with placeholders, once made */
+    struct secret *key;  /* of placeholders */
+    struct buf document; /* the whole with placeholders, once made */
 };
 
 static void

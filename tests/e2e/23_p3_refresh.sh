@@ -116,7 +116,7 @@ ok auth-guard run --proxy "$W" -- sh -c "$call"
 has "$OUT" '"good": true'
 [ "$(refreshes)" -eq 0 ] || fail "refreshed without need"
 control revoke
-head -c 30000 /dev/zero | tr '\0' x >"$S/body"
+head -c 30000 /dev/zero | tr '\0' x >"$HOME/work/body"
 ok auth-guard run --proxy "$W" -- sh -c 'curl -sS -m 30 -H "Authorization: Bearer $KEY" \
     -H "Expect:" --data-binary @'"$S"'/body "$URL/api/x"'
 has "$OUT" '"good": true'
@@ -131,7 +131,7 @@ has "$OUT" '"good": false'
 [ "$(refreshes)" -eq 1 ] || fail "a task makes the broker call as it likes"
 new_login three/login 3600
 control revoke
-head -c 300000 /dev/zero | tr '\0' 'x\n' >"$S/body"
+head -c 300000 /dev/zero | tr '\0' 'x\n' >"$HOME/work/body"
 ok auth-guard run --proxy "$W" -- sh -c 'curl -sS -m 30 -H "Authorization: Bearer $KEY" \
     -H "Expect:" --data-binary @'"$S"'/body "$URL/api/x"'
 has "$OUT" '"good": false'
