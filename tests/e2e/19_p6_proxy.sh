@@ -1,36 +1,17 @@
 # P6: at grade proxy the value is in nothing that the task can see, and reaches
 # the service all the same, at the declared place and nowhere else.
 . "$SRC/tests/e2e/lib.sh"
-
-service() { # NAME [CERT KEY]: its port in $PORT
-    python3 "$SRC/tests/e2e/proxy_service.py" "$C/$1.log" "$C/$1.port" "${@:2}" \
-        >"$C/$1.out" 2>&1 &
-    CLEANUP+=("kill $!")
-    within 10 test -s "$C/$1.port" || fail "the service does not start"
-    PORT=$(cat "$C/$1.port")
-}
+. "$SRC/tests/e2e/proxy_lib.sh"
 saw() { # NAME WORD: the service was sent it
     grep -qF -- "$2" "$C/$1.log" || fail "the service $1 was not sent: $2"
 }
 saw_not() { ! grep -qF -- "$2" "$C/$1.log" || fail "the service $1 was sent: $2"; }
 
-# An authority of the test's own, which the settings name; and another.
-authority() { # NAME
-    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
-        -subj "/CN=$1" -keyout "$C/$1.key" -out "$C/$1.pem" 2>/dev/null &&
-        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-            -subj /CN=127.0.0.1 -keyout "$C/$1-leaf.key" -out "$C/$1.csr" 2>/dev/null &&
-        openssl x509 -req -in "$C/$1.csr" -CA "$C/$1.pem" -CAkey "$C/$1.key" -days 2 \
-            -extfile <(echo subjectAltName=IP:127.0.0.1) -out "$C/$1-leaf.pem" 2>/dev/null ||
-        fail "no certificates"
-}
 authority good
 authority bad
-mkdir -p "$HOME/.config/auth-guard" && chmod 700 "$HOME/.config" "$HOME/.config/auth-guard"
-cp "$C/good.pem" "$HOME/roots.pem"
-printf '[upstream]\nca_file = %s\n' "$HOME/roots.pem" >"$HOME/.config/auth-guard/settings.ini"
+roots good
 
-service one
+service one proxy_service.py
 ONE=http://127.0.0.1:$PORT
 vault
 VALUE=$(canary sk-proxy-)
@@ -143,12 +124,12 @@ saw_not one /bare/1
 saw_not one /bare/2
 
 say "TLS is verified"
-service tls "$C/good-leaf.pem" "$C/good-leaf.key"
+service tls proxy_service.py "$C/good-leaf.pem" "$C/good-leaf.key"
 T="secret=ag://api/key,upstream=https://127.0.0.1:$PORT,url-env=API_URL,key-env=API_KEY,inner"
 ok auth-guard run --proxy "$T" -- \
     sh -c 'curl -sS -f -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/x"'
 saw tls "Bearer $VALUE"
-service tls2 "$C/bad-leaf.pem" "$C/bad-leaf.key"
+service tls2 proxy_service.py "$C/bad-leaf.pem" "$C/bad-leaf.key"
 T="secret=ag://api/key,upstream=https://127.0.0.1:$PORT,url-env=API_URL,key-env=API_KEY,inner"
 ok auth-guard run --proxy "$T" -- \
     sh -c 'curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/x"'
@@ -244,7 +225,7 @@ wait $owner && fail "the task it was taken from went on"
 audit_has redact.tripwire foreign_placeholder
 
 say "and one at another host"
-service two
+service two proxy_service.py
 OTHER=$(canary sk-other-)
 printf %s "$OTHER" | auth-guard put api/other >"$C/out" || fail put
 P2="secret=ag://api/other,upstream=http://127.0.0.1:$PORT,url-env=OTHER_URL,inner"

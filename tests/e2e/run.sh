@@ -123,7 +123,7 @@ for file in "${selected[@]}"; do
     begun=$(date +%s%N)
     $who env -i BIN="$programs" SRC="$prefix/src" S="$scratch" RUNDIR="$runtime" \
         CODEX="$codex" USER="$($who id -un)" LANG=C.UTF-8 TERM=dumb \
-        CRASH_STEP="${CRASH_STEP-}" CRASH_BROKER_STEP="${CRASH_BROKER_STEP-}" \
+        PROXY_MIB="${PROXY_MIB-}" CRASH_STEP="${CRASH_STEP-}" CRASH_BROKER_STEP="${CRASH_BROKER_STEP-}" \
         timeout -k 10 "$(sed -n 's/^# timeout: //p' "$file" | grep . || echo 600)" \
         setsid -w bash -c '. "$SRC/tests/e2e/lib.sh"; . "$1"' bash "$prefix/src/tests/e2e/$name.sh" \
         >"$run_base/log" 2>&1 </dev/null
