@@ -74,11 +74,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bytes = span_of(data + 1, size - 1);
     begin(&one, data[0]);
     begin(&two, data[0]);
+    one.may_pass = one.may_pass || data[0] % 2 == 0;
+    two.may_pass = one.may_pass;
     err = feed_whole(&one, bytes, &whole_one);
     AG_ASSERT(feed_cut(&two, bytes, data[0], &whole_two) == err);
     AG_ASSERT(whole_one == whole_two && one.state == two.state);
     AG_ASSERT(whole_one <= bytes.len);
-    if (err == AG_OK && one.state != INTAKE_BODY && whole_one == 0) {
+    if (err == AG_OK && one.state < INTAKE_BODY && whole_one == 0) {
         AG_ASSERT(bytes.len == 0 || memchr(bytes.ptr, '\0', bytes.len) == NULL);
         AG_ASSERT(bytes.ptr[0] != '\n');
     }
