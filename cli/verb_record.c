@@ -12,10 +12,15 @@ enum ag_err
 verb_exposure(struct cli *cli, int argc, char **argv)
 {
     static const struct act_column columns[] = {
-        {"SECRET", "secret", false},    {"VERSION", "version", true},
-        {"TASK", "task", false},        {"HOW", "grade", false},
-        {"FIRST", "when:first", false}, {"LAST", "when:last", false},
-        {"TIMES", "times", true},       {"TASK NAME", "task_name", false}};
+        {"SECRET", "secret", false},
+        {"VERSION", "version", true},
+        {"TASK", "task", false},
+        {"HOW", "grade", false},
+        {"INSTEAD OF", "instead_of", false},
+        {"FIRST", "when:first", false},
+        {"LAST", "when:last", false},
+        {"TIMES", "times", true},
+        {"TASK NAME", "task_name", false}};
     const char *task = NULL;
     const struct arg_opt opts[] = {
         {"task", ARG_TEXT, &task, "ID", "what this task could have seen"}};

@@ -193,8 +193,8 @@ struct profile_place {
     const char *format; /* holds `{}` once, e.g. `Bearer {}` */
     struct profile_withs with;
     bool optional; /* requests without the value go out too */
-    bool inner; /* the host is on this machine or its networks */
-    bool plain; /* http: only with `inner` */
+    bool inner;    /* the host is on this machine or its networks */
+    bool plain;    /* http: only with `inner` */
 };
 
 PROFILE_LIST(profile_places, const struct profile_place);

@@ -108,6 +108,7 @@ for how in rename in-place; do
     printf %s "$NR" >"$HOME/new-refresh"
     : >"$C/service.log"
     ok auth-guard run --profile mytool -- "$HOME/work/mytool" login $how
+    rm -f "$HOME/new-access" "$HOME/new-refresh" # isolated, its own home is a layer
     hasnt "$OUT" 'A VALUE STAYS' "the file"
     hasnt "$OUT" auth-guard-placeholders "the directory"
     hasnt "$OUT" "$NA" "the task's output"

@@ -57,6 +57,7 @@ test_request_holds_what_was_asked(void **state)
     struct run_options o = {.purpose = "why",
                             .ttl_ms = 1500,
                             .profiles = {1, {"codex"}},
+                            .grade = "file",
                             .env = {1, {"KEY=ag://a/b#/c"}},
                             .files = {2, {"rel=x", "/abs/a=b=ag://y"}},
                             .grants = {1, {"z/*:read"}},
@@ -70,6 +71,8 @@ test_request_holds_what_was_asked(void **state)
     assert_int_equal(plan_body(plan, 2, &body), AG_OK);
     assert_string_equal(json_string_value(json_object_get(body, "name")),
                         "tool");
+    assert_string_equal(json_string_value(json_object_get(body, "grade")),
+                        "file");
     assert_int_equal(json_integer_value(json_object_get(body, "ttl_s")), 2);
     assert_int_equal(json_integer_value(json_object_get(body, "streams")), 2);
     files = json_object_get(body, "files");
@@ -113,6 +116,8 @@ test_mistakes_are_named(void **state)
         {.files = {1, {"/x"}}, .command = command},
         {.files = {1, {"=ag://x"}}, .command = command},
         {.pty = true, .no_pty = true, .command = command},
+        {.profiles = {1, {"codex"}}, .grade = "best", .command = command},
+        {.grade = "file", .command = command},
     };
 
     (void)state;
