@@ -80,6 +80,28 @@ audit_has value.delivered '"grade":"proxy"' mytool/default
 hasnt "$(auth-guard exposure mytool/default)" file "the ledger"
 no_leak
 
+say "shipped profiles: an address of the broker, and a placeholder"
+given() { # PROFILE KEY-VAR URL-VAR WANTED-URL VALUE: what the task sees
+    ok auth-guard run --profile "$1" -- sh -c "echo key \$$2; echo url \$$3"
+    hasnt "$OUT" '[redacted' "a placeholder's place: $1"
+    grep -qE "^url http://127\.0\.0\.1:[0-9]+/t/[0-9]+/$4\$" <<<"$OUT" || fail "$1: $OUT"
+    local key
+    key=$(sed -n 's/^key //p' <<<"$OUT")
+    [ ${#key} -eq ${#5} ] && [ "${key:0:7}" = "${5:0:7}" ] && [ "$key" != "$5" ] || fail "$1: not like the value: $key"
+}
+OPENAI=$(canary sk-proj-)
+printf %s "$OPENAI" | auth-guard put openai/default --profile openai >"$C/out" || fail put
+given openai OPENAI_API_KEY OPENAI_BASE_URL api.openai.com/v1 "$OPENAI"
+ANTHROPIC=$(canary sk-ant-api03-)
+printf %s "$ANTHROPIC" | auth-guard put anthropic/default --profile anthropic >"$C/out" || fail put
+given anthropic ANTHROPIC_API_KEY ANTHROPIC_BASE_URL api.anthropic.com "$ANTHROPIC"
+CLAUDE=$(canary sk-ant-oat01-)
+mkdir -m 700 "$HOME/.claude"
+(umask 077; printf '{"claudeAiOauth":{"accessToken":"%s","refreshToken":"%s","expiresAt":4102444800000}}\n' \
+    "$CLAUDE" "$(canary sk-ant-ort01-)" >"$HOME/.claude/.credentials.json")
+ok auth-guard adopt --profile claude "$HOME/.claude/.credentials.json"
+given claude CLAUDE_CODE_OAUTH_TOKEN ANTHROPIC_BASE_URL api.anthropic.com "$CLAUDE"
+
 say "a worse grade is the operator's word, and on the ledger"
 sleep 1.2
 refused 'passphrase|proof' env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run --profile mytool --grade file -- true
