@@ -72,6 +72,8 @@ echo "the file is gone; the key is in no file of this home"
 show "auth-guard list"
 
 chapter "4. A task uses it; what it prints is clean"
+mkdir project
+cd project # a task has a working tree, which is never the whole home
 cat >task.sh <<'TASK'
 login=$(cat ~/.codex/auth.json) || exit 1
 key=$(printf '%s' "$login" | sed -n 's/.*"OPENAI_API_KEY": "\(.*\)".*/\1/p')
@@ -92,7 +94,7 @@ chapter "5. What happened is on the record; nothing is left"
 show "auth-guard exposure codex/default"
 show "auth-guard audit verify"
 show "auth-guard task list"
-[ ! -e .codex/auth.json ] || fail "the task left the file behind"
+[ ! -e "$HOME/.codex/auth.json" ] || fail "the task left the file behind"
 if grep -rqF -- "$key" "$HOME" "$XDG_RUNTIME_DIR"; then
     fail "the key is in a file of this home"
 fi

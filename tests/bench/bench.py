@@ -132,7 +132,7 @@ class Bench:
         script = ('exec "$0" "$@" -H "Authorization: Bearer '
                   '$AUTH_GUARD_TOKEN"')
         grants = [w for g in in_task for w in ("--grant", g)]
-        return fields(self.run("auth-guard", "run", *grants, "--", "sh", "-c",
+        return fields(self.run("auth-guard", "run", "--no-isolate", *grants, "--", "sh", "-c",
                                script, *cmd))
 
     def with_cpu(self, pid, call):
@@ -307,7 +307,7 @@ class Bench:
                   '-b "{\\"ttl_s\\":3000}" -s 200 -n "$2" -H '
                   '"Authorization: Bearer $AUTH_GUARD_TOKEN" && sleep 60')
         p = subprocess.Popen(
-            ["auth-guard", "run", "--grant", "bench/secret:read", "--", "sh",
+            ["auth-guard", "run", "--no-isolate", "--grant", "bench/secret:read", "--", "sh",
              "-c", script, self.tool("load"), self.sock, str(tokens)],
             env=self.env, stdout=subprocess.PIPE, text=True)
         p.stdout.readline()

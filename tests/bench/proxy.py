@@ -174,7 +174,8 @@ class Proxy:
         script = ('rest=${API_URL#http://127.0.0.1:}; PORT=${rest%%/*}; '
                   'AT=/${rest#*/}; SOCK=$1; shift; '
                   f'exec "$0" {words} -H "Authorization: Bearer $API_KEY"')
-        return self.b.run("auth-guard", "run", "--proxy", grant, "--", "sh",
+        return self.b.run("auth-guard", "run", "--no-isolate",
+                          "--proxy", grant, "--", "sh",
                           "-c", script, self.b.tool(tool),
                           self.b.sock + "/task.sock")
 

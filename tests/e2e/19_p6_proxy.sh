@@ -106,10 +106,10 @@ ok auth-guard run --proxy "$P1,rate=2/h" -- sh -c 'for i in 1 2 3; do
 has "$OUT" /rate/2
 has "$OUT" rate_limited
 saw_not one /rate/3
-head -c 300000 /dev/zero | tr '\0' 'x\n' >"$S/some"
+head -c 300000 /dev/zero | tr '\0' 'x\n' >"$TREE/some"
 ok auth-guard run --proxy "$P1,bytes=200000" -- sh -c 'curl -sS -m 20 -T "$0" \
     -H "Authorization: Bearer $API_KEY" "$API_URL/bytes/1"
-    curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/bytes/2"' "$S/some"
+    curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/bytes/2"' "$TREE/some"
 [ "$(grep -o '"code":"grant_bytes_used_up"' <<<"$OUT" | wc -l)" -eq 2 ] || fail "bytes: $OUT"
 saw_not one /bytes/2
 
@@ -249,7 +249,7 @@ ok auth-guard lock
 for path in /p/api.example/x /t/1/api.example/x; do
     run curl -sS -m 20 --unix-socket "$SOCKETS/task.sock" -d body "http://localhost$path"
     has "$OUT" '"code":"locked"'
-    run curl -sS -m 20 -T "$S/some" "http://127.0.0.1:$(cat "$SOCKETS/port")$path"
+    run curl -sS -m 20 -T "$TREE/some" "http://127.0.0.1:$(cat "$SOCKETS/port")$path"
     has "$OUT" '"code":"locked"'
 done
 [ "$(broker_pid)" = "$BROKER" ] || fail "the broker is another"

@@ -37,8 +37,8 @@ refused 'there is no shim' auth-guard shim remove glab
 
 say "install says what it means, and how PATH is changed; changes no file"
 find "$HOME" -maxdepth 1 -name '.*rc' -o -maxdepth 1 -name '.*profile' | sort >"$C/rc"
-SHELL=/bin/zsh ok auth-guard shim install mytool -- --purpose 'a test' --name 'my shim'
-has "$ERR" "means: auth-guard run --purpose a test --name my shim -- mytool"
+SHELL=/bin/zsh ok auth-guard shim install mytool -- --no-isolate --purpose 'a test' --name 'my shim'
+has "$ERR" "means: auth-guard run --no-isolate --purpose a test --name my shim -- mytool"
 has "$ERR" '~/.zshrc'
 [ "$OUT" = "export PATH='$SHIMS':\"\$PATH\"" ] || fail "not a line: $OUT"
 find "$HOME" -maxdepth 1 -name '.*rc' -o -maxdepth 1 -name '.*profile' | sort |
@@ -98,7 +98,7 @@ has "$ERR" 'auth-guard run --profile glab -- glab'
 
 say "inside a task a shim runs the program itself, however it is called"
 for name in mytool "$SHIMS/mytool"; do
-    run auth-guard run --name outer -- sh -c 'PATH=$0:$PATH exec "$1" inner' "$SHIMS" "$name"
+    run auth-guard run --no-isolate --name outer -- sh -c 'PATH=$0:$PATH exec "$1" inner' "$SHIMS" "$name"
     [ $RC -eq 7 ] || fail "$name in a task: exit $RC $ERR"
     has "$OUT" 'class task'
     has "$OUT" 'arg <inner>'
@@ -132,7 +132,7 @@ changed() { # WHAT WORD: none of it is started
     has "$ERR" "$2"
     has "$ERR" 'auth-guard shim install mytool'
     hasnt "$OUT" 'arg <x>'
-    run auth-guard run -- "$SHIMS/mytool" x
+    run auth-guard run --no-isolate -- "$SHIMS/mytool" x
     [ $RC -eq 125 ] || fail "$1, in a task: exit $RC"
 }
 say "a changed program is not started until it is installed again"

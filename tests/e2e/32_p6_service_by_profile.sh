@@ -109,6 +109,9 @@ with 'curl -sS -H "'"$HEADER"': $HARBOUR_KEY" "${HARBOUR_URL%/'"$HOST"'*}/other.
 [ $RC -ne 0 ] || fail "at another host the task went on: $OUT"
 has "$ERR" alarm
 with 'curl -sS --cacert ~/ca.pem -H "'"$HEADER"': $HARBOUR_KEY" "https://'"$HOST"'/v2/deploys"'
+[ $RC -ne 0 ] || fail "past the broker: $OUT"
+RUN=${RUN/auth-guard run /auth-guard run --no-isolate }
+with 'curl -sS --cacert ~/ca.pem -H "'"$HEADER"': $HARBOUR_KEY" "https://'"$HOST"'/v2/deploys"'
 has "$OUT" '"deploys": null'
 ! grep -qF "$KEY" "$C/log" || fail "the key went out: $(cat "$C/log")"
 refused 'allows proxy' auth-guard run --env K=ag://harbourline/default -- true

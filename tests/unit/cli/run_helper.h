@@ -32,13 +32,15 @@ enum {
 
 static struct fake broker;
 
-/* `auth-guard run WORDS…` in this process. */
+/* `auth-guard run WORDS…` in this process; what the tests are about is the same
+ * isolated or not, and the temporary directories are the host's. */
 __attribute__((noreturn)) static void
 be_run(char **words)
 {
     static struct cli cli;
-    char *argv[16] = {(char[]){"auth-guard"}, (char[]){"run"}};
-    int argc = 2;
+    char *argv[16] = {(char[]){"auth-guard"}, (char[]){"run"},
+                      (char[]){"--no-isolate"}};
+    int argc = 3;
 
     for (; *words != NULL; words++) {
         argv[argc++] = *words;
