@@ -34,6 +34,7 @@ struct pass {
     TAILQ_ENTRY(pass) all;
     TAILQ_ENTRY(pass) queued;
     struct passes *owner;
+    bool was_cut; /* under the lock of `owner` */
     struct MHD_Connection *mhd;
     struct conn *conn;
     char *target;

@@ -1,3 +1,5 @@
+#include <sys/socket.h>
+
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +28,18 @@ is_left(const struct pass *pass)
            (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
+/* MHD learns of a cut when it has something to do for the connection: one whose
+ * client neither sends nor reads is still there at the next look. */
+static void
+cut(struct pass *pass)
+{
+    if (pass->was_cut) {
+        (void)shutdown(pass->conn->fd, SHUT_RDWR);
+    }
+    pass->was_cut = true;
+    pass->owner->app.cut(pass->state);
+}
+
 /* Under the lock: nothing that is in the list goes meanwhile. */
 static void
 look_after(struct passes *all)
@@ -42,7 +56,7 @@ look_after(struct passes *all)
             pass_fail(pass, AG_EBUSY, PASS_STOPS);
         }
         if (stops || is_left(pass) || !all->app.wanted(pass->state)) {
-            all->app.cut(pass->state);
+            cut(pass);
         }
     }
 }
