@@ -43,13 +43,13 @@ service_exec(int in_fd, int out_fd)
 }
 
 static inline uint16_t
-service_port(const char *line, const char *name)
+service_port(const char *ready, const char *name)
 {
     char key[24];
     const char *at;
 
     (void)snprintf(key, sizeof(key), " %s=", name);
-    at = strstr(line, key);
+    at = strstr(ready, key);
     assert_non_null(at);
     return (uint16_t)strtoul(at + strlen(key), NULL, 10);
 }
@@ -58,22 +58,22 @@ static inline void
 service_read_ports(int out_fd)
 {
     FILE *out = fdopen(out_fd, "r");
-    char line[256] = "";
+    char ready[256] = "";
 
     assert_non_null(out);
-    if (fgets(line, sizeof(line), out) == NULL ||
-        strncmp(line, "READY ", 6) != 0) {
+    if (fgets(ready, sizeof(ready), out) == NULL ||
+        strncmp(ready, "READY ", 6) != 0) {
         fail_msg("tests/common/service.py did not start");
     }
     (void)fclose(out);
-    service.good = service_port(line, "good");
-    service.expired = service_port(line, "expired");
-    service.wrong = service_port(line, "wrong");
-    service.unknown = service_port(line, "unknown");
-    service.plain = service_port(line, "plain");
-    service.mute = service_port(line, "mute");
-    service.six = service_port(line, "six");
-    service.h2 = service_port(line, "h2");
+    service.good = service_port(ready, "good");
+    service.expired = service_port(ready, "expired");
+    service.wrong = service_port(ready, "wrong");
+    service.unknown = service_port(ready, "unknown");
+    service.plain = service_port(ready, "plain");
+    service.mute = service_port(ready, "mute");
+    service.six = service_port(ready, "six");
+    service.h2 = service_port(ready, "h2");
 }
 
 static inline int
