@@ -101,8 +101,10 @@ check_namespaces(struct cli *cli, struct check_result *ret)
     }
     check_says(ret, CHECK_NOTE, "not allowed here: %s",
                strerrordesc_np(failed));
-    check_advises(ret, "run then keeps files in XDG_RUNTIME_DIR, open to your "
-                       "other programs; root can allow them: sysctl "
+    check_advises(ret, "run then keeps tasks apart by Landlock alone and says "
+                       "what that lacks; strict and offline refuse; files are "
+                       "in XDG_RUNTIME_DIR, open to your other programs; root "
+                       "can allow them: sysctl "
                        "kernel.unprivileged_userns_clone=1, "
                        "kernel.apparmor_restrict_unprivileged_userns=0");
 }

@@ -57,7 +57,10 @@ make_line(const struct task_isolation *is, struct buf *out)
     if (err == AG_OK) {
         err = add_paths(out, ", ro ", &is->ro);
     }
-    return err == AG_OK ? add_paths(out, ", rw ", &is->rw) : err;
+    if (err == AG_OK) {
+        err = add_paths(out, ", rw ", &is->rw);
+    }
+    return err == AG_OK ? add_paths(out, ", without ", &is->lacks) : err;
 }
 
 enum ag_err

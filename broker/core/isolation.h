@@ -42,6 +42,7 @@ struct task_isolation {
     int home;           /* enum isolation_home */
     struct isolation_paths ro;
     struct isolation_paths rw;
+    struct isolation_paths lacks; /* parts that the kernel does not allow */
 };
 
 #define ISOLATION_NONE "none"

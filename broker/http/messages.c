@@ -149,6 +149,8 @@ static const struct msg_field ISOLATION_ROWS[] = {
                       MSG_OPTIONAL, NULL),
     MSG_FIELD_STRINGS(struct task_isolation, rw, 0, TASK_PLACES_MAX_COUNT,
                       MSG_OPTIONAL, NULL),
+    MSG_FIELD_STRINGS(struct task_isolation, lacks, 0, TASK_PLACES_MAX_COUNT,
+                      MSG_OPTIONAL, NULL),
 };
 static const struct msg_spec ISOLATION =
     MSG_SPEC(struct task_isolation, ISOLATION_ROWS);

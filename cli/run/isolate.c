@@ -12,8 +12,10 @@
 
 #include "base/fdx.h"
 #include "base/fsx.h"
+#include "run/fence.h"
 #include "run/hide.h"
 #include "run/ports.h"
+#include "run/sweep.h"
 
 enum {
     PATH_TEXT_BYTES = PATH_MAX,
@@ -46,16 +48,16 @@ hide_list(struct view *v, const json_t *list, enum hide_patterns how)
 enum ag_err
 isolation_hide(struct isolation *is, const json_t *answer)
 {
+    struct view *v = isolation_shown(is);
     enum ag_err err;
 
-    if (is->view == NULL) {
+    if (v == NULL) {
         return AG_OK;
     }
-    err = hide_list(is->view, json_object_get(answer, "hide"), HIDE_FOLDER);
-    return err == AG_OK
-               ? hide_list(is->view, json_object_get(answer, "hide_copies"),
-                           HIDE_MATCHES)
-               : err;
+    err = hide_list(v, json_object_get(answer, "hide"), HIDE_FOLDER);
+    return err == AG_OK ? hide_list(v, json_object_get(answer, "hide_copies"),
+                                    HIDE_MATCHES)
+                        : err;
 }
 
 /* ---- places ---- */
@@ -365,12 +367,13 @@ isolation_make(const struct run_options *o, const struct paths *paths,
 bool
 isolation_tidy(const struct isolation *is)
 {
+    const struct view *v = isolation_shown(is);
     AG_AUTO(fd) int tree = -1;
 
-    if (is->view == NULL || is->redirected || !redirects(is->view)) {
+    if (v == NULL || is->redirected || !redirects(v)) {
         return false;
     }
-    tree = open(is->view->tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    tree = open(v->tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
     (void)unlinkat(tree, REDIRECTION, 0);
     return true;
 }
@@ -379,9 +382,51 @@ void
 isolation_done(struct isolation *is)
 {
     view_free(is->view);
+    view_free(is->fence);
     is->view = NULL;
+    is->fence = NULL;
+    if (is->scratch != NULL) {
+        sweep_dir(is->scratch);
+        free(is->scratch);
+        is->scratch = NULL;
+    }
     fd_close(is->keep_lock);
     is->keep_lock = -1;
+}
+
+struct view *
+isolation_shown(const struct isolation *is)
+{
+    return is->view != NULL ? is->view : is->fence;
+}
+
+enum ag_err
+isolation_fence(struct isolation *is)
+{
+    char path[] = "/tmp/auth-guard-XXXXXX";
+
+    is->fence = AG_TAKE(is->view);
+    if (mkdtemp(path) == NULL) {
+        return err_from_errno(errno);
+    }
+    is->scratch = strdup(path);
+    return is->scratch != NULL ? AG_OK : AG_ENOMEM;
+}
+
+static enum ag_err
+put_lacks(json_t *body)
+{
+    const char *lacks[FENCE_LACKS_MAX_COUNT];
+    json_t *list = json_array();
+
+    fence_lacks(lacks);
+    for (size_t i = 0; list != NULL && lacks[i] != NULL; i++) {
+        if (json_array_append_new(list, json_string(lacks[i])) != 0) {
+            json_decref(list);
+            return AG_ENOMEM;
+        }
+    }
+    return json_object_set_new(body, "lacks", list) == 0 ? AG_OK : AG_ENOMEM;
 }
 
 static enum ag_err
@@ -407,7 +452,7 @@ put_given(const struct view *v, const char *key, enum view_access access,
 enum ag_err
 isolation_body(const struct isolation *is, json_t **ret)
 {
-    const struct view *v = is->view;
+    const struct view *v = isolation_shown(is);
     json_auto_t *body = NULL;
     enum ag_err err = AG_OK;
 
@@ -426,6 +471,9 @@ isolation_body(const struct isolation *is, json_t **ret)
     err = put_given(v, "ro", VIEW_READ, body);
     if (err == AG_OK) {
         err = put_given(v, "rw", VIEW_WRITE, body);
+    }
+    if (err == AG_OK && is->fence != NULL) {
+        err = put_lacks(body);
     }
     if (err == AG_OK) {
         *ret = AG_TAKE(body);

@@ -19,9 +19,11 @@
 struct task;
 
 struct isolation {
-    struct view *view; /* NULL: the task is not isolated */
-    int keep_lock;     /* on --keep-home while the task runs, or -1 */
-    bool redirected;   /* the repository's configuration was elsewhere before */
+    struct view *view;  /* NULL: the task is not isolated, or by a fence */
+    struct view *fence; /* where there are no namespaces: what it opens */
+    char *scratch;      /* with a fence: its temporary files, taken away */
+    int keep_lock;      /* on --keep-home while the task runs, or -1 */
+    bool redirected; /* the repository's configuration was elsewhere before */
 };
 
 /*
@@ -37,6 +39,13 @@ AG_NONNULL void isolation_done(struct isolation *is);
 /* The member `isolation` of POST /v1/tasks. Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err isolation_body(const struct isolation *is,
                                                json_t **ret);
+
+/* No namespaces: from the view to a fence, and a directory for what the task
+ * would have had in its own /tmp. Errors: AG_EIO, AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err isolation_fence(struct isolation *is);
+
+/* What the task is shown, one way or the other, or NULL. */
+AG_NONNULL struct view *isolation_shown(const struct isolation *is);
 
 /* When no process of the task is left: takes a `.git/commondir` away that it has
  * made, by which git would read hooks and configuration from where the task put

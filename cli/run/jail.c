@@ -211,7 +211,7 @@ enter_view(struct view *view, const char *tmpfs_dir)
     if (err == AG_OK) {
         err = give_up();
     }
-    return err == AG_OK ? sieve_put_on() : err;
+    return err == AG_OK ? sieve_put_on(SIEVE_KINDS) : err;
 }
 
 enum ag_err

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fdx.h"
+#include "run/fence.h"
 #include "run/relay.h"
 #include "run/sweep.h"
 #include "run/term.h"
@@ -181,6 +182,9 @@ start_child(struct keeper *k)
         int failed;
 
         jail_shut_in(k->spec->kind);
+        if (k->spec->fence_fd > 0 && fence_enter(k->spec->fence_fd) != AG_OK) {
+            fail(k->line, CHILD_STEP_SETUP, errno, "entering the fence");
+        }
         failed = child_exec(&k->command, &step);
 
         fail(k->line, (int)step, failed, k->command.argv[0]);

@@ -36,6 +36,7 @@ struct keeper_file {
 struct keeper_spec {
     enum jail_kind kind;
     struct view *view; /* what it sees when isolated (JAIL_FULL), or NULL */
+    int fence_fd;      /* else a domain that it enters (run/fence), or 0 */
     const char *dir;   /* where files go; a tmpfs is mounted on it, but with
                         JAIL_NONE it is a directory of this task's own */
     const struct keeper_file *files;

@@ -21,6 +21,7 @@ enum {
 };
 
 static const char *const NETWORKS[] = {"broker", "none", NULL};
+static const char *const ELSES[] = {"refuse", "landlock", NULL};
 static const char *const HOMES[] = {"layer", "empty", NULL};
 
 /* What `--isolate` finds; the names are fixed so that a wrong one is answered
@@ -62,6 +63,7 @@ static const struct msg_field FIELDS[] = {
                      NULL),
     MSG_FIELD_CHOICE(struct preset, network, NETWORKS, MSG_REQUIRED, 0),
     MSG_FIELD_CHOICE(struct preset, home, HOMES, MSG_REQUIRED, 0),
+    MSG_FIELD_CHOICE(struct preset, without_namespaces, ELSES, MSG_REQUIRED, 0),
     MSG_FIELD_INT(struct preset, layer_mib, LAYER_MIN_MIB, LAYER_MAX_MIB,
                   MSG_REQUIRED, 0),
     MSG_FIELD_STRINGS(struct preset, system, 1, PRESET_PATHS_MAX_COUNT,

@@ -32,6 +32,12 @@ enum preset_home {
     PRESET_HOME_EMPTY, /* nothing of the person's */
 };
 
+/* Where the kernel allows no namespaces. */
+enum preset_else {
+    PRESET_ELSE_REFUSE,
+    PRESET_ELSE_LANDLOCK, /* what run/fence can do, said and recorded */
+};
+
 /* A list as wire/msg decodes it. */
 struct preset_texts {
     char **items;
@@ -42,9 +48,10 @@ struct preset {
     int64_t preset; /* version of the format: 1 */
     char *name;
     char *title;
-    int network;       /* enum preset_network */
-    int home;          /* enum preset_home */
-    int64_t layer_mib; /* the most that the layer, /tmp, … may hold */
+    int network;            /* enum preset_network */
+    int home;               /* enum preset_home */
+    int without_namespaces; /* enum preset_else */
+    int64_t layer_mib;      /* the most that the layer, /tmp, … may hold */
     struct preset_texts system; /* absolute paths, read-only where there */
     struct preset_texts hide;   /* path templates (profile/expand.h) */
     struct preset_texts unset;  /* variables that lead to what is hidden */

@@ -61,6 +61,9 @@ struct run {
     size_t answers_due; /* sent over the session and not answered yet */
     struct keeper_spec spec;
     struct isolation isolation;
+    bool fenced; /* no namespaces: a fence is what there is */
+    bool
+        wants_fence; /* this kernel refused a view; the preset allows a fence */
     char dir[RUN_DIR_BYTES]; /* where the task's files are */
     char url[RUN_URL_BYTES]; /* the broker's, for this task; "" not needed */
     pid_t keeper;            /* 0: not running */
@@ -117,6 +120,9 @@ AG_CHECK AG_NONNULL enum ag_err files_link_inside(struct run *r);
 /* Lets the command go and stays until its tree is gone, its files are taken,
  * its streams have ended. *ret_exit is the exit code for our caller. */
 AG_CHECK AG_NONNULL enum ag_err run_supervise(struct run *r, int *ret_exit);
+
+/* Tells the broker the end and waits until it knows. */
+AG_NONNULL void run_tell_end(struct run *r, int exit_code);
 
 /* Kills the tree and waits until it is gone. */
 AG_NONNULL void run_kill(struct run *r);

@@ -13,6 +13,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 
 #if defined(__x86_64__)
 enum {
@@ -161,6 +162,45 @@ make(struct program *p)
     answer(p, SECCOMP_RET_ALLOW);
 }
 
+/* Calls whose flags may open a connection, and where the flags are. */
+static const struct {
+    uint32_t call;
+    size_t flags;
+} SENDING[] = {{SYS_sendto, 3}, {SYS_sendmsg, 2}, {SYS_sendmmsg, 3}};
+
+static void
+only_streams(struct program *p)
+{
+    static const uint32_t protocols[] = {0, IPPROTO_TCP};
+
+    check_arch(p);
+    for (size_t i = 0; i < AG_COUNT(SENDING); i++) {
+        unless_skip(p, SENDING[i].call, 4);
+        load(p, argument(SENDING[i].flags));
+        put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K,
+                                            MSG_FASTOPEN, 0, 1));
+        answer(p, refuse(EOPNOTSUPP));
+        answer(p, SECCOMP_RET_ALLOW);
+    }
+    unless_skip(p, SYS_socket, 13);
+    load(p, argument(0));
+    put(p,
+        (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET, 2, 0));
+    put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 1,
+                                        0));
+    answer(p, SECCOMP_RET_ALLOW);
+    load(p, argument(1));
+    put(p, (struct sock_filter)BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xf));
+    put(p, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCK_STREAM,
+                                        0, 5));
+    load(p, argument(2));
+    for (size_t i = 0; i < AG_COUNT(protocols); i++) {
+        when(p, protocols[i], SECCOMP_RET_ALLOW);
+    }
+    answer(p, refuse(EAFNOSUPPORT));
+    answer(p, SECCOMP_RET_ALLOW);
+}
+
 static enum ag_err
 install(struct program *p)
 {
@@ -174,12 +214,19 @@ install(struct program *p)
 }
 
 enum ag_err
-sieve_put_on(void)
+sieve_put_on(enum sieve_sockets sockets)
 {
     struct program p = {.count = 0};
+    struct program streams = {.count = 0};
+    enum ag_err err;
 
     make(&p);
-    return install(&p);
+    err = install(&p);
+    if (err == AG_OK && sockets == SIEVE_STREAMS) {
+        only_streams(&streams);
+        err = install(&streams);
+    }
+    return err;
 }
 
 enum ag_err

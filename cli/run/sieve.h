@@ -23,9 +23,15 @@ enum {
     SIEVE_ONLY_MAX_COUNT = 32,
 };
 
+enum sieve_sockets {
+    SIEVE_KINDS,   /* of the families above any */
+    SIEVE_STREAMS, /* of AF_INET and AF_INET6 only TCP, and not by
+                      MSG_FASTOPEN: where Landlock is to see every connection */
+};
+
 /* For this process and all after it; needs no_new_privs.
  * Errors: AG_EUNSUPPORTED. */
-AG_CHECK enum ag_err sieve_put_on(void);
+AG_CHECK enum ag_err sieve_put_on(enum sieve_sockets sockets);
 
 /* The same, but of all calls only these are left; another one kills. Not in
  * builds with sanitizers, which have calls of their own. */

@@ -9,6 +9,7 @@
 
 #include "base/fdx.h"
 #include "cli.h"
+#include "run/fence.h"
 #include "run/forward.h"
 #include "run/ports.h"
 #include "run/run.h"
@@ -33,6 +34,9 @@ ask_task(struct run *r)
 
     if (err == AG_OK) {
         err = isolation_make(o, &r->cli->paths, &r->isolation);
+    }
+    if (err == AG_OK && r->fenced) {
+        err = isolation_fence(&r->isolation);
     }
     if (err == AG_OK) {
         err = isolation_body(&r->isolation, &isolation);
@@ -97,6 +101,7 @@ promise_value(struct run *r, const struct delivery *d)
 static enum ag_err
 make_env(struct run *r)
 {
+    const struct view *shown;
     const json_t *name;
     size_t i;
     enum ag_err err = env_list_new(environ, &r->env);
@@ -110,10 +115,12 @@ make_env(struct run *r)
             env_unset(r->env, json_string_value(name));
         }
     }
-    for (i = 0; r->isolation.view != NULL &&
-                i < r->isolation.view->preset->unset.count;
-         i++) {
-        env_unset(r->env, r->isolation.view->preset->unset.items[i]);
+    shown = isolation_shown(&r->isolation);
+    for (i = 0; shown != NULL && i < shown->preset->unset.count; i++) {
+        env_unset(r->env, shown->preset->unset.items[i]);
+    }
+    if (r->isolation.scratch != NULL) {
+        err = env_set(r->env, "TMPDIR", r->isolation.scratch);
     }
     for (i = 0; err == AG_OK && i < r->plan->plain_count; i++) {
         err = env_put(r->env, r->plan->plain[i]);
@@ -214,8 +221,18 @@ await_jail(struct run *r, bool *ret_refused)
 }
 
 static enum ag_err
+make_fence(struct run *r, int *ret_fd)
+{
+    const char *dirs[] = {r->isolation.scratch,
+                          r->file_count > 0 ? r->dir : NULL, NULL};
+
+    return fence_make(r->isolation.fence, &r->cli->paths, dirs, ret_fd);
+}
+
+static enum ag_err
 start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
 {
+    AG_AUTO(fd) int fence_fd = -1;
     enum ag_err err = files_dir(r, kind);
 
     *ret_refused = false;
@@ -233,12 +250,16 @@ start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
                        json_object_get(r->task->answer, "args"), &marks,
                        &r->argv);
     }
+    if (err == AG_OK && r->isolation.fence != NULL) {
+        err = make_fence(r, &fence_fd);
+    }
     if (err != AG_OK) {
         return err;
     }
     r->spec = (struct keeper_spec){
         .kind = kind,
         .view = r->isolation.view,
+        .fence_fd = fence_fd < 0 ? 0 : fence_fd,
         .dir = r->dir,
         .files = r->keeper_files,
         .file_count = r->file_count,
@@ -273,9 +294,13 @@ start_isolated(struct run *r)
         return err;
     }
     (void)snprintf(why, sizeof(why), "%s", err_text(err));
+    r->wants_fence =
+        r->isolation.view->preset->without_namespaces == PRESET_ELSE_LANDLOCK &&
+        r->plan->options->keep_home == NULL && geteuid() != 0 &&
+        fence_level() > 0;
     return err_why(AG_EUNSUPPORTED,
                    "isolation can't be had here, nothing was started: %s; see: "
-                   "auth-guard doctor",
+                   "auth-guard doctor; or say --no-isolate",
                    why);
 }
 

@@ -1,5 +1,4 @@
 /* The command under way, and its end (run.h). */
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -350,8 +349,8 @@ await_streams(struct run *r, int64_t until_ms)
     }
 }
 
-static void
-tell_end(struct run *r, int exit_code)
+void
+run_tell_end(struct run *r, int exit_code)
 {
     json_t *answer = NULL;
     enum ag_err err = session_send_end(r->session, exit_code);
@@ -418,7 +417,7 @@ run_supervise(struct run *r, int *ret_exit)
     await_streams(r, clock_steady_ms() + STREAMS_GRACE_MS);
     *ret_exit = exit_of(r);
     if (!r->broker_gone) {
-        tell_end(r, *ret_exit);
+        run_tell_end(r, *ret_exit);
     }
     await_streams(r, 0);
     term_restore();
@@ -450,34 +449,4 @@ run_done(struct run *r)
     fd_close(r->line);
     fd_close(r->signal_fd);
     (void)sigprocmask(SIG_SETMASK, &r->mask_before, NULL);
-}
-
-enum ag_err
-run_command(struct cli *cli, const struct run_plan *plan, int *ret_exit)
-{
-    static struct run run; /* zero; one for the life of the process */
-    enum ag_err err;
-
-    /* Field by field: a whole value would first stand on the stack. */
-    run.cli = cli;
-    run.plan = plan;
-    run.line = -1;
-    run.isolation.keep_lock = -1;
-    run.signal_fd = -1;
-    run.streams.master_fd = -1;
-    run.streams.input_fd = -1;
-    for (size_t i = 0; i < AG_COUNT(run.streams.child_fd); i++) {
-        run.streams.child_fd[i] = -1;
-    }
-    cli_harden_bare(cli);
-    streams_hide_inherited();
-    (void)prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    (void)sigprocmask(SIG_BLOCK, NULL, &run.mask_before);
-    err = run_start(&run);
-    if (err == AG_OK) {
-        client_close(AG_TAKE(cli->client)); /* not needed for hours */
-        err = run_supervise(&run, ret_exit);
-    }
-    run_done(&run);
-    return err;
 }

@@ -39,9 +39,9 @@ cat "$file"
 [ "$1" != --by-file ] || exit 0
 case ${2-} in
 login)
-    renew "$(cat "$HOME/new-access")" "$(cat "$HOME/new-refresh")" 2026-05-05T00:00:00Z >"$file.new"
+    renew "$(cat "$HOME/work/new-access")" "$(cat "$HOME/work/new-refresh")" 2026-05-05T00:00:00Z >"$file.new"
     [ "${3-}" = rename ] && mv "$file.new" "$(readlink -f "$file")" || cat "$file.new" >"$(readlink -f "$file")"
-    rm -f "$file.new" "$HOME/new-access" "$HOME/new-refresh"
+    rm -f "$file.new" "$HOME/work/new-access" "$HOME/work/new-refresh"
     until_gone "$(jq -r .access "$file" | grep '^mine' || echo never)" || echo "A VALUE STAYS"
     grep -q '"mine' "$file" && echo "A VALUE STAYS"
     ls -A "$(dirname "$(readlink -f "$file")")"
@@ -126,8 +126,8 @@ has "$ERR" 'where it is not for'
 for how in rename in-place; do
     say "a login by the tool itself ($how) is adopted, and replaced by placeholders"
     NA=$(canary mineA-$how-) NR=$(canary mineR-$how-)
-    printf %s "$NA" >"$HOME/new-access"
-    printf %s "$NR" >"$HOME/new-refresh"
+    printf %s "$NA" >"$HOME/work/new-access"
+    printf %s "$NR" >"$HOME/work/new-refresh"
     : >"$C/service.log"
     ok auth-guard run --profile mytool -- "$HOME/work/mytool" login $how
     rm -f "$HOME/new-access" "$HOME/new-refresh" # isolated, its own home is a layer

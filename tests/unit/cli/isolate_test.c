@@ -111,7 +111,8 @@ test_shipped_presets_are_read(void **state)
 
 #define PRESET(members)                                                        \
     "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","       \
-    "\"home\":\"empty\",\"layer_mib\":64,\"system\":[\"/usr\"],\"hide\":[],"   \
+    "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"   \
+    "\"system\":[\"/usr\"],\"hide\":[],"                                       \
     "\"unset\":[]" members "}"
 
 static void
@@ -124,22 +125,28 @@ test_presets_are_decoded_strictly(void **state)
         PRESET(",\"colour\":1"),
         PRESET(",\"name\":\"y\""),
         "{\"preset\":2,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","
-        "\"home\":\"empty\",\"layer_mib\":64,\"system\":[\"/usr\"],"
+        "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"
+        "\"system\":[\"/usr\"],"
         "\"hide\":[],\"unset\":[]}",
         "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"all\","
-        "\"home\":\"empty\",\"layer_mib\":64,\"system\":[\"/usr\"],"
+        "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"
+        "\"system\":[\"/usr\"],"
         "\"hide\":[],\"unset\":[]}",
         "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","
-        "\"home\":\"empty\",\"layer_mib\":64,\"system\":[\"usr\"],"
+        "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"
+        "\"system\":[\"usr\"],"
         "\"hide\":[],\"unset\":[]}",
         "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","
-        "\"home\":\"empty\",\"layer_mib\":64,\"system\":[\"/\"],"
+        "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"
+        "\"system\":[\"/\"],"
         "\"hide\":[],\"unset\":[]}",
         "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","
-        "\"home\":\"empty\",\"layer_mib\":64,\"system\":[\"/usr\"],"
+        "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"
+        "\"system\":[\"/usr\"],"
         "\"hide\":[\"${UNCLOSED\"],\"unset\":[]}",
         "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","
-        "\"home\":\"empty\",\"layer_mib\":0,\"system\":[\"/usr\"],"
+        "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":0,"
+        "\"system\":[\"/usr\"],"
         "\"hide\":[],\"unset\":[]}",
     };
     struct preset *p = NULL;
@@ -394,6 +401,29 @@ test_the_record_is_told(void **state)
     json_decref(body);
 }
 
+/* Without namespaces the record has what that lacks; hidden paths stay. */
+static void
+test_a_fence_is_on_the_record(void **state)
+{
+    static struct run_options o = {.command = command};
+    struct isolation is;
+    char scratch[64];
+    json_t *body = NULL;
+
+    (void)state;
+    check_ok(isolation_make(&o, &paths, &is));
+    check_ok(isolation_fence(&is));
+    assert_null(is.view);
+    assert_ptr_equal(isolation_shown(&is), is.fence);
+    check_ok(isolation_body(&is, &body));
+    assert_true(json_array_size(json_object_get(body, "lacks")) >= 4);
+    json_decref(body);
+    (void)snprintf(scratch, sizeof(scratch), "%s", is.scratch);
+    assert_int_equal(access(scratch, W_OK), 0);
+    isolation_done(&is);
+    assert_int_equal(access(scratch, F_OK), -1);
+}
+
 static void
 test_what_is_not_said_is_the_default(void **state)
 {
@@ -428,6 +458,7 @@ main(void)
         T(test_the_passphrase_file_is_hidden),
         T(test_an_older_broker_is_noticed),
         T(test_the_record_is_told),
+        T(test_a_fence_is_on_the_record),
         T(test_what_is_not_said_is_the_default),
     };
 

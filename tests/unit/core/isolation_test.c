@@ -28,6 +28,9 @@ test_what_was_said_is_one_line(void **state)
     static const struct task_isolation none = {.preset = ISOLATION_NONE};
     static const struct task_isolation plain = {
         .preset = "offline", .network = ISOLATION_NETWORK_NONE};
+    static const char *const lacks[] = {"a process namespace"};
+    static const struct task_isolation fenced = {.preset = "workspace",
+                                                 .lacks = {lacks, 1}};
     static const struct task_isolation opened = {.preset = "workspace",
                                                  .home = ISOLATION_HOME_KEPT,
                                                  .ro = {read, 2},
@@ -36,6 +39,8 @@ test_what_was_said_is_one_line(void **state)
     (void)state;
     check_line(NULL, "none");
     check_line(&none, "none, on purpose");
+    check_line(&fenced, "workspace: network broker, home layer, without a "
+                        "process namespace");
     check_line(&plain, "offline: network none, home layer");
     check_line(&opened,
                "workspace: network broker, home kept, ro /opt/a \"b\", "
