@@ -118,7 +118,7 @@ has "$OUT" '"good": true'
 control revoke
 head -c 30000 /dev/zero | tr '\0' x >"$HOME/work/body"
 ok auth-guard run --proxy "$W" -- sh -c 'curl -sS -m 30 -H "Authorization: Bearer $KEY" \
-    -H "Expect:" --data-binary @'"$S"'/body "$URL/api/x"'
+    -H "Expect:" --data-binary @body "$URL/api/x"'
 has "$OUT" '"good": true'
 has "$OUT" '"bytes": 30000'
 [ "$(refreshes)" -eq 1 ] || fail "$(refreshes) refreshes"
@@ -131,9 +131,9 @@ has "$OUT" '"good": false'
 [ "$(refreshes)" -eq 1 ] || fail "a task makes the broker call as it likes"
 new_login three/login 3600
 control revoke
-head -c 300000 /dev/zero | tr '\0' 'x\n' >"$HOME/work/body"
+head -c 300000 /dev/zero | tr '\0' 'x\n' >"$HOME/work/long"
 ok auth-guard run --proxy "$W" -- sh -c 'curl -sS -m 30 -H "Authorization: Bearer $KEY" \
-    -H "Expect:" --data-binary @'"$S"'/body "$URL/api/x"'
+    -H "Expect:" --data-binary @long "$URL/api/x"'
 has "$OUT" '"good": false'
 [ "$(refreshes)" -eq 0 ] || fail "refreshed for nothing"
 
@@ -169,7 +169,10 @@ for mode in 500 garbage huge cut; do
     rm "$O/mode"
     audit_has login.refresh_failed "kept/$mode"
     [ "$(version kept/$mode)" = 1 ] || fail "$mode: stored"
-    works() { auth-guard run --proxy "$W" -- sh -c "$call" | grep -q '"good": true'; }
+    works() {
+        auth-guard run --proxy "$W" -- sh -c "$call --data-binary @body" |
+            grep -q '"good": true, "bytes": 30000'
+    }
     within 15 works || fail "$mode: not tried again"
     [ "$(version kept/$mode)" = 2 ] || fail "$mode: version $(version kept/$mode)"
 done

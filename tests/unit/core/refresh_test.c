@@ -247,13 +247,17 @@ test_a_login_removed_meanwhile_needs_no_answer(void **state)
     struct call call = call_of(flow.operator_peer);
     struct waiter w;
     enum refresh_say say = REFRESH_GO;
+    size_t before = 0;
 
     (void)state;
     new_login(-1);
+    before = secret_arena_used_bytes();
     check_ok(ask(&w, REFRESH_DUE, 0, &say));
     check_ok(act(do_remove, &call, login_name, NULL));
     answer(200, "", NEW);
     assert_int_equal(told(&w), AG_ENOTFOUND);
+    /* It is not kept. */
+    assert_true(secret_arena_used_bytes() <= before);
     check_err(ask(&w, REFRESH_DUE, 0, &say), AG_ENOTFOUND);
 }
 

@@ -269,6 +269,7 @@ test_only_the_codes_of_the_profile_are_for_good(void **state)
         {"{\"error\":\"invalid_request\"}", 400, OAUTH2_LATER, "http_400"},
         {"{\"error\":\"rt_old\"}", 401, OAUTH2_LATER, "http_401"},
         {"{\"access_token\":\"a\"}", 302, OAUTH2_LATER, "http_302"},
+        {"{\"error\":\"refresh_token_reused\"}", 302, OAUTH2_LATER, "http_302"},
         {"<html>", 503, OAUTH2_LATER, "http_503"},
     };
     const struct oauth2_login login = login_of("codex", CODEX);
