@@ -84,7 +84,8 @@ struct refresher {
 static inline struct login *
 login_of_job(struct core_job *job)
 {
-    return (struct login *)((char *)job - offsetof(struct login, trip.job));
+    return (struct login *)(void *)((char *)job -
+                                    offsetof(struct login, trip.job));
 }
 
 /* Reads the facts if they are not of now. Under the lock. Errors: AG_ENOTFOUND

@@ -40,8 +40,8 @@ static void
 on_done(struct refresh_wait *wait, enum ag_err err)
 {
     struct flight_login *login =
-        (struct flight_login *)((char *)wait -
-                                offsetof(struct flight_login, wait));
+        (struct flight_login *)(void *)((char *)wait -
+                                        offsetof(struct flight_login, wait));
 
     login->err = err;
     (void)snprintf(login->why, sizeof(login->why), "%s", err_text(err));
@@ -303,8 +303,8 @@ static void
 go_on(struct later_job *job)
 {
     struct flight_login *login =
-        (struct flight_login *)((char *)job -
-                                offsetof(struct flight_login, later));
+        (struct flight_login *)(void *)((char *)job -
+                                        offsetof(struct flight_login, later));
     struct flight *f = login->f;
     enum ag_err err = login->err;
     bool sends = false;
