@@ -24,12 +24,12 @@ once() { # the same: there is exactly one
     [ "$(tripwires "$@")" -eq 1 ] || fail "not one tripwire $*: $(auth-guard audit tail)"
 }
 start() { # a task that runs, and shows its placeholder; its number in $TASK
-    rm -f "$S/shown"
+    rm -f "$HOME/work/shown"
     auth-guard run --name "$1" --proxy "$P" -- \
-        sh -c 'printf %s "$API_KEY" >"$0"; sleep 120' "$S/shown" >/dev/null 2>&1 &
+        sh -c 'printf %s "$API_KEY" >"$0"; sleep 120' "$HOME/work/shown" >/dev/null 2>&1 &
     RUN=$!
     CLEANUP+=("kill $RUN")
-    within 10 test -s "$S/shown" || fail "no placeholder"
+    within 10 test -s "$HOME/work/shown" || fail "no placeholder"
     TASK=$(auth-guard task list --json | jq --arg n "$1" '[.tasks[] | select(.name == $n)][0].id | tonumber')
 }
 
@@ -40,8 +40,8 @@ scan
 hasnt "$(auth-guard audit tail --json)" redact.tripwire "the record"
 
 say "of a task that has ended: recorded, and told"
-ok auth-guard run --name past --proxy "$P" -- sh -c 'printf %s "$API_KEY" >"$0"' "$S/shown"
-PAST=$(cat "$S/shown")
+ok auth-guard run --name past --proxy "$P" -- sh -c 'printf %s "$API_KEY" >"$0"' "$HOME/work/shown"
+PAST=$(cat "$HOME/work/shown")
 PASTID=$(auth-guard task list --json | jq '[.tasks[] | select(.name == "past")][0].id | tonumber')
 tree "$PAST"
 scan
@@ -54,7 +54,7 @@ has "$OUT" "a placeholder of task $PASTID, which has ended"
 
 say "of one that runs: it is ended"
 start live
-tree "$(cat "$S/shown")"
+tree "$(cat "$HOME/work/shown")"
 scan
 [ "$(jq -c '[.findings[].placeholders[]]' <<<"$OUT")" = "[{\"task\":$TASK,\"running\":true}]" ] ||
     fail "scan: $OUT"
@@ -64,7 +64,7 @@ once foreign_placeholder disk "$TASK" 0
 
 say "in text that another task shows redact: the one it is of is ended, the other not told"
 start shown
-cat >"$S/ask.sh" <<'T'
+cat >"$HOME/work/ask.sh" <<'T'
 ask() { # TEXT
     curl -sS -m 20 --unix-socket "$AUTH_GUARD_SOCKET" -H "Authorization: Bearer $AUTH_GUARD_TOKEN" \
         -H "Content-Type: application/json" --data-binary "{\"text\":\"$1\"}" "http://localhost$2"
@@ -74,9 +74,9 @@ ask "x $API_KEY y" /v1/redact
 ask "x $(cat "$1") y" /v1/redact
 ask "x" /v1/placeholders
 T
-ok auth-guard run --proxy "$P" -- sh "$S/ask.sh" "$S/shown"
+ok auth-guard run --proxy "$P" -- sh "$HOME/work/ask.sh" "$HOME/work/shown"
 has "$(sed -n 1p <<<"$OUT")" '"hits":0'
-has "$(sed -n 2p <<<"$OUT")" "\"text\":\"x $(cat "$S/shown") y\",\"hits\":0,\"counts\":{}"
+has "$(sed -n 2p <<<"$OUT")" "\"text\":\"x $(cat "$HOME/work/shown") y\",\"hits\":0,\"counts\":{}"
 has "$(sed -n 3p <<<"$OUT")" '"code":'
 hasnt "$(sed -n 3p <<<"$OUT")" '"placeholders"' "an answer to a task"
 wait $RUN && fail "the task it is of went on"
@@ -86,7 +86,7 @@ once foreign_placeholder redact "$TASK" $((TASK + 1))
 
 say "the operator's own redact ends nobody"
 start own
-api admin POST /v1/redact "{\"text\":\"$(cat "$S/shown")\"}"
+api admin POST /v1/redact "{\"text\":\"$(cat "$HOME/work/shown")\"}"
 [ "$STATUS" = 200 ] || fail "$STATUS $OUT"
 api admin POST /v1/redact "{\"text\":\"$PAST\"}"
 has "$OUT" "$PAST"
