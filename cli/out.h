@@ -70,7 +70,7 @@ void out_progress(const struct out *out, const char *what);
  * Cells are const char *, NULL shows as "-".
  */
 enum {
-    OUT_COLUMNS_MAX_COUNT = 8,
+    OUT_COLUMNS_MAX_COUNT = 12,
 };
 
 struct out_column {

@@ -118,6 +118,7 @@ static inline int
 proxied_connect(int number)
 {
     const struct timeval wait = {.tv_sec = PROXIED_WAIT_S};
+    const struct conn_door door = {.socket = HTTP_TASK};
     int ends[2];
 
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
@@ -129,7 +130,7 @@ proxied_connect(int number)
             0) {
         return -1;
     }
-    if (server_take(proxied.server, ends[0], HTTP_TASK, 0,
+    if (server_take(proxied.server, ends[0], &door,
                     make_peer(PROXIED_PID + number, 901, OPERATOR_PID)) !=
         AG_OK) {
         (void)close(ends[1]);
