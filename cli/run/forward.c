@@ -38,7 +38,9 @@ find_port(const struct run *r, bool wanted, uint16_t *ret)
 
     *ret = 0;
     if (view == NULL) {
-        return wanted ? ports_read(&r->cli->paths, PORTS_PROXY, ret) : AG_OK;
+        return wanted || r->isolation.fence != NULL
+                   ? ports_read(&r->cli->paths, PORTS_PROXY, ret)
+                   : AG_OK;
     }
     if (view->line_count > LINE_PROXY) {
         *ret = view->lines[LINE_PROXY].port;

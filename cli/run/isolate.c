@@ -12,7 +12,6 @@
 
 #include "base/fdx.h"
 #include "base/fsx.h"
-#include "run/fence.h"
 #include "run/hide.h"
 #include "run/ports.h"
 #include "run/sweep.h"
@@ -347,10 +346,11 @@ isolation_make(const struct run_options *o, const struct paths *paths,
                     o->isolate == NULL || o->isolate[0] == '\0' ? PRESET_DEFAULT
                                                                 : o->isolate,
                     &ret->view->preset);
-    if (err == AG_OK && o->proxies.count > 0 &&
-        ret->view->preset->network == PRESET_NETWORK_NONE) {
-        err = err_why(AG_EUSAGE, "%s has no network: --proxy has no meaning",
-                      ret->view->preset->name);
+    if (err == AG_OK && ret->view->preset->network == PRESET_NETWORK_NONE &&
+        o->proxies.count + o->allow.count > 0) {
+        err = err_why(AG_EUSAGE, "%s has no network: %s has no meaning",
+                      ret->view->preset->name,
+                      o->allow.count > 0 ? "--allow" : "--proxy");
     }
     if (err == AG_OK) {
         err = make_view(o, paths, ret);
@@ -411,72 +411,4 @@ isolation_fence(struct isolation *is)
     }
     is->scratch = strdup(path);
     return is->scratch != NULL ? AG_OK : AG_ENOMEM;
-}
-
-static enum ag_err
-put_lacks(json_t *body)
-{
-    const char *lacks[FENCE_LACKS_MAX_COUNT];
-    json_t *list = json_array();
-
-    fence_lacks(lacks);
-    for (size_t i = 0; list != NULL && lacks[i] != NULL; i++) {
-        if (json_array_append_new(list, json_string(lacks[i])) != 0) {
-            json_decref(list);
-            return AG_ENOMEM;
-        }
-    }
-    return json_object_set_new(body, "lacks", list) == 0 ? AG_OK : AG_ENOMEM;
-}
-
-static enum ag_err
-put_given(const struct view *v, const char *key, enum view_access access,
-          json_t *body)
-{
-    json_t *list = json_array();
-    bool ok = list != NULL;
-
-    for (size_t i = 0; ok && i < v->given_count; i++) {
-        if (v->given[i].access == access) {
-            ok =
-                json_array_append_new(list, json_string(v->given[i].path)) == 0;
-        }
-    }
-    if (!ok) {
-        json_decref(list);
-        return err_why(AG_EUSAGE, "--%s: a path is not UTF-8 text", key);
-    }
-    return json_object_set_new(body, key, list) == 0 ? AG_OK : AG_ENOMEM;
-}
-
-enum ag_err
-isolation_body(const struct isolation *is, json_t **ret)
-{
-    const struct view *v = isolation_shown(is);
-    json_auto_t *body = NULL;
-    enum ag_err err = AG_OK;
-
-    if (v == NULL) {
-        *ret = json_pack("{s:s}", "preset", "none");
-        return *ret == NULL ? AG_ENOMEM : AG_OK;
-    }
-    body = json_pack(
-        "{s:s, s:s, s:s}", "preset", v->preset->name, "network",
-        preset_network_word((enum preset_network)v->preset->network), "home",
-        v->keep != NULL ? "kept"
-                        : preset_home_word((enum preset_home)v->preset->home));
-    if (body == NULL) {
-        return AG_ENOMEM;
-    }
-    err = put_given(v, "ro", VIEW_READ, body);
-    if (err == AG_OK) {
-        err = put_given(v, "rw", VIEW_WRITE, body);
-    }
-    if (err == AG_OK && is->fence != NULL) {
-        err = put_lacks(body);
-    }
-    if (err == AG_OK) {
-        *ret = AG_TAKE(body);
-    }
-    return err;
 }

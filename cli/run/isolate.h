@@ -40,6 +40,11 @@ AG_NONNULL void isolation_done(struct isolation *is);
 AG_CHECK AG_NONNULL enum ag_err isolation_body(const struct isolation *is,
                                                json_t **ret);
 
+/* Adds the preset's hosts to the member `allow` of POST /v1/tasks.
+ * Errors: AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err isolation_allow(const struct isolation *is,
+                                                json_t *body);
+
 /* No namespaces: from the view to a fence, and a directory for what the task
  * would have had in its own /tmp. Errors: AG_EIO, AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err isolation_fence(struct isolation *is);

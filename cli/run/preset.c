@@ -50,6 +50,17 @@ check_template(struct span text)
     return expand_check(copy);
 }
 
+/* The broker reads it whole. */
+static enum ag_err
+check_host(struct span text)
+{
+    if (text.len < 4 || !parse_is_text(text) ||
+        span_find(text, '/') != text.len) {
+        return err_why(AG_EINVAL, "a host is needed, HOST or HOST:PORT");
+    }
+    return AG_OK;
+}
+
 _Static_assert(sizeof(struct preset_texts) == sizeof(struct msg_list) &&
                    offsetof(struct preset_texts, count) ==
                        offsetof(struct msg_list, count),
@@ -70,6 +81,8 @@ static const struct msg_field FIELDS[] = {
                       MSG_REQUIRED, check_absolute),
     MSG_FIELD_STRINGS(struct preset, hide, 0, PRESET_PATHS_MAX_COUNT,
                       MSG_REQUIRED, check_template),
+    MSG_FIELD_STRINGS(struct preset, allow, 0, PRESET_HOSTS_MAX_COUNT,
+                      MSG_REQUIRED, check_host),
     MSG_FIELD_STRINGS(struct preset, unset, 0, PRESET_PATHS_MAX_COUNT,
                       MSG_REQUIRED, parse_env_name),
 };

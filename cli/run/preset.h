@@ -17,6 +17,7 @@
 enum {
     PRESET_FILE_MAX_BYTES = 64 * 1024, /* ours are below 8 KiB */
     PRESET_PATHS_MAX_COUNT = 256,
+    PRESET_HOSTS_MAX_COUNT = 32,
 };
 
 /* The one that is meant when none is named. */
@@ -54,6 +55,7 @@ struct preset {
     int64_t layer_mib;      /* the most that the layer, /tmp, … may hold */
     struct preset_texts system; /* absolute paths, read-only where there */
     struct preset_texts hide;   /* path templates (profile/expand.h) */
+    struct preset_texts allow;  /* hosts, as --allow has them */
     struct preset_texts unset;  /* variables that lead to what is hidden */
 };
 

@@ -39,6 +39,9 @@ ask_task(struct run *r)
         err = isolation_fence(&r->isolation);
     }
     if (err == AG_OK) {
+        err = isolation_allow(&r->isolation, body);
+    }
+    if (err == AG_OK) {
         err = isolation_body(&r->isolation, &isolation);
     }
     if (err == AG_OK &&

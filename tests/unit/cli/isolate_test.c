@@ -113,7 +113,7 @@ test_shipped_presets_are_read(void **state)
     "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","       \
     "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"   \
     "\"system\":[\"/usr\"],\"hide\":[],"                                       \
-    "\"unset\":[]" members "}"
+    "\"allow\":[],\"unset\":[]" members "}"
 
 static void
 test_presets_are_decoded_strictly(void **state)
@@ -127,27 +127,27 @@ test_presets_are_decoded_strictly(void **state)
         "{\"preset\":2,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","
         "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"
         "\"system\":[\"/usr\"],"
-        "\"hide\":[],\"unset\":[]}",
+        "\"hide\":[],\"allow\":[],\"unset\":[]}",
         "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"all\","
         "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"
         "\"system\":[\"/usr\"],"
-        "\"hide\":[],\"unset\":[]}",
+        "\"hide\":[],\"allow\":[],\"unset\":[]}",
         "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","
         "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"
         "\"system\":[\"usr\"],"
-        "\"hide\":[],\"unset\":[]}",
+        "\"hide\":[],\"allow\":[],\"unset\":[]}",
         "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","
         "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"
         "\"system\":[\"/\"],"
-        "\"hide\":[],\"unset\":[]}",
+        "\"hide\":[],\"allow\":[],\"unset\":[]}",
         "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","
         "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":64,"
         "\"system\":[\"/usr\"],"
-        "\"hide\":[\"${UNCLOSED\"],\"unset\":[]}",
+        "\"hide\":[\"${UNCLOSED\"],\"allow\":[],\"unset\":[]}",
         "{\"preset\":1,\"name\":\"x\",\"title\":\"X\",\"network\":\"none\","
         "\"home\":\"empty\",\"without_namespaces\":\"refuse\",\"layer_mib\":0,"
         "\"system\":[\"/usr\"],"
-        "\"hide\":[],\"unset\":[]}",
+        "\"hide\":[],\"allow\":[],\"unset\":[]}",
     };
     struct preset *p = NULL;
 
@@ -417,6 +417,10 @@ test_a_fence_is_on_the_record(void **state)
     assert_ptr_equal(isolation_shown(&is), is.fence);
     check_ok(isolation_body(&is, &body));
     assert_true(json_array_size(json_object_get(body, "lacks")) >= 4);
+    json_decref(body);
+    body = json_pack("{s:[s]}", "allow", "example.org");
+    check_ok(isolation_allow(&is, body));
+    assert_true(json_array_size(json_object_get(body, "allow")) > 5);
     json_decref(body);
     (void)snprintf(scratch, sizeof(scratch), "%s", is.scratch);
     assert_int_equal(access(scratch, W_OK), 0);
