@@ -32,7 +32,8 @@ for preset in workspace strict; do
     out $preset 'for url in "http://127.0.0.1:'"$PORT"'/" "http://localhost:'"$PORT"'/" "http://[::1]:'"$PORT"'/" \
         "http://'"${address:-127.0.0.2}:$PORT"'/" "http://[::1]:${API_URL#*127.0.0.1:}" http://169.254.169.254/ http://192.0.2.1/ \
         http://example.org/ "http://127.0.0.1:'"$PORT"'/" ; do
-        curl -sS -m 5 -o /dev/null "$url" 2>/dev/null && echo "REACHED $url"; done
+        curl -sS -m 5 --noproxy "*" -o /dev/null "$url" 2>/dev/null && echo "REACHED $url"
+        curl -sS -m 5 -f -o /dev/null "$url" 2>/dev/null && echo "REACHED $url by the proxy"; done
         getent hosts example.org && echo REACHED a name
         cat /proc/net/dev | tail -n +3 | grep -v "^ *lo:"; ls /sys/class/net 2>/dev/null; echo end'
     [ "$OUT" = end ] || fail "$preset reached: $OUT"
