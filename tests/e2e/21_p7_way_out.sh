@@ -86,6 +86,16 @@ for name in ("fd", "mem", "maps", "environ", "ns/net", "root"):
         print(name, "ALLOWED")
     except OSError:
         print(name, "refused")
+import socket
+with socket.socket() as s:
+    for option in (socket.SO_REUSEPORT, socket.SO_REUSEADDR):
+        s.setsockopt(socket.SOL_SOCKET, option, 1)
+    try:
+        s.bind(("127.0.0.1", int(os.environ["API_URL"].split(":")[2].split("/")[0])))
+        s.listen()
+        print("port ALLOWED")
+    except OSError:
+        print("port refused")
 os.kill(pid, signal.SIGKILL)
 assert ask() == 0
 print("back", list(relays()) != [pid])
@@ -94,7 +104,7 @@ out strict 'python3 relay.py'
 [ $RC -eq 0 ] || fail "relay.py: $RC $OUT $ERR"
 hasnt "$OUT" ALLOWED "what may be done to the relay"
 has "$OUT" 'back True'
-[ "$(grep -c refused <<<"$OUT")" -eq 10 ] || fail "not all was tried: $OUT"
+[ "$(grep -c refused <<<"$OUT")" -eq 11 ] || fail "not all was tried: $OUT"
 
 say "offline there is no way at all"
 refused 'offline has no network' auth-guard run --isolate=offline --proxy "$P" -- true

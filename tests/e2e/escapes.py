@@ -271,9 +271,21 @@ def is_victim():
         return C["victim_word"].encode() in f.read()
 
 
+def read_memory(pid):
+    """process_vm_readv() of the first page that the listing names."""
+    with open("/proc/%d/maps" % pid, encoding="utf-8") as f:
+        start = int(f.read().split("-")[0], 16)
+    page = ctypes.create_string_buffer(64)
+    ours = struct.pack("QQ", ctypes.addressof(page), 64)
+    theirs = struct.pack("QQ", start, 64)
+    return call(310, pid, ours, ctypes.c_ulong(1), theirs, ctypes.c_ulong(1), ctypes.c_ulong(0))
+
+
 way("signal to another's process")(lambda: is_victim() and os.kill(VICTIM, 0) is None)
 way("trace of another's process")(lambda: is_victim() and call(101, 0x4206, VICTIM, 0, 0) == 0)
 way("pidfd of another's process")(lambda: is_victim() and os.pidfd_open(VICTIM) >= 0)
+way("memory of another's process")(lambda: is_victim() and read_memory(VICTIM) >= 0)
+way("memory of the kernel")(lambda: bool(open("/proc/kcore", "rb").read(64)))
 way("limits of another's process")(lambda: is_victim() and bool(__import__("resource").prlimit(VICTIM, 7)))
 way("trace of process 1")(lambda: call(101, 0x4206, 1, 0, 0) == 0)
 way("a descriptor of process 1")(lambda: call(438, os.pidfd_open(1), 0, 0) >= 0)
