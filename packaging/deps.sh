@@ -22,6 +22,7 @@ build|libsqlite3-dev|the vault file
 build|libmicrohttpd-dev|HTTP, in the broker only
 build|libjansson-dev|JSON
 build|libseccomp-dev|system call filters of the broker's processes
+build|libgnutls28-dev|TLS towards a task's clients where the forward proxy ends it, and its certificates; libmicrohttpd brings it along
 build|libinih-dev|settings.ini
 build|libcurl4-openssl-dev|calls to services (HTTP/1.1, HTTP/2, TLS); only the broker loads it
 build|ca-certificates|npm and git over TLS
@@ -41,6 +42,7 @@ test|npm|installs the real Codex CLI for the end-to-end tests
 test|bubblewrap|the other side of the start benchmark
 test|strace|counts system calls in the benchmarks and crash tests
 test|gdb|tries to attach and to dump: must be refused
+test|git|a real client of the forward proxy
 test|curl|plain HTTP client for the API scenarios
 test|jq|reads JSON in the scenarios
 test|procps|ps, for the scenarios

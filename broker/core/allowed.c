@@ -104,30 +104,3 @@ allowed_show(const struct task_row *row, json_t *object)
     list = json_is_array(list) ? json_incref(list) : json_array();
     return json_object_set_new(object, "allow", list) == 0 ? AG_OK : AG_ENOMEM;
 }
-
-/* ---- for the command line ---- */
-
-static bool
-has_value_without_address(const struct task_request *request)
-{
-    for (size_t i = 0; i < request->proxy_count; i++) {
-        if (request->proxies[i].url_env == NULL) {
-            return true;
-        }
-    }
-    return false;
-}
-
-enum ag_err
-allowed_answer(const struct task_request *request, const struct proxied *set,
-               json_t *answer)
-{
-    bool wanted = set->allow_count > 0 || has_value_without_address(request);
-    json_t *forward =
-        json_pack("{s:b, s:[s, s, s, s], s:[s, s]}", "wanted", (int)wanted,
-                  "urls", "HTTPS_PROXY", "https_proxy", "HTTP_PROXY",
-                  "http_proxy", "no_proxy", "NO_PROXY", "no_proxy");
-
-    return json_object_set_new(answer, "forward", forward) == 0 ? AG_OK
-                                                                : AG_ENOMEM;
-}

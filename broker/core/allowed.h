@@ -33,14 +33,4 @@ AG_CHECK AG_NONNULL enum ag_err allowed_keep(const struct task_request *request,
 AG_CHECK AG_NONNULL enum ag_err allowed_show(const struct task_row *row,
                                              json_t *object);
 
-/*
- * Sets `forward`, what the command line needs to lead a task's clients to the
- * forward proxy: {wanted, urls: [VAR…], no_proxy: [VAR…]}. `wanted`: the task
- * has hosts to allow, or a value without an address of its own; an isolated one
- * needs it anyway. Errors: AG_ENOMEM.
- */
-AG_CHECK AG_NONNULL enum ag_err
-allowed_answer(const struct task_request *request, const struct proxied *set,
-               json_t *answer);
-
 #endif

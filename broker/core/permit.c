@@ -9,15 +9,9 @@
 #include "core/permit_find.h"
 #include "core/permit_impl.h"
 #include "core/proxied.h"
-#include "core/reach.h"
 #include "core/state.h"
 #include "core/values.h"
 #include "profile/placeholder.h"
-
-enum {
-    PORT_HTTP = 80,
-    PORT_HTTPS = 443,
-};
 
 void
 permit_done(struct permit *permit)
@@ -32,52 +26,11 @@ permit_done(struct permit *permit)
 
 /* ---- which host ---- */
 
-/* No value goes there, so nothing of a place is looked at but these two. */
-static const struct place OPEN = {.plain = true};
-static const struct place OPEN_INNER = {.plain = true, .inner = true};
-
-/* To the client's proxy: the service is a host, and it says itself how it is to
- * be reached. */
-static enum ag_err
-find_proxied_host(const struct proxied *set, struct deciding *d)
-{
-    const bool plain = d->ask->via == REQUEST_PLAIN;
-    const uint16_t usual = plain ? PORT_HTTP : PORT_HTTPS;
-    const struct allow *allow = NULL;
-    struct guard_host host = {0};
-    uint16_t port = 0;
-    enum ag_err err = guard_read_authority(d->ask->service, &host, &port);
-
-    if (err != AG_OK) {
-        return err;
-    }
-    port = port == 0 ? usual : port;
-    guard_write_authority(&host, port, usual, d->host_text);
-    d->host = span_str(d->host_text);
-    d->place = reach_place(set, d->host, plain);
-    if (d->place != NULL) {
-        return AG_OK;
-    }
-    allow = plain ? reach_allowed(set, &host, port) : NULL;
-    if (allow != NULL) {
-        d->open = true;
-        d->place = allow->inner ? &OPEN_INNER : &OPEN;
-        return AG_OK;
-    }
-    return reach_place(set, d->host, !plain) != NULL
-               ? err_why(AG_ENOTALLOWED, "%s is called by https://%s",
-                         d->host_text, d->host_text)
-               : err_why(AG_ENOTALLOWED,
-                         "this task may not reach %s; to let it: run --allow "
-                         "%s",
-                         d->host_text, d->host_text);
-}
-
 static enum ag_err
 find_host(const struct proxied *set, struct deciding *d)
 {
     if (d->ask->via != REQUEST_REVERSE) {
-        return find_proxied_host(set, d);
+        return permit_host(set, d);
     }
     for (size_t i = 0; i < set->count; i++) {
         d->place =

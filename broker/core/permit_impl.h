@@ -42,6 +42,11 @@ struct deciding {
     struct permit *permit;
 };
 
+/* Of a request to the client's proxy: the service is a host, and how the request
+ * came says how it is reached. Errors: AG_ENOTALLOWED, AG_EINVAL, AG_EADDRESS. */
+AG_CHECK AG_NONNULL enum ag_err permit_host(const struct proxied *set,
+                                            struct deciding *d);
+
 /* Adds what is put in the placeholder's stead, and what goes along. */
 AG_CHECK AG_NONNULL enum ag_err
 permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,

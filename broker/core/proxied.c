@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "redact/matcher.h"
+#include "tls/authority.h"
 
 enum {
     TASK_BITS = 32,
@@ -44,6 +45,7 @@ proxied_release(struct proxied *set)
     }
     matcher_unref(set->filter);
     free(set->allow);
+    authority_free(set->authority);
     (void)pthread_mutex_destroy(&set->lock);
     free(set);
 }

@@ -22,6 +22,7 @@
 #include "policy/grant.h"
 #include "policy/places.h"
 
+struct authority;
 struct matcher;
 
 enum {
@@ -49,6 +50,7 @@ struct proxied {
     struct matcher *filter; /* under `lock`; NULL: none yet */
     struct allow *allow;    /* hosts without a credential */
     size_t allow_count;
+    struct authority *authority; /* of interception; NULL: none is needed */
     size_t count;
     struct proxied_item items[];
 };

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "core/proxied.h"
 #include "core/state.h"
+#include "tls/authority.h"
 
 enum {
     PORT_HTTPS = 443,
@@ -99,6 +100,12 @@ refuse(struct core *core, const struct call *call, const char *host,
 
 /* ---- the decision ---- */
 
+void
+reach_done(struct reach *reach)
+{
+    leaf_release(AG_TAKE(reach->leaf));
+}
+
 static enum ag_err
 look(struct core *core, const struct call *call, const struct guard_host *host,
      uint16_t port, struct reach *ret)
@@ -124,7 +131,12 @@ look(struct core *core, const struct call *call, const struct guard_host *host,
     guard_write_authority(host, port, PORT_HTTPS, text);
     *ret = (struct reach){.how = REACH_INTERCEPT, .task_id = call->task_id};
     if (reach_place(set, span_str(text), false) != NULL) {
-        return AG_OK;
+        return set->authority != NULL
+                   ? authority_leaf(set->authority, host->text, &ret->leaf)
+                   : err_why(AG_ENOTALLOWED,
+                             "requests to %s go to the address that url-env "
+                             "gave",
+                             text);
     }
     allow = reach_allowed(set, host, port);
     if (allow == NULL) {
@@ -144,7 +156,7 @@ reach_decide(struct core *core, const struct call *call,
 {
     char text[GUARD_AUTHORITY_BYTES];
     struct noting n = {.call = call, .kind = AUDIT_TUNNEL_OPENED, .host = text};
-    struct reach found = {0};
+    AG_AUTO(reach) struct reach found = {0};
     enum ag_err err = look(core, call, host, port, &found);
 
     guard_write_authority(host, port, PORT_HTTPS, text);
@@ -157,6 +169,7 @@ reach_decide(struct core *core, const struct call *call,
     if (err == AG_OK) {
         atomic_store(&core->busy_ms, clock_steady_ms());
         *ret = found;
+        found.leaf = NULL;
     }
     return err;
 }

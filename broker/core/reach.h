@@ -17,6 +17,7 @@
 #include "upstream/guard.h"
 
 struct core;
+struct leaf;
 struct place;
 struct proxied;
 
@@ -30,11 +31,15 @@ struct reach {
     int64_t task_id;
     bool inner;
     bool any_protocol; /* of a tunnel: what passes need not be TLS */
+    struct leaf *leaf; /* of REACH_INTERCEPT: what the client is shown */
 };
+
+void reach_done(struct reach *reach);
+AG_DEFINE_CLEANUP_INPLACE(reach, reach_done)
 
 /*
  * On AG_OK a tunnel is on the record; what is intercepted will be, request by
- * request. So is every refusal.
+ * request. So is every refusal. *ret is {0} before, reach_done() after.
  * Errors: AG_EDENIED the caller is no task; AG_ENOTALLOWED, with what to type;
  *         AG_EREVOKED, AG_ELOCKED; those of the record.
  * Threads: any that may block.

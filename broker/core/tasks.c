@@ -11,6 +11,7 @@
 #include "core/downgrade.h"
 #include "core/isolation.h"
 #include "core/issue.h"
+#include "core/lead.h"
 #include "core/promise.h"
 #include "core/proxied.h"
 #include "core/redaction.h"
@@ -269,7 +270,7 @@ answer(struct starting *s)
         err = isolation_answer(s->core, s->request->isolation, s->answer);
     }
     if (err == AG_OK) {
-        err = allowed_answer(s->request, s->promises->proxied, s->answer);
+        err = lead_answer(s->request, s->promises->proxied, s->answer);
     }
     return err == AG_OK ? promise_spill_key(s->core, s->answer) : err;
 }
@@ -335,6 +336,10 @@ core_task_start(struct core *core, struct db_tx *tx, const struct call *call,
     }
     if (err == AG_OK) {
         err = note_start(&s);
+    }
+    if (err == AG_OK) {
+        err = lead_prepare(request, s.row.id, s.row.deadline_ms,
+                           s.promises->proxied);
     }
     if (err == AG_OK) {
         err = run_it(&s);

@@ -110,23 +110,21 @@ is_named(struct span name, const char *wanted)
            strncasecmp((const char *)name.ptr, wanted, name.len) == 0;
 }
 
-/* With the port or, as some clients do, without the usual one. */
+/* Nothing goes by it: clients send the target's, with its port or without, or
+ * the proxy's own. */
 static enum ag_err
-check_host(struct span value, const struct connect_head *head)
+check_host(struct span value)
 {
     struct guard_host host = {0};
     uint16_t port = 0;
 
-    if (guard_read_authority(value, &host, &port) != AG_OK ||
-        strcmp(host.text, head->host.text) != 0 ||
-        (port != 0 && port != head->port)) {
-        return malformed("Host is not the target's");
-    }
-    return AG_OK;
+    return guard_read_authority(value, &host, &port) == AG_OK
+               ? AG_OK
+               : malformed("Host is not a name and port");
 }
 
 static enum ag_err
-read_field(struct span line, const struct connect_head *head, bool *has_host)
+read_field(struct span line, bool *has_host)
 {
     size_t at = span_find(line, ':');
     struct span name = span_sub(line, 0, at);
@@ -149,7 +147,7 @@ read_field(struct span line, const struct connect_head *head, bool *has_host)
         return malformed("Host comes twice");
     }
     *has_host = true;
-    return check_host(value, head);
+    return check_host(value);
 }
 
 static enum ag_err
@@ -191,7 +189,7 @@ connect_head_read(struct span bytes, struct connect_head *ret, size_t *ret_len)
             return err_why(AG_EHEAD, "more than %d header lines",
                            CONNECT_FIELDS_MAX_COUNT);
         }
-        err = read_field(line, &head, &has_host);
+        err = read_field(line, &has_host);
     }
     return err;
 }

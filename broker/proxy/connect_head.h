@@ -3,8 +3,8 @@
  * Floor: proxy. Depends on: upstream/guard.
  *
  * Source: RFC 9110 section 9.3.6, RFC 9112 sections 2-5. Lines end in CR LF, no
- * folding, no body; HTTP/1.0 is taken too, since Python's clients send it. A
- * Host, if there is one, must be the target's host.
+ * folding, no body; HTTP/1.0 is taken too, since Python's clients send it. Of a
+ * Host only the form is looked at: Node's clients send the proxy's.
  */
 #ifndef AG_PROXY_CONNECT_HEAD_H
 #define AG_PROXY_CONNECT_HEAD_H

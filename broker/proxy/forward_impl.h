@@ -1,7 +1,8 @@
 /*
  * forward_impl.h - what the files of the forward proxy share: forward.c has its
  * threads and their loop, link.c the steps of one connection, tunnel.c those
- * of one that is passed on, relay.c how bytes pass.
+ * of one that is passed on, intercept.c those of one
+ * whose TLS ends here, relay.c how bytes pass.
  * Floor: proxy, and only this folder includes it.
  */
 #ifndef AG_PROXY_FORWARD_IMPL_H
@@ -30,12 +31,14 @@ enum {
 _Static_assert((int)LINK_IN_BYTES >= (int)CONNECT_HEAD_MAX_BYTES, "no room");
 
 enum link_state {
-    LINK_HEAD,    /* the CONNECT is read */
-    LINK_ASKED,   /* with the thread that may block; nobody else touches it */
-    LINK_DIALING, /* with the upstream */
-    LINK_TUNNEL,
-    LINK_ENDING, /* refused; what comes is thrown away */
-    LINK_DEAD,   /* to be freed when the loop comes round */
+    LINK_HEAD,      /* the CONNECT is read */
+    LINK_ASKED,     /* with the thread that may block; nobody else touches it */
+    LINK_DIALING,   /* with the upstream */
+    LINK_TUNNEL,    /* its greeting, then bytes */
+    LINK_HANDSHAKE, /* TLS that ends here */
+    LINK_CLEAR,     /* … and what it carries, with the HTTP side */
+    LINK_ENDING,    /* refused; what comes is thrown away */
+    LINK_DEAD,      /* to be freed when the loop comes round */
 };
 
 /* What the blocking thread is asked for. */
@@ -77,11 +80,16 @@ struct link {
     uint8_t *in; /* of the client's: the head, then its greeting */
     size_t in_at;
     size_t in_len;
-    bool greeted; /* the greeting was judged */
+    bool established; /* the client was told that it has its tunnel */
+    bool greeted;     /* the greeting was judged */
     struct upstream_call *dial;
     int dialed_fd; /* under the lock while dialing */
     struct flow up;
     struct flow down;
+    /* Interception: `server` is our end of a pair, `in` what it has no room
+     * for. */
+    struct gnutls_session_int *tls;
+    bool sends;       /* a record that the client has no room for */
     int64_t since_ms; /* the state, or the last byte of a tunnel */
 };
 
@@ -162,6 +170,13 @@ AG_NONNULL void tunnel_step(struct link *link);
 
 /* That its greeting was refused is on record. */
 AG_NONNULL void tunnel_refused(struct link *link);
+
+/* ---- intercept.c: the loop's thread ---- */
+
+/* Its greeting is good: TLS begins, with what was read of it. */
+AG_NONNULL void intercept_start(struct link *link);
+AG_NONNULL void intercept_step(struct link *link);
+AG_NONNULL void intercept_done(struct link *link);
 
 /* ---- relay.c: the loop's thread ---- */
 

@@ -101,6 +101,8 @@ link_free(struct link *link)
     forward_unpost(link);
     flow_done(link->owner, &link->up);
     flow_done(link->owner, &link->down);
+    intercept_done(link);
+    reach_done(&link->reach);
     fd_close(link->client.fd);
     fd_close(link->server.fd);
     fd_close(link->dialed_fd);
@@ -250,6 +252,20 @@ on_end(void *ctx, enum ag_err err)
 static const struct upstream_events DIALS = {.on_dialed = on_dialed,
                                              .on_end = on_end};
 
+/* The client has its tunnel. */
+static void
+establish(struct link *link)
+{
+    if (send(link->client.fd, ESTABLISHED, sizeof(ESTABLISHED) - 1,
+             MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(ESTABLISHED) - 1) {
+        link_die(link);
+        return;
+    }
+    link->established = true;
+    link_move(link, LINK_TUNNEL);
+    link_step(link);
+}
+
 static void
 dial(struct link *link)
 {
@@ -288,8 +304,7 @@ decided(struct link *link)
     } else if (is_full(link)) {
         refuse(link, AG_EBUSY, "too many connections of this task");
     } else if (link->reach.how == REACH_INTERCEPT) {
-        refuse(link, AG_EUNSUPPORTED,
-               "requests to that host go to the address of url-env");
+        establish(link);
     } else {
         dial(link);
     }
@@ -321,13 +336,7 @@ dialed(struct link *link)
         return;
     }
     link->server.fd = FD_TAKE(link->dialed_fd);
-    if (send(link->client.fd, ESTABLISHED, sizeof(ESTABLISHED) - 1,
-             MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)sizeof(ESTABLISHED) - 1) {
-        link_die(link);
-        return;
-    }
-    link_move(link, LINK_TUNNEL);
-    link_step(link);
+    establish(link);
 }
 
 /* ---- what the loop calls ---- */
@@ -356,6 +365,10 @@ link_step(struct link *link)
     case LINK_TUNNEL:
         tunnel_step(link);
         return;
+    case LINK_HANDSHAKE:
+    case LINK_CLEAR:
+        intercept_step(link);
+        return;
     case LINK_ENDING:
         step_ending(link);
         return;
@@ -370,7 +383,7 @@ link_step(struct link *link)
 static void
 refused(struct link *link)
 {
-    if (link->server.fd < 0) {
+    if (!link->established) {
         told_why_not(link);
         return;
     }
@@ -397,7 +410,10 @@ is_late(const struct link *link, int64_t now_ms,
 
     switch (link->state) {
     case LINK_HEAD:
+    case LINK_HANDSHAKE:
         return age_ms > limits->head_s * MS_PER_S;
+    case LINK_CLEAR: /* the HTTP side has limits of its own */
+        return age_ms > limits->idle_s * MS_PER_S;
     case LINK_TUNNEL:
         return age_ms > (link->greeted || link->reach.any_protocol
                              ? limits->idle_s
@@ -417,7 +433,8 @@ void
 link_look(struct link *link, int64_t now_ms,
           const struct forward_limits *limits)
 {
-    bool running = link->state == LINK_DIALING || link->state == LINK_TUNNEL;
+    bool running = link->state >= LINK_DIALING && link->state <= LINK_CLEAR;
+    bool alone = link->peer != NULL; /* else the HTTP side has it */
 
     if (link->state == LINK_HEAD) {
         end_wait(&link->client, EPOLLIN);
@@ -425,7 +442,7 @@ link_look(struct link *link, int64_t now_ms,
     /* A socket that was passed on stays its connector's. */
     if (is_late(link, now_ms, limits) ||
         (running &&
-         (peer_check(link->peer) != AG_OK ||
+         ((alone && peer_check(link->peer) != AG_OK) ||
           !permit_stands(link->owner->parts.core, link->reach.task_id)))) {
         link_die(link);
     }

@@ -31,7 +31,7 @@ judge_hello(struct link *link, const struct hello *hello)
 {
     if (!hello_is_for(hello, &link->head.host)) {
         refuse_greeting(link, "the TLS greeting names another server, or none");
-    } else if (hello->encrypted) {
+    } else if (hello->encrypted && link->reach.how == REACH_TUNNEL) {
         refuse_greeting(link, "an encrypted TLS greeting hides its server");
     } else {
         link->greeted = true;
@@ -121,6 +121,16 @@ wait_on(struct link *link)
                                 (sends || link->up.held > 0 ? EPOLLOUT : 0U));
 }
 
+static void
+wait_for_tls(struct link *link)
+{
+    if (link->greeted) {
+        intercept_start(link);
+    } else {
+        end_wait(&link->client, EPOLLIN);
+    }
+}
+
 void
 tunnel_step(struct link *link)
 {
@@ -132,6 +142,10 @@ tunnel_step(struct link *link)
         take_greeting(link);
     }
     if (link->state != LINK_TUNNEL) {
+        return;
+    }
+    if (link->reach.how == REACH_INTERCEPT) {
+        wait_for_tls(link);
         return;
     }
     if (link->greeted) {

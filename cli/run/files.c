@@ -13,6 +13,7 @@
 #include "base/fdx.h"
 #include "cli.h"
 #include "client.h"
+#include "run/forward.h"
 #include "run/run.h"
 
 void
@@ -21,7 +22,7 @@ files_list(struct run *r)
     for (size_t i = 0; i < r->task->delivery_count; i++) {
         const struct delivery *d = &r->task->deliveries[i];
 
-        if (d->kind == DELIVERY_FILE) {
+        if (d->kind != DELIVERY_ENV) {
             r->files[r->file_count] =
                 (struct run_file){.delivery = d, .dir_fd = -1};
             r->keeper_files[r->file_count] = (struct keeper_file){
@@ -84,6 +85,11 @@ files_name(struct run *r)
     for (size_t i = 0; err == AG_OK && i < r->file_count; i++) {
         const struct delivery *d = r->files[i].delivery;
 
+        if (d->kind == DELIVERY_TRUST) {
+            (void)snprintf(path, sizeof(path), "%s/%s/%s", r->dir, d->dir,
+                           d->name);
+            err = forward_trust(r, path);
+        }
         if (d->var != NULL) {
             (void)snprintf(path, sizeof(path), "%s/%s%s%s", r->dir, d->dir,
                            d->var_names_dir ? "" : "/",
@@ -141,7 +147,9 @@ files_opened(struct run *r, int index, int fds[2])
     if (index >= 0 && (size_t)index < r->file_count) {
         struct run_file *f = &r->files[index];
 
-        err = run_send(r, "deliver", f->delivery->ticket, fds[0]);
+        err = f->delivery->kind == DELIVERY_TRUST
+                  ? forward_fill(r, fds[0])
+                  : run_send(r, "deliver", f->delivery->ticket, fds[0]);
         if (f->delivery->take != NULL) {
             f->dir_fd = FD_TAKE(fds[1]);
         }

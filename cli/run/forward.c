@@ -1,7 +1,13 @@
 #include "run/forward.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
+#include "base/buf.h"
+#include "base/fdx.h"
+#include "base/fsx.h"
 #include "cli.h"
 #include "run/ports.h"
 #include "run/run.h"
@@ -9,6 +15,7 @@
 enum {
     URL_BYTES = 40,
     LINE_PROXY = 1, /* of a view's lines: to proxy.sock */
+    ROOTS_MAX_BYTES = 8 * 1024 * 1024,
 };
 
 /* The broker's own addresses are called as they are. */
@@ -56,6 +63,9 @@ enum ag_err
 forward_env(struct run *r)
 {
     const json_t *forward = json_object_get(r->task->answer, "forward");
+    json_t *set = json_object_get(forward, "set");
+    const char *name;
+    json_t *value;
     char url[URL_BYTES];
     uint16_t port = 0;
     enum ag_err err =
@@ -66,7 +76,71 @@ forward_env(struct run *r)
     }
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", (unsigned)port);
     err = set_all(r, json_object_get(forward, "urls"), url);
+    json_object_foreach(set, name, value)
+    {
+        if (err == AG_OK && json_is_string(value)) {
+            err = env_set(r->env, name, json_string_value(value));
+        }
+    }
     return err == AG_OK
                ? set_all(r, json_object_get(forward, "no_proxy"), NOT_BY_PROXY)
                : err;
+}
+
+/* ---- the roots to trust ---- */
+
+enum ag_err
+forward_trust(struct run *r, const char *path)
+{
+    const json_t *forward = json_object_get(r->task->answer, "forward");
+
+    return set_all(r, json_object_get(forward, "files"), path);
+}
+
+/* Where systems have theirs; the caller's own come first. */
+static const char *
+find_roots(void)
+{
+    static const char *const PLACES[] = {
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    };
+    const char *given =
+        getenv("SSL_CERT_FILE"); // NOLINT(concurrency-mt-unsafe)
+
+    if (given != NULL && access(given, R_OK) == 0) {
+        return given;
+    }
+    for (size_t i = 0; i < AG_COUNT(PLACES); i++) {
+        if (access(PLACES[i], R_OK) == 0) {
+            return PLACES[i];
+        }
+    }
+    return NULL;
+}
+
+enum ag_err
+forward_fill(struct run *r, int fd)
+{
+    const json_t *forward = json_object_get(r->task->answer, "forward");
+    const char *ca = json_string_value(json_object_get(forward, "ca"));
+    const char *roots = find_roots();
+    AG_AUTO(buf) struct buf text;
+    enum ag_err err = AG_OK;
+
+    buf_init(&text, ROOTS_MAX_BYTES, BUF_PLAIN);
+    if (roots == NULL) {
+        out_warn(&r->cli->out, "this system's roots of trust were not found");
+    } else {
+        err = fs_read(AT_FDCWD, roots, ROOTS_MAX_BYTES, &text);
+    }
+    if (err == AG_OK) {
+        err = buf_add_byte(&text, '\n');
+    }
+    if (err == AG_OK) {
+        err = buf_add(&text, span_str(ca));
+    }
+    return err == AG_OK ? fd_write_all(fd, buf_view(&text)) : err;
 }

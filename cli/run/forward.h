@@ -19,4 +19,11 @@ struct run;
  */
 AG_CHECK AG_NONNULL enum ag_err forward_env(struct run *r);
 
+/* The variables by which clients find the file of roots at `path`. */
+AG_CHECK AG_NONNULL enum ag_err forward_trust(struct run *r, const char *path);
+
+/* Writes that file: the system's roots, or those of the caller's SSL_CERT_FILE,
+ * and the broker's authority. Errors: AG_EIO, … */
+AG_CHECK AG_NONNULL enum ag_err forward_fill(struct run *r, int fd);
+
 #endif

@@ -55,8 +55,8 @@ struct run {
     struct watch *watch;
     struct child_value values[CHILD_VALUES_MAX_COUNT];
     size_t value_count;
-    struct run_file files[TASK_DELIVERIES_MAX];
-    struct keeper_file keeper_files[TASK_DELIVERIES_MAX];
+    struct run_file files[TASK_FILES_MAX];
+    struct keeper_file keeper_files[TASK_FILES_MAX];
     size_t file_count;
     size_t answers_due; /* sent over the session and not answered yet */
     struct keeper_spec spec;

@@ -172,6 +172,23 @@ decode_all(struct task *t)
     return err;
 }
 
+/* The broker's authority besides the system's roots (forward.h). */
+static void
+add_trust(struct task *t)
+{
+    const json_t *forward = json_object_get(t->answer, "forward");
+    struct delivery *d = &t->deliveries[t->delivery_count];
+
+    if (text(forward, "ca") == NULL) {
+        return;
+    }
+    *d = (struct delivery){
+        .kind = DELIVERY_TRUST, .name = "roots.pem", .mode = 0600};
+    (void)snprintf(d->dir, sizeof(d->dir), "trust");
+    t->delivery_count++;
+    t->file_count++;
+}
+
 enum ag_err
 task_decode(json_t *answer, struct task **ret)
 {
@@ -192,6 +209,7 @@ task_decode(json_t *answer, struct task **ret)
     }
     err = decode_all(t);
     if (err == AG_OK) {
+        add_trust(t);
         *ret = AG_TAKE(t);
     }
     return err;

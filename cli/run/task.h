@@ -17,13 +17,15 @@
 
 enum {
     TASK_DELIVERIES_MAX = 64,
+    TASK_FILES_MAX = TASK_DELIVERIES_MAX + 1, /* and the roots to trust */
     TASK_PATH_BYTES = 2048,
     TASK_DIR_BYTES = 80,
 };
 
 enum delivery_kind {
-    DELIVERY_ENV,  /* `var` gets the value */
-    DELIVERY_FILE, /* a private file, found by `var` or `link` */
+    DELIVERY_ENV,   /* `var` gets the value */
+    DELIVERY_FILE,  /* a private file, found by `var` or `link` */
+    DELIVERY_TRUST, /* the roots to trust: no value, and none of the broker's */
 };
 
 /* Texts are borrowed from the answer, but for `link` and `dir`. */
@@ -49,7 +51,7 @@ struct task {
     const char *spill_key; /* base64, or NULL */
     const char *streams[4];
     size_t stream_count;
-    struct delivery deliveries[TASK_DELIVERIES_MAX];
+    struct delivery deliveries[TASK_FILES_MAX];
     size_t delivery_count;
     size_t file_count;
 };

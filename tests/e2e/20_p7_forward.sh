@@ -71,7 +71,7 @@ raw example.org 'CONNECT example.org HTTP/1.1\r\n\r\n'
 has "$OUT" 'HTTP/1.1 400'
 raw example.org 'CONNECT example.org:443 HTTP/1.1\nHost: a\n\n'
 has "$OUT" bad_request
-raw example.org 'CONNECT example.org:443 HTTP/1.1\r\nHost: evil.net\r\n\r\n'
+raw example.org 'CONNECT example.org:443 HTTP/1.1\r\nHost: a/b\r\n\r\n'
 has "$OUT" bad_request
 raw example.org 'CONNECT 0x7f000001:443 HTTP/1.1\r\n\r\n'
 has "$OUT" address_refused
@@ -159,8 +159,8 @@ saw_not plain /inside
 
 say "an isolated task has this way out and no other"
 printf '%s\n' "$CURL -f https://localhost:$TLS/isolated; $CURL https://localhost:$PLAIN/else
-    curl -sS -m 5 --noproxy '*' http://127.0.0.1:$PLAIN/direct" >"$HOME/work/isolated.sh"
-run auth-guard run --isolate --allow "localhost:$TLS,inner" -- sh "$HOME/work/isolated.sh"
+    curl -sS -m 5 --noproxy '*' http://127.0.0.1:$PLAIN/direct" >"$TREE/isolated.sh"
+run auth-guard run --isolate --allow "localhost:$TLS,inner" -- sh "$TREE/isolated.sh"
 saw tls /isolated
 has "$ERR$OUT" 'response 403'
 saw_not plain /direct
