@@ -23,7 +23,10 @@ tried = 0
 
 
 def wrong(text, at=-1):
-    other = "Q" if text[at] != "Q" else "Z"
+    """With another character there: another in both halves of its byte, since
+    in base64 the bits that a value shares with its neighbours don't count."""
+    had = ord(text[at])
+    other = next(c for c in "Q8k" if (had ^ ord(c)) & 0xf0 and (had ^ ord(c)) & 0x0f)
     return text[:at] + other + (text[at + 1:] if at != -1 else "")
 
 
