@@ -262,35 +262,22 @@ let_out_all(struct redactor *r, struct span text)
     return err;
 }
 
-/* The first `upto` bytes of the line. */
+/* The first `upto` bytes of the line: up to a cut, or of a full buffer all but
+ * what a form that starts before may need. No start is left open either way, so
+ * that how much it is tells nothing. */
 static enum ag_err
-let_out_line(struct redactor *r, size_t upto)
+let_out_line(struct redactor *r, size_t upto, bool is_cut)
 {
     uint8_t *line = r->line.ptr;
-    enum ag_err err = let_out_all(r, span_of(line, upto));
-
-    if (err == AG_OK && upto > 0) {
-        memmove(line, line + upto, r->line_len - upto);
-        r->line_len -= upto;
-    }
-    return err;
-}
-
-/* Of a full buffer all but what a form that starts before may need: no start
- * is left open, so that how much it is tells nothing. */
-static enum ag_err
-let_out_full(struct redactor *r)
-{
-    uint8_t *line = r->line.ptr;
-    size_t upto = r->line_len - matcher_longest_bytes(r->set);
+    struct span text = span_of(line, is_cut ? upto : r->line_len);
     size_t done = 0;
-    enum ag_err err = decide(r, span_of(line, r->line_len), upto, false, &done);
+    enum ag_err err = decide(r, text, upto, is_cut, &done);
 
     if (err != AG_OK) {
         return err;
     }
     AG_ASSERT(done == upto);
-    advance(r, span_of(line, r->line_len), upto);
+    advance(r, text, upto);
     memmove(line, line + upto, r->line_len - upto);
     r->line_len -= upto;
     return AG_OK;
@@ -322,9 +309,10 @@ keep_some(struct redactor *r, struct span *part)
     cut = matcher_cut_in(r->set, span_of(r->line.ptr, r->line_len),
                          r->line_len - take);
     if (cut > 0) {
-        return let_out_line(r, cut);
+        return let_out_line(r, cut, true);
     }
-    return r->line_len >= most ? let_out_full(r) : AG_OK;
+    cut = r->line_len < most ? 0 : r->line_len - matcher_longest_bytes(r->set);
+    return cut > 0 ? let_out_line(r, cut, false) : AG_OK;
 }
 
 static enum ag_err
@@ -465,9 +453,9 @@ redactor_idle(struct redactor *r)
 enum ag_err
 redactor_finish(struct redactor *r)
 {
-    bool task = r->options.audience == REDACTOR_TASK;
-    struct span text = task ? span_of(r->line.ptr, r->line_len)
-                            : span_of(r->held.ptr, r->held_len);
+    struct span text = r->options.audience == REDACTOR_TASK
+                           ? span_of(r->line.ptr, r->line_len)
+                           : span_of(r->held.ptr, r->held_len);
     enum ag_err err = let_out_all(r, text);
 
     if (err != AG_OK) {
