@@ -16,6 +16,9 @@ openai_base_url says (Codex 0.169.0).
 With --echo every answer says what the Authorization header was, in several
 spellings; …/echo always does.
 
+DIR/revoked names bearers (SHA-256) that are refused from now on; while DIR/hold
+is there no answer of the model begins.
+
 DIR gets: port (one line), requests.jsonl (path, SHA-256 of the bearer, sizes:
 never a value), outputs.jsonl (what tool calls answered: test data, the scenario
 looks for its canaries there on purpose), and canaries (every token minted: the
@@ -114,6 +117,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self._headers_buffer.append(b"\r\n" + data)
         self.flush_headers()
 
+    def is_revoked(self):
+        word = self.headers.get("Authorization", "").removeprefix("Bearer ")
+        try:
+            with open(os.path.join(self.state.dir, "revoked"), "r") as f:
+                return hashlib.sha256(word.encode()).hexdigest() in f.read()
+        except OSError:
+            return False
+
+    def hold(self):
+        path = os.path.join(self.state.dir, "hold")
+        for _ in range(600):
+            if not os.path.exists(path):
+                return
+            time.sleep(0.1)
+
     def spellings(self):
         """What the caller sent, as careless services repeat it."""
         sent = self.headers.get("Authorization", "")
@@ -153,7 +171,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         data = self.body()
         self.record(len(data))
         path = self.path.split("?")[0]
-        if path.endswith("/responses"):
+        if path.endswith("/responses") and self.is_revoked():
+            self.reply(401, {"error": {"message": "sign in again"}})
+        elif path.endswith("/responses"):
+            self.hold()
             self.answer(json.loads(data))
         elif path == "/oauth/token":
             self.token(json.loads(data))
