@@ -12,16 +12,24 @@
 
 /* ---- out ---- */
 
-static enum ag_err
-make_one(struct core *core, const struct stamp *stamp,
-         const struct secret_row *row, const struct secret *key,
-         struct span real, uint64_t id, struct buf *out)
-{
-    const char *field = stamp->delivery->field;
-    const struct profile_shape *shape = placeholder_shape(
-        core->parts.profiles, value_profile(core, row, NULL), field, real);
+/* What placeholders are made under. */
+struct stamping {
+    struct core *core;
+    const struct stamp *stamp;
+    const struct secret_row *row;
+    const struct secret *key;
+    uint64_t id;
+};
 
-    return placeholder_make(key, id, shape, real, out);
+static enum ag_err
+make_one(const struct stamping *s, struct span real, struct buf *out)
+{
+    const char *field = s->stamp->delivery->field;
+    const struct profile_shape *shape =
+        placeholder_shape(s->core->parts.profiles,
+                          value_profile(s->core, s->row, NULL), field, real);
+
+    return placeholder_make(s->key, s->id, shape, real, out);
 }
 
 static enum ag_err
@@ -38,26 +46,24 @@ note_field(void *arg, const struct placeholder_field *field)
 }
 
 static enum ag_err
-make_document(struct core *core, const struct stamp *stamp,
-              const struct secret *key, struct span real, uint64_t id,
-              struct buf *out)
+make_document(const struct stamping *s, struct span real, struct buf *out)
 {
     AG_AUTO(parts) struct parts *parts = NULL;
     enum ag_err err = parts_new(&parts);
-    const struct placeholder_want want = {.key = key,
-                                          .id = id,
-                                          .profiles = core->parts.profiles,
-                                          .profile = stamp->delivery->profile,
-                                          .file_index =
-                                              stamp->delivery->file_index,
-                                          .each = note_field,
-                                          .arg = parts};
+    const struct placeholder_want want = {
+        .key = s->key,
+        .id = s->id,
+        .profiles = s->core->parts.profiles,
+        .profile = s->stamp->delivery->profile,
+        .file_index = s->stamp->delivery->file_index,
+        .each = note_field,
+        .arg = parts};
 
     if (err == AG_OK) {
         err = placeholder_document(&want, real, out);
     }
-    return err == AG_OK ? running_set_parts(core->running, stamp->task_id,
-                                            stamp->index, AG_TAKE(parts))
+    return err == AG_OK ? running_set_parts(s->core->running, s->stamp->task_id,
+                                            s->stamp->index, AG_TAKE(parts))
                         : err;
 }
 
@@ -67,21 +73,20 @@ stamp_make(struct core *core, const struct stamp *stamp,
            struct secret **ret)
 {
     AG_AUTO(secret) struct secret *owned = real;
-    AG_AUTO(buf) struct buf text = {0};
     AG_AUTO(secret) struct secret *key = NULL;
-    uint64_t id = 0;
-    enum ag_err err = proxied_id(stamp->task_id, stamp->index, &id);
+    AG_AUTO(buf) struct buf text = {0};
+    struct stamping s = {.core = core, .stamp = stamp, .row = row};
+    enum ag_err err = proxied_id(stamp->task_id, stamp->index, &s.id);
 
     buf_init(&text, PROXIED_FILE_MAX_BYTES, BUF_PLAIN);
     if (err == AG_OK) {
         err = core_key(core, KDF_PLACEHOLDER, &key);
     }
+    s.key = key;
     if (err == AG_OK) {
-        err =
-            stamp->delivery->profile != NULL
-                ? make_document(core, stamp, key, secret_view(owned), id, &text)
-                : make_one(core, stamp, row, key, secret_view(owned), id,
-                           &text);
+        err = stamp->delivery->profile != NULL
+                  ? make_document(&s, secret_view(owned), &text)
+                  : make_one(&s, secret_view(owned), &text);
     }
     return err == AG_OK ? secret_from(buf_view(&text), ret) : err;
 }

@@ -183,6 +183,7 @@ test_the_best_grade_is_the_default(void **state)
 {
     AG_AUTO(secret) struct secret *value = NULL;
     const json_t *args = NULL;
+    char field[128];
 
     (void)state;
     put("codex/default", API_LOGIN, NULL);
@@ -194,6 +195,9 @@ test_the_best_grade_is_the_default(void **state)
     assert_int_equal(secret_len(value), strlen(API_KEY));
     assert_false(holds(value, API_KEY));
     assert_true(holds(value, "sk-proj-"));
+    check_ok(part_name(0, 0, field, sizeof(field)));
+    assert_string_equal(field, "/OPENAI_API_KEY");
+    check_err(part_name(0, 1, field, sizeof(field)), AG_ENOTFOUND);
     args = json_array_get(json_object_get(started.answer, "args"), 0);
     assert_non_null(args);
     end();
