@@ -76,7 +76,7 @@ saw_not one /else
 
 say "a field of a JSON body"
 J="secret=ag://api/key,upstream=$ONE/j,url-env=API_URL,key-env=API_KEY,json=/auth/key,inner"
-cat >"$S/json.sh" <<'T'
+cat >"$TREE/json.sh" <<'T'
 j='Content-Type: application/json'
 curl -sS -f -m 20 -H "$j" -d '{"auth": {"key": "'"$API_KEY"'"}, "n": 1}' "$API_URL/1"
 curl -sS -f -m 20 -H "$j" -H 'Transfer-Encoding: chunked' \
@@ -86,7 +86,7 @@ curl -sS -m 20 -H "$j" -d '{"auth": {"key": "none"}}' "$API_URL/4"
 curl -sS -m 20 -H "$j" -d '{"auth": {"key": "'"$API_KEY"'"}, "x": "'"$(head -c 70000 \
     /dev/zero | tr '\0' x)"'"}' "$API_URL/5"
 T
-ok auth-guard run --proxy "$J" -- sh "$S/json.sh"
+ok auth-guard run --proxy "$J" -- sh "$TREE/json.sh"
 saw one "{\\\"auth\\\": {\\\"key\\\": \\\"$VALUE\\\"}, \\\"n\\\": 1}"
 saw one "{\\\"n\\\": [], \\\"auth\\\": {\\\"key\\\": \\\"$VALUE\\\"}}"
 for code in wrong_place credential_missing limit; do has "$OUT" "\"code\":\"$code\""; done
