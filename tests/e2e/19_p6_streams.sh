@@ -23,9 +23,10 @@ call() { curl -sS -m 300 -H "Authorization: Bearer $API_KEY" "$@"; }
 broken() { timeout -s KILL 1 curl -sS --limit-rate 1M -H "Authorization: Bearer $API_KEY" "$@"; }
 T
 task() { # SCRIPT [--proxy …]: a task that knows `call`
-    printf '. "%s"\n%s\n' "$S/call.sh" "$1" >"$S/task.sh"
+    script "$1"
     ok auth-guard run --no-isolate --proxy "${2:-$P1}" -- bash "$S/task.sh"
 }
+script() { printf '. "%s"\n%s\n' "$S/call.sh" "$1" >"$S/task.sh"; }
 logged() { # PATH KEY: what the service noted of it last
     grep -F "\"path\": \"$1\"" "$C/one.log" | tail -n 1 | jq -r ".$2"
 }
@@ -95,9 +96,12 @@ for form in 'X-N: 1' 'Transfer-Encoding: chunked'; do
     [ "$(logged /broken end)" = cut ] || fail "arrived as the whole"
     : >"$C/one.log"
 done
-task '(head -c 300000 "'"$S/less"'"; echo "$API_KEY"; head -c 300000 "'"$S/less"'") |
-    call -T - "$API_URL/broken"'
-has "$OUT" wrong_place
+task 'echo "$API_KEY" >"'"$S/past"'"'
+script '(head -c 300000 "'"$S/less"'"; cat "'"$S/past"'"; head -c 300000 "'"$S/less"'") |
+    call -T - "$API_URL/broken"; sleep 5'
+run auth-guard run --no-isolate --proxy "$P1" -- bash "$S/task.sh"
+has "$OUT" ended_placeholder
+has "$ERR" 'the task was ended: alarm'
 within 10 grep -qF '/broken' "$C/one.log" || fail "not noted"
 [ "$(logged /broken end)" = cut ] || fail "arrived as the whole"
 
