@@ -65,32 +65,32 @@ struct flow {
 struct link {
     TAILQ_ENTRY(link) all;
     TAILQ_ENTRY(link) queued; /* for either thread; under the owner's lock */
-    bool posted;              /* in the owner's list; under its lock */
     struct forward *owner;
-    enum link_state state;
     struct end client;
     struct end server;
     struct peer *peer;
     struct call call;
     struct connect_head head;
     struct reach reach;
-    enum link_ask ask;
-    enum ag_err err;
-    char why[LINK_WHY_BYTES];
     uint8_t *in; /* of the client's: the head, then its greeting */
     size_t in_at;
     size_t in_len;
-    bool established; /* the client was told that it has its tunnel */
-    bool greeted;     /* the greeting was judged */
     struct upstream_call *dial;
-    int dialed_fd; /* under the lock while dialing */
     struct flow up;
     struct flow down;
     /* Interception: `server` is our end of a pair, `in` what it has no room
      * for. */
     struct gnutls_session_int *tls;
-    bool sends;       /* a record that the client has no room for */
     int64_t since_ms; /* the state, or the last byte of a tunnel */
+    enum link_state state;
+    enum link_ask ask;
+    enum ag_err err;
+    int dialed_fd;    /* under the lock while dialing */
+    bool posted;      /* in the owner's list; under its lock */
+    bool established; /* the client was told that it has its tunnel */
+    bool greeted;     /* the greeting was judged */
+    bool sends;       /* a record that the client has no room for */
+    char why[LINK_WHY_BYTES];
 };
 
 TAILQ_HEAD(link_list, link);

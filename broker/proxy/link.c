@@ -213,7 +213,7 @@ decide(struct link *link)
 void
 link_serve_ask(struct link *link)
 {
-    enum ag_err err = link->err;
+    enum ag_err err = AG_EINTERNAL;
 
     err_clear();
     switch (link->ask) {
@@ -221,9 +221,9 @@ link_serve_ask(struct link *link)
         err = decide(link);
         break;
     case ASK_REFUSE:
-        err = err_why(link->err, "%s", link->why);
+        (void)!err_why(link->err, "%s", link->why);
         err = reach_refuse(link->owner->parts.core, &link->call,
-                           &link->head.host, link->head.port, err);
+                           &link->head.host, link->head.port, link->err);
         break;
     }
     link_keep_error(link, err);
