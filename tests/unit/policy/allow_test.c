@@ -45,6 +45,7 @@ test_a_wildcard_is_what_is_below(void **state)
     assert_true(covers("*.example.org", "b.a.example.org", 80));
     assert_false(covers("*.example.org", "example.org", 443));
     assert_false(covers("*.example.org", "aexample.org", 443));
+    assert_false(covers("*.example.org", "abcexample.org", 443));
     assert_true(covers("*.example.org:8443", "a.example.org", 8443));
     assert_false(covers("*.example.org:8443", "a.example.org", 443));
 }
