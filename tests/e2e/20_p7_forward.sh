@@ -193,6 +193,16 @@ within 10 grep -qF /forever/1 "$C/plain.log" || fail "not called"
 task_id=$(auth-guard task list --json | jq -r '[.tasks[] | select(.running)][0].id')
 ok auth-guard task end "$task_id"
 within 2 grep -qF '"gone": "/forever/1"' "$C/plain.log" || fail "the tunnel goes on"
+# Also when whoever should kill the task does not get to it.
+auth-guard run --no-isolate --allow "localhost:$PLAIN,inner" -- python3 "$TREE/hold.py" "$PLAIN" 3 \
+    >/dev/null 2>&1 &
+held=$!
+within 10 grep -qF /forever/3 "$C/plain.log" || fail "not called"
+task_id=$(auth-guard task list --json | jq -r '[.tasks[] | select(.running)][0].id')
+kill -STOP $held
+ok auth-guard task end "$task_id"
+within 2 grep -qF '"gone": "/forever/3"' "$C/plain.log" || fail "the tunnel of a task that has ended goes on"
+kill -CONT $held
 auth-guard run --allow "localhost:$PLAIN,inner" -- python3 "$TREE/hold.py" "$PLAIN" 2 \
     >/dev/null 2>&1 &
 within 10 grep -qF /forever/2 "$C/plain.log" || fail "not called"

@@ -102,6 +102,13 @@ hello "'localhost'" /fronted "localhost:$TLS"
 has "$OUT" credential_missing
 hello "'localhost'" /v1/health "localhost:$TLS"
 has "$OUT" credential_missing
+names() { auth-guard audit tail --limit 200 --json | jq '[.rows[] | select(.body.code == "wrong_server_name")] | length'; }
+before=$(names)
+run_task "python3 -c \"import os, socket
+s = socket.create_connection(('127.0.0.1', int(os.environ['HTTPS_PROXY'].split(':')[-1])), 20)
+s.sendall(b'CONNECT localhost:$TLS HTTP/1.1\r\n\r\nGET /fronted HTTP/1.1\r\nHost: localhost:$TLS\r\n\r\n')
+while s.recv(4096): pass\""
+[ "$(names)" -eq $((before + 1)) ] || fail "what is not TLS was not refused as such: $OUT $ERR"
 saw_not tls /fronted
 saw_not tls /v1/health
 
