@@ -21,8 +21,9 @@
 /* ---- values ---- */
 
 static enum ag_err
-read_value(struct core *core, const struct proxied_item *item,
-           const char *field, struct version_row *version, struct secret **ret)
+stored_value(struct core *core, const struct proxied_item *item,
+             const char *field, struct version_row *version,
+             struct secret **ret)
 {
     AG_AUTO(db_read) struct db_read *r = NULL;
     AG_AUTO(secret_row) struct secret_row row = {0};
@@ -39,6 +40,39 @@ read_value(struct core *core, const struct proxied_item *item,
                ? value_of(core, r, &(struct value_wish){&row, field, 0},
                           version, ret)
                : err;
+}
+
+/* From the shelf if it is there, by a name that no secret has: whoever reads a
+ * secret by its name must not find there what only the proxy may use. */
+static enum ag_err
+read_value(struct core *core, const struct proxied_item *item,
+           const char *field, struct version_row *version, struct secret **ret)
+{
+    char name[NAME_MAX_BYTES + 2];
+    struct shelf_item shelved = {
+        .name = name, .field = field, .epoch = store_epoch(core->store)};
+    enum ag_err err;
+
+    (void)snprintf(name, sizeof(name), "%%%s", item->name);
+    err = shelf_get(core->shelf, &shelved, ret);
+    if (err == AG_OK && shelved.secret_id == item->secret_id) {
+        version->id = shelved.version_id;
+        version->number = shelved.version;
+        return AG_OK;
+    }
+    if (err == AG_OK) {
+        secret_free(AG_TAKE(*ret)); /* of an older secret of that name */
+    } else if (err != AG_ENOTFOUND) {
+        return err;
+    }
+    err = stored_value(core, item, field, version, ret);
+    if (err == AG_OK) {
+        shelved.secret_id = item->secret_id;
+        shelved.version_id = version->id;
+        shelved.version = version->number;
+        shelf_put(core->shelf, &shelved, *ret);
+    }
+    return err;
 }
 
 /* ---- the text that is sent ---- */
