@@ -68,6 +68,8 @@ struct passes {
     pthread_t thread;
     bool has_thread;
     bool stopping; /* the thread */
+    bool rests;    /* the thread: there was nothing for a whole look */
+    uint64_t new_count;
     struct pass_list all;
     struct pass_list queue;
     atomic_bool stops; /* no more are begun, and those under way are cut */

@@ -81,6 +81,7 @@ serve_queue(void *arg)
 {
     struct passes *all = arg;
     int64_t looked_ms = clock_steady_ms();
+    uint64_t seen_count = 0;
 
     (void)pthread_mutex_lock(&all->lock);
     while (!all->stopping || !TAILQ_EMPTY(&all->queue)) {
@@ -92,8 +93,10 @@ serve_queue(void *arg)
             (void)!pass_ask(pass, true);
             pass_decided(pass);
             (void)pthread_mutex_lock(&all->lock);
-        } else if (TAILQ_EMPTY(&all->all)) {
+        } else if (TAILQ_EMPTY(&all->all) && all->new_count == seen_count) {
+            all->rests = true;
             (void)pthread_cond_wait(&all->more, &all->lock);
+            all->rests = false;
         } else {
             const struct timespec until = in_ms(PASS_LOOK_MS);
 
@@ -102,6 +105,7 @@ serve_queue(void *arg)
         if (clock_steady_ms() - looked_ms >= PASS_LOOK_MS) {
             look_after(all);
             looked_ms = clock_steady_ms();
+            seen_count = all->new_count;
         }
     }
     (void)pthread_mutex_unlock(&all->lock);
@@ -228,7 +232,10 @@ pass_new(struct passes *all, struct MHD_Connection *mhd, struct conn *conn,
     (void)pthread_mutex_lock(&all->lock);
     TAILQ_INSERT_TAIL(&all->all, pass, all);
     watched = need_thread(all);
-    (void)pthread_cond_broadcast(&all->more);
+    all->new_count++;
+    if (all->rests) {
+        (void)pthread_cond_broadcast(&all->more);
+    }
     (void)pthread_mutex_unlock(&all->lock);
     if (!watched) {
         pass_free(pass);
@@ -249,7 +256,9 @@ pass_free(struct pass *pass)
     all = pass->owner;
     (void)pthread_mutex_lock(&all->lock);
     TAILQ_REMOVE(&all->all, pass, all);
-    (void)pthread_cond_broadcast(&all->more);
+    if (atomic_load(&all->stops)) {
+        (void)pthread_cond_broadcast(&all->more);
+    }
     (void)pthread_mutex_unlock(&all->lock);
     /* Who resumed it may be within the lock still. */
     (void)pthread_mutex_lock(&pass->lock);
