@@ -18,6 +18,7 @@ on_answer(void *arg, const struct proxy_answer *answer)
         .body_bytes = answer->body_bytes,
         .fields = answer->fields,
         .field_count = answer->field_count,
+        .whole = answer->whole,
     };
 
     pass_answer(arg, &given);

@@ -14,7 +14,7 @@
 #include "http/problem.h"
 
 enum {
-    BLOCK_BYTES = 16 * 1024, /* of an answer at a time */
+    BLOCK_BYTES = 64 * 1024, /* of an answer at a time */
 };
 
 /* ---- suspending and waking: a wake is never lost ---- */
@@ -153,13 +153,26 @@ add_field(struct MHD_Response *response, const struct request_field *field)
             MHD_add_response_header(response, name, text) == MHD_YES);
 }
 
+static struct MHD_Response *
+new_response(struct pass *pass, const struct pass_answer *answer)
+{
+    struct span whole = answer->whole;
+
+    /* The cast is libmicrohttpd's wish: it copies. */
+    return whole.len > 0
+               ? MHD_create_response_from_buffer(whole.len,
+                                                 (void *)(uintptr_t)whole.ptr,
+                                                 MHD_RESPMEM_MUST_COPY)
+               : MHD_create_response_from_callback(
+                     answer->body_bytes >= 0 ? (uint64_t)answer->body_bytes
+                                             : MHD_SIZE_UNKNOWN,
+                     BLOCK_BYTES, on_give, pass, NULL);
+}
+
 void
 pass_answer(struct pass *pass, const struct pass_answer *answer)
 {
-    struct MHD_Response *response = MHD_create_response_from_callback(
-        answer->body_bytes >= 0 ? (uint64_t)answer->body_bytes
-                                : MHD_SIZE_UNKNOWN,
-        BLOCK_BYTES, on_give, pass, NULL);
+    struct MHD_Response *response = new_response(pass, answer);
     bool ok = response != NULL;
 
     for (size_t i = 0; ok && i < answer->field_count; i++) {

@@ -84,6 +84,7 @@ struct pass_answer {
     int64_t body_bytes; /* or PASS_BODY_CHUNKED */
     const struct request_field *fields;
     size_t field_count;
+    struct span whole; /* all of the body, copied; give() is not asked then */
 };
 
 /* From any thread, once for a request. A second one is passed over. Errors:

@@ -5,6 +5,7 @@
 
 #include "base/parse.h"
 #include "proxy/proxy.h"
+#include "proxy/sieve.h"
 #include "redact/redactor.h"
 #include "redact/strength.h"
 #include "upstream/upstream.h"
@@ -13,6 +14,7 @@ void
 proxy_head_done(struct proxy_head *head)
 {
     buf_done(&head->text);
+    buf_done(&head->changed);
 }
 
 static bool
@@ -45,44 +47,30 @@ is_left_out(struct span name)
 
 /* ---- values in the head ---- */
 
-struct looking {
-    size_t hits;
-    struct buf *out;
+/* What a text is searched with, and for. */
+struct search {
+    struct redactor *sieve;
+    const struct matcher *filter;
 };
-
-static void
-on_hit(void *ctx, const struct redactor_hit *hit)
-{
-    (void)hit;
-    ((struct looking *)ctx)->hits++;
-}
 
 static enum ag_err
 on_text(void *ctx, struct span part)
 {
-    return buf_add(((struct looking *)ctx)->out, part);
+    return buf_add(ctx, part);
 }
 
-/* Appends the text with markers in it to `out`. */
+/* Appends the text with markers in it to `out`; *hits grows. */
 static enum ag_err
-redact_text(const struct matcher *filter, struct span text,
-            struct looking *looking)
+redact_text(const struct search *search, struct span text, struct buf *out,
+            size_t *hits)
 {
-    AG_AUTO(redactor) struct redactor *r = NULL;
-    const struct redactor_options options = {.audience = REDACTOR_TASK,
-                                             .marker = PROXY_MARKER,
-                                             .hit_ctx = looking,
-                                             .on_hit = on_hit};
-    const struct sink sink = {.ctx = looking, .feed = on_text};
-    enum ag_err err = redactor_new(&options, &sink, &r);
+    const struct sink sink = {.ctx = out, .feed = on_text};
+    enum ag_err err = sieve_begin(search->sieve, search->filter, &sink, hits);
 
     if (err == AG_OK) {
-        err = redactor_use(r, filter);
+        err = redactor_feed(search->sieve, text);
     }
-    if (err == AG_OK) {
-        err = redactor_feed(r, text);
-    }
-    return err == AG_OK ? redactor_finish(r) : err;
+    return err == AG_OK ? redactor_finish(search->sieve) : err;
 }
 
 static int
@@ -122,42 +110,73 @@ holds_folded(const struct matcher *filter, struct span name)
     return false;
 }
 
+/* Each name and each value is a line. */
+static enum ag_err
+all_texts(const struct proxy_head *head, struct buf *out)
+{
+    enum ag_err err = AG_OK;
+
+    buf_init(out, ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
+    for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
+        err = buf_add(out, head->fields[i].name);
+        if (err == AG_OK) {
+            err = buf_add_byte(out, '\n');
+        }
+        if (err == AG_OK) {
+            err = buf_add(out, head->fields[i].value);
+        }
+        if (err == AG_OK) {
+            err = buf_add_byte(out, '\n');
+        }
+    }
+    return err;
+}
+
+/* The service's head is gone when its answer is passed on. */
+static enum ag_err
+own_texts(struct proxy_head *head)
+{
+    enum ag_err err = all_texts(head, &head->text);
+    struct span all = buf_view(&head->text);
+    size_t at = 0;
+
+    for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
+        struct request_field *field = &head->fields[i];
+
+        field->name = span_sub(all, at, field->name.len);
+        at += field->name.len + 1;
+        field->value = span_sub(all, at, field->value.len);
+        at += field->value.len + 1;
+    }
+    return err;
+}
+
 /* All values in one pass: mostly there is nothing. */
 static enum ag_err
-has_values(const struct proxy_head *head, const struct matcher *filter,
+has_values(const struct proxy_head *head, const struct search *search,
            bool *ret)
 {
     AG_AUTO(buf) struct buf all = {0};
     AG_AUTO(buf) struct buf out = {0};
-    struct looking looking = {.out = &out};
+    size_t hits = 0;
     bool folded_hit = false;
-    enum ag_err err = AG_OK;
+    enum ag_err err = all_texts(head, &all);
 
-    buf_init(&all, ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
     buf_init(&out, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
-    for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
-        folded_hit = folded_hit || holds_folded(filter, head->fields[i].name);
-        err = buf_add(&all, head->fields[i].name);
-        if (err == AG_OK) {
-            err = buf_add_byte(&all, '\n');
-        }
-        if (err == AG_OK) {
-            err = buf_add(&all, head->fields[i].value);
-        }
-        if (err == AG_OK) {
-            err = buf_add_byte(&all, '\n');
-        }
+    for (size_t i = 0; i < head->field_count; i++) {
+        folded_hit =
+            folded_hit || holds_folded(search->filter, head->fields[i].name);
     }
     if (err == AG_OK) {
-        err = redact_text(filter, buf_view(&all), &looking);
+        err = redact_text(search, buf_view(&all), &out, &hits);
     }
-    *ret = folded_hit || looking.hits > 0;
+    *ret = folded_hit || hits > 0;
     return err;
 }
 
 /* There is no marker for a name: such a field is left out. */
 static enum ag_err
-drop_named_so(struct proxy_head *head, const struct matcher *filter)
+drop_named_so(struct proxy_head *head, const struct search *search)
 {
     size_t kept = 0;
     enum ag_err err = AG_OK;
@@ -165,11 +184,11 @@ drop_named_so(struct proxy_head *head, const struct matcher *filter)
     for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
         struct span name = head->fields[i].name;
         AG_AUTO(buf) struct buf out = {0};
-        struct looking looking = {.out = &out};
+        size_t hits = 0;
 
         buf_init(&out, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
-        err = redact_text(filter, name, &looking);
-        if (looking.hits == 0 && !holds_folded(filter, name)) {
+        err = redact_text(search, name, &out, &hits);
+        if (hits == 0 && !holds_folded(search->filter, name)) {
             head->fields[kept++] = head->fields[i];
         }
     }
@@ -177,38 +196,37 @@ drop_named_so(struct proxy_head *head, const struct matcher *filter)
     return err;
 }
 
-/* `text` grows first and is pointed into afterwards: it may move. */
+/* `changed` grows first and is pointed into afterwards: it may move. */
 static enum ag_err
-redact_values(struct proxy_head *head, const struct matcher *filter)
+redact_values(struct proxy_head *head, const struct search *search)
 {
-    struct looking looking = {.out = &head->text};
     size_t ends[ANSWER_FIELDS_MAX_COUNT];
     size_t at = 0;
     enum ag_err err = AG_OK;
 
     for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
-        err = redact_text(filter, head->fields[i].value, &looking);
-        ends[i] = head->text.len;
+        err = redact_text(search, head->fields[i].value, &head->changed, NULL);
+        ends[i] = head->changed.len;
     }
     for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
         head->fields[i].value =
-            span_sub(buf_view(&head->text), at, ends[i] - at);
+            span_sub(buf_view(&head->changed), at, ends[i] - at);
         at = ends[i];
     }
     return err;
 }
 
 static enum ag_err
-redact_head(struct proxy_head *head, const struct matcher *filter)
+redact_head(struct proxy_head *head, const struct search *search)
 {
     bool found = false;
-    enum ag_err err = drop_named_so(head, filter);
+    enum ag_err err = drop_named_so(head, search);
 
     if (err == AG_OK) {
-        err = redact_values(head, filter);
+        err = redact_values(head, search);
     }
     if (err == AG_OK) {
-        err = has_values(head, filter, &found);
+        err = has_values(head, search, &found);
     }
     return err == AG_OK && found
                ? err_why(AG_EENCODED, "the head of the service's answer holds "
@@ -286,18 +304,22 @@ check_status(int status)
 
 enum ag_err
 answer_head(const struct upstream_head *head, const struct matcher *filter,
-            struct proxy_head *ret)
+            struct redactor *sieve, struct proxy_head *ret)
 {
+    const struct search search = {.sieve = sieve, .filter = filter};
     bool found = false;
     enum ag_err err = check_status(head->status);
 
-    buf_init(&ret->text, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
+    buf_init(&ret->changed, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
     ret->body_bytes = PROXY_BODY_CHUNKED;
     for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
         err = take_field(head, i, ret);
     }
     if (err == AG_OK) {
-        err = has_values(ret, filter, &found);
+        err = own_texts(ret);
     }
-    return err == AG_OK && found ? redact_head(ret, filter) : err;
+    if (err == AG_OK) {
+        err = has_values(ret, &search, &found);
+    }
+    return err == AG_OK && found ? redact_head(ret, &search) : err;
 }

@@ -1,7 +1,7 @@
 /*
  * answer.h - a service's answer on its way to the task: its head anew, its body
  * through the filter.
- * Floor: proxy. Depends on: proxy/proxy, redact/redactor, upstream/upstream.
+ * Floor: proxy. Depends on: proxy/proxy, proxy/sieve, upstream/upstream.
  *
  * The filter has the form that answers no guesses (redact/redactor.h,
  * REDACTOR_TASK): whole values only, let out at the end of a line. A length
@@ -18,9 +18,8 @@
 #include "policy/request.h"
 
 struct matcher;
+struct redactor;
 struct upstream_head;
-
-#define PROXY_MARKER "[redacted]"
 
 enum {
     ANSWER_FIELDS_MAX_COUNT = 256,
@@ -32,7 +31,8 @@ struct proxy_head {
     struct request_field fields[ANSWER_FIELDS_MAX_COUNT];
     size_t field_count;
     int64_t body_bytes; /* or PROXY_BODY_CHUNKED */
-    struct buf text;    /* of values that had to be changed */
+    struct buf text;    /* of all */
+    struct buf changed; /* of values that had to be */
 };
 
 void proxy_head_done(struct proxy_head *head);
@@ -41,7 +41,8 @@ AG_DEFINE_CLEANUP_INPLACE(proxy_head, proxy_head_done)
 /*
  * Leaves out the fields of one connection, Content-Length (*ret->body_bytes
  * has it) and fields with a value in their name, and puts the marker for values
- * elsewhere. Other texts are borrowed from `head`. *ret is {0} before.
+ * elsewhere. Texts are *ret's own. `sieve` (sieve.h) is used, and can be begun
+ * anew afterwards. *ret is {0} before.
  * A reason phrase is not passed on, nor are trailers: by then the client has
  * its answer, and no agent's tool wants them.
  * Errors: AG_EENCODED a Content-Encoding, or a value over several fields;
@@ -50,6 +51,7 @@ AG_DEFINE_CLEANUP_INPLACE(proxy_head, proxy_head_done)
  */
 AG_CHECK AG_NONNULL enum ag_err answer_head(const struct upstream_head *head,
                                             const struct matcher *filter,
+                                            struct redactor *sieve,
                                             struct proxy_head *ret);
 
 #endif

@@ -22,6 +22,12 @@ backlog_waiting_bytes(const struct backlog *b)
     return b->bytes.len - b->at;
 }
 
+struct span
+backlog_view(const struct backlog *b)
+{
+    return span_sub(buf_view(&b->bytes), b->at, b->bytes.len);
+}
+
 /* What was given is at least half: the rest moves over it, and not itself. */
 static void
 move_up(struct backlog *b)

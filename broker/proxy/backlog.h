@@ -33,4 +33,7 @@ AG_NONNULL size_t backlog_give(struct backlog *b, uint8_t *into, size_t room);
 
 AG_NONNULL size_t backlog_waiting_bytes(const struct backlog *b);
 
+/* All that waits, borrowed until the next backlog_ call. */
+AG_NONNULL struct span backlog_view(const struct backlog *b);
+
 #endif

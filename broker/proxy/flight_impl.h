@@ -1,6 +1,6 @@
 /*
- * flight_impl.h - what the two halves of a flight share: flight_up.c has the
- * request's body, flight.c the answer's and the whole.
+ * flight_impl.h - what the parts of a flight share: flight_up.c has the
+ * request's body, flight_down.c the answer, flight.c the whole.
  * Floor: proxy, and only this folder includes it.
  */
 #ifndef AG_PROXY_FLIGHT_IMPL_H
@@ -26,12 +26,17 @@ struct redactor;
 enum {
     FLIGHT_UP_BYTES = 64 * 1024, /* of a request's body on its way */
     FLIGHT_STRAYS_MAX_COUNT = 8,
+    FLIGHT_DOWN_BYTES = 128 * 1024, /* of an answer's: more is not read */
+    /* What the filter may let out at once on top: a line and a part of 64 KiB
+     * each, and markers for what is shorter. */
+    FLIGHT_DOWN_MAX_BYTES = 4 * FLIGHT_DOWN_BYTES,
 };
 
 struct proxy {
     struct core *core;
     struct upstream *upstream;
     struct later *later;
+    struct sieves *sieves;
 };
 
 /*
@@ -60,9 +65,8 @@ struct flight {
     /* Under the lock: */
     struct upstream_call *out; /* NULL: not sent yet */
     size_t up_taken_bytes;
-    uint8_t
-        up[FLIGHT_UP_BYTES]; /* from up_at: up_ready bytes to be sent, then the
-                             held word */
+    uint8_t *up; /* FLIGHT_UP_BYTES, NULL without a body; from up_at: up_ready
+                    bytes to be sent, then the held word */
     size_t up_at;
     size_t up_ready;
     size_t up_held;
@@ -75,8 +79,8 @@ struct flight {
     bool cut;
     enum ag_err err;
     /* The upstream's thread only: */
-    struct redactor *redactor;
-    struct proxy_head *head; /* of an answer without a body; see on_head() */
+    struct redactor *sieve;
+    struct proxy_head *head; /* until it is told */
     int status;
     bool swallows; /* this call's answer is not the client's */
     bool has_head;
@@ -115,5 +119,14 @@ void flight_on_stray(void *arg, uint64_t id);
 /* upstream_events.on_send */
 enum upstream_flow flight_on_send(void *ctx, uint8_t *into, size_t room,
                                   size_t *ret_len);
+
+/* The others of them: flight_down.c. */
+void flight_on_head(void *ctx, const struct upstream_head *head);
+enum upstream_flow flight_on_body(void *ctx, struct span part);
+void flight_on_turn(void *ctx);
+void flight_on_end(void *ctx, enum ag_err err);
+
+/* NULL is allowed. */
+void flight_head_free(struct proxy_head *head);
 
 #endif

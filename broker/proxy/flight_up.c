@@ -212,6 +212,7 @@ flight_taken(struct flight *f)
 {
     enum ag_err err = AG_OK;
     bool over = false;
+    bool asked = false;
 
     if (f->json != NULL) {
         send_kept(f);
@@ -219,29 +220,30 @@ flight_taken(struct flight *f)
     }
     if (f->scan != NULL) {
         err = permit_scan_finish(f->scan);
-        if (err == AG_OK) {
-            err = judge_strays(f);
-        }
-        if (err != AG_OK) {
-            flight_fail(f, err, err_text(err));
-            return;
-        }
+    }
+    if (err == AG_OK && f->scan != NULL) {
+        err = judge_strays(f);
+    }
+    if (err != AG_OK) {
+        flight_fail(f, err, err_text(err));
+        return;
     }
     (void)pthread_mutex_lock(&f->lock);
     over = f->ended;
     if (!over) {
         set_ready(f, true);
         f->up_done = true;
+        asked = f->up_waits;
         f->up_waits = false;
     }
     (void)pthread_mutex_unlock(&f->lock);
     if (over) {
         return;
     }
-    if (flight_is_out(f)) {
-        flight_resume(f);
-    } else {
+    if (!flight_is_out(f)) {
         launch_or_fail(f);
+    } else if (asked) {
+        flight_resume(f);
     }
 }
 

@@ -7,6 +7,7 @@
 #include "proxy/answer.h"
 #include "proxy/proxy.h"
 #include "proxy/rebuild.h"
+#include "proxy/sieve.h"
 #include "redact/matcher.h"
 
 enum {
@@ -179,8 +180,16 @@ head_with(int status, const struct upstream_field *fields, size_t count,
     const struct upstream_head head = {
         .status = status, .fields = fields, .field_count = count};
 
+    AG_AUTO(sieves) struct sieves *all = NULL;
+    struct redactor *sieve = NULL;
+    enum ag_err err;
+
     memset(ret, 0, sizeof(*ret));
-    return answer_head(&head, filter, ret);
+    check_ok(sieves_new(&all));
+    check_ok(sieves_take(all, &sieve));
+    err = answer_head(&head, filter, sieve, ret);
+    sieves_give(all, sieve);
+    return err;
 }
 
 static enum ag_err

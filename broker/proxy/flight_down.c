@@ -1,0 +1,246 @@
+/* The answer on its way to the client. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "proxy/answer.h"
+#include "proxy/flight_impl.h"
+#include "proxy/flight_login.h"
+#include "proxy/sieve.h"
+#include "redact/redactor.h"
+
+enum {
+    WHY_BYTES = 200,
+    STATUS_NO_CONTENT = 204,
+    STATUS_NOT_MODIFIED = 304,
+};
+
+static enum ag_err
+on_filtered(void *ctx, struct span part)
+{
+    struct flight *f = ctx;
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&f->lock);
+    err = backlog_add(&f->down, part);
+    (void)pthread_mutex_unlock(&f->lock);
+    return err;
+}
+
+void
+flight_head_free(struct proxy_head *head)
+{
+    if (head != NULL) {
+        proxy_head_done(head);
+        free(head);
+    }
+}
+
+/* All of the body, if it is here: then it goes out as one with its head. A
+ * HEAD's is none, and maybe has a length. */
+static struct span
+whole_body(struct flight *f)
+{
+    struct span body = {0};
+
+    (void)pthread_mutex_lock(&f->lock);
+    if (f->ended && !f->cut && f->err == AG_OK) {
+        body = backlog_view(&f->down); /* nobody adds to it any more */
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+    return f->body_bytes == PROXY_BODY_CHUNKED ||
+                   (uint64_t)f->body_bytes == body.len
+               ? body
+               : (struct span){0};
+}
+
+static void
+tell_answer(struct flight *f)
+{
+    const struct proxy_answer answer = {
+        .status = f->status,
+        .body_bytes = f->body_bytes,
+        .fields = f->head->fields,
+        .field_count = f->head->field_count,
+        .whole = whole_body(f),
+    };
+
+    f->client.answer(f->client.arg, &answer);
+    flight_head_free(AG_TAKE(f->head));
+}
+
+static enum ag_err
+start_answer(struct flight *f, const struct upstream_head *head)
+{
+    const struct sink sink = {.ctx = f, .feed = on_filtered};
+    enum ag_err err = AG_ENOMEM;
+
+    f->head = calloc(1, sizeof(*f->head));
+    if (f->head == NULL) {
+        return err;
+    }
+    err = sieves_take(f->proxy->sieves, &f->sieve);
+    if (err == AG_OK) {
+        err = answer_head(head, f->filter, f->sieve, f->head);
+    }
+    if (err == AG_OK) {
+        err = sieve_begin(f->sieve, f->filter, &sink, NULL);
+    }
+    if (err == AG_OK) {
+        f->has_head = true;
+        f->status = head->status;
+        f->body_bytes = f->head->body_bytes;
+    }
+    return err;
+}
+
+void
+flight_on_head(void *ctx, const struct upstream_head *head)
+{
+    struct flight *f = ctx;
+    enum ag_err err = AG_OK;
+
+    err_clear();
+    if (flight_login_refused(f, head->status)) {
+        return;
+    }
+    err = start_answer(f, head);
+    if (err != AG_OK) {
+        flight_head_free(AG_TAKE(f->head));
+        flight_fail(f, err, err_text(err));
+    }
+}
+
+enum upstream_flow
+flight_on_body(void *ctx, struct span part)
+{
+    struct flight *f = ctx;
+    bool full = false;
+    bool cut = false;
+    enum ag_err err = AG_OK;
+
+    if (f->swallows) {
+        return UPSTREAM_GO;
+    }
+    (void)pthread_mutex_lock(&f->lock);
+    cut = f->cut;
+    full = backlog_waiting_bytes(&f->down) >= FLIGHT_DOWN_BYTES;
+    f->down_waits = full && !cut;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (cut) {
+        return UPSTREAM_GO; /* read for nothing until it is cancelled */
+    }
+    if (full) {
+        return UPSTREAM_WAIT;
+    }
+    err = permit_meter_add(f->meter, part.len);
+    if (err == AG_OK) {
+        err = redactor_feed(f->sieve, part);
+    }
+    if (err != AG_OK) {
+        flight_fail(f, err, err_text(err));
+    }
+    return UPSTREAM_GO;
+}
+
+/*
+ * What there is for now was read. A client that has its whole answer ends the
+ * flight, and with it what of its own body is not out yet: the service may have
+ * answered early. So the last of the answer waits for the call's end: the head
+ * when there is no body, else the body's last byte (give_some()).
+ */
+void
+flight_on_turn(void *ctx)
+{
+    struct flight *f = ctx;
+
+    if (f->head != NULL && f->body_bytes != 0 &&
+        f->status != STATUS_NO_CONTENT && f->status != STATUS_NOT_MODIFIED) {
+        tell_answer(f);
+    }
+    if (f->has_head && f->head == NULL) {
+        f->client.wake(f->client.arg);
+    }
+}
+
+void
+flight_on_end(void *ctx, enum ag_err err)
+{
+    struct flight *f = ctx;
+    char why[WHY_BYTES];
+
+    if (f->swallows) {
+        return;
+    }
+    (void)snprintf(why, sizeof(why), "%s", err_text(err));
+    if (err == AG_OK && f->has_head) {
+        err = redactor_finish(f->sieve);
+    }
+    if (!f->has_head || (err != AG_OK && f->head != NULL)) {
+        flight_fail(f, err != AG_OK ? err : AG_EUPSTREAM, why);
+        return;
+    }
+    (void)pthread_mutex_lock(&f->lock);
+    f->ended = true;
+    f->err = f->err == AG_OK ? err : f->err;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (f->head != NULL) {
+        tell_answer(f);
+    } else {
+        f->client.wake(f->client.arg);
+    }
+}
+
+/* Under the lock: line ends for what the markers saved of a length. */
+static ssize_t
+give_rest(struct flight *f, uint8_t *into, size_t room)
+{
+    int64_t left = f->body_bytes - f->given_bytes;
+
+    if (f->body_bytes < 0 || left <= 0) {
+        return PROXY_END;
+    }
+    room = left < (int64_t)room ? (size_t)left : room;
+    memset(into, '\n', room);
+    f->given_bytes += (int64_t)room;
+    return (ssize_t)room;
+}
+
+/* Under the lock. */
+static ssize_t
+give_some(struct flight *f, uint8_t *into, size_t room)
+{
+    size_t n = 0;
+
+    if (f->cut) {
+        return PROXY_BROKEN;
+    }
+    if (!f->ended && f->body_bytes > 0 &&
+        f->body_bytes - f->given_bytes <= (int64_t)room) {
+        room = (size_t)(f->body_bytes - f->given_bytes - 1);
+    }
+    n = backlog_give(&f->down, into, room);
+    if (n == 0 && f->ended) {
+        return f->err == AG_OK ? give_rest(f, into, room) : PROXY_BROKEN;
+    }
+    f->given_bytes += (int64_t)n;
+    return (ssize_t)n; /* 0 is PROXY_WAIT */
+}
+
+ssize_t
+flight_give(struct flight *f, uint8_t *into, size_t room)
+{
+    ssize_t n = 0;
+    bool asks = false;
+
+    (void)pthread_mutex_lock(&f->lock);
+    n = give_some(f, into, room);
+    asks = f->down_waits &&
+           backlog_waiting_bytes(&f->down) < FLIGHT_DOWN_BYTES / 2;
+    f->down_waits = f->down_waits && !asks;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (asks) {
+        flight_resume(f);
+    }
+    return n;
+}
