@@ -183,7 +183,7 @@ audit_has policy.denied path_refused
 say "an answer that is encoded unasked, or cut, is not passed on"
 cat >"$TREE/odd.sh" <<'T'
 curl -sS -m 20 -H "Authorization: Bearer $API_KEY" "$API_URL/gzip"; echo
-curl -sS -m 20 -o /dev/null -H "Authorization: Bearer $API_KEY" "$API_URL/cut" 2>/dev/null
+curl -sS -f -m 20 -o /dev/null -H "Authorization: Bearer $API_KEY" "$API_URL/cut" 2>/dev/null
 echo "cut $?"
 T
 ok auth-guard run --proxy "$P1" -- sh "$TREE/odd.sh"
