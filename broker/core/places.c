@@ -126,28 +126,39 @@ read_url(const char *url, struct wanted *ret)
     return AG_OK;
 }
 
+/* Where in a request a wish puts the value; no name is the usual header's. */
+struct spot {
+    const char *in;
+    const char *name;
+};
+
+static struct spot
+spot_of(const struct task_proxy_request *wish)
+{
+    if (wish->query != NULL) {
+        return (struct spot){"query", wish->query};
+    }
+    if (wish->basic != NULL) {
+        return (struct spot){"basic", wish->basic};
+    }
+    if (wish->json != NULL) {
+        return (struct spot){"field", wish->json};
+    }
+    return (struct spot){"header", wish->header};
+}
+
 /* The place that a wish describes. */
 static enum ag_err
 describe(const struct task_proxy_request *wish, const char *field,
          const struct wanted *to, json_t **ret)
 {
-    bool plain_header = wish->header == NULL && wish->query == NULL &&
-                        wish->basic == NULL && wish->json == NULL;
-    const char *in = wish->query != NULL   ? "query"
-                     : wish->basic != NULL ? "basic"
-                     : wish->json != NULL  ? "field"
-                                           : "header";
-    const char *name = wish->query != NULL    ? wish->query
-                       : wish->basic != NULL  ? wish->basic
-                       : wish->json != NULL   ? wish->json
-                       : wish->header != NULL ? wish->header
-                                              : "Authorization";
-    const char *format = wish->format != NULL ? wish->format
-                         : plain_header       ? "Bearer {}"
-                                              : "{}";
+    struct spot spot = spot_of(wish);
+    const char *name = spot.name != NULL ? spot.name : "Authorization";
+    const char *bare = spot.name != NULL ? "{}" : "Bearer {}";
+    const char *format = wish->format != NULL ? wish->format : bare;
     json_t *item = json_pack(
         "{s:[s], s:s, s:s, s:s, s:s, s:b, s:b, s:b, s:[s*]}", "hosts", to->host,
-        "field", field, "in", in, "name", name, "format", format, "inner",
+        "field", field, "in", spot.in, "name", name, "format", format, "inner",
         (int)wish->inner, "plain", (int)to->plain, "optional",
         (int)wish->optional, "paths", to->path[0] != '\0' ? to->path : NULL);
 
@@ -182,11 +193,14 @@ described(const json_t *item, struct places *ret)
 
 static enum ag_err
 describe_wish(const struct task_proxy_request *wish, const char *field,
-              struct wanted *to, json_t **ret)
+              struct wanted *to, json_t **item, struct places *ret)
 {
     enum ag_err err = read_url(wish->upstream, to);
 
-    return err == AG_OK ? describe(wish, field, to, ret) : err;
+    if (err == AG_OK) {
+        err = describe(wish, field, to, item);
+    }
+    return err == AG_OK ? described(*item, ret) : err;
 }
 
 static enum ag_err
@@ -196,11 +210,8 @@ keep_described(const struct task_proxy_request *wish, const char *field,
     AG_AUTO(wjson) json_t *item = NULL;
     AG_AUTO(places) struct places place = {0};
     struct wanted to = {0};
-    enum ag_err err = describe_wish(wish, field, &to, &item);
+    enum ag_err err = describe_wish(wish, field, &to, &item, &place);
 
-    if (err == AG_OK) {
-        err = described(item, &place);
-    }
     if (err == AG_OK) {
         places_keep(places, index_of(places, &place.places.items[0]));
     }
@@ -315,11 +326,8 @@ widen_by_url(struct db_tx *tx, const struct call *call,
     AG_AUTO(places) struct places sealed = {0};
     AG_AUTO(places) struct places place = {0};
     json_t *list = NULL;
-    enum ag_err err = describe_wish(wish, field, &to, &item);
+    enum ag_err err = describe_wish(wish, field, &to, &item, &place);
 
-    if (err == AG_OK) {
-        err = described(item, &place);
-    }
     if (err == AG_OK) {
         err = detail_of(row, &detail);
     }
