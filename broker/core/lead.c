@@ -55,23 +55,24 @@ add_host(struct hosts *hosts, const char *host)
     bool below = strncmp(host, "*.", 2) == 0;
     struct guard_host read = {0};
     uint16_t port = 0;
-    char *text = hosts->texts[hosts->count];
-    enum ag_err err = AG_OK;
+    char *text = NULL;
+    enum ag_err err =
+        guard_read_authority(span_str(below ? host + 2 : host), &read, &port);
 
+    if (err != AG_OK) {
+        return err;
+    }
+    for (size_t i = 0; i < hosts->count; i++) {
+        if (strcmp(hosts->items[i], read.text) == 0) {
+            return AG_OK;
+        }
+    }
     if (hosts->count == AUTHORITY_HOSTS_MAX_COUNT) {
         return err_why(AG_ELIMIT, "values that go to more than %d hosts",
                        AUTHORITY_HOSTS_MAX_COUNT);
     }
-    err = guard_read_authority(span_str(below ? host + 2 : host), &read, &port);
-    if (err != AG_OK) {
-        return err;
-    }
+    text = hosts->texts[hosts->count];
     (void)snprintf(text, GUARD_AUTHORITY_BYTES, "%s", read.text);
-    for (size_t i = 0; i < hosts->count; i++) {
-        if (strcmp(hosts->texts[i], text) == 0) {
-            return AG_OK;
-        }
-    }
     hosts->items[hosts->count++] = text;
     return AG_OK;
 }
