@@ -366,7 +366,8 @@ record_one(struct db_tx *tx, const struct deciding *d,
         err = AG_EREVOKED;
     }
     lease.expires_ms = task.deadline_ms;
-    /* Further counted uses of one version are under its first lease. */
+    /* Further counted uses of one version are under its first lease; of first
+     * uses at one moment each has its own. */
     if (err == AG_OK &&
         atomic_load(&used->item->used_version_id) != used->version_id) {
         err = leases_add(tx, &lease);
@@ -391,6 +392,7 @@ run_using(struct core *core, struct db_tx *tx, struct core_job *job)
     const struct deciding *d = ((const struct using *)job)->d;
     enum ag_err err = AG_OK;
 
+    (void)core;
     if (d->open) {
         return core_note(tx, d->ask->call, AUDIT_HOST_CALLED, d->task_id, 0,
                          json_pack("{s:s}", "host", d->host_text));
@@ -398,23 +400,25 @@ run_using(struct core *core, struct db_tx *tx, struct core_job *job)
     for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
         err = record_one(tx, d, &d->used[i]);
     }
-    for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
-        struct proxied_item *item = d->used[i].item;
-
-        atomic_store(&item->used_epoch, store_epoch(core->store));
-        atomic_store(&item->used_version_id, d->used[i].version_id);
-    }
     return err;
+}
+
+/* Not before the commit: what was rolled back is not on the record. */
+static void
+note_known(const struct deciding *d)
+{
+    for (size_t i = 0; i < d->used_count; i++) {
+        atomic_store(&d->used[i].item->used_version_id, d->used[i].version_id);
+    }
 }
 
 /* Lease and exposure of this version are there already, and durable. */
 static bool
-is_known(struct core *core, const struct permit_used *used)
+is_known(const struct core *core, const struct permit_used *used)
 {
     return used->item->uses == GRANT_USES_UNLIMITED &&
            !atomic_load(&core->audit_strict) &&
-           atomic_load(&used->item->used_version_id) == used->version_id &&
-           atomic_load(&used->item->used_epoch) < store_epoch(core->store);
+           atomic_load(&used->item->used_version_id) == used->version_id;
 }
 
 /* Which login went out: the one that a 401 speaks of. */
@@ -445,7 +449,11 @@ permit_use(struct core *core, struct deciding *d)
     }
     err = permit_spend(d);
     if (err == AG_OK && !known) {
-        return core_write_wait(core, &using.job);
+        err = core_write_wait(core, &using.job);
+        if (err == AG_OK) {
+            note_known(d);
+        }
+        return err;
     }
     for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
         const struct use use = {.task_id = d->task_id,

@@ -37,11 +37,9 @@ struct proxied_item {
     char field[GRANT_FIELD_BYTES];
     struct places places;
     struct budget budget;
-    struct budget_spent spent; /* under `lock` */
-    /* As of struct live_token: the version whose lease is on record. */
-    atomic_int_fast64_t used_version_id;
-    atomic_uint_fast64_t used_epoch;
-    int64_t filtered_version; /* under `lock`: what `filter` has */
+    struct budget_spent spent;           /* under `lock` */
+    atomic_int_fast64_t used_version_id; /* whose lease is on record, durable */
+    int64_t filtered_version;            /* under `lock`: what `filter` has */
 };
 
 struct proxied {
