@@ -71,6 +71,11 @@ AG_CHECK AG_NONNULL enum ag_err permit_use(struct core *core,
 AG_CHECK AG_NONNULL enum ag_err
 permit_refuse(struct core *core, const struct deciding *d, enum ag_err why);
 
+/* Counts a refusal, told with err_text(why); may it have a row of its own? Else
+ * AG_ERATE, with the same sentence: it is told, and folded into one row. */
+AG_CHECK AG_NONNULL enum ag_err
+permit_toll(struct core *core, const struct call *call, enum ag_err why);
+
 /* Whose a placeholder is that is not where it belongs: AG_EPLACE the caller's
  * own; AG_EFOREIGN, AG_EENDED; AG_OK nobody's. */
 AG_CHECK AG_NONNULL enum ag_err

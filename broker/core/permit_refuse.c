@@ -93,32 +93,37 @@ says(enum ag_err why, const char *kept)
     }
 }
 
-/* What ends a task always has a row: there is one of these. */
-static bool
-has_row(struct core *core, const struct refusing *r)
+enum ag_err
+permit_toll(struct core *core, const struct call *call, enum ag_err why)
 {
-    const struct call *call = r->call;
     int64_t caller = call->who == CALLER_TASK ? call->task_id
                                               : -(int64_t)peer_pid(call->peer);
+    char text[STORE_WHY_BYTES];
 
-    return toll_note(core->refusals, caller, PERMIT_REFUSALS_PER_MINUTE,
-                     clock_steady_ms()) ||
-           r->ends;
+    (void)atomic_fetch_add(&core->refused_count, 1);
+    if (toll_note(core->refusals, caller, PERMIT_REFUSALS_PER_MINUTE,
+                  clock_steady_ms())) {
+        return AG_OK;
+    }
+    (void)snprintf(text, sizeof(text), "%s", err_text(why));
+    return err_why(AG_ERATE,
+                   "refused more than %d times within a minute, this time "
+                   "with %s: %s",
+                   PERMIT_REFUSALS_PER_MINUTE, err_code(why), text);
 }
 
 static enum ag_err
 refuse(struct core *core, struct refusing *r)
 {
     char text[STORE_WHY_BYTES];
+    enum ag_err err;
 
     r->job.run = run_refusing;
     (void)snprintf(text, sizeof(text), "%s", says(r->why, err_text(r->why)));
-    (void)atomic_fetch_add(&core->refused_count, 1);
-    if (!has_row(core, r)) {
-        return err_why(AG_ERATE,
-                       "refused more than %d times within a minute, this time "
-                       "with %s: %s",
-                       PERMIT_REFUSALS_PER_MINUTE, err_code(r->why), text);
+    err = permit_toll(core, r->call, err_why(r->why, "%s", text));
+    /* What ends a task always has a row: there is one of these. */
+    if (err != AG_OK && !r->ends) {
+        return err;
     }
     if (r->ends) {
         live_revoke_task(core->live, r->owner);

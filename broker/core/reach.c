@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "core/permit_impl.h"
 #include "core/proxied.h"
 #include "core/state.h"
 #include "tls/authority.h"
@@ -90,9 +91,13 @@ refuse(struct core *core, const struct call *call, const char *host,
     char text[STORE_WHY_BYTES];
     struct noting n = {
         .call = call, .kind = AUDIT_POLICY_DENIED, .why = why, .host = host};
+    enum ag_err err;
 
     (void)snprintf(text, sizeof(text), "%s", err_text(why));
-    (void)atomic_fetch_add(&core->refused_count, 1);
+    err = permit_toll(core, call, why);
+    if (err != AG_OK) {
+        return err;
+    }
     /* Without a record it is refused all the same. */
     (void)!note(core, &n);
     return err_why(why, "%s", text);

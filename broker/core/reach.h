@@ -39,9 +39,11 @@ AG_DEFINE_CLEANUP_INPLACE(reach, reach_done)
 
 /*
  * On AG_OK a tunnel is on the record; what is intercepted will be, request by
- * request. So is every refusal. *ret is {0} before, reach_done() after.
+ * request. So is every refusal, within the bound of core/permit. *ret is {0}
+ * before, reach_done() after.
  * Errors: AG_EDENIED the caller is no task; AG_ENOTALLOWED, with what to type;
- *         AG_EREVOKED, AG_ELOCKED; those of the record.
+ *         AG_EREVOKED, AG_ELOCKED; those of the record; AG_ERATE refused too
+ *         often: this one has no row of its own.
  * Threads: any that may block.
  */
 AG_CHECK AG_NONNULL enum ag_err reach_decide(struct core *core,
@@ -50,7 +52,7 @@ AG_CHECK AG_NONNULL enum ag_err reach_decide(struct core *core,
                                              uint16_t port, struct reach *ret);
 
 /* A connection that was permitted and then was not what it said: on the
- * record. Gives `why` back with its sentence. Blocks. */
+ * record. Gives `why` back with its sentence, or AG_ERATE as above. Blocks. */
 AG_CHECK AG_NONNULL enum ag_err reach_refuse(struct core *core,
                                              const struct call *call,
                                              const struct guard_host *host,

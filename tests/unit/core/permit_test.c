@@ -1,6 +1,7 @@
 /* What decides over a request of the proxy, and what it leaves behind. */
 #include "base/encode.h"
 #include "common/permits.h"
+#include "core/reach.h"
 #include "core/state.h"
 #include "crypt/token.h"
 #include "redact/matcher.h"
@@ -129,6 +130,35 @@ count_refusals(void)
     check_ok(store_read(flow.core->store, &r));
     check_ok(audit_each(r, 0, UINT32_MAX, count_row, &c));
     return c;
+}
+
+/* Connections that the forward proxy refuses count as requests do. */
+static void
+test_refused_connections_are_one_row(void **state)
+{
+    struct call call = {0};
+    struct guard_host host = {0};
+    struct counting before = {0};
+    const int64_t later_ms = INT64_MAX;
+
+    (void)state;
+    check_ok(guard_read_host(span_str("no.example"), &host));
+    start_sender(
+        WISH(.ref = "ag://github/bot", .upstream = API, .key_env = "K"), 1);
+    call = call_of(flow.task_peer);
+    check_ok(act(do_fold, NULL, &later_ms, NULL));
+    before = count_refusals();
+    for (int i = 0; i < PERMIT_REFUSALS_PER_MINUTE + 5; i++) {
+        AG_AUTO(reach) struct reach reach = {0};
+
+        check_err(reach_decide(flow.core, &call, &host, 443, &reach),
+                  i < PERMIT_REFUSALS_PER_MINUTE ? AG_ENOTALLOWED : AG_ERATE);
+    }
+    assert_int_equal(count_refusals().refused - before.refused,
+                     PERMIT_REFUSALS_PER_MINUTE);
+    check_ok(act(do_fold, NULL, &later_ms, NULL));
+    assert_int_equal(count_refusals().folded - before.folded, 5);
+    end_sender();
 }
 
 /* Neither a task nor a process outside fills the record with refusals. */
@@ -279,6 +309,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_has_to_wait_is_asked_again),
         cmocka_unit_test(test_whatever_is_sent_is_filtered),
+        cmocka_unit_test(test_refused_connections_are_one_row),
         cmocka_unit_test(test_refusals_without_end_are_one_row),
         cmocka_unit_test(test_a_token_of_the_brokers_goes_nowhere),
         cmocka_unit_test(test_a_locked_vault_has_no_key_for_anything),
