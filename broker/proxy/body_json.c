@@ -5,11 +5,10 @@
 
 #include "base/buf.h"
 #include "base/secret.h"
-#include "proxy/proxy.h"
+#include "proxy/kept_ask.h"
 
 struct body_json {
-    struct permit_ask ask;
-    struct request_field fields[PROXY_FIELDS_MAX_COUNT];
+    struct kept_ask kept;
     struct buf text;     /* as it came: placeholders at most */
     struct secret *sent; /* with the value */
     size_t given;
@@ -23,17 +22,7 @@ body_json_new(const struct permit_ask *ask, struct body_json **ret)
     if (body == NULL) {
         return AG_ENOMEM;
     }
-    AG_ASSERT(ask->request.field_count <= PROXY_FIELDS_MAX_COUNT);
-    body->ask = *ask;
-    body->ask.request.fields = body->fields;
-    body->ask.request.field_count = 0;
-    /* A token is wiped where it stands once the head is decided. */
-    for (size_t i = 0; i < ask->request.field_count; i++) {
-        if (!request_is_own_token(&ask->request.fields[i])) {
-            body->fields[body->ask.request.field_count++] =
-                ask->request.fields[i];
-        }
-    }
+    kept_ask_init(&body->kept, ask);
     buf_init(&body->text, BODY_JSON_MAX_BYTES, BUF_WIPE);
     *ret = body;
     return AG_OK;
@@ -128,10 +117,10 @@ body_json_decide(struct core *core, struct body_json *body, struct permit *ret)
     if (body->text.len == 0) {
         err = buf_add_byte(&body->text, ' '); /* of a chunked body: nothing */
     }
-    body->ask.request.body = buf_view(&body->text);
-    body->ask.request.body_follows = false;
+    body->kept.ask.request.body = buf_view(&body->text);
+    body->kept.ask.request.body_follows = false;
     if (err == AG_OK) {
-        err = permit_decide(core, &body->ask, false, ret);
+        err = permit_decide(core, &body->kept.ask, false, ret);
     }
     return err == AG_OK ? swap(body, ret) : err;
 }
@@ -139,7 +128,7 @@ body_json_decide(struct core *core, struct body_json *body, struct permit *ret)
 const struct request_ask *
 body_json_ask(const struct body_json *body)
 {
-    return &body->ask.request;
+    return &body->kept.ask.request;
 }
 
 size_t

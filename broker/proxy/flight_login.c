@@ -6,6 +6,7 @@
 
 #include "core/core.h"
 #include "core/refresh.h"
+#include "proxy/kept_ask.h"
 #include "proxy/later.h"
 #include "redact/matcher.h"
 
@@ -27,8 +28,7 @@ struct flight_login {
     bool answers; /* it is for the refresh address */
     bool again;   /* the service has refused it once */
     /* The request, to be decided then, or once more. */
-    struct permit_ask ask;
-    struct request_field fields[PROXY_FIELDS_MAX_COUNT];
+    struct kept_ask kept;
     /* Under the flight's lock: */
     bool holds;    /* not decided yet */
     bool launches; /* the body is there: once decided, send it */
@@ -55,24 +55,17 @@ make(struct flight *f, const struct permit_ask *ask, int64_t secret_id,
      bool answers)
 {
     struct flight_login *login = calloc(1, sizeof(*login));
-    size_t count = ask->request.field_count;
 
     if (login == NULL) {
         return AG_ENOMEM;
     }
-    AG_ASSERT(count <= PROXY_FIELDS_MAX_COUNT);
     login->f = f;
     login->wait.done = on_done;
     login->later.run = go_on;
     login->secret_id = secret_id;
     login->answers = answers;
     login->holds = answers;
-    login->ask = *ask;
-    if (count > 0) {
-        memcpy(login->fields, ask->request.fields,
-               count * sizeof(login->fields[0]));
-    }
-    login->ask.request.fields = login->fields;
+    kept_ask_init(&login->kept, ask);
     f->login = login;
     return AG_OK;
 }
@@ -292,8 +285,8 @@ decide(struct flight *f)
     memset(&f->permit, 0, sizeof(f->permit));
     matcher_unref(AG_TAKE(f->filter));
     permit_meter_free(AG_TAKE(f->meter));
-    f->login->ask.call = &f->call;
-    err = flight_decide(f, &f->login->ask, true);
+    f->login->kept.ask.call = &f->call;
+    err = flight_decide(f, &f->login->kept.ask, true);
     /* Of what waited nothing was taken yet; what is sent again counts again. */
     return err == AG_OK ? permit_meter_add(f->meter, f->up_taken_bytes) : err;
 }
