@@ -140,8 +140,11 @@ forward_count_task(const struct forward *f, const struct link *but)
 
     TAILQ_FOREACH(link, &f->links, all)
     {
-        count +=
-            link != but && link->reach.task_id == but->reach.task_id ? 1 : 0;
+        /* What is asked about is the other thread's. */
+        count += link != but && link->state != LINK_ASKED &&
+                         link->reach.task_id == but->reach.task_id
+                     ? 1
+                     : 0;
     }
     return count;
 }
