@@ -255,16 +255,14 @@ flight_on_send(void *ctx, uint8_t *into, size_t room, size_t *ret_len)
     bool wakes = false;
     size_t n = 0;
 
-    if (f->json != NULL) {
-        *ret_len = body_json_give(f->json, into, room);
-        return UPSTREAM_GO;
-    }
     (void)pthread_mutex_lock(&f->lock);
     n = f->up_ready < room ? f->up_ready : room;
     /* Of what was cut not a byte more, and never the end. */
-    if (f->cut || (n == 0 && !f->up_done)) {
+    if (f->cut || (f->json == NULL && n == 0 && !f->up_done)) {
         f->up_waits = true;
         flow = UPSTREAM_WAIT;
+    } else if (f->json != NULL) {
+        *ret_len = body_json_give(f->json, into, room);
     } else {
         memcpy(into, f->up + f->up_at, n);
         f->up_at += n;

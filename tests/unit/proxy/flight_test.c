@@ -1,6 +1,8 @@
 /* Requests that the proxy refuses before anything of them is kept: whoever
  * sends them, and whatever state the vault is in. */
 #include "common/broker.h"
+#include "proxy/body_json.h"
+#include "proxy/flight_impl.h"
 #include "proxy/proxy.h"
 #include "upstream/upstream.h"
 
@@ -86,6 +88,28 @@ test_while_it_is_locked_nothing_goes_out(void **state)
     check_refused(flow.operator_peer, AG_ELOCKED);
 }
 
+/* Of a body with a value in it either. */
+static void
+test_of_what_was_cut_nothing_is_sent(void **state)
+{
+    const struct permit_ask ask = {.service = span_str("x")};
+    struct flight *f = calloc(1, sizeof(*f));
+    uint8_t sent[16];
+    size_t len = 0;
+
+    (void)state;
+    assert_non_null(f);
+    (void)pthread_mutex_init(&f->lock, NULL);
+    f->cut = true;
+    check_ok(body_json_new(&ask, &f->json));
+    assert_int_equal(flight_on_send(f, sent, sizeof(sent), &len),
+                     UPSTREAM_WAIT);
+    assert_int_equal(len, 0);
+    body_json_free(f->json);
+    (void)pthread_mutex_destroy(&f->lock);
+    free(f);
+}
+
 static int
 open_all(void **state)
 {
@@ -107,6 +131,7 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_without_a_vault_nothing_goes_out),
+        cmocka_unit_test(test_of_what_was_cut_nothing_is_sent),
         cmocka_unit_test(test_while_it_is_locked_nothing_goes_out),
     };
 
