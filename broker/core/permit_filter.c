@@ -105,11 +105,50 @@ gather_sent(const struct source *from, const struct place *place)
 }
 
 static enum ag_err
+gather_all_sent(const struct source *from, const struct proxied_item *item)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < item->places.places.count; i++) {
+        err = gather_sent(from, &item->places.places.items[i]);
+    }
+    return err;
+}
+
+/* What the task had sent before it was changed: a service may still have it. */
+struct earlier {
+    struct db_read *r;
+    const struct proxied_item *item;
+    struct source from;
+};
+
+static enum ag_err
+gather_earlier(const struct version_row *version, void *arg)
+{
+    const struct earlier *e = arg;
+    AG_AUTO(secret) struct secret *whole = NULL;
+    struct source from = e->from;
+    enum ag_err err = AG_OK;
+
+    if (version->state != VERSION_RETAINED) {
+        return AG_OK;
+    }
+    err =
+        versions_value(e->r, e->item->secret_id, version->number, NULL, &whole);
+    if (err != AG_OK) {
+        return err;
+    }
+    from.whole = secret_view(whole);
+    return gather_all_sent(&from, e->item);
+}
+
+static enum ag_err
 gather(struct core *core, struct db_read *r, struct proxied_item *item,
        struct gathering *g)
 {
     AG_AUTO(secret_row) struct secret_row row = {0};
     AG_AUTO(secret) struct secret *whole = NULL;
+    struct earlier earlier = {.r = r, .item = item, .from = {.g = g}};
     struct source from = {.g = g};
     struct version_row version = {0};
     enum ag_err err = secrets_get(r, item->secret_id, &row);
@@ -127,11 +166,14 @@ gather(struct core *core, struct db_read *r, struct proxied_item *item,
     item->filtered_version = version.id;
     from.whole = secret_view(whole);
     (void)value_profile(core, &row, &from.file);
+    earlier.from.file = from.file;
     err = fields_secret(from.whole, from.file, gather_field, g);
-    for (size_t i = 0; err == AG_OK && i < item->places.places.count; i++) {
-        err = gather_sent(&from, &item->places.places.items[i]);
+    if (err == AG_OK) {
+        err = gather_all_sent(&from, item);
     }
-    return err;
+    return err == AG_OK
+               ? versions_each(r, item->secret_id, gather_earlier, &earlier)
+               : err;
 }
 
 static enum ag_err

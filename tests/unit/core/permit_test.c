@@ -91,6 +91,39 @@ test_whatever_is_sent_is_filtered(void **state)
                   "acc-0123456789abcdef01");
 }
 
+/* Nor does a service forget what was sent before the value was changed. */
+static void
+test_what_was_sent_before_is_filtered(void **state)
+{
+    AG_AUTO(secret)
+    struct secret *value =
+        secret_of("{\"pin\": \"an-earlier-value-0123456789\"}");
+    AG_AUTO(secret)
+    struct secret *later = secret_of("{\"pin\": \"a-later-value-9876543210\"}");
+    AG_AUTO(permit) struct permit permit = {0};
+    struct call call = call_of(flow.operator_peer);
+    struct put_request request = {
+        .name = "odd/one", .value = value, .if_version = 0};
+
+    (void)state;
+    check_ok(act(do_put, &call, &request, NULL));
+    start_sender(
+        WISH(.ref = "ag://odd/one#/pin", .upstream = API, .key_env = "K"), 1);
+    struct sent sent = {.service = "api.example",
+                        .name = "Authorization",
+                        .value = bearer(sender.keys[0])};
+
+    check_ok(send_one(&sent));
+    request.value = later;
+    request.if_version = 1;
+    check_ok(act(do_put, &call, &request, NULL));
+    check_ok(send_into(&sent, &permit));
+    assert_true(filtered(&permit, "a-later-value-9876543210"));
+    assert_true(filtered(&permit, "an-earlier-value-0123456789"));
+    end_sender();
+    check_ok(act(do_remove, &call, "odd/one", NULL));
+}
+
 static enum ag_err
 do_fold(struct core *core, struct db_tx *tx, const struct call *call,
         const void *request, json_t **ret)
@@ -309,6 +342,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_has_to_wait_is_asked_again),
         cmocka_unit_test(test_whatever_is_sent_is_filtered),
+        cmocka_unit_test(test_what_was_sent_before_is_filtered),
         cmocka_unit_test(test_refused_connections_are_one_row),
         cmocka_unit_test(test_refusals_without_end_are_one_row),
         cmocka_unit_test(test_a_token_of_the_brokers_goes_nowhere),
