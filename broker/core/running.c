@@ -95,6 +95,17 @@ running_add(struct running_table *table, const struct running *task)
     return AG_OK;
 }
 
+/* Locks the table; the task, or NULL. */
+static struct running *
+hold(struct running_table *table, int64_t id)
+{
+    struct running **at = NULL;
+
+    (void)pthread_mutex_lock(&table->lock);
+    at = id != 0 ? slot(table, id) : NULL;
+    return at != NULL ? *at : NULL;
+}
+
 void
 running_remove(struct running_table *table, int64_t id)
 {
@@ -112,12 +123,10 @@ running_remove(struct running_table *table, int64_t id)
 bool
 running_is_attached(struct running_table *table, int64_t id)
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
     bool attached = false;
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    attached = at != NULL && (*at)->attached;
+    attached = task != NULL && task->attached;
     (void)pthread_mutex_unlock(&table->lock);
     return attached;
 }
@@ -127,12 +136,10 @@ running_delivery(struct running_table *table, int64_t id, size_t index,
                  struct delivery *ret)
 {
     enum ag_err err = AG_ENOTFOUND;
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL && index < (*at)->delivery_count) {
-        *ret = (*at)->deliveries[index];
+    if (task != NULL && index < task->delivery_count) {
+        *ret = task->deliveries[index];
         err = AG_OK;
     }
     (void)pthread_mutex_unlock(&table->lock);
@@ -144,13 +151,11 @@ running_part(struct running_table *table, int64_t id, size_t index, size_t part,
              struct delivery *ret)
 {
     enum ag_err err = AG_ENOTFOUND;
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL && index < (*at)->delivery_count) {
-        *ret = (*at)->deliveries[index];
-        err = parts_name((*at)->parts[index], part, ret->field,
+    if (task != NULL && index < task->delivery_count) {
+        *ret = task->deliveries[index];
+        err = parts_name(task->parts[index], part, ret->field,
                          sizeof(ret->field));
     }
     (void)pthread_mutex_unlock(&table->lock);
@@ -162,13 +167,11 @@ running_set_parts(struct running_table *table, int64_t id, size_t index,
                   struct parts *parts)
 {
     enum ag_err err = AG_ENOTFOUND;
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL && index < (*at)->delivery_count) {
-        parts_free((*at)->parts[index]);
-        (*at)->parts[index] = AG_TAKE(parts);
+    if (task != NULL && index < task->delivery_count) {
+        parts_free(task->parts[index]);
+        task->parts[index] = AG_TAKE(parts);
         err = AG_OK;
     }
     (void)pthread_mutex_unlock(&table->lock);
@@ -179,15 +182,13 @@ running_set_parts(struct running_table *table, int64_t id, size_t index,
 enum ag_err
 running_proxied(struct running_table *table, int64_t id, struct proxied **ret)
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
     enum ag_err err = AG_ENOTFOUND;
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL && (*at)->ending) {
+    if (task != NULL && task->ending) {
         err = AG_EREVOKED;
-    } else if (at != NULL && (*at)->proxied != NULL) {
-        *ret = proxied_share((*at)->proxied);
+    } else if (task != NULL && task->proxied != NULL) {
+        *ret = proxied_share(task->proxied);
         err = AG_OK;
     }
     (void)pthread_mutex_unlock(&table->lock);
@@ -197,13 +198,11 @@ running_proxied(struct running_table *table, int64_t id, struct proxied **ret)
 int64_t
 running_stray(struct running_table *table, int64_t id)
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
     int64_t strays = 0;
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL) {
-        strays = ++(*at)->strays;
+    if (task != NULL) {
+        strays = ++task->strays;
     }
     (void)pthread_mutex_unlock(&table->lock);
     return strays;
@@ -213,13 +212,11 @@ void
 running_delivered(struct running_table *table, int64_t id, size_t index,
                   int64_t lease_id, int64_t version)
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL && index < (*at)->delivery_count) {
-        (*at)->deliveries[index].lease_id = lease_id;
-        (*at)->deliveries[index].version = version;
+    if (task != NULL && index < task->delivery_count) {
+        task->deliveries[index].lease_id = lease_id;
+        task->deliveries[index].version = version;
     }
     (void)pthread_mutex_unlock(&table->lock);
 }
@@ -229,16 +226,14 @@ running_attach(struct running_table *table, int64_t id,
                const struct life_listener *line)
 {
     enum ag_err err = AG_ENOTFOUND;
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL && ((*at)->attached || (*at)->ending)) {
+    if (task != NULL && (task->attached || task->ending)) {
         err = AG_ECONFLICT;
-    } else if (at != NULL) {
-        (*at)->line = *line;
-        (*at)->attached = true;
-        (*at)->attach_by_ms = 0;
+    } else if (task != NULL) {
+        task->line = *line;
+        task->attached = true;
+        task->attach_by_ms = 0;
         err = AG_OK;
     }
     (void)pthread_mutex_unlock(&table->lock);
@@ -248,17 +243,15 @@ running_attach(struct running_table *table, int64_t id,
 bool
 running_tell(struct running_table *table, int64_t id, const char *reason)
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
     bool told = false;
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL && !(*at)->ending) {
-        (*at)->ending = true;
+    if (task != NULL && !task->ending) {
+        task->ending = true;
         told = true;
         /* Under the lock: the line can't be taken away while it is told. */
-        if ((*at)->attached) {
-            (*at)->line.ended((*at)->line.arg, reason);
+        if (task->attached) {
+            task->line.ended(task->line.arg, reason);
         }
     }
     (void)pthread_mutex_unlock(&table->lock);
@@ -268,12 +261,10 @@ running_tell(struct running_table *table, int64_t id, const char *reason)
 void
 running_hit(struct running_table *table, int64_t id, int64_t hits)
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL) {
-        (*at)->hits += hits;
+    if (task != NULL) {
+        task->hits += hits;
     }
     (void)pthread_mutex_unlock(&table->lock);
 }
@@ -281,13 +272,11 @@ running_hit(struct running_table *table, int64_t id, int64_t hits)
 int64_t
 running_hits(struct running_table *table, int64_t id)
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
     int64_t hits = 0;
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL) {
-        hits = (*at)->hits;
+    if (task != NULL) {
+        hits = task->hits;
     }
     (void)pthread_mutex_unlock(&table->lock);
     return hits;
@@ -297,13 +286,10 @@ bool
 running_hide(struct running_table *table, int64_t id, int64_t token_id,
              int64_t steady_ms, int64_t *ret_out)
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
     bool hides = false;
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL) {
-        struct running *task = *at;
+    if (task != NULL) {
         size_t place = task->hidden_next % RUNNING_HIDDEN_COUNT;
 
         hides = task->hidden[place] == 0 ||
@@ -323,16 +309,14 @@ size_t
 running_hidden(struct running_table *table, int64_t id,
                int64_t ids[RUNNING_HIDDEN_COUNT + 1])
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
     size_t count = 0;
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL) {
-        ids[count++] = (*at)->token_id;
+    if (task != NULL) {
+        ids[count++] = task->token_id;
         for (size_t i = 0; i < RUNNING_HIDDEN_COUNT; i++) {
-            if ((*at)->hidden[i] != 0) {
-                ids[count++] = (*at)->hidden[i];
+            if (task->hidden[i] != 0) {
+                ids[count++] = task->hidden[i];
             }
         }
     }
@@ -344,18 +328,16 @@ enum ag_err
 running_ask(struct running_table *table, int64_t id, int64_t steady_ms,
             int max_count, int64_t window_ms)
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
     enum ag_err err = AG_ENOTFOUND;
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    if (at != NULL) {
-        if (steady_ms - (*at)->asked_window_ms >= window_ms) {
-            (*at)->asked_window_ms = steady_ms;
-            (*at)->asked_count = 0;
+    if (task != NULL) {
+        if (steady_ms - task->asked_window_ms >= window_ms) {
+            task->asked_window_ms = steady_ms;
+            task->asked_count = 0;
         }
-        (*at)->asked_count++;
-        err = (*at)->asked_count > max_count ? AG_ERATE : AG_OK;
+        task->asked_count++;
+        err = task->asked_count > max_count ? AG_ERATE : AG_OK;
     }
     (void)pthread_mutex_unlock(&table->lock);
     return err;
@@ -376,17 +358,15 @@ int64_t
 running_foreign(struct running_table *table, int64_t id,
                 const struct named_hits *hits, size_t count)
 {
-    struct running **at = NULL;
+    struct running *task = hold(table, id);
     int64_t sum = 0;
 
-    (void)pthread_mutex_lock(&table->lock);
-    at = id != 0 ? slot(table, id) : NULL;
-    for (size_t i = 0; at != NULL && i < count; i++) {
-        if (!is_granted(*at, hits[i].name)) {
-            (*at)->foreign_hits += hits[i].count;
+    for (size_t i = 0; task != NULL && i < count; i++) {
+        if (!is_granted(task, hits[i].name)) {
+            task->foreign_hits += hits[i].count;
         }
     }
-    sum = at != NULL ? (*at)->foreign_hits : 0;
+    sum = task != NULL ? task->foreign_hits : 0;
     (void)pthread_mutex_unlock(&table->lock);
     return sum;
 }
