@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "core/call.h"
+#include "core/detail.h"
 #include "core/proxied.h"
 #include "core/state.h"
 #include "core/tasks.h"
@@ -42,13 +43,6 @@ allowed_take(const struct call *call, const struct task_request *request,
 /* ---- on record ---- */
 
 static enum ag_err
-detail_of(const struct task_row *row, json_t **ret)
-{
-    return wjson_parse(span_str(row->detail != NULL ? row->detail : "{}"),
-                       TASK_DETAIL_MAX_BYTES, ret);
-}
-
-static enum ag_err
 list_of(const char *const *texts, size_t count, json_t **ret)
 {
     AG_AUTO(wjson) json_t *list = json_array();
@@ -67,27 +61,19 @@ allowed_keep(const struct task_request *request, struct task_row *row)
 {
     AG_AUTO(wjson) json_t *detail = NULL;
     json_t *list = NULL;
-    char *text = NULL;
     enum ag_err err = AG_OK;
 
     if (request->allow_count == 0) {
         return AG_OK;
     }
-    err = detail_of(row, &detail);
+    err = detail_of_task(row, &detail);
     if (err == AG_OK) {
         err = list_of(request->allow, request->allow_count, &list);
     }
     if (err == AG_OK && json_object_set_new(detail, "allow", list) != 0) {
         err = AG_ENOMEM;
     }
-    if (err == AG_OK) {
-        err = core_dump(detail, &text);
-    }
-    if (err == AG_OK) {
-        free(row->detail);
-        row->detail = text;
-    }
-    return err;
+    return err == AG_OK ? detail_set_task(row, detail) : err;
 }
 
 enum ag_err
@@ -95,7 +81,7 @@ allowed_show(const struct task_row *row, json_t *object)
 {
     AG_AUTO(wjson) json_t *detail = NULL;
     json_t *list = NULL;
-    enum ag_err err = detail_of(row, &detail);
+    enum ag_err err = detail_of_task(row, &detail);
 
     if (err != AG_OK) {
         return err;

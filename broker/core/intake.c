@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "core/detail.h"
 #include "core/places.h"
 #include "core/redaction.h"
 #include "core/state.h"
@@ -97,9 +98,7 @@ keep_places(const struct secret_row *row, json_t *detail)
 {
     static const char *const KEPT[] = {"places", "refresh"};
     AG_AUTO(wjson) json_t *before = NULL;
-    enum ag_err err =
-        wjson_parse(span_str(row->detail != NULL ? row->detail : "{}"),
-                    SECRET_DETAIL_MAX_BYTES, &before);
+    enum ag_err err = detail_of_secret(row, &before);
 
     for (size_t i = 0; err == AG_OK && i < AG_COUNT(KEPT); i++) {
         json_t *member = json_object_get(before, KEPT[i]);

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "caller/peer.h"
+#include "core/detail.h"
 #include "core/state.h"
 #include "core/trust.h"
 #include "core/values.h"
@@ -67,8 +68,7 @@ plan_release(struct db_tx *tx, const struct move_request *request,
     }
     row->secret_id = secret.id;
     row->version = secret.current_version;
-    err = wjson_parse(span_str(secret.detail != NULL ? secret.detail : "{}"),
-                      SECRET_DETAIL_MAX_BYTES, ret_facts);
+    err = detail_of_secret(&secret, ret_facts);
     if (err == AG_OK) {
         (void)json_object_del(*ret_facts, "places"); /* not a file's fact */
     }

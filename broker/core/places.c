@@ -1,11 +1,11 @@
 #include "core/places.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/parse.h"
+#include "core/detail.h"
 #include "core/state.h"
 #include "core/tasks.h"
 #include "core/trust.h"
@@ -40,43 +40,23 @@ places_seal(const struct profile *profile, json_t *detail)
                : AG_ENOMEM;
 }
 
-static enum ag_err
-detail_of(const struct secret_row *row, json_t **ret)
-{
-    return wjson_parse(span_str(row->detail != NULL ? row->detail : "{}"),
-                       SECRET_DETAIL_MAX_BYTES, ret);
-}
-
-static enum ag_err
-set_detail(struct secret_row *row, const json_t *detail)
-{
-    char *text = NULL;
-    enum ag_err err = core_dump(detail, &text);
-
-    if (err == AG_OK) {
-        free(row->detail);
-        row->detail = text;
-    }
-    return err;
-}
-
 enum ag_err
 places_seal_row(const struct profile *profile, struct secret_row *row)
 {
     AG_AUTO(wjson) json_t *detail = NULL;
-    enum ag_err err = detail_of(row, &detail);
+    enum ag_err err = detail_of_secret(row, &detail);
 
     if (err == AG_OK) {
         err = places_seal(profile, detail);
     }
-    return err == AG_OK ? set_detail(row, detail) : err;
+    return err == AG_OK ? detail_set_secret(row, detail) : err;
 }
 
 enum ag_err
 places_sealed(const struct secret_row *row, struct places *ret)
 {
     AG_AUTO(wjson) json_t *detail = NULL;
-    enum ag_err err = detail_of(row, &detail);
+    enum ag_err err = detail_of_secret(row, &detail);
 
     return err == AG_OK ? places_read(detail, ret) : err;
 }
@@ -304,7 +284,7 @@ keep(struct db_tx *tx, const struct call *call, struct secret_row *row,
 
     places_done(&checked);
     if (err == AG_OK) {
-        err = set_detail(row, detail);
+        err = detail_set_secret(row, detail);
     }
     if (err == AG_OK) {
         err = secrets_update(tx, row);
@@ -329,7 +309,7 @@ widen_by_url(struct db_tx *tx, const struct call *call,
     enum ag_err err = describe_wish(wish, field, &to, &item, &place);
 
     if (err == AG_OK) {
-        err = detail_of(row, &detail);
+        err = detail_of_secret(row, &detail);
     }
     if (err == AG_OK) {
         err = places_read(detail, &sealed);
@@ -400,7 +380,7 @@ places_reseal(const struct call *call, const struct profile *profile,
     AG_AUTO(wjson) json_t *detail = NULL;
     AG_AUTO(wjson) json_t *before = NULL;
     const char *wider = NULL;
-    enum ag_err err = detail_of(row, &detail);
+    enum ag_err err = detail_of_secret(row, &detail);
 
     if (err == AG_OK) {
         err = places_read(detail, &sealed);
@@ -420,7 +400,7 @@ places_reseal(const struct call *call, const struct profile *profile,
     if (err == AG_OK) {
         err = add_own(before, json_object_get(detail, "places"));
     }
-    return err == AG_OK ? set_detail(row, detail) : err;
+    return err == AG_OK ? detail_set_secret(row, detail) : err;
 }
 
 enum ag_err
@@ -428,7 +408,7 @@ places_of(struct db_tx *tx, const struct call *call,
           const struct profile *profile, struct secret_row *row)
 {
     AG_AUTO(wjson) json_t *detail = NULL;
-    enum ag_err err = detail_of(row, &detail);
+    enum ag_err err = detail_of_secret(row, &detail);
 
     if (err != AG_OK || json_object_get(detail, "places") != NULL) {
         return err;
@@ -447,7 +427,7 @@ widen_by_profile(struct core *core, struct db_tx *tx, const struct call *call,
 {
     AG_AUTO(wjson) json_t *detail = NULL;
     const struct profile *profile = NULL;
-    enum ag_err err = detail_of(row, &detail);
+    enum ag_err err = detail_of_secret(row, &detail);
 
     if (err != AG_OK || json_object_get(detail, "places") != NULL) {
         return err;

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/parse.h"
+#include "core/detail.h"
 #include "core/downgrade.h"
 #include "core/redaction.h"
 #include "core/refresh.h"
@@ -73,9 +74,7 @@ add_needs_login(const struct secret_row *row, json_t *answer)
 {
     AG_AUTO(wjson) json_t *detail = NULL;
     const char *code = NULL;
-    enum ag_err err =
-        wjson_parse(span_str(row->detail != NULL ? row->detail : "{}"),
-                    SECRET_DETAIL_MAX_BYTES, &detail);
+    enum ag_err err = detail_of_secret(row, &detail);
 
     if (err != AG_OK || !refresh_is_needed(row, detail, &code)) {
         return err;

@@ -1,10 +1,10 @@
 /* The login of a task's, and the broker's answer in the service's stead. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/secret.h"
+#include "core/detail.h"
 #include "core/proxied.h"
 #include "core/refresh_impl.h"
 #include "core/running.h"
@@ -271,8 +271,7 @@ refresh_denial(struct core *core, int64_t secret_id, struct buf *out)
     enum ag_err err = open_login(core, 0, secret_id, &a);
 
     if (err == AG_OK) {
-        err = wjson_parse(span_str(a.row.detail != NULL ? a.row.detail : "{}"),
-                          SECRET_DETAIL_MAX_BYTES, &detail);
+        err = detail_of_secret(&a.row, &detail);
     }
     if (err != AG_OK) {
         return err;

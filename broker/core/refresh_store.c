@@ -1,12 +1,11 @@
 /* What is known of a login, and the outcome of a refresh on its way into the
  * vault. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <sodium.h>
 
 #include "base/secret.h"
+#include "core/detail.h"
 #include "core/redaction.h"
 #include "core/refresh_impl.h"
 #include "core/state.h"
@@ -31,18 +30,10 @@ refresh_is_needed(const struct secret_row *row, const json_t *detail,
 }
 
 static enum ag_err
-detail_of(const struct secret_row *row, json_t **ret)
-{
-    return wjson_parse(span_str(row->detail != NULL ? row->detail : "{}"),
-                       SECRET_DETAIL_MAX_BYTES, ret);
-}
-
-static enum ag_err
 set_mark(struct db_tx *tx, struct secret_row *row, const char *code)
 {
     AG_AUTO(wjson) json_t *detail = NULL;
-    char *text = NULL;
-    enum ag_err err = detail_of(row, &detail);
+    enum ag_err err = detail_of_secret(row, &detail);
 
     if (err != AG_OK) {
         return err;
@@ -53,13 +44,8 @@ set_mark(struct db_tx *tx, struct secret_row *row, const char *code)
                                       code)) != 0) {
         return AG_ENOMEM;
     }
-    err = core_dump(detail, &text);
-    if (err != AG_OK) {
-        return err;
-    }
-    free(row->detail);
-    row->detail = text;
-    return secrets_update(tx, row);
+    err = detail_set_secret(row, detail);
+    return err == AG_OK ? secrets_update(tx, row) : err;
 }
 
 /* ---- facts ---- */
@@ -97,7 +83,7 @@ read_facts(struct core *core, struct db_read *r, const struct secret_row *row,
     struct oauth2_login login = {0};
     struct version_row version = {0};
     const char *code = NULL;
-    enum ag_err err = detail_of(row, &detail);
+    enum ag_err err = detail_of_secret(row, &detail);
 
     login.refresh = login_way(core, row, &login.format);
     f->expires_ms = INT64_MAX;

@@ -1,9 +1,9 @@
 #include "core/secrets.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "base/secret.h"
+#include "core/detail.h"
 #include "core/places.h"
 #include "core/redaction.h"
 #include "core/refresh.h"
@@ -15,19 +15,10 @@
 /* ---- descriptions: the sealed JSON of a secret's row ---- */
 
 static enum ag_err
-detail_of(const struct secret_row *row, json_t **ret)
-{
-    const char *text = row->detail != NULL ? row->detail : "{}";
-
-    return wjson_parse(span_str(text), SECRET_DETAIL_MAX_BYTES, ret);
-}
-
-static enum ag_err
 set_description(struct secret_row *row, const char *description)
 {
     AG_AUTO(wjson) json_t *detail = NULL;
-    char *text = NULL;
-    enum ag_err err = detail_of(row, &detail);
+    enum ag_err err = detail_of_secret(row, &detail);
 
     if (err != AG_OK) {
         return err;
@@ -36,13 +27,7 @@ set_description(struct secret_row *row, const char *description)
         0) {
         return AG_ENOMEM;
     }
-    err = core_dump(detail, &text);
-    if (err != AG_OK) {
-        return err;
-    }
-    free(row->detail);
-    row->detail = text;
-    return AG_OK;
+    return detail_set_secret(row, detail);
 }
 
 /* ---- put ---- */
@@ -270,7 +255,7 @@ describe(const struct secret_row *row, json_t **ret)
     AG_AUTO(wjson) json_t *item = NULL;
     const char *description = NULL;
     const char *needs_login = NULL;
-    enum ag_err err = detail_of(row, &detail);
+    enum ag_err err = detail_of_secret(row, &detail);
 
     if (err != AG_OK) {
         return err;
