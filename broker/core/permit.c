@@ -192,21 +192,10 @@ take_all(struct core *core, struct deciding *d)
 /* ---- placeholders where none belongs ---- */
 
 static bool
-any_host(const struct place *place, struct span host)
-{
-    for (size_t i = 0; i < place->hosts.count; i++) {
-        if (place_host_covers(place->hosts.items[i], host)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
 item_goes_to(const struct proxied_item *item, struct span host)
 {
     for (size_t i = 0; i < item->places.places.count; i++) {
-        if (any_host(&item->places.places.items[i], host)) {
+        if (place_covers(&item->places.places.items[i], host)) {
             return true;
         }
     }

@@ -26,17 +26,6 @@ reach_allowed(const struct proxied *set, const struct guard_host *host,
 
 /* ---- does a value go there? ---- */
 
-static bool
-place_covers(const struct place *place, struct span host)
-{
-    for (size_t i = 0; i < place->hosts.count; i++) {
-        if (place_host_covers(place->hosts.items[i], host)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 const struct place *
 reach_place(const struct proxied *set, struct span host, bool plain)
 {

@@ -333,8 +333,8 @@ exact_host(const struct place *p)
     return span_of(NULL, 0);
 }
 
-static bool
-covers(const struct place *p, struct span host)
+bool
+place_covers(const struct place *p, struct span host)
 {
     for (size_t i = 0; i < p->hosts.count; i++) {
         if (place_host_covers(p->hosts.items[i], host)) {
@@ -356,7 +356,7 @@ places_serve(const struct places *p, struct span service, struct span *ret_host)
             *ret_host = host;
             return place;
         }
-        if (covers(place, service)) {
+        if (place_covers(place, service)) {
             *ret_host = service;
             return place;
         }

@@ -81,6 +81,9 @@ AG_CHECK AG_NONNULL enum ag_err places_of_profile(const struct profile *profile,
  * which is in lower case and has its port if that is not the usual one? */
 AG_NONNULL bool place_host_covers(const char *pattern, struct span host);
 
+/* The same for any of the place's hosts. */
+AG_NONNULL bool place_covers(const struct place *place, struct span host);
+
 /* The first place that one of the words `service` means, by its name (then
  * *ret_host is its first exact host) or by a host of it; NULL when none. */
 AG_NONNULL const struct place *places_serve(const struct places *p,

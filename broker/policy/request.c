@@ -171,17 +171,6 @@ path_matches(const char *pattern, struct span path)
 }
 
 static bool
-any_host(const struct place *place, struct span host)
-{
-    for (size_t i = 0; i < place->hosts.count; i++) {
-        if (place_host_covers(place->hosts.items[i], host)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool
 any_method(const struct place *place, struct span method)
 {
     for (size_t i = 0; i < place->methods.count; i++) {
@@ -206,7 +195,7 @@ any_path(const struct place *place, struct span path)
 enum ag_err
 request_allows(const struct place *place, const struct request_ask *ask)
 {
-    if (!any_host(place, ask->host)) {
+    if (!place_covers(place, ask->host)) {
         return err_why(AG_EHOST, "no value of this task goes to %.*s",
                        (int)ask->host.len, (const char *)ask->host.ptr);
     }

@@ -124,6 +124,14 @@ do_put(struct core *core, struct db_tx *tx, const struct call *call,
 }
 
 static inline enum ag_err
+do_remove(struct core *core, struct db_tx *tx, const struct call *call,
+          const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_secret_remove(core, tx, call, request);
+}
+
+static inline enum ag_err
 do_start(struct core *core, struct db_tx *tx, const struct call *call,
          const void *request, json_t **ret)
 {

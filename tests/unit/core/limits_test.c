@@ -295,14 +295,6 @@ check_hidden(const char *text, bool want)
 }
 
 static enum ag_err
-do_remove(struct core *core, struct db_tx *tx, const struct call *call,
-          const void *request, json_t **ret)
-{
-    (void)ret;
-    return core_secret_remove(core, tx, call, request);
-}
-
-static enum ag_err
 do_destroy(struct core *core, struct db_tx *tx, const struct call *call,
            const void *request, json_t **ret)
 {

@@ -11,14 +11,6 @@ static const char API[] = "https://api.example";
 #define WISH(...)                                                              \
     ((const struct task_proxy_request[]){{.uses = -1, __VA_ARGS__}})
 
-static enum ag_err
-do_remove(struct core *core, struct db_tx *tx, const struct call *call,
-          const void *request, json_t **ret)
-{
-    (void)ret;
-    return core_secret_remove(core, tx, call, request);
-}
-
 static void
 test_only_what_has_to_wait_is_asked_again(void **state)
 {

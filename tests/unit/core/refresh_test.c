@@ -233,14 +233,6 @@ test_a_version_put_meanwhile_stays_current(void **state)
     check_say(REFRESH_DUE, 0, REFRESH_GO);
 }
 
-static enum ag_err
-do_remove(struct core *core, struct db_tx *tx, const struct call *call,
-          const void *request, json_t **ret)
-{
-    (void)ret;
-    return core_secret_remove(core, tx, call, request);
-}
-
 static void
 test_a_login_removed_meanwhile_needs_no_answer(void **state)
 {
