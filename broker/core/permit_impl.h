@@ -42,8 +42,9 @@ struct deciding {
     struct permit *permit;
 };
 
-/* Of a request to the client's proxy: the service is a host, and how the request
- * came says how it is reached. Errors: AG_ENOTALLOWED, AG_EINVAL, AG_EADDRESS. */
+/* Of a request to the client's proxy: the service is a host, and how the
+ * request came says how it is reached. Errors: AG_ENOTALLOWED, AG_EINVAL,
+ * AG_EADDRESS. */
 AG_CHECK AG_NONNULL enum ag_err permit_host(const struct proxied *set,
                                             struct deciding *d);
 
@@ -63,7 +64,8 @@ AG_CHECK AG_NONNULL enum ag_err permit_spend(const struct deciding *d);
 AG_CHECK AG_NONNULL enum ag_err permit_meter_new(const struct deciding *d,
                                                  struct permit_meter **ret);
 
-/* Puts the uses on the record. Errors: AG_EBLOCKS it is quick, but has to wait. */
+/* Puts the uses on the record. Errors: AG_EBLOCKS it is quick, but has to wait;
+ * AG_EGRANTUSED, AG_EREVOKED, those of permit_spend() and of the record. */
 AG_CHECK AG_NONNULL enum ag_err permit_use(struct core *core,
                                            struct deciding *d);
 

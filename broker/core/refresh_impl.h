@@ -81,13 +81,6 @@ struct refresher {
     size_t ending_count; /* ends of calls that are being dealt with */
 };
 
-static inline struct login *
-login_of_job(struct core_job *job)
-{
-    return (struct login *)(void *)((char *)job -
-                                    offsetof(struct login, trip.job));
-}
-
 /* Reads the facts if they are not of now. Under the lock. Errors: AG_ENOTFOUND
  * it is not in the vault; AG_ELOCKED, … */
 AG_CHECK AG_NONNULL enum ag_err login_look(struct login *l);

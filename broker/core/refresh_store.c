@@ -185,6 +185,13 @@ store_fresh(struct core *core, struct db_tx *tx, const struct secret_row *row,
                : err;
 }
 
+static struct login *
+login_of_job(struct core_job *job)
+{
+    return (struct login *)(void *)((char *)job -
+                                    offsetof(struct login, trip.job));
+}
+
 static enum ag_err
 run_outcome(struct core *core, struct db_tx *tx, struct core_job *job)
 {

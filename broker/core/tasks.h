@@ -93,8 +93,8 @@ struct task_request {
 /*
  * *ret: {id, token, accessor, expires_at, life, streams: [ticket…],
  * deliveries: [{kind, ticket, take?, var?, path?, profile?, …}], args: […],
- * urls: [{var, service, path}…], forward?, spill_key, hide?, hide_copies?}. The caller's
- * process becomes the root of the task's tree.
+ * urls: [{var, service, path}…], forward?, spill_key, hide?, hide_copies?}. The
+ * caller's process becomes the root of the task's tree.
  * Errors: AG_ENOTFOUND, AG_EGRADE, AG_EHELD (names the holder), AG_EINVAL.
  * Writer.
  */

@@ -6,11 +6,12 @@
  *
  * Source: RFC 9112 sections 2-6, read strictly: CRLF line ends only, no folded
  * lines, no empty line before a request, origin-form targets only (absolute-form
- * where a client takes us for its proxy, intake_proxy.h), HTTP/1.1 only, a body only by one Content-Length, or, where it is passed on (pass.h),
- * in chunks without extensions and trailers. What libmicrohttpd 0.9.75 would let
- * through is refused here: bare LF, NUL and control bytes, a blank before the
- * colon, doubled Host, Content-Length or credentials, other Transfer-Encodings,
- * CONNECT, absolute-form, %00.
+ * where a client takes us for its proxy, intake_proxy.h), HTTP/1.1 only, a body
+ * only by one Content-Length or, where it is passed on (pass.h), in chunks
+ * without extensions and trailers. What libmicrohttpd 0.9.75 would let through
+ * is refused here: bare LF, NUL and control bytes, a blank before the colon,
+ * doubled Host, Content-Length or credentials, other Transfer-Encodings,
+ * CONNECT, absolute-form elsewhere, %00.
  */
 #ifndef AG_HTTP_INTAKE_H
 #define AG_HTTP_INTAKE_H
@@ -85,8 +86,9 @@ void intake_init_proxy(struct intake *in, const char *authority);
  * that ends with the last whole request in `bytes`, 0 if none ends there;
  * *ret_ended how many end there.
  * Errors: AG_EHTTP malformed, AG_EHEAD head or target too large, AG_ELENGTH
- *         a Transfer-Encoding, AG_EMEDIA a Content-Encoding, AG_ELIMIT body too large, AG_EMETHOD CONNECT,
- *         AG_EDENIED wrong Host on TCP, AG_EHTTP one that is not the target's; each with a sentence. The machine then
+ *         a Transfer-Encoding, AG_EMEDIA a Content-Encoding, AG_ELIMIT body
+ *         too large, AG_EMETHOD CONNECT, AG_EDENIED wrong Host on TCP, AG_EHTTP
+ *         one that is not the target's; each with a sentence. The machine then
  *         stays refused.
  * Any chunking of the same bytes gives the same result. Threads: one at a time.
  */

@@ -58,8 +58,8 @@ wait_for_wake(struct pass *pass)
     return waits;
 }
 
-void
-pass_move(struct pass *pass, enum pass_phase phase)
+static void
+move(struct pass *pass, enum pass_phase phase)
 {
     (void)pthread_mutex_lock(&pass->lock);
     pass->phase = phase;
@@ -240,7 +240,7 @@ send_answer(struct pass *pass)
     if (response == NULL) {
         return false;
     }
-    pass_move(pass, PASS_SENT);
+    move(pass, PASS_SENT);
     result =
         MHD_queue_response(pass->mhd, (unsigned int)pass->status, response);
     MHD_destroy_response(response);
@@ -357,7 +357,7 @@ begin(struct pass *pass, const char *method)
     (void)MHD_get_connection_values_n(pass->mhd, MHD_HEADER_KIND, add_given,
                                       pass);
     find_length(pass);
-    pass_move(pass, PASS_DECIDING);
+    move(pass, PASS_DECIDING);
     if (!pass_ask(pass, false)) {
         return passes_push(pass) == AG_OK;
     }

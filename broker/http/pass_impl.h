@@ -75,8 +75,6 @@ struct passes {
     atomic_bool stops; /* no more are begun, and those under way are cut */
 };
 
-AG_NONNULL void pass_move(struct pass *pass, enum pass_phase phase);
-
 /* Asks the answerer; false (AG_EBLOCKS): ask again with may_block. Else it is
  * settled, or under way. */
 AG_CHECK AG_NONNULL bool pass_ask(struct pass *pass, bool may_block);

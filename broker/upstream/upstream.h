@@ -139,7 +139,8 @@ struct upstream_head {
  * What a call tells and asks, all on the upstream's thread, one at a time, so
  * none may block; what they lend is borrowed until they return. Order: on_send
  * as long as there is a body; on_head once; on_body; on_trailers at most once;
- * on_end once, the last; on_turn behind any of them but the last. An interim answer (100, 103) is not told.
+ * on_end once, the last; on_turn behind any of them but the last. An interim
+ * answer (100, 103) is not told.
  */
 struct upstream_events {
     /* Fills `into`, sets *ret_len; UPSTREAM_GO with 0 is the end of the body.

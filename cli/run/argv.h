@@ -26,7 +26,8 @@ struct argv_marks {
 
 /*
  * Ownership: `command` (NULL-ended) and the texts of `args` are borrowed as long
- *            as *ret lives, `marks` for the call; the caller frees it with argv_free().
+ *            as *ret lives, `marks` for the call; the caller frees it with
+ *            argv_free().
  * Errors: AG_ELIMIT too many words; AG_ENOMEM.
  */
 AG_CHECK AG_NONNULL enum ag_err argv_new(char **command, const json_t *args,

@@ -44,8 +44,8 @@ pid_t jail_clone(enum jail_kind kind, const struct view *view);
  * In the child: maps the user, cuts mount propagation, mounts a fresh /proc, a
  * devpts that shows no terminal of anybody else and, unless NULL, a tmpfs (mode
  * 0700, nosuid, nodev, noexec) on `tmpfs_dir`. With a `view` it opens the ports
- * of its lines, moves into it and gives up what could undo it: capabilities, new privileges, the calls of
- * run/sieve.
+ * of its lines, moves into it and gives up what could undo it: capabilities, new
+ * privileges, the calls of run/sieve.
  * Errors: AG_EUNSUPPORTED with the step, errno kept.
  */
 AG_CHECK enum ag_err jail_enter(enum jail_kind kind, struct view *view,
