@@ -34,11 +34,22 @@ test_a_rate_holds_on_both_threads(void **state)
     end_sender();
 }
 
+/* What counts the bytes of one more request; the caller frees it. */
+static struct permit_meter *
+meter_of(const struct sent *sent)
+{
+    AG_AUTO(permit) struct permit permit = {0};
+
+    check_ok(send_into(sent, &permit));
+    assert_non_null(permit.meter);
+    return AG_TAKE(permit.meter);
+}
+
 static void
 test_bytes_are_of_all_requests(void **state)
 {
-    AG_AUTO(permit) struct permit first = {0};
-    AG_AUTO(permit) struct permit second = {0};
+    struct permit_meter *first = NULL;
+    struct permit_meter *second = NULL;
     const struct sent sent = {.service = "api.example",
                               .name = "Authorization",
                               .value = bearer(sender.keys[0])};
@@ -48,17 +59,18 @@ test_bytes_are_of_all_requests(void **state)
                       .bytes = 100),
                  1);
     (void)bearer(sender.keys[0]);
-    check_ok(send_into(&sent, &first));
-    assert_non_null(first.meter);
-    check_ok(permit_meter_add(first.meter, 60));
-    check_ok(send_into(&sent, &second));
-    check_ok(permit_meter_add(second.meter, 40));
+    first = meter_of(&sent);
+    check_ok(permit_meter_add(first, 60));
+    second = meter_of(&sent);
+    check_ok(permit_meter_add(second, 40));
     check_err(send_bearer(false), AG_EBYTESUSED);
-    check_err(permit_meter_add(first.meter, 1), AG_EBYTESUSED);
+    check_err(permit_meter_add(first, 1), AG_EBYTESUSED);
     end_sender();
     /* What is under way goes on counting, though its task is gone. */
-    check_err(permit_meter_add(second.meter, 1), AG_EBYTESUSED);
+    check_err(permit_meter_add(second, 1), AG_EBYTESUSED);
     check_ok(permit_meter_add(NULL, 1));
+    permit_meter_free(first);
+    permit_meter_free(second);
 }
 
 static void

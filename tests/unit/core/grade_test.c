@@ -176,6 +176,14 @@ handed_file_of_new_task(void)
     return handed(0);
 }
 
+static void
+hand_file_to_new_task(void)
+{
+    AG_AUTO(secret) struct secret *file = handed_file_of_new_task();
+
+    assert_non_null(file);
+}
+
 /* ---- which grade ---- */
 
 static void
@@ -370,13 +378,13 @@ test_placeholders_never_replace_values(void **state)
 static void
 test_a_login_by_the_tool_itself_is_adopted(void **state)
 {
-    AG_AUTO(secret) struct secret *file = handed_file_of_new_task();
     AG_AUTO(secret) struct secret *renewed = NULL;
     AG_AUTO(wjson) json_t *ledger = NULL;
-    struct take_result result =
-        wrote(span_str(LOGIN(ACCESS_2, REFRESH_2, NEW_TIME)), AG_OK);
+    struct take_result result = {0};
 
     (void)state;
+    hand_file_to_new_task();
+    result = wrote(span_str(LOGIN(ACCESS_2, REFRESH_2, NEW_TIME)), AG_OK);
     assert_true(result.changed);
     assert_false(result.retained);
     assert_true(result.replace);
@@ -420,15 +428,15 @@ test_what_is_ours_in_it_keeps_its_value(void **state)
 static void
 test_an_older_login_or_anothers_is_kept_beside(void **state)
 {
-    AG_AUTO(secret) struct secret *file = handed_file_of_new_task();
     AG_AUTO(secret) struct secret *other = NULL;
     AG_AUTO(secret)
     struct secret *login =
         secret_of(LOGIN(ACCESS_2, REFRESH, "2026-09-09T00:00:00Z"));
-    struct take_result result =
-        wrote(span_str(LOGIN(ACCESS_2, REFRESH, OLD_TIME)), AG_OK);
+    struct take_result result = {0};
 
     (void)state;
+    hand_file_to_new_task();
+    result = wrote(span_str(LOGIN(ACCESS_2, REFRESH, OLD_TIME)), AG_OK);
     assert_true(result.retained);
     assert_true(result.replace);
     other = changed(login, span_str("acc-1"), "acc-2");

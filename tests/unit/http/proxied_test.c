@@ -38,6 +38,10 @@ test_absolute_targets(void **state)
         "POST http://a.b/ HTTP/1.1\r\nHost: a.b\r\n"
         "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     };
+    /* The second of two on one connection, whose Host is the first one's. */
+    static const char TWO_HOSTS[] =
+        "GET http://a.b/ HTTP/1.1\r\nHost: a.b\r\n\r\n"
+        "GET http://c.d/ HTTP/1.1\r\nHost: a.b\r\n\r\n";
     static const char *const BAD[] = {
         "GET / HTTP/1.1\r\nHost: example.org\r\n\r\n",
         "GET /p/example.org/ HTTP/1.1\r\nHost: example.org\r\n\r\n",
@@ -57,8 +61,7 @@ test_absolute_targets(void **state)
         "GET http://a.b/ HTTP/1.1\r\nHost: a.bc\r\n\r\n",
         "GET http://a.b/ HTTP/1.1\r\n\r\n",
         "GET http://a.b/ HTTP/1.1\r\nHost: a.b\r\nHost: a.b\r\n\r\n",
-        "GET http://a.b/ HTTP/1.1\r\nHost: a.b\r\n\r\n"
-        "GET http://c.d/ HTTP/1.1\r\nHost: a.b\r\n\r\n",
+        TWO_HOSTS,
     };
 
     (void)state;
