@@ -372,9 +372,10 @@ shim_install(struct cli *cli, int argc, char **argv)
     struct args args;
     enum ag_err err = take_options(&argc, argv, &options);
 
-    if (err == AG_OK) {
-        err = args_parse(cli, &spec, argc, argv, &args);
+    if (err != AG_OK) {
+        return err;
     }
+    err = args_parse(cli, &spec, argc, argv, &args);
     if (err != AG_OK || args.help) {
         return err;
     }

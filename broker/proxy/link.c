@@ -210,23 +210,25 @@ decide(struct link *link)
                         : err;
 }
 
+static enum ag_err
+serve(struct link *link)
+{
+    switch (link->ask) {
+    case ASK_DECIDE:
+        return decide(link);
+    case ASK_REFUSE:
+        (void)!err_why(link->err, "%s", link->why);
+        return reach_refuse(link->owner->parts.core, &link->call,
+                            &link->head.host, link->head.port, link->err);
+    }
+    return AG_EINTERNAL;
+}
+
 void
 link_serve_ask(struct link *link)
 {
-    enum ag_err err = AG_EINTERNAL;
-
     err_clear();
-    switch (link->ask) {
-    case ASK_DECIDE:
-        err = decide(link);
-        break;
-    case ASK_REFUSE:
-        (void)!err_why(link->err, "%s", link->why);
-        err = reach_refuse(link->owner->parts.core, &link->call,
-                           &link->head.host, link->head.port, link->err);
-        break;
-    }
-    link_keep_error(link, err);
+    link_keep_error(link, serve(link));
 }
 
 /* ---- dialing ---- */
