@@ -6,6 +6,7 @@
 
 #include "base/secret.h"
 #include "proxy/answer.h"
+#include "proxy/sieve.h"
 #include "redact/matcher.h"
 #include "redact/redactor.h"
 #include "upstream/upstream.h"
@@ -34,6 +35,25 @@ filter_of_value(void)
         AG_ASSERT(matcher_build(&one, 1, &filter) == AG_OK);
     }
     return filter;
+}
+
+/* One filter is used again and again, as by the broker. */
+static struct sieves *
+kept(void)
+{
+    static struct sieves *all;
+
+    AG_ASSERT(all != NULL || sieves_new(&all) == AG_OK);
+    return all;
+}
+
+static struct redactor *
+sieve_taken(void)
+{
+    struct redactor *ret = NULL;
+
+    AG_ASSERT(sieves_take(kept(), &ret) == AG_OK);
+    return ret;
 }
 
 static void
@@ -72,6 +92,8 @@ check_head(int status, struct span *rest)
     const struct upstream_head head = {
         .status = status, .fields = fields, .field_count = FIELDS_COUNT};
     struct proxy_head *ret = calloc(1, sizeof(*ret));
+    struct matcher *filter = filter_of_value();
+    struct redactor *sieve = sieve_taken();
 
     AG_ASSERT(ret != NULL);
     for (size_t i = 0; i < FIELDS_COUNT; i++) {
@@ -86,13 +108,14 @@ check_head(int status, struct span *rest)
             .name = span_sub(text, 0, colon),
             .value = span_sub(text, colon + 1, text.len)};
     }
-    if (answer_head(&head, filter_of_value(), ret) == AG_OK) {
+    if (answer_head(&head, filter, sieve, ret) == AG_OK) {
         AG_ASSERT(status != 206 && status != 226 && status != 416);
         for (size_t i = 0; i < ret->field_count; i++) {
             AG_ASSERT(!holds_value(ret->fields[i].name));
             AG_ASSERT(!holds_value(ret->fields[i].value));
         }
     }
+    sieves_give(kept(), sieve);
     proxy_head_done(ret);
     free(ret);
     for (size_t i = 0; i < FIELDS_COUNT; i++) {
@@ -109,13 +132,11 @@ on_text(void *ctx, struct span part)
 static void
 filter_body(struct span body, unsigned seed, struct buf *out)
 {
-    const struct redactor_options options = {.audience = REDACTOR_TASK,
-                                             .marker = PROXY_MARKER};
     const struct sink sink = {.ctx = out, .feed = on_text};
-    struct redactor *r = NULL;
+    struct matcher *filter = filter_of_value();
+    struct redactor *r = sieve_taken();
 
-    AG_ASSERT(redactor_new(&options, &sink, &r) == AG_OK);
-    AG_ASSERT(redactor_use(r, filter_of_value()) == AG_OK);
+    AG_ASSERT(sieve_begin(r, filter, &sink, NULL) == AG_OK);
     for (size_t at = 0; at < body.len;) {
         struct span part =
             span_sub(body, at, seed == 0 ? body.len : 1 + seed % 23);
@@ -127,7 +148,7 @@ filter_body(struct span body, unsigned seed, struct buf *out)
         at += part.len;
     }
     AG_ASSERT(redactor_finish(r) == AG_OK);
-    redactor_free(r);
+    sieves_give(kept(), r);
 }
 
 int
