@@ -86,6 +86,19 @@ escaped(struct span text, size_t at)
 
 /* ---- the path ---- */
 
+/* UTF-8 in more bytes than it needs (RFC 3629 section 3): readers have taken
+ * %C0%AE for a '.', %E0%80%AF for a '/'. */
+static bool
+is_overlong(struct span path, size_t at, int byte)
+{
+    bool follows = at + 3 < path.len && path.ptr[at + 3] == '%';
+    int next = follows ? escaped(path, at + 3) : -1;
+
+    return byte == 0xc0 || byte == 0xc1 ||
+           (byte == 0xe0 && next >= 0x80 && next < 0xa0) ||
+           (byte == 0xf0 && next >= 0x80 && next < 0x90);
+}
+
 static enum ag_err
 check_byte(struct span path, size_t at)
 {
@@ -104,7 +117,9 @@ check_byte(struct span path, size_t at)
                        "the path holds an escaped '/', '\\', '.', '%%', ';' or "
                        "control byte");
     }
-    return AG_OK;
+    return is_overlong(path, at, byte)
+               ? err_why(AG_ETARGET, "the path holds UTF-8 of too many bytes")
+               : AG_OK;
 }
 
 static enum ag_err

@@ -47,7 +47,8 @@ struct request_ask {
 /*
  * A path has one spelling only: what another server could read otherwise is
  * refused. Errors: AG_ETARGET an escaped '/', '.', '\' or '%', a segment of
- * one or two dots, an empty segment but the last, a backslash, a ';' .
+ * one or two dots, an empty segment but the last, a backslash, a ';', UTF-8 in
+ * more bytes than it needs.
  */
 AG_CHECK enum ag_err request_check_path(struct span path);
 

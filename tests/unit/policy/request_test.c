@@ -112,15 +112,44 @@ test_services_by_name_and_by_host(void **state)
 static void
 test_a_path_has_one_reading(void **state)
 {
-    static const char *const GOOD[] = {"/",      "/a",      "/a/",    "/a/b.c",
-                                       "/...",   "/a..b",   "/%20",   "/a%3Ab",
-                                       "/~a/@b", "/%C3%A4", "/.well", "/a+b"};
-    static const char *const BAD[] = {
-        "",         "a",      "//",       "/a//b",  "/.",     "/..",
-        "/a/../b",  "/a/.",   "/%2e",     "/a%2Fb", "/a%2f",  "/a%5Cb",
-        "/a\\b",    "/a;b",   "/a%3bb",   "/a%25b", "/a%0ab", "/a%00",
-        "/a%7f",    "/%",     "/%4",      "/%zz",   "/a/..",  "/./a",
-        "/%2e%2e/", "/a%2Eb", "/a/.%2e/b"};
+    static const char *const GOOD[] = {
+        "/",      "/a",   "/a/",        "/a/b.c",        "/...",
+        "/a..b",  "/%20", "/a%3Ab",     "/~a/@b",        "/%C3%A4",
+        "/.well", "/a+b", "/%E0%A4%85", "/%F0%9F%98%80", "/%E0/9f",
+        "/%C2%AE"};
+    static const char *const BAD[] = {"",
+                                      "a",
+                                      "//",
+                                      "/a//b",
+                                      "/.",
+                                      "/..",
+                                      "/a/../b",
+                                      "/a/.",
+                                      "/%2e",
+                                      "/a%2Fb",
+                                      "/a%2f",
+                                      "/a%5Cb",
+                                      "/a\\b",
+                                      "/a;b",
+                                      "/a%3bb",
+                                      "/a%25b",
+                                      "/a%0ab",
+                                      "/a%00",
+                                      "/a%7f",
+                                      "/%",
+                                      "/%4",
+                                      "/%zz",
+                                      "/a/..",
+                                      "/./a",
+                                      "/%2e%2e/",
+                                      "/a%2Eb",
+                                      "/a/.%2e/b",
+                                      "/%c0%ae%c0%ae/b",
+                                      "/%C1%9C",
+                                      "/%e0%80%af",
+                                      "/%e0%9f%bf",
+                                      "/%F0%80%80%AF",
+                                      "/%f0%8f%bf%bf"};
 
     (void)state;
     for (size_t i = 0; i < AG_COUNT(GOOD); i++) {
