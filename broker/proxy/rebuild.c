@@ -87,6 +87,10 @@ static const char *const LEFT_OUT[] = {
     "X-Rewrite-",  /* -URL: IIS, Zend */
     "X-Envoy-Original-",
     "X-Host",
+    "X-HTTP-Host-Override",
+    "Destination", /* WebDAV: what COPY and MOVE write */
+    /* CGI makes it HTTP_PROXY: where the service's own calls go */
+    "Proxy",
 };
 
 /* Some servers take '_' for '-'. */

@@ -106,7 +106,10 @@ test_fields_of_the_way_stay_behind(void **state)
                                        "X-Original-URI",
                                        "X-Rewrite-URL",
                                        "X-Envoy-Original-Path",
-                                       "X-Host"};
+                                       "X-Host",
+                                       "X-HTTP-Host-Override",
+                                       "Destination",
+                                       "Proxy"};
 
     (void)state;
     for (size_t i = 0; i < AG_COUNT(GONE); i++) {
