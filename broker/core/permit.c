@@ -122,7 +122,10 @@ take_place(struct core *core, struct deciding *d, struct proxied_item *item,
         return err == AG_ENOTFOUND ? AG_OK : err;
     }
     if (!is_for(core, d->task_id, id, item, place->field)) {
-        return AG_OK; /* left as a stray */
+        /* Left as a stray; another task's is one in any spelling. */
+        return proxied_id_task(id) == d->task_id
+                   ? AG_OK
+                   : finds_note(&d->finds, id, where_of(place, &found));
     }
     if (d->settled &&
         (place->plain != d->place->plain || place->inner != d->place->inner)) {

@@ -22,6 +22,17 @@ add(struct finds *f, uint64_t id, size_t where)
     return AG_OK;
 }
 
+enum ag_err
+finds_note(struct finds *f, uint64_t id, size_t where)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->items[i].id == id && f->items[i].where == where) {
+            return AG_OK;
+        }
+    }
+    return add(f, id, where);
+}
+
 /* A token of the broker's, where it would be sent on. */
 static enum ag_err
 check_tokens(struct span text)

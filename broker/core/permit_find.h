@@ -44,4 +44,9 @@ AG_CHECK AG_NONNULL enum ag_err finds_make(const struct secret *key,
                                            const struct request_ask *ask,
                                            struct finds *ret);
 
+/* One that stands there in another spelling (escapes), which finds_make() does
+ * not see. Errors as above. */
+AG_CHECK AG_NONNULL enum ag_err finds_note(struct finds *f, uint64_t id,
+                                           size_t where);
+
 #endif

@@ -119,6 +119,50 @@ test_nor_does_a_query_repeat_it(void **state)
     end_sender();
 }
 
+/* With the first letter as an escape, which a search does not see. */
+static enum ag_err
+send_escaped(const char *key, bool in_body)
+{
+    char text[2048];
+
+    if (!in_body) {
+        (void)snprintf(text, sizeof(text), "key=%%%02x%s", (unsigned)key[0],
+                       key + 1);
+        return send_one(
+            &(struct sent){.service = "api.example", .query = text});
+    }
+    (void)snprintf(text, sizeof(text), "{\"auth\": {\"key\": \"\\u00%02x%s\"}}",
+                   (unsigned)key[0], key + 1);
+    return send_body(text, NULL);
+}
+
+static void
+check_escaped(const struct task_proxy_request *wish, bool in_body)
+{
+    char key[1024];
+
+    start_sender(wish, 1);
+    check_ok(send_escaped(sender.keys[0], in_body));
+    (void)snprintf(key, sizeof(key), "%s", sender.keys[0]);
+    end_sender();
+    start_sender(wish, 1);
+    check_err(send_escaped(key, in_body), AG_EENDED);
+    assert_string_equal(ended_reason, "alarm");
+    end_sender();
+}
+
+static void
+test_a_tripwire_has_no_other_spelling(void **state)
+{
+    (void)state;
+    check_escaped(WISH(.ref = "ag://github/bot", .upstream = API,
+                       .key_env = "K", .query = "key"),
+                  false);
+    check_escaped(WISH(.ref = "ag://github/bot", .upstream = API,
+                       .key_env = "K", .json = "/auth/key"),
+                  true);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -127,6 +171,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_the_field_and_no_other),
         cmocka_unit_test(test_a_body_has_one_reading),
         cmocka_unit_test(test_nor_does_a_query_repeat_it),
+        cmocka_unit_test(test_a_tripwire_has_no_other_spelling),
     };
 
     if (broker_is_helper(argc, argv)) {
