@@ -146,7 +146,9 @@ settle_expect(struct intake *in)
 enum ag_err
 intake_header_ended(struct intake *in)
 {
+    /* Of a length a blank is no part that MHD would leave out. */
     while (in->part_bytes > 0 && intake_header_is_kept(in) &&
+           in->header != HEADER_LENGTH &&
            (in->text[in->part_bytes - 1] == ' ' ||
             in->text[in->part_bytes - 1] == '\t')) {
         in->part_bytes--;
