@@ -31,11 +31,8 @@ static bool
 is_left_out(struct span name)
 {
     static const char *const NAMES[] = {
-        "connection", "keep-alive",
-        "te",         "trailer",
-        "upgrade",    "transfer-encoding",
-        "alt-svc",    "strict-transport-security",
-        "date"};
+        "connection", "keep-alive", "te",   "trailer",
+        "upgrade",    "alt-svc",    "date", "strict-transport-security"};
 
     for (size_t i = 0; i < AG_COUNT(NAMES); i++) {
         if (request_name_is(name, NAMES[i])) {
@@ -249,6 +246,24 @@ set_length(struct span value, struct proxy_head *ret)
     return AG_OK;
 }
 
+/* Undoing chunks is all that is done: what is packed beneath would pass. */
+static enum ag_err
+check_transfer(const struct upstream_head *head, struct span value)
+{
+    if (!request_name_is(value, "chunked")) {
+        return err_why(AG_EENCODED, "the service encodes its answer for the "
+                                    "transfer, unasked; it can't be searched "
+                                    "for values");
+    }
+    for (size_t i = 0; i < head->field_count; i++) {
+        if (request_name_is(head->fields[i].name, "content-length")) {
+            return err_why(AG_EUPSTREAM,
+                           "the service's answer has no one length");
+        }
+    }
+    return AG_OK;
+}
+
 static bool
 is_of_connection(const struct upstream_head *head, struct span name)
 {
@@ -270,6 +285,9 @@ take_field(const struct upstream_head *head, size_t i, struct proxy_head *ret)
         !request_name_is(field->value, "identity")) {
         return err_why(AG_EENCODED, "the service encodes its answer, unasked; "
                                     "it can't be searched for values");
+    }
+    if (request_name_is(field->name, "transfer-encoding")) {
+        return check_transfer(head, field->value);
     }
     if (request_name_is(field->name, "content-length")) {
         return set_length(field->value, ret);

@@ -45,8 +45,9 @@ AG_DEFINE_CLEANUP_INPLACE(proxy_head, proxy_head_done)
  * anew afterwards. *ret is {0} before.
  * A reason phrase is not passed on, nor are trailers: by then the client has
  * its answer, and no agent's tool wants them.
- * Errors: AG_EENCODED a Content-Encoding, or a value over several fields;
- *         AG_EPARTIAL 206, 226, 416; AG_EUPSTREAM two lengths; AG_ELIMIT,
+ * Errors: AG_EENCODED a Content-Encoding, a Transfer-Encoding but chunked, or a
+ *         value over several fields; AG_EPARTIAL 206, 226, 416; AG_EUPSTREAM
+ *         two lengths, or one and chunks; AG_ELIMIT,
  *         AG_ENOMEM, AG_EMEMLOCK.
  */
 AG_CHECK AG_NONNULL enum ag_err answer_head(const struct upstream_head *head,

@@ -324,6 +324,10 @@ test_answers_that_are_refused(void **state)
         {"Content-Encoding", "gzip", AG_EENCODED},
         {"content-encoding", "br", AG_EENCODED},
         {"Content-Encoding", "identity", AG_OK},
+        {"Transfer-Encoding", "gzip, chunked", AG_EENCODED},
+        {"transfer-encoding", "gzip", AG_EENCODED},
+        {"Transfer-Encoding", "", AG_EENCODED},
+        {"Transfer-Encoding", "Chunked", AG_OK},
         {"Content-Length", "+1", AG_EUPSTREAM},
         {"Content-Length", "1, 1", AG_EUPSTREAM},
         {"Content-Length", "", AG_EUPSTREAM},
@@ -348,11 +352,22 @@ test_two_lengths_are_none(void **state)
     const struct upstream_field fields[] = {
         {.name = span_str("Content-Length"), .value = span_str("1")},
         {.name = span_str("content-length"), .value = span_str("1")}};
+    const struct upstream_field chunked[] = {
+        {.name = span_str("Content-Length"), .value = span_str("1")},
+        {.name = span_str("transfer-encoding"), .value = span_str("chunked")},
+        {.name = span_str("Content-Length"), .value = span_str("1")}};
     struct proxy_head *h = calloc(1, sizeof(*h));
 
     (void)state;
     assert_non_null(h);
     check_err(head_of(fields, 2, h), AG_EUPSTREAM);
+    proxy_head_done(h);
+    check_err(head_of(chunked, 2, h), AG_EUPSTREAM);
+    proxy_head_done(h);
+    check_err(head_of(chunked + 1, 2, h), AG_EUPSTREAM);
+    proxy_head_done(h);
+    check_ok(head_of(chunked + 1, 1, h));
+    assert_int_equal(h->field_count, 0);
     proxy_head_done(h);
     free(h);
 }
