@@ -119,20 +119,36 @@ test_nor_does_a_query_repeat_it(void **state)
     end_sender();
 }
 
-/* With the first letter as an escape, which a search does not see. */
+/* With letters as escapes, which a search does not see. */
+static void
+escape(const char *key, const char *prefix, char *out, size_t room)
+{
+    size_t at = 0;
+
+    for (size_t i = 0; key[i] != '\0'; i++) {
+        int n = i % 4 == 0 ? snprintf(out + at, room - at, "%s%02x", prefix,
+                                      (unsigned)(unsigned char)key[i])
+                           : snprintf(out + at, room - at, "%c", key[i]);
+
+        assert_true(n > 0 && (size_t)n < room - at);
+        at += (size_t)n;
+    }
+}
+
 static enum ag_err
 send_escaped(const char *key, bool in_body)
 {
-    char text[2048];
+    char escaped[1500];
+    char text[1600];
 
+    escape(key, in_body ? "\\u00" : "%", escaped, sizeof(escaped));
     if (!in_body) {
-        (void)snprintf(text, sizeof(text), "key=%%%02x%s", (unsigned)key[0],
-                       key + 1);
+        (void)snprintf(text, sizeof(text), "key=%s", escaped);
         return send_one(
             &(struct sent){.service = "api.example", .query = text});
     }
-    (void)snprintf(text, sizeof(text), "{\"auth\": {\"key\": \"\\u00%02x%s\"}}",
-                   (unsigned)key[0], key + 1);
+    (void)snprintf(text, sizeof(text), "{\"auth\": {\"key\": \"%s\"}}",
+                   escaped);
     return send_body(text, NULL);
 }
 
