@@ -1,18 +1,12 @@
 #include "run/hide.h"
 
-#include <sys/syscall.h>
-
-#include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <glob.h>
-#include <linux/openat2.h>
 
 #include "base/buf.h"
 #include "profile/expand.h"
@@ -38,47 +32,52 @@ is_plain(const char *path)
            (len < 3 || strcmp(path + len - 3, "/..") != 0);
 }
 
-/* realpath(), which looks at each segment by itself, only where there is a link
- * on the way: hardly ever, and this is asked a hundred times. */
+/* As far as it exists; then as it is written. */
 static char *
-resolve(const char *path)
-{
-    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
-                           .resolve = RESOLVE_NO_SYMLINKS};
-    int fd = (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof(how));
-
-    if (fd >= 0) {
-        close(fd);
-        return is_plain(path) ? strdup(path) : realpath(path, NULL);
-    }
-    return errno == ENOENT ? NULL : realpath(path, NULL);
-}
-
-enum ag_err
-hide_path(struct view *v, const char *path)
+resolve_odd(const char *path)
 {
     char there[PATH_TEXT_BYTES];
     char *real = NULL;
+    char *whole = NULL;
     size_t len = strlen(path);
-    int n = snprintf(there, sizeof(there), "%s", path);
 
-    if (n < 0 || (size_t)n >= sizeof(there)) {
-        return AG_OK; /* no file has such a name */
-    }
-    while (len > 0 && (real = resolve(there)) == NULL) {
+    memcpy(there, path, len + 1);
+    while (len > 0 && (real = realpath(there, NULL)) == NULL) {
         while (len > 0 && there[len - 1] != '/') {
             len--;
         }
         len -= len > 0 ? 1 : 0;
         there[len] = '\0';
     }
-    n = snprintf(there, sizeof(there), "%s%s",
+    if (asprintf(&whole, "%s%s",
                  real == NULL || strcmp(real, "/") == 0 ? "" : real,
-                 path + len);
+                 path + len) < 0) {
+        whole = NULL;
+    }
     free(real);
-    return n > 0 && (size_t)n < sizeof(there) && is_plain(there)
-               ? view_hide(v, there)
-               : AG_OK;
+    return whole;
+}
+
+enum ag_err
+hide_path(struct view *v, const char *path)
+{
+    char *real = NULL;
+    enum ag_err err = AG_OK;
+
+    if (strlen(path) >= PATH_TEXT_BYTES) {
+        return AG_OK; /* no file has such a name */
+    }
+    if (is_plain(path)) {
+        err = trail_follow(&v->trail, path, &real);
+    } else {
+        real = resolve_odd(path);
+        err = real == NULL ? AG_ENOMEM : AG_OK;
+    }
+    if (err == AG_OK && strlen(real) < PATH_TEXT_BYTES && is_plain(real)) {
+        err = view_hide(v, real);
+    }
+    free(real);
+    return err;
 }
 
 static enum ag_err
@@ -148,8 +147,9 @@ hide_template(struct view *v, const char *tmpl, enum hide_patterns how)
 
     buf_init(&seen, 1, BUF_PLAIN);
     err = hide_expanded(v, tmpl, EXPAND_USUAL, how, &seen);
-    return err == AG_OK ? hide_expanded(v, tmpl, EXPAND_DEFAULTS, how, &seen)
-                        : err;
+    return err == AG_OK && strchr(tmpl, '$') != NULL
+               ? hide_expanded(v, tmpl, EXPAND_DEFAULTS, how, &seen)
+               : err;
 }
 
 enum ag_err

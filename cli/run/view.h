@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "run/preset.h"
 #include "run/relay.h"
+#include "run/trail.h"
 
 enum {
     VIEW_GIVEN_MAX_COUNT = 128, /* --ro and --rw */
@@ -55,7 +56,8 @@ struct view {
     char *place; /* of the task's files: a directory that is made */
     struct view_given given[VIEW_GIVEN_MAX_COUNT];
     size_t given_count;
-    char **hidden; /* absolute, no patterns; sorted by view_build() */
+    struct trail trail; /* known while what is hidden is looked up */
+    char **hidden;      /* absolute, no patterns; sorted by view_build() */
     size_t hidden_count;
     struct view_link links[VIEW_LINKS_MAX_COUNT];
     size_t link_count;

@@ -21,6 +21,7 @@ view_free(struct view *v)
         free(v->links[i].target);
     }
     preset_free(v->preset);
+    trail_done(&v->trail);
     free(v->hidden);
     free(v->home);
     free(v->home_real);
