@@ -16,7 +16,9 @@
 
 enum {
     SEGMENT_BYTES = 256,
+    PATH_TEXT_BYTES = 1024,
     PROC_PATH_BYTES = 64,
+    LEVELS_MAX_COUNT = 64, /* two descriptors each */
 };
 
 static const char OPAQUE[] = "user.overlay.opaque";
@@ -42,60 +44,157 @@ layer_keeps_marks(int upper_fd)
     return fsetxattr(upper_fd, "user.auth-guard", "", 0, 0) == 0;
 }
 
+/* ---- what is hidden ---- */
+
+/* One directory on the way, in the home and in the layer. */
+struct level {
+    size_t len; /* of the path that leads to it */
+    int lower;  /* -1: not there */
+    int upper;
+};
+
+struct marking {
+    const struct layer_hiding *what;
+    struct level levels[LEVELS_MAX_COUNT];
+    size_t depth;     /* in use, the first are the roots */
+    const char *mark; /* a whiteout that was made, or NULL */
+    size_t mark_len;
+    const char *hidden; /* the latest: nothing below it shows */
+    size_t hidden_len;
+};
+
 static enum ag_err
-hide_last(int upper_fd, const char *name, const char *path)
+failed(const char *path)
 {
+    return err_why(AG_EUNSUPPORTED, "hiding ~/%s: %s", path,
+                   strerrordesc_np(errno));
+}
+
+/* Another name for the whiteout there is already costs half of a new one;
+ * overlayfs shares its own the same way. */
+static int
+put_mark(const struct marking *m, int dir_fd, const char *name)
+{
+    char mark[PATH_TEXT_BYTES];
+
+    if (m->mark != NULL && m->mark_len < sizeof(mark)) {
+        memcpy(mark, m->mark, m->mark_len);
+        mark[m->mark_len] = '\0';
+        if (linkat(m->what->upper_fd, mark, dir_fd, name, 0) == 0) {
+            return 0;
+        }
+    }
+    return mknodat(dir_fd, name, S_IFCHR, 0);
+}
+
+/* path[0..len) ends with `name`, which is in the deepest level. */
+static enum ag_err
+hide_last(struct marking *m, const char *path, size_t len, const char *name)
+{
+    int dir_fd = m->levels[m->depth - 1].upper;
     AG_AUTO(fd) int fd = -1;
 
-    if (mknodat(upper_fd, name, S_IFCHR, 0) == 0) {
+    m->hidden = path;
+    m->hidden_len = len;
+    if (put_mark(m, dir_fd, name) == 0) {
+        m->mark = path;
+        m->mark_len = len;
         return AG_OK;
     }
     if (errno != EEXIST) {
-        return err_why(AG_EUNSUPPORTED, "hiding ~/%s: %s", path,
-                       strerrordesc_np(errno));
+        return failed(path);
     }
-    fd =
-        openat(upper_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd >= 0 && fsetxattr(fd, OPAQUE, "y", 1, 0) != 0) {
-        return err_why(AG_EUNSUPPORTED, "hiding ~/%s: %s", path,
-                       strerrordesc_np(errno));
+        return failed(path);
     }
     return AG_OK; /* a file, a link, a mark: nothing below shows through */
 }
 
-enum ag_err
-layer_hide(int lower_fd, int upper_fd, bool early, const char *path)
+/* Down to one more level; false when the layer has no directory there. */
+static bool
+descend(struct marking *m, int lower_fd, size_t len, const char *name)
 {
-    AG_AUTO(fd) int lower = fcntl(lower_fd, F_DUPFD_CLOEXEC, 3);
-    AG_AUTO(fd) int upper = fcntl(upper_fd, F_DUPFD_CLOEXEC, 3);
-    const char *at = path;
+    int upper = open_level(lower_fd, m->levels[m->depth - 1].upper, name);
 
-    while (upper >= 0) {
+    if (upper < 0) {
+        fd_close(lower_fd);
+        return false;
+    }
+    m->levels[m->depth++] = (struct level){len, lower_fd, upper};
+    return true;
+}
+
+/* Back to the deepest level that is on the way to `path`. */
+static void
+ascend(struct marking *m, const char *from, const char *path)
+{
+    while (m->depth > 1) {
+        const struct level *level = &m->levels[m->depth - 1];
+
+        if (path != NULL && strncmp(from, path, level->len) == 0 &&
+            path[level->len] == '/') {
+            return;
+        }
+        fd_close(level->lower);
+        fd_close(level->upper);
+        m->depth--;
+    }
+}
+
+static enum ag_err
+hide_one(struct marking *m, const char *path)
+{
+    for (;;) {
+        const struct level *level = &m->levels[m->depth - 1];
+        size_t begin = level->len + (m->depth > 1 ? 1 : 0);
+        size_t len = strcspn(path + begin, "/");
         char name[SEGMENT_BYTES];
-        size_t len = strcspn(at, "/");
-        int next;
+        int lower;
 
-        if (len == 0 || len >= sizeof(name)) {
+        if (len == 0 || len >= sizeof(name) || m->depth == LEVELS_MAX_COUNT) {
             return err_why(AG_EUNSUPPORTED, "hiding ~/%s: no such name", path);
         }
-        memcpy(name, at, len);
+        memcpy(name, path + begin, len);
         name[len] = '\0';
-        next = lower < 0
-                   ? -1
-                   : openat(lower, name,
-                            O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (at[len] == '\0' || (next < 0 && early)) {
-            fd_close(next);
-            return hide_last(upper, name, path);
+        len += begin;
+        if (path[len] == '\0') {
+            return hide_last(m, path, len, name);
         }
-        fd_close(lower);
-        lower = next;
-        next = open_level(lower, upper, name);
-        fd_close(upper);
-        upper = next;
-        at += len + 1;
+        lower = level->lower < 0
+                    ? -1
+                    : openat(level->lower, name,
+                             O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        if (lower < 0 && m->what->early) {
+            return hide_last(m, path, len, name);
+        }
+        if (!descend(m, lower, len, name)) {
+            return AG_OK; /* the way to it is hidden already */
+        }
     }
-    return AG_OK; /* the way to it is hidden already */
+}
+
+enum ag_err
+layer_hide(const struct layer_hiding *what)
+{
+    struct marking m = {.what = what, .depth = 1};
+    const char *from = "";
+    enum ag_err err = AG_OK;
+
+    m.levels[0] = (struct level){0, what->lower_fd, what->upper_fd};
+    for (size_t i = 0; err == AG_OK && i < what->count; i++) {
+        const char *path = what->paths[i];
+
+        if (m.hidden != NULL && strncmp(path, m.hidden, m.hidden_len) == 0 &&
+            path[m.hidden_len] == '/') {
+            continue;
+        }
+        ascend(&m, from, path);
+        err = hide_one(&m, path);
+        from = path;
+    }
+    ascend(&m, from, NULL);
+    return err;
 }
 
 enum ag_err

@@ -12,6 +12,7 @@
 #define AG_CLI_RUN_LAYER_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/attr.h"
 #include "base/err.h"
@@ -20,15 +21,21 @@
  * one in memory can't. */
 AG_CHECK bool layer_keeps_marks(int upper_fd);
 
+struct layer_hiding {
+    int lower_fd;             /* the home */
+    int upper_fd;             /* the layer over it */
+    const char *const *paths; /* relative, resolved; sorted by their bytes */
+    size_t count;
+    bool early; /* where layer_keeps_marks() */
+};
+
 /*
- * Marks `path` (relative, resolved) as hidden: in `upper_fd`, the layer, over
- * `lower_fd`, the home. `early`, where layer_keeps_marks(): when the way to it
- * does not exist yet, that is marked, so that no empty directories show; else
- * nothing could be made in its place. Prefixes of other paths come first. What the layer has
- * there already stays, cut off from what is below. Errors: AG_EUNSUPPORTED.
+ * Marks the paths as hidden. `early`: when the way to one does not exist yet,
+ * that is marked, so that no empty directories show; else nothing could be made
+ * in its place. What the layer has there already stays, cut off from what is
+ * below. Errors: AG_EUNSUPPORTED, also more than 62 directories deep.
  */
-AG_CHECK AG_NONNULL enum ag_err layer_hide(int lower_fd, int upper_fd,
-                                           bool early, const char *path);
+AG_CHECK AG_NONNULL enum ag_err layer_hide(const struct layer_hiding *what);
 
 /*
  * The home, not attached yet. `store_fd` holds the directories `upper` and

@@ -142,16 +142,22 @@ hide_in_layer(const struct building *b)
     const struct view *v = b->view;
     AG_AUTO(fd)
     int upper = openat(b->layer, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char **paths = calloc(v->hidden_count + 1, sizeof(*paths));
+    struct layer_hiding what = {b->home, upper, paths, 0, false};
     size_t len = strlen(v->home_real);
     enum ag_err err = upper < 0 ? view_failed("opening", "the layer") : AG_OK;
-    bool early = err == AG_OK && layer_keeps_marks(upper);
 
-    for (size_t i = 0; err == AG_OK && i < v->hidden_count; i++) {
+    for (size_t i = 0; paths != NULL && i < v->hidden_count; i++) {
         if (view_is_below(v->hidden[i], v->home_real) &&
             v->hidden[i][len] == '/') {
-            err = layer_hide(b->home, upper, early, v->hidden[i] + len + 1);
+            paths[what.count++] = v->hidden[i] + len + 1;
         }
     }
+    if (err == AG_OK) {
+        what.early = layer_keeps_marks(upper);
+        err = paths == NULL ? AG_ENOMEM : layer_hide(&what);
+    }
+    free(paths);
     return err;
 }
 
