@@ -18,6 +18,7 @@
 
 enum {
     SIZE_BYTES = 32,
+    STACKED_MAX_COUNT = 8, /* mounts on one place; two are ours */
 };
 
 enum ag_err
@@ -71,16 +72,18 @@ make_store(struct building *b)
     char size[SIZE_BYTES];
     const struct mnt_option options[] = {
         {"mode", "0755"}, {"size", size}, {NULL, NULL}};
-    AG_AUTO(fd) int at = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    /* On top of the root: paths still begin below, while any other place would
+     * cover what the view may have to show. */
+    AG_AUTO(fd) int at = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     AG_AUTO(fd) int nothing = -1;
     enum ag_err err;
 
     (void)snprintf(size, sizeof(size), "%lldm",
                    (long long)b->view->preset->layer_mib);
-    err = at < 0 ? view_failed("opening", "/tmp")
+    err = at < 0 ? view_failed("opening", "/")
                  : mnt_new("tmpfs", options, VIEW_TAME, &b->store);
     if (err == AG_OK) {
-        err = mnt_attach(b->store, at, "/tmp");
+        err = mnt_attach(b->store, at, "/");
     }
     for (size_t i = 0; err == AG_OK && i < AG_COUNT(PARTS); i++) {
         if (mkdirat(b->store, PARTS[i].name, 0700) != 0 ||
@@ -209,6 +212,32 @@ make_home(struct building *b)
 
 /* ---- moving in ---- */
 
+/* Is anything on top of the new root? By the way up from it, where the kernel
+ * follows what is mounted there. */
+static bool
+is_covered(const struct building *b)
+{
+    struct statx own;
+    struct statx top;
+
+    return statx(b->root, "", AT_EMPTY_PATH, STATX_MNT_ID, &own) != 0 ||
+           statx(AT_FDCWD, "/..", 0, STATX_MNT_ID, &top) != 0 ||
+           (own.stx_mask & top.stx_mask & STATX_MNT_ID) == 0 ||
+           own.stx_mnt_id != top.stx_mnt_id;
+}
+
+/* The old root is on top of the new one now, and the store on top of that. */
+static bool
+let_go(const struct building *b)
+{
+    for (size_t i = 0; i < STACKED_MAX_COUNT && is_covered(b); i++) {
+        if (umount2(".", MNT_DETACH) != 0) {
+            return false;
+        }
+    }
+    return !is_covered(b);
+}
+
 static enum ag_err
 move_in(const struct building *b)
 {
@@ -219,7 +248,7 @@ move_in(const struct building *b)
         return view_failed("closing", "the new root");
     }
     if (fchdir(b->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
-        umount2(".", MNT_DETACH) != 0) {
+        !let_go(b)) {
         return view_failed("moving to", "the new root");
     }
     return chdir(b->view->cwd) == 0 ? AG_OK

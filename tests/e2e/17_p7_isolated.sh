@@ -45,6 +45,15 @@ inside -- 'unshare -Urm sh -c "mount -t tmpfs t /tmp && echo nested"'
 has "$OUT" nested
 inside --ro "$BIN" --grant web/key:read -- 'auth-guard token show >/dev/null 2>&1; test -n "$AUTH_GUARD_TOKEN" && auth-guard get web/key | wc -c'
 [ "$OUT" = "$((${#value} + 1))" ] || [ "$OUT" = "${#value}" ] || fail "a granted value by task.sock: $RC $OUT $ERR"
+# A tree below /tmp, of which the task has one of its own; and no mount lies over
+# another, so that nothing of the host's root is left below the task's.
+TMPTREE=$(mktemp -d /tmp/age2e.XXXXXX)
+at_end "rm -rf '$TMPTREE'"
+mkdir "$TMPTREE/.git"
+cd "$TMPTREE" || exit 70
+inside -- 'echo done >made && ls /tmp | wc -l; cut -d" " -f5 /proc/self/mountinfo | sort | uniq -d'
+[ "$RC $OUT" = '0 1' ] && [ -e "$TMPTREE/made" ] || fail "a tree below /tmp: $RC $OUT $ERR"
+cd "$TREE" || exit 70
 say "ordinary work gets done"
 
 # ---- options ----
