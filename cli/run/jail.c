@@ -161,12 +161,17 @@ give_up(void)
     struct __user_cap_header_struct head = {.version =
                                                 _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct left[_LINUX_CAPABILITY_U32S_3] = {0};
+    int last = -1;
 
-    for (int cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++) {
-        if (cap != CAP_SETFCAP && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0) {
-            return err_why(AG_EUNSUPPORTED, "capability %d: %s", cap,
-                           strerrordesc_np(errno));
-        }
+    /* Up to the first that the kernel does not know. */
+    for (int cap = 0;
+         cap == CAP_SETFCAP || prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == 0;
+         cap++) {
+        last = cap;
+    }
+    if (errno != EINVAL || last < CAP_SETFCAP) {
+        return err_why(AG_EUNSUPPORTED, "capability %d: %s", last + 1,
+                       strerrordesc_np(errno));
     }
     if (own_uid == 0) {
         left[0].permitted = 1U << CAP_SETFCAP;

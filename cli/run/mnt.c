@@ -138,26 +138,51 @@ make_above(int root_fd, const char *path, int *ret_fd, const char **ret_last)
     return AG_OK;
 }
 
+/* The same where that directory is there, which is nearly always: at once. */
+static int
+find_above(int root_fd, const char *path, const char **ret_last)
+{
+    char above[PATH_TEXT_BYTES];
+    const char *slash = strrchr(path, '/');
+    size_t len = slash == NULL ? 0 : (size_t)(slash - path);
+
+    if (len >= sizeof(above) || (slash != NULL && slash[1] == '\0')) {
+        return -1;
+    }
+    memcpy(above, path, len);
+    above[len] = '\0';
+    *ret_last = slash == NULL ? path : slash + 1;
+    return find_as(root_fd, len == 0 ? "." : above, O_DIRECTORY);
+}
+
+static int
+make_last(int dir_fd, const char *name, enum mnt_kind kind)
+{
+    if (kind == MNT_DIR) {
+        (void)mkdirat(dir_fd, name, 0700);
+        return openat(dir_fd, name,
+                      O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    }
+    return openat(dir_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+}
+
 enum ag_err
 mnt_point(int root_fd, const char *path, enum mnt_kind kind, int *ret_fd)
 {
     AG_AUTO(fd) int dir = -1;
     const char *last = NULL;
     int fd = mnt_find(root_fd, path);
-    enum ag_err err;
+    enum ag_err err = AG_OK;
 
     if (fd < 0) {
-        err = make_above(root_fd, path, &dir, &last);
+        dir = find_above(root_fd, path, &last);
+        if (dir < 0) {
+            err = make_above(root_fd, path, &dir, &last);
+        }
         if (err != AG_OK) {
             return err;
         }
-        if (kind == MNT_DIR) {
-            (void)mkdirat(dir, last, 0700);
-        } else {
-            fd_close(openat(dir, last, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
-                            0600));
-        }
-        fd = mnt_find(root_fd, path);
+        fd = make_last(dir, last, kind);
     }
     if (fd < 0) {
         return failed("making", path);

@@ -83,7 +83,7 @@ is_open(int fd)
 static enum ag_err
 cover(const struct building *b, const char *path)
 {
-    AG_AUTO(fd) int at = mnt_find(b->root, path);
+    AG_AUTO(fd) int at = -1;
     AG_AUTO(fd) int mnt = -1;
     struct stat st;
     enum ag_err err;
@@ -93,6 +93,7 @@ cover(const struct building *b, const char *path)
         !view_is_host(b->view, path)) {
         return AG_OK;
     }
+    at = mnt_find(b->root, path);
     if (at < 0 || fstatat(at, "", &st, AT_EMPTY_PATH) != 0 ||
         S_ISLNK(st.st_mode)) {
         return AG_OK;
