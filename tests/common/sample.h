@@ -79,7 +79,7 @@ static inline void
 ini_sample(struct buf *out, const struct names *names, const char *value,
            const char *quote)
 {
-    const char *key = names->text[names->count - 1];
+    const char *last = names->text[names->count - 1];
 
     if (names->count > 1) {
         check_ok(buf_add_str(out, "["));
@@ -88,7 +88,7 @@ ini_sample(struct buf *out, const struct names *names, const char *value,
         }
         check_ok(buf_add_str(out, "]\n"));
     }
-    check_ok(buf_fmt(out, "%s = %s%s%s\n", key, quote, value, quote));
+    check_ok(buf_fmt(out, "%s = %s%s%s\n", last, quote, value, quote));
 }
 
 static inline void

@@ -3,9 +3,8 @@
 // WRAP: malloc calloc realloc arena_take
 #include "base/arena.h"
 #include "base/buf.h"
-#include "common/arena.h"
 #include "common/fault.h"
-#include "profile/load.h"
+#include "common/placeholders.h"
 #include "profile/placeholder.h"
 
 FAULT_WRAPPER(void *, malloc, (size_t n), (n), NULL)
@@ -14,27 +13,14 @@ FAULT_WRAPPER(void *, realloc, (void *p, size_t n), (p, n), NULL)
 FAULT_WRAPPER(enum ag_err, arena_take, (size_t len, uint8_t **ret), (len, ret),
               AG_EMEMLOCK)
 
-static struct secret *key;
-static struct profiles *profiles;
 static size_t used;
 
 static int
 setup(void **state)
 {
-    assert_int_equal(arena_set_up(state), 0);
-    check_ok(secret_new(32, &key));
-    memset(secret_bytes(key), 1, 32);
-    check_ok(profiles_load(AG_SOURCE_DIR "/schema/profiles", NULL, &profiles));
+    assert_int_equal(placeholders_set_up(state), 0);
     used = secret_arena_used_bytes();
     return 0;
-}
-
-static int
-teardown(void **state)
-{
-    profiles_free(profiles);
-    secret_free(key);
-    return arena_tear_down(state);
 }
 
 typedef enum ag_err (*work_fn)(const char *text, struct buf *out);
@@ -172,5 +158,5 @@ main(void)
         cmocka_unit_test(test_scanning),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, placeholders_tear_down);
 }

@@ -6,10 +6,9 @@
 #include <sodium.h>
 
 #include "base/buf.h"
-#include "common/arena.h"
+#include "common/placeholders.h"
 #include "common/sample.h"
 #include "profile/fields.h"
-#include "profile/load.h"
 #include "profile/placeholder.h"
 
 enum {
@@ -18,27 +17,6 @@ enum {
 };
 
 static const uint64_t ID = 1000;
-
-static struct secret *key;
-static struct profiles *profiles;
-
-static int
-setup(void **state)
-{
-    assert_int_equal(arena_set_up(state), 0);
-    check_ok(secret_new(32, &key));
-    memset(secret_bytes(key), 5, 32);
-    check_ok(profiles_load(AG_SOURCE_DIR "/schema/profiles", NULL, &profiles));
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    profiles_free(profiles);
-    secret_free(key);
-    return arena_tear_down(state);
-}
 
 /* What was told of the fields. */
 struct told {
@@ -428,5 +406,6 @@ main(void)
         cmocka_unit_test(test_what_can_not_be_done_is_said),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, placeholders_set_up,
+                                  placeholders_tear_down);
 }

@@ -5,9 +5,8 @@
 #include <sodium.h>
 
 #include "base/buf.h"
-#include "common/arena.h"
+#include "common/placeholders.h"
 #include "profile/fields.h"
-#include "profile/load.h"
 #include "profile/placeholder.h"
 
 enum {
@@ -16,27 +15,6 @@ enum {
 };
 
 static const uint64_t ID = 1000;
-
-static struct secret *key;
-static struct profiles *profiles;
-
-static int
-setup(void **state)
-{
-    assert_int_equal(arena_set_up(state), 0);
-    check_ok(secret_new(32, &key));
-    memset(secret_bytes(key), 5, 32);
-    check_ok(profiles_load(AG_SOURCE_DIR "/schema/profiles", NULL, &profiles));
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    profiles_free(profiles);
-    secret_free(key);
-    return arena_tear_down(state);
-}
 
 #define A10 "aB3dE6gH9k"
 #define A20 A10 "Qw2eRt5yU8"
@@ -238,5 +216,6 @@ main(void)
         cmocka_unit_test(test_a_refusal_ends_it_and_leaves_nothing),
     };
 
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, placeholders_set_up,
+                                  placeholders_tear_down);
 }
