@@ -105,6 +105,10 @@ AG_CHECK AG_NONNULL enum ag_err flight_launch(struct flight *f);
 AG_CHECK AG_NONNULL enum ag_err
 flight_decide(struct flight *f, const struct permit_ask *ask, bool may_block);
 
+/* A body that was kept whole is: decides on it, and sends it; what goes wrong is
+ * told. Blocks. */
+AG_NONNULL void flight_send_kept(struct flight *f);
+
 /* Sends it now. */
 AG_CHECK AG_NONNULL enum ag_err flight_send(struct flight *f);
 

@@ -117,6 +117,21 @@ flight_login_waits(const struct flight *f)
     return f->login != NULL && f->login->holds && !f->login->answers;
 }
 
+bool
+flight_login_puts_off(struct flight *f)
+{
+    bool waits = false;
+
+    (void)pthread_mutex_lock(&f->lock);
+    waits = flight_login_waits(f);
+    if (waits) {
+        f->up_done = true;
+        f->login->launches = true;
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+    return waits;
+}
+
 /* ---- sent again ---- */
 
 /* Under the lock: all that was sent is still there. */
@@ -327,6 +342,10 @@ go_on(struct later_job *job)
         wakes = f->take_waits;
         f->take_waits = false;
         (void)pthread_mutex_unlock(&f->lock);
+    }
+    if (err == AG_OK && sends && f->json != NULL) {
+        flight_send_kept(f);
+        return;
     }
     if (err == AG_OK && sends) {
         err = flight_send(f);

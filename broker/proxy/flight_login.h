@@ -24,6 +24,11 @@ flight_login_open(struct flight *f, const struct proxy_request *request,
 /* Under the flight's lock: not decided yet; nothing of a body is taken then. */
 AG_NONNULL bool flight_login_waits(const struct flight *f);
 
+/* The body has ended while the login is waited for, so it is empty: it is sent
+ * once that is there. What of the flight the decision sets is not looked at
+ * before. */
+AG_NONNULL bool flight_login_puts_off(struct flight *f);
+
 /* Is it not the time, or not the way, to send it? Then it was dealt with here.
  * Of a request whose body is whole, or too long to be kept. Errors: AG_ELIMIT.
  */

@@ -102,8 +102,8 @@ keep_part(struct flight *f, struct span part)
     return part.len;
 }
 
-static void
-send_kept(struct flight *f)
+void
+flight_send_kept(struct flight *f)
 {
     enum ag_err err = AG_OK;
     bool over = false;
@@ -214,8 +214,11 @@ flight_taken(struct flight *f)
     bool over = false;
     bool asked = false;
 
+    if (flight_login_puts_off(f)) {
+        return;
+    }
     if (f->json != NULL) {
-        send_kept(f);
+        flight_send_kept(f);
         return;
     }
     if (f->scan != NULL) {
