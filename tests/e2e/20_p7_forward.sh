@@ -66,6 +66,23 @@ has "$OUT" application/problem+json
 has "$OUT" host_not_allowed
 has "$OUT" '--allow x.example.org:8443'
 
+say "refusals by the hundred do not fill the record"
+rows() { auth-guard audit verify --json | jq .rows; }
+before=$(rows)
+task example.org -- "for i in 1 2 3 4; do python3 - <<'T'
+import os, socket
+for i in range(100):
+    s = socket.create_connection(('127.0.0.1', int(os.environ['HTTPS_PROXY'].split(':')[-1])), 20)
+    s.sendall(b'CONNECT x.example.org:8443 HTTP/1.1\r\n\r\n')
+    last = s.recv(4096)
+    s.close()
+print(last)
+T
+done"
+has "$OUT" 'HTTP/1.1 429'
+has "$OUT" rate_limited
+[ $(($(rows) - before)) -lt 150 ] || fail "$(($(rows) - before)) rows of 400 refusals"
+
 say "malformed heads: each its code"
 raw example.org 'CONNECT example.org HTTP/1.1\r\n\r\n'
 has "$OUT" 'HTTP/1.1 400'
