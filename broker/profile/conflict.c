@@ -35,7 +35,8 @@ read_time(struct span content, enum file_format format, const char *field,
     return AG_OK;
 }
 
-/* *ret: both name an identity and they differ. */
+/* *ret: it is not of the identity that the current one names. One that names
+ * none is not either: by it another identity would come in two steps. */
 static enum ag_err
 is_other(struct span current, struct span incoming, enum file_format format,
          const char *field, bool *ret)
@@ -48,10 +49,11 @@ is_other(struct span current, struct span incoming, enum file_format format,
     if (err == AG_OK) {
         err = field_get(incoming, format, span_str(field), &b);
     }
-    if (err == AG_OK) {
-        *ret = !secret_equal(a, b);
+    if (err == AG_EMEMLOCK || err == AG_ENOMEM) {
+        return err;
     }
-    return err == AG_EMEMLOCK || err == AG_ENOMEM ? err : AG_OK;
+    *ret = a != NULL && (b == NULL || !secret_equal(a, b));
+    return AG_OK;
 }
 
 static enum ag_err

@@ -256,7 +256,7 @@ enum conflict_rule {
 struct profile_conflict {
     enum conflict_rule rule;
     const char *field;    /* the time that tells (NEWEST) */
-    const char *identity; /* differs: not a refresh but another login */
+    const char *identity; /* differs or is gone: no refresh, another login */
 };
 
 enum shape_alphabet {
