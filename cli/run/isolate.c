@@ -312,15 +312,28 @@ make_view(const struct run_options *o, const struct paths *paths,
                                                 : err;
 }
 
-static const char REDIRECTION[] = ".git/commondir";
+/* By each of these git reads more configuration, or other. */
+static const char *const ASTRAY[] = {".git/commondir", ".git/config.worktree"};
 
 static bool
-redirects(const struct view *v)
+is_there(const struct view *v, const char *name)
 {
     AG_AUTO(fd) int tree = open(v->tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
     struct stat st;
 
-    return fstatat(tree, REDIRECTION, &st, AT_SYMLINK_NOFOLLOW) == 0;
+    return fstatat(tree, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* One bit each of those that are there. */
+static unsigned
+astray(const struct view *v)
+{
+    unsigned found = 0;
+
+    for (size_t i = 0; i < AG_COUNT(ASTRAY); i++) {
+        found |= is_there(v, ASTRAY[i]) ? 1U << i : 0U;
+    }
+    return found;
 }
 
 enum ag_err
@@ -356,7 +369,7 @@ isolation_make(const struct run_options *o, const struct paths *paths,
         err = make_view(o, paths, ret);
     }
     if (err == AG_OK) {
-        ret->redirected = redirects(ret->view);
+        ret->astray = astray(ret->view);
     }
     if (err != AG_OK) {
         isolation_done(ret);
@@ -364,18 +377,22 @@ isolation_make(const struct run_options *o, const struct paths *paths,
     return err;
 }
 
-bool
-isolation_tidy(const struct isolation *is)
+const char *
+isolation_tidy(struct isolation *is)
 {
     const struct view *v = isolation_shown(is);
     AG_AUTO(fd) int tree = -1;
 
-    if (v == NULL || is->redirected || !redirects(v)) {
-        return false;
+    for (size_t i = 0; v != NULL && i < AG_COUNT(ASTRAY); i++) {
+        if ((is->astray & 1U << i) != 0 || !is_there(v, ASTRAY[i])) {
+            continue;
+        }
+        is->astray |= 1U << i;
+        tree = open(v->tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        (void)unlinkat(tree, ASTRAY[i], 0);
+        return ASTRAY[i];
     }
-    tree = open(v->tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    (void)unlinkat(tree, REDIRECTION, 0);
-    return true;
+    return NULL;
 }
 
 void

@@ -23,7 +23,7 @@ struct isolation {
     struct view *fence; /* where there are no namespaces: what it opens */
     char *scratch;      /* with a fence: its temporary files, taken away */
     int keep_lock;      /* on --keep-home while the task runs, or -1 */
-    bool redirected; /* the repository's configuration was elsewhere before */
+    unsigned astray; /* which files lead git astray already (isolation_tidy) */
 };
 
 /*
@@ -52,10 +52,11 @@ AG_CHECK AG_NONNULL enum ag_err isolation_fence(struct isolation *is);
 /* What the task is shown, one way or the other, or NULL. */
 AG_NONNULL struct view *isolation_shown(const struct isolation *is);
 
-/* When no process of the task is left: takes a `.git/commondir` away that it has
- * made, by which git would read hooks and configuration from where the task put
- * them. True when there was one. */
-AG_NONNULL bool isolation_tidy(const struct isolation *is);
+/* When no process of the task is left: takes a `.git/commondir` or
+ * `.git/config.worktree` away that it has made, by which git would read hooks
+ * and configuration of the task's choice. One at a time: its name, or NULL when
+ * there is none (more). */
+AG_NONNULL const char *isolation_tidy(struct isolation *is);
 
 /* Hides the paths of the broker's answer: what the profiles know, existing or
  * not. Errors: AG_ECORRUPT, AG_ELIMIT, AG_ENOMEM. */

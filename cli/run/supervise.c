@@ -381,6 +381,19 @@ exit_of(const struct run *r)
                                   : WEXITSTATUS(r->status);
 }
 
+static void
+tidy(struct run *r)
+{
+    const char *name = NULL;
+
+    while ((name = isolation_tidy(&r->isolation)) != NULL) {
+        out_warn(&r->cli->out,
+                 "the task made a %s, by which git would run what it chose; it "
+                 "was taken away",
+                 name);
+    }
+}
+
 enum ag_err
 run_supervise(struct run *r, int *ret_exit)
 {
@@ -409,11 +422,7 @@ run_supervise(struct run *r, int *ret_exit)
     }
     watch_finish(r->watch, r->broker_gone ? NULL : r->session);
     keeper_remove_files(&r->spec);
-    if (isolation_tidy(&r->isolation)) {
-        out_warn(&r->cli->out,
-                 "the task made a .git/commondir, by which git would run what "
-                 "it chose; it was taken away");
-    }
+    tidy(r);
     await_streams(r, clock_steady_ms() + STREAMS_GRACE_MS);
     *ret_exit = exit_of(r);
     if (!r->broker_gone) {

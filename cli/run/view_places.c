@@ -16,7 +16,8 @@
 /* ---- what is opened and what is covered ---- */
 
 /* Names in a repository that programs outside run by. */
-static const char *const RUN_BY_GIT[] = {".git", ".git/hooks", ".git/config"};
+static const char *const RUN_BY_GIT[] = {".git", ".git/hooks", ".git/config",
+                                         ".git/config.worktree"};
 
 /*
  * Hooks and configuration of the repository name programs that the person runs

@@ -70,6 +70,18 @@ inside -- 'mkdir evil && printf "[core]\n\tfsmonitor = touch %s\n" "$PWD/ran" >e
 has "$ERR" .git/commondir
 git -C "$TREE" status >/dev/null 2>&1
 [ ! -e "$TREE/.git/commondir" ] && [ ! -e "$TREE/ran" ] || fail "git runs what the task chose"
+# The same by the file of one worktree, where the person's repository reads it.
+git -C "$TREE" config extensions.worktreeConfig true
+worktree='printf "[core]\n\tfsmonitor = touch %s\n" "$PWD/ran" >.git/config.worktree'
+inside -- "$worktree"
+has "$ERR" .git/config.worktree
+git -C "$TREE" status >/dev/null 2>&1
+[ ! -e "$TREE/.git/config.worktree" ] && [ ! -e "$TREE/ran" ] || fail "git runs what the task chose for a worktree"
+printf '[core]\n\tsparseCheckout = false\n' >"$TREE/.git/config.worktree"
+inside -- "$worktree"
+[ $RC -ne 0 ] && grep -q sparse "$TREE/.git/config.worktree" || fail "a worktree's configuration was written: $RC $ERR"
+rm "$TREE/.git/config.worktree"
+git -C "$TREE" config --unset extensions.worktreeConfig
 rm -rf "$TREE/evil"
 inside --keep-home "$S/kept" -- 'echo kept >~/note; mkdir -p ~/.ssh; echo own >~/.ssh/config; rm -f ~/.bashrc'
 inside --keep-home "$S/kept" -- 'cat ~/note ~/.ssh/config; cat ~/.ssh/id_rsa ~/.bashrc'
