@@ -103,8 +103,9 @@ struct wish {
 };
 
 static enum ag_err
-by_reference(struct db_read *r, const struct wish *wish, struct promises *p)
+by_reference(const struct promising *m, const struct wish *wish)
 {
+    struct promises *p = m->p;
     AG_AUTO(secret_row) struct secret_row row = {0};
     struct delivery delivery = {.verb = wish->verb};
     struct reference ref = {0};
@@ -122,7 +123,10 @@ by_reference(struct db_read *r, const struct wish *wish, struct promises *p)
                    (const char *)ref.name.ptr);
     (void)snprintf(delivery.field, sizeof(delivery.field), "%.*s",
                    (int)ref.pointer.len, (const char *)ref.pointer.ptr);
-    err = promise_secret(r, name, wish->verb, &row);
+    err = promise_secret(db_tx_read(m->tx), name, wish->verb, &row);
+    if (err == AG_OK) {
+        err = promise_by_name(m, &row, wish->verb);
+    }
     if (err != AG_OK) {
         return err;
     }
@@ -144,8 +148,7 @@ by_reference(struct db_read *r, const struct wish *wish, struct promises *p)
 /* ---- grants asked for by themselves ---- */
 
 static enum ag_err
-by_grant(struct db_read *r, const struct task_grant_request *wish,
-         struct promises *p)
+by_grant(const struct promising *m, const struct task_grant_request *wish)
 {
     AG_AUTO(secret_row) struct secret_row row = {0};
     enum verb verb = VERB_READ;
@@ -160,20 +163,21 @@ by_grant(struct db_read *r, const struct task_grant_request *wish,
     }
     /* A pattern is looked at when it is used; a name is checked now. */
     if (err == AG_OK && strchr(wish->secret, '*') == NULL) {
-        err = promise_secret(r, wish->secret, verb, &row);
+        err = promise_secret(db_tx_read(m->tx), wish->secret, verb, &row);
+        err = err == AG_OK ? promise_by_name(m, &row, verb) : err;
     }
     if (err != AG_OK) {
         return err;
     }
-    return promise_grant(p, wish->secret,
+    return promise_grant(m->p, wish->secret,
                          wish->field != NULL ? wish->field : "", verb,
                          wish->uses);
 }
 
 static enum ag_err
-references(struct db_read *r, const struct task_request *request,
-           struct promises *p)
+references(const struct promising *m)
 {
+    const struct task_request *request = m->request;
     enum ag_err err = AG_OK;
 
     for (size_t i = 0; i < request->env_count && err == AG_OK; i++) {
@@ -184,7 +188,7 @@ references(struct db_read *r, const struct task_request *request,
 
         err = parse_env_name(span_str(wish.text));
         if (err == AG_OK) {
-            err = by_reference(r, &wish, p);
+            err = by_reference(m, &wish);
         }
     }
     for (size_t i = 0; i < request->file_count && err == AG_OK; i++) {
@@ -193,7 +197,7 @@ references(struct db_read *r, const struct task_request *request,
                                   .key = "path",
                                   .text = request->files[i].path};
 
-        err = by_reference(r, &wish, p);
+        err = by_reference(m, &wish);
     }
     return err;
 }
@@ -209,13 +213,13 @@ all(const struct promising *m)
         err = promise_profile(m, request->profiles[i]);
     }
     if (err == AG_OK) {
-        err = references(r, request, m->p);
+        err = references(m);
     }
     for (size_t i = 0; i < request->proxy_count && err == AG_OK; i++) {
         err = promise_proxied(r, &request->proxies[i], m->p);
     }
     for (size_t i = 0; i < request->grant_count && err == AG_OK; i++) {
-        err = by_grant(r, &request->grants[i], m->p);
+        err = by_grant(m, &request->grants[i]);
     }
     return err;
 }

@@ -86,4 +86,16 @@ AG_CHECK AG_NONNULL enum ag_err
 promise_way(struct core *core, struct db_read *r, const struct profile *profile,
             const struct secret_row *row, const struct profile_way **ret);
 
+/* What is worse than need be is the operator's word, and on the record: `verb`
+ * where `best` could be had. Errors: AG_EPROOF. */
+AG_CHECK AG_NONNULL enum ag_err promise_downgrade(const struct promising *m,
+                                                  const struct secret_row *row,
+                                                  enum verb best,
+                                                  enum verb verb);
+
+/* The same for what is asked for by its name, past its profile. */
+AG_CHECK AG_NONNULL enum ag_err promise_by_name(const struct promising *m,
+                                                const struct secret_row *row,
+                                                enum verb verb);
+
 #endif

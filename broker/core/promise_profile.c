@@ -321,25 +321,6 @@ asked_verb(const struct wanted *w)
     return w->best;
 }
 
-/* What is worse than need be is the operator's word, and on the record. */
-static enum ag_err
-check_downgrade(const struct wanted *w)
-{
-    if (w->verb <= w->best) {
-        return AG_OK;
-    }
-    if (w->m->call->who != CALLER_PROOF) {
-        return err_why(AG_EPROOF,
-                       "%s can be used at grade %s; that it travels as %s is "
-                       "your word, with the passphrase",
-                       w->row.name, verb_text(w->best), verb_text(w->verb));
-    }
-    return json_object_set_new(w->m->p->downgraded, w->row.name,
-                               json_string(verb_text(w->best))) == 0
-               ? AG_OK
-               : AG_ENOMEM;
-}
-
 static enum ag_err
 choose(struct wanted *w)
 {
@@ -403,7 +384,7 @@ promise_profile(const struct promising *m, const char *text)
         err = promise_secret(r, w.row.name, w.verb, &again);
     }
     if (err == AG_OK) {
-        err = check_downgrade(&w);
+        err = promise_downgrade(m, &w.row, w.best, w.verb);
     }
     if (err == AG_OK) {
         err = give(&w);

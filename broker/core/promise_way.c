@@ -7,6 +7,7 @@
 #include "core/promise_impl.h"
 #include "core/proxied.h"
 #include "core/state.h"
+#include "core/trust.h"
 #include "core/values.h"
 #include "profile/fields.h"
 #include "profile/placeholder.h"
@@ -158,4 +159,47 @@ promise_way(struct core *core, struct db_read *r, const struct profile *profile,
         }
     }
     return err;
+}
+
+/* ---- a worse one ---- */
+
+enum ag_err
+promise_downgrade(const struct promising *m, const struct secret_row *row,
+                  enum verb best, enum verb verb)
+{
+    if (verb <= best) {
+        return AG_OK;
+    }
+    if (m->call->who != CALLER_PROOF) {
+        return err_why(AG_EPROOF,
+                       "%s can be used at grade %s; that it travels as %s is "
+                       "your word, with the passphrase",
+                       row->name, verb_text(best), verb_text(verb));
+    }
+    return json_object_set_new(m->p->downgraded, row->name,
+                               json_string(verb_text(best))) == 0
+               ? AG_OK
+               : AG_ENOMEM;
+}
+
+/* Of a profile that is not trusted nothing is believed: it could say that there
+ * is no better way. */
+enum ag_err
+promise_by_name(const struct promising *m, const struct secret_row *row,
+                enum verb verb)
+{
+    struct db_read *r = db_tx_read(m->tx);
+    const struct profile *profile = NULL;
+    const struct profile_way *way = NULL;
+    enum ag_err err = row->profile[0] == '\0' || verb <= VERB_PROXY
+                          ? AG_ENOTFOUND
+                          : trust_find(m->core, r, row->profile, &profile);
+
+    if (err == AG_OK) {
+        err = promise_way(m->core, r, profile, row, &way);
+    }
+    if (err == AG_OK || err == AG_EDENIED) {
+        return promise_downgrade(m, row, VERB_PROXY, verb);
+    }
+    return err == AG_ENOTFOUND ? AG_OK : err;
 }

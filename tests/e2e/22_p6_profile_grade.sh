@@ -101,11 +101,25 @@ mkdir -m 700 "$HOME/.claude"
     "$CLAUDE" "$(canary sk-ant-ort01-)" >"$HOME/.claude/.credentials.json")
 ok auth-guard adopt --profile claude "$HOME/.claude/.credentials.json"
 given claude CLAUDE_CODE_OAUTH_TOKEN ANTHROPIC_BASE_URL api.anthropic.com "$CLAUDE"
+# A key made with the login would outlive it, and the task.
+ok auth-guard run --profile claude -- sh -c 'curl -sS -m 20 -X POST -H "Authorization: Bearer $CLAUDE_CODE_OAUTH_TOKEN" "$ANTHROPIC_BASE_URL/api/oauth/claude_cli/create_api_key"'
+has "$OUT" wrong_path
 
 say "a worse grade is the operator's word, and on the ledger"
 sleep 1.2
 refused 'passphrase|proof' env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run --profile mytool --grade file -- true
+printf %s "$OPENAI" | auth-guard put openai/low --profile openai --min-grade env >"$C/out" || fail put
+sleep 1.2
+# Past the profile, the same word.
+for past in "--file $TREE/f=ag://mytool/default" '--grant mytool/default:file' '--env V=ag://openai/low'; do
+    # shellcheck disable=SC2086
+    refused 'passphrase|proof' env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run $past -- true
+done
 ok env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run --profile mytool -- true
+sleep 1.2
+ok auth-guard run --env 'V=ag://openai/low' -- true
+has "$(auth-guard exposure openai/low --json)" '"instead_of":"proxy"'
+sleep 1.2
 ok auth-guard run --profile mytool --grade file -- "$HOME/work/mytool"
 has "$OUT" "arguments: --by-file"
 has "$OUT" '[redacted:mytool/default'
