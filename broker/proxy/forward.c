@@ -15,6 +15,8 @@
 enum {
     EVENTS_MAX_COUNT = 64, /* at a time */
     LOOK_MS = 200,         /* between two looks at the tasks */
+    /* Taken above the limit, until the loop has made room for them. */
+    FRESH_MAX_COUNT = 64,
 };
 
 /* ---- between the threads ---- */
@@ -198,6 +200,28 @@ free_dead(struct forward *f, bool all)
     }
 }
 
+/* At the limit who waits for nothing but its client gives way, the oldest first:
+ * so no number of connections without a head keeps others out. */
+static void
+make_room(struct forward *f)
+{
+    const struct forward_limits limits = forward_limits_of(f);
+    struct link *link = NULL;
+    int64_t over = -limits.connections;
+
+    TAILQ_FOREACH(link, &f->links, all)
+    {
+        over += link->state != LINK_DEAD ? 1 : 0;
+    }
+    TAILQ_FOREACH(link, &f->links, all)
+    {
+        if (over <= 0) {
+            return;
+        }
+        over -= link_give_way(link) ? 1 : 0;
+    }
+}
+
 static void
 look_at_all(struct forward *f)
 {
@@ -232,8 +256,13 @@ loop_main(void *arg)
     int64_t looked_ms = clock_steady_ms();
 
     while (!take_posted(f)) {
-        int wait_ms = TAILQ_EMPTY(&f->links) ? -1 : LOOK_MS;
-        int count = epoll_wait(f->epoll_fd, events, EVENTS_MAX_COUNT, wait_ms);
+        int wait_ms = 0;
+        int count = 0;
+
+        make_room(f);
+        free_dead(f, false);
+        wait_ms = TAILQ_EMPTY(&f->links) ? -1 : LOOK_MS;
+        count = epoll_wait(f->epoll_fd, events, EVENTS_MAX_COUNT, wait_ms);
 
         for (int i = 0; i < count; i++) {
             take_event(f, &events[i]);
@@ -306,7 +335,7 @@ add(struct forward *f, struct link *link)
     enum ag_err err = AG_OK;
 
     (void)pthread_mutex_lock(&f->lock);
-    if ((int64_t)f->count >= f->limits.connections) {
+    if ((int64_t)f->count >= f->limits.connections + FRESH_MAX_COUNT) {
         err = err_why(AG_EBUSY,
                       "too many connections of the forward proxy "
                       "(limit %lld); close some",

@@ -143,6 +143,9 @@ AG_CHECK AG_NONNULL enum ag_err link_new(struct forward *f, int fd,
                                          struct peer *peer, struct link **ret);
 void link_free(struct link *link);
 
+/* Ends it if it has no head yet, or was refused: there are too many. */
+AG_CHECK AG_NONNULL bool link_give_way(struct link *link);
+
 /* It is new; something happened at a socket; it came back; time has passed. */
 AG_NONNULL void link_start(struct link *link);
 AG_NONNULL void link_step(struct link *link);

@@ -65,6 +65,22 @@ refuse(struct link *link, enum ag_err err, const char *why)
     link_end_refused(link);
 }
 
+bool
+link_give_way(struct link *link)
+{
+    const struct forward_parts *parts = &link->owner->parts;
+
+    if (link->state != LINK_HEAD && link->state != LINK_ENDING) {
+        return false;
+    }
+    if (link->state == LINK_HEAD) {
+        parts->refuse(parts->ctx, link->client.fd, AG_EBUSY,
+                      "too many connections of the forward proxy; close some");
+    }
+    link_die(link);
+    return true;
+}
+
 /* ---- lives ---- */
 
 enum ag_err

@@ -83,6 +83,30 @@ has "$OUT" 'HTTP/1.1 429'
 has "$OUT" rate_limited
 [ $(($(rows) - before)) -lt 150 ] || fail "$(($(rows) - before)) rows of 400 refusals"
 
+say "connections that say nothing keep no one out"
+cat >"$S/idle.py" <<'T'
+import socket, sys, time
+held = []
+for i in range(900):
+    try:
+        s = socket.socket(socket.AF_UNIX)
+        s.settimeout(2)
+        s.connect(sys.argv[1])
+        s.sendall(b"CONN")
+        held.append(s)
+    except OSError:
+        break
+print(len(held), flush=True)
+time.sleep(20)
+T
+neighbour python3 "$S/idle.py" "$SOCKETS/proxy.sock" >"$C/idle" &
+idle=$!
+within 15 test -s "$C/idle" || fail "no idle connections"
+[ "$(cat "$C/idle")" -gt 512 ] || fail "only $(cat "$C/idle") idle connections"
+raw example.org 'CONNECT x.example.org:8443 HTTP/1.1\r\n\r\n'
+has "$OUT" 'HTTP/1.1 403'
+kill $idle
+
 say "malformed heads: each its code"
 raw example.org 'CONNECT example.org HTTP/1.1\r\n\r\n'
 has "$OUT" 'HTTP/1.1 400'
