@@ -54,7 +54,7 @@ out strict 'curl -sS -f -Z --parallel-max 64 -m 60 -o /dev/null -w "%{http_code}
 [ "$(grep -cx 200 <<<"$OUT")" -eq 64 ] || fail "not 64 answers: $OUT"
 
 say "what is cut looks cut; a client that goes away takes its call with it"
-out strict 'curl -sS -m 20 -o /dev/null -H "Authorization: Bearer $API_KEY" "$API_URL/cut" 2>/dev/null; echo "cut $?"
+out strict 'curl -sS -f -m 20 -o /dev/null -H "Authorization: Bearer $API_KEY" "$API_URL/cut" 2>/dev/null; echo "cut $?"
     curl -sS -m 1 -o /dev/null -H "Authorization: Bearer $API_KEY" "$API_URL/forever/1"'
 hasnt "$OUT" 'cut 0'
 within 10 grep -qF '"gone": "/forever/1"' "$C/one.log" || fail "the call goes on"
