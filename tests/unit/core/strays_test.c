@@ -207,6 +207,77 @@ test_other_rules(void **state)
     end_sender();
 }
 
+/* A header more than send_into() has. */
+static enum ag_err
+send_two(enum request_via via, const char *first, const char *second)
+{
+    AG_AUTO(permit) struct permit permit = {0};
+    struct call call = call_of(flow.task_peer);
+    const struct request_field fields[] = {
+        {span_str("Authorization"), span_str(first)},
+        {span_str("X-Second"), span_str(second)}};
+    const struct permit_ask ask = {.call = &call,
+                                   .service = span_str("127.0.0.1:8080"),
+                                   .via = via,
+                                   .request = {.method = span_str("GET"),
+                                               .path = span_str("/x"),
+                                               .fields = fields,
+                                               .field_count = 2}};
+
+    return permit_decide(flow.core, &ask, false, &permit);
+}
+
+static void
+test_by_plain_http_only_what_may(void **state)
+{
+    const struct task_proxy_request wishes[] = {
+        {.uses = -1,
+         .ref = "ag://github/bot",
+         .upstream = "http://127.0.0.1:8080",
+         .key_env = "A",
+         .inner = true},
+        {.uses = -1,
+         .ref = "ag://second/key",
+         .upstream = "https://127.0.0.1:8080",
+         .key_env = "B",
+         .header = "X-Second",
+         .inner = true}};
+    char first[1100];
+
+    (void)state;
+    start_sender(wishes, AG_COUNT(wishes));
+    (void)snprintf(first, sizeof(first), "%s", bearer(sender.keys[0]));
+    check_ok(send_two(REQUEST_PLAIN, first, "x"));
+    check_err(send_two(REQUEST_PLAIN, "x", sender.keys[1]), AG_EPLACE);
+    check_ok(send_two(REQUEST_INTERCEPTED, "x", sender.keys[1]));
+    check_err(send_two(REQUEST_INTERCEPTED, first, "x"), AG_EPLACE);
+    check_err(send_two(REQUEST_REVERSE, first, sender.keys[1]), AG_EPLACE);
+    end_sender();
+}
+
+static void
+test_of_another_field(void **state)
+{
+    const struct task_proxy_request wishes[] = {{.uses = -1,
+                                                 .ref = "ag://fields/key#/a",
+                                                 .upstream = ONE,
+                                                 .key_env = "A"},
+                                                {.uses = -1,
+                                                 .ref = "ag://fields/key#/b",
+                                                 .upstream = ONE,
+                                                 .key_env = "B",
+                                                 .header = "X-Second"}};
+
+    (void)state;
+    start_sender(wishes, AG_COUNT(wishes));
+    check_ok(send_field("Authorization", "Bearer ", sender.keys[0], ""));
+    check_ok(send_field("X-Second", "", sender.keys[1], ""));
+    check_err(send_field("X-Second", "", sender.keys[0], ""), AG_EPLACE);
+    check_err(send_field("Authorization", "Bearer ", sender.keys[1], ""),
+              AG_EPLACE);
+    end_sender();
+}
+
 static int
 open_vault(void **state)
 {
@@ -214,6 +285,10 @@ open_vault(void **state)
 
     if (failed == 0) {
         put("second/key", "sk-second-0123456789abcdefghij0123", NULL);
+        put("fields/key",
+            "{\"a\": \"sk-first-field-0123456789abcd\", "
+            "\"b\": \"sk-other-field-0123456789abcd\"}",
+            NULL);
         put("third/key", "sk-third-0123456789abcdefghij01234", NULL);
     }
     return failed;
@@ -229,6 +304,8 @@ main(int argc, char **argv)
         cmocka_unit_test(test_of_another_value),
         cmocka_unit_test(test_a_search_ends_the_task),
         cmocka_unit_test(test_other_rules),
+        cmocka_unit_test(test_by_plain_http_only_what_may),
+        cmocka_unit_test(test_of_another_field),
     };
 
     if (broker_is_helper(argc, argv)) {
