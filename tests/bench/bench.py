@@ -271,9 +271,13 @@ class Bench:
             "--tmpfs", "/tmp", "/bin/true", "--", "auth-guard", "run",
             "/bin/true", "--", "auth-guard", "run", "--no-isolate",
             "/bin/true", "--", "/bin/true", "--", "sh", "-c",
-            "auth-guard redact </dev/null", "--", "sh", "-c", ":")
-        rows = [fields(line)["med_ms"] for line in out.strip().split("\n")]
-        empty, version, bwrap, run, bare, true, redact, shell = rows
+            "auth-guard redact </dev/null", "--", "sh", "-c", ":", "--",
+            "bwrap", "--unshare-all", "--die-with-parent", "--ro-bind", "/",
+            "/", "--tmpfs", "/tmp", "--proc", "/proc", "--dev", "/dev",
+            "/bin/true")
+        lines = [fields(line) for line in out.strip().split("\n")]
+        rows = [line["med_ms"] for line in lines]
+        empty, version, bwrap, run, bare, true, redact, shell, apart = rows
         self.row("auth-guard --version", version, "ms", empty,
                  "empty, libsodium + jansson", "<= 1.3x",
                  version <= 1.3 * empty)
@@ -282,6 +286,10 @@ class Bench:
                  redact - shell <= 1.3 * empty)
         self.row("auth-guard run -- true", run, "ms", bwrap,
                  "bubblewrap, one tmpfs", "<= 1.5x", run <= 1.5 * bwrap)
+        self.row("auth-guard run -- true: CPU", lines[3]["cpu_ms"], "ms",
+                 lines[2]["cpu_ms"], "bubblewrap, one tmpfs")
+        self.row("auth-guard run -- true", run, "ms", apart,
+                 "bubblewrap, all namespaces, /proc, /dev")
         self.row("auth-guard run --no-isolate -- true", bare, "ms", bwrap,
                  "bubblewrap, one tmpfs")
         self.row("auth-guard run -- true", run, "ms", true, "true",

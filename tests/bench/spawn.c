@@ -24,7 +24,7 @@
 #include "base/attr.h"
 
 enum {
-    COMMANDS_MAX_COUNT = 8,
+    COMMANDS_MAX_COUNT = 12,
     ROUNDS_MAX_COUNT = 10000,
 };
 
