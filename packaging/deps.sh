@@ -25,6 +25,8 @@ build|libseccomp-dev|system call filters of the broker's processes
 build|libgnutls28-dev|TLS towards a task's clients where the forward proxy ends it, and its certificates; libmicrohttpd brings it along
 build|libinih-dev|settings.ini
 build|libcurl4-openssl-dev|calls to services (HTTP/1.1, HTTP/2, TLS); only the broker loads it
+build|zlib1g-dev|answers in gzip and deflate, on their way through the filter
+build|libzstd-dev|the same in zstd; its static API, for memory that is wiped
 build|ca-certificates|npm and git over TLS
 test|clang|second compiler: ASan, UBSan, TSan and fuzz builds
 test|libclang-rt-14-dev|their run-time libraries

@@ -281,10 +281,8 @@ take_field(const struct upstream_head *head, size_t i, struct proxy_head *ret)
 {
     const struct upstream_field *field = &head->fields[i];
 
-    if (request_name_is(field->name, "content-encoding") &&
-        !request_name_is(field->value, "identity")) {
-        return err_why(AG_EENCODED, "the service encodes its answer, unasked; "
-                                    "it can't be searched for values");
+    if (request_name_is(field->name, "content-encoding")) {
+        return decode_read_codings(field->value, &ret->codings);
     }
     if (request_name_is(field->name, "transfer-encoding")) {
         return check_transfer(head, field->value);
@@ -301,6 +299,54 @@ take_field(const struct upstream_head *head, size_t i, struct proxy_head *ret)
     ret->fields[ret->field_count++] =
         (struct request_field){field->name, field->value};
     return AG_OK;
+}
+
+static bool
+is_digest(struct span name)
+{
+    return request_name_is(name, "content-md5") ||
+           request_name_is(name, "digest") ||
+           request_name_is(name, "content-digest") ||
+           request_name_is(name, "repr-digest");
+}
+
+/* Is it kept, weak? `at` of another field than an ETag is left as it is. */
+static bool
+weaken(struct request_field *field, char *at)
+{
+    static const char WEAK[] = "W/";
+    const size_t mark = sizeof(WEAK) - 1;
+
+    if (!request_name_is(field->name, "etag") ||
+        span_starts(field->value, span_str(WEAK))) {
+        return true;
+    }
+    if (field->value.len > ANSWER_ETAG_MAX_BYTES - mark) {
+        return false;
+    }
+    memcpy(at, WEAK, mark);
+    memcpy(at + mark, field->value.ptr, field->value.len);
+    field->value = span_of((const uint8_t *)at, mark + field->value.len);
+    return true;
+}
+
+/* What was said of the bytes as they came; of two ETags neither is one. */
+static void
+forget_encoded(struct proxy_head *head)
+{
+    size_t kept = 0;
+    size_t tags = 0;
+
+    head->body_bytes = PROXY_BODY_CHUNKED;
+    for (size_t i = 0; i < head->field_count; i++) {
+        struct request_field *field = &head->fields[i];
+
+        tags += request_name_is(field->name, "etag") ? 1 : 0;
+        if (tags < 2 && !is_digest(field->name) && weaken(field, head->etag)) {
+            head->fields[kept++] = *field;
+        }
+    }
+    head->field_count = kept;
 }
 
 /* By parts, or by differences, a value would pass unseen. */
@@ -332,6 +378,9 @@ answer_head(const struct upstream_head *head, const struct matcher *filter,
     ret->body_bytes = PROXY_BODY_CHUNKED;
     for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
         err = take_field(head, i, ret);
+    }
+    if (err == AG_OK && ret->codings.count > 0) {
+        forget_encoded(ret);
     }
     if (err == AG_OK) {
         err = own_texts(ret);

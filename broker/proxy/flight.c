@@ -77,6 +77,7 @@ flight_free(struct flight *f)
     body_json_free(f->json);
     permit_scan_free(f->scan);
     sieves_give(f->proxy->sieves, f->sieve);
+    decode_free(f->decode);
     flight_head_free(f->head);
     matcher_unref(f->filter);
     backlog_done(&f->down);

@@ -86,6 +86,9 @@ start_answer(struct flight *f, const struct upstream_head *head)
     if (err == AG_OK) {
         err = sieve_begin(f->sieve, f->filter, &sink, NULL);
     }
+    if (err == AG_OK && f->head->codings.count > 0) {
+        err = decode_new(&f->head->codings, &f->proxy->decoding, &f->decode);
+    }
     if (err == AG_OK) {
         f->has_head = true;
         f->status = head->status;
@@ -111,36 +114,76 @@ flight_on_head(void *ctx, const struct upstream_head *head)
     }
 }
 
+/* Is there room for more, or is all that comes read for nothing until it is
+ * cancelled? A client that is behind asks for it, from then on. */
+static enum upstream_flow
+look_down(struct flight *f, bool *cut)
+{
+    bool full = false;
+
+    (void)pthread_mutex_lock(&f->lock);
+    *cut = f->cut;
+    full = !f->cut && backlog_waiting_bytes(&f->down) >= FLIGHT_DOWN_BYTES;
+    f->down_waits = full;
+    (void)pthread_mutex_unlock(&f->lock);
+    return full ? UPSTREAM_WAIT : UPSTREAM_GO;
+}
+
+static enum ag_err
+pass_on(struct flight *f, struct span part)
+{
+    enum ag_err err = permit_meter_add(f->meter, part.len);
+
+    return err == AG_OK ? redactor_feed(f->sieve, part) : err;
+}
+
+/* A little may become much: what there is no room for comes again, with what
+ * of the part was taken in front of it, and maybe in other parts. */
+static enum ag_err
+pass_decoded(struct flight *f, struct span part, enum upstream_flow *flow)
+{
+    const size_t again =
+        f->decode_taken_bytes < part.len ? f->decode_taken_bytes : part.len;
+    struct span rest = span_sub(part, again, part.len);
+    struct span out = {0};
+    bool cut = false;
+    enum ag_err err = AG_OK;
+
+    do {
+        err = decode_next(f->decode, &rest, &out);
+        if (err == AG_OK) {
+            err = pass_on(f, out);
+        }
+        *flow = out.len > 0 ? look_down(f, &cut) : UPSTREAM_GO;
+    } while (err == AG_OK && out.len > 0 && *flow == UPSTREAM_GO && !cut);
+    f->decode_taken_bytes =
+        *flow == UPSTREAM_GO
+            ? f->decode_taken_bytes - again
+            : f->decode_taken_bytes + part.len - again - rest.len;
+    return err;
+}
+
 enum upstream_flow
 flight_on_body(void *ctx, struct span part)
 {
     struct flight *f = ctx;
-    bool full = false;
+    enum upstream_flow flow = UPSTREAM_GO;
     bool cut = false;
     enum ag_err err = AG_OK;
 
     if (f->swallows) {
         return UPSTREAM_GO;
     }
-    (void)pthread_mutex_lock(&f->lock);
-    cut = f->cut;
-    full = backlog_waiting_bytes(&f->down) >= FLIGHT_DOWN_BYTES;
-    f->down_waits = full && !cut;
-    (void)pthread_mutex_unlock(&f->lock);
-    if (cut) {
-        return UPSTREAM_GO; /* read for nothing until it is cancelled */
+    flow = look_down(f, &cut);
+    if (cut || flow == UPSTREAM_WAIT) {
+        return flow;
     }
-    if (full) {
-        return UPSTREAM_WAIT;
-    }
-    err = permit_meter_add(f->meter, part.len);
-    if (err == AG_OK) {
-        err = redactor_feed(f->sieve, part);
-    }
+    err = f->decode == NULL ? pass_on(f, part) : pass_decoded(f, part, &flow);
     if (err != AG_OK) {
         flight_fail(f, err, err_text(err));
+        return UPSTREAM_GO;
     }
-    return UPSTREAM_GO;
+    return flow;
 }
 
 /*
@@ -171,6 +214,9 @@ flight_on_end(void *ctx, enum ag_err err)
 
     if (f->swallows) {
         return;
+    }
+    if (err == AG_OK && f->decode != NULL) {
+        err = decode_finish(f->decode);
     }
     (void)snprintf(why, sizeof(why), "%s", err_text(err));
     if (err == AG_OK && f->has_head) {

@@ -12,6 +12,7 @@
 #include "core/call.h"
 #include "core/permit.h"
 #include "proxy/backlog.h"
+#include "proxy/decode.h"
 #include "proxy/proxy.h"
 #include "proxy/rebuild.h"
 #include "upstream/upstream.h"
@@ -37,6 +38,7 @@ struct proxy {
     struct upstream *upstream;
     struct later *later;
     struct sieves *sieves;
+    struct decode_memory decoding;
 };
 
 /*
@@ -80,7 +82,9 @@ struct flight {
     enum ag_err err;
     /* The upstream's thread only: */
     struct redactor *sieve;
-    struct proxy_head *head; /* until it is told */
+    struct decode *decode;     /* NULL: the answer is not encoded */
+    size_t decode_taken_bytes; /* of the part that comes again */
+    struct proxy_head *head;   /* until it is told */
     int status;
     bool swallows; /* this call's answer is not the client's */
     bool has_head;

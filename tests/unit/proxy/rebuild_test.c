@@ -320,8 +320,9 @@ test_answers_that_are_refused(void **state)
         const char *value;
         enum ag_err err;
     } CASES[] = {
-        {"Content-Encoding", "gzip", AG_EENCODED},
-        {"content-encoding", "br", AG_EENCODED},
+        {"Content-Encoding", "br", AG_EENCODED},
+        {"content-encoding", "aws-chunked", AG_EENCODED},
+        {"Content-Encoding", "gzip, gzip, gzip", AG_EENCODED},
         {"Content-Encoding", "identity", AG_OK},
         {"Transfer-Encoding", "gzip, chunked", AG_EENCODED},
         {"transfer-encoding", "gzip", AG_EENCODED},
@@ -340,6 +341,80 @@ test_answers_that_are_refused(void **state)
                                              .value = span_str(CASES[i].value)};
 
         check_err(head_of(&field, 1, h), CASES[i].err);
+        proxy_head_done(h);
+    }
+    free(h);
+}
+
+/* What is said of the encoded bytes doesn't hold for those that go on. */
+static void
+test_heads_of_encoded_answers(void **state)
+{
+    const struct upstream_field fields[] = {
+        {.name = span_str("Content-Encoding"), .value = span_str("zstd")},
+        {.name = span_str("Content-Length"), .value = span_str("12")},
+        {.name = span_str("ETag"), .value = span_str("\"a\"")},
+        {.name = span_str("Vary"), .value = span_str("Accept-Encoding")},
+        {.name = span_str("Content-MD5"), .value = span_str("x")},
+        {.name = span_str("Digest"), .value = span_str("x")},
+        {.name = span_str("Content-Digest"), .value = span_str("x")},
+        {.name = span_str("Repr-Digest"), .value = span_str("x")},
+        {.name = span_str("etag"), .value = span_str("\"second\"")},
+        {.name = span_str("content-encoding"), .value = span_str("gzip")}};
+    struct proxy_head *h = calloc(1, sizeof(*h));
+
+    (void)state;
+    assert_non_null(h);
+    check_ok(head_of(fields, AG_COUNT(fields), h));
+    assert_int_equal(h->body_bytes, PROXY_BODY_CHUNKED);
+    assert_int_equal(h->codings.count, 2);
+    assert_int_equal(h->codings.at[0], DECODE_ZSTD);
+    assert_int_equal(h->codings.at[1], DECODE_GZIP);
+    assert_int_equal(h->field_count, 2);
+    check_span(h->fields[0].value, "W/\"a\"");
+    check_span(h->fields[1].value, "Accept-Encoding");
+    proxy_head_done(h);
+    check_ok(head_of(fields + 1, AG_COUNT(fields) - 3, h)); /* not encoded */
+    assert_int_equal(h->codings.count, 0);
+    assert_int_equal(h->body_bytes, 12);
+    assert_int_equal(h->field_count, AG_COUNT(fields) - 4);
+    check_span(h->fields[0].value, "\"a\"");
+    proxy_head_done(h);
+    free(h);
+}
+
+/* Weak ones stay, values in them don't, endless ones are left out. */
+static void
+test_etags_of_encoded_answers(void **state)
+{
+    char endless[ANSWER_ETAG_MAX_BYTES];
+    struct proxy_head *h = calloc(1, sizeof(*h));
+
+    const struct {
+        const char *value;
+        const char *want; /* NULL: none */
+    } CASES[] = {{"W/\"a\"", "W/\"a\""},
+                 {"", "W/"},
+                 {"\"" SECRET_TEXT "\"", "W/\"[redacted]\""},
+                 {endless, NULL},
+                 {endless + 1, endless + 1}};
+
+    (void)state;
+    assert_non_null(h);
+    memset(endless, 'x', sizeof(endless));
+    endless[sizeof(endless) - 1] = '\0';
+    for (size_t i = 0; i < AG_COUNT(CASES); i++) {
+        const struct upstream_field fields[] = {
+            {.name = span_str("Content-Encoding"), .value = span_str("gzip")},
+            {.name = span_str("ETag"), .value = span_str(CASES[i].value)}};
+
+        check_ok(head_of(fields, AG_COUNT(fields), h));
+        assert_int_equal(h->field_count, CASES[i].want == NULL ? 0 : 1);
+        if (CASES[i].want == endless + 1) {
+            assert_int_equal(h->fields[0].value.len, ANSWER_ETAG_MAX_BYTES);
+        } else if (CASES[i].want != NULL) {
+            check_span(h->fields[0].value, CASES[i].want);
+        }
         proxy_head_done(h);
     }
     free(h);
@@ -383,6 +458,8 @@ main(void)
         cmocka_unit_test(test_refusals_quote_nothing),
         cmocka_unit_test(test_parts_are_refused),
         cmocka_unit_test(test_answers_that_are_refused),
+        cmocka_unit_test(test_heads_of_encoded_answers),
+        cmocka_unit_test(test_etags_of_encoded_answers),
         cmocka_unit_test(test_two_lengths_are_none),
     };
 
