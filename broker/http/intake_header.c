@@ -169,8 +169,9 @@ intake_header_ended(struct intake *in)
         return err_why(AG_ELENGTH, "Transfer-Encoding is not taken; "
                                    "send the body with Content-Length");
     case HEADER_CODING:
-        return err_why(AG_EMEDIA, "Content-Encoding is not taken; "
-                                  "send the body as it is");
+        return in->passes ? AG_OK /* the service reads it, not we */
+                          : err_why(AG_EMEDIA, "Content-Encoding is not taken; "
+                                               "send the body as it is");
     case HEADER_AUTHORIZATION:
     case HEADER_TOKEN:
     case HEADER_TYPE:

@@ -257,6 +257,7 @@ step_zlib(struct layer *l, struct span *in, uint8_t *out, size_t room,
     return rc == Z_OK || rc == Z_BUF_ERROR ? AG_OK : broken();
 }
 
+/* NOLINTBEGIN(readability-non-const-parameter): `out` is written to */
 static enum ag_err
 step_zstd(struct layer *l, struct span *in, uint8_t *out, size_t room,
           size_t *ret_len)
@@ -279,6 +280,8 @@ step_zstd(struct layer *l, struct span *in, uint8_t *out, size_t room,
                                       "more than 8 MiB to be decoded")
                : broken();
 }
+
+/* NOLINTEND(readability-non-const-parameter) */
 
 /* A step that neither takes nor gives, with input there, is none. */
 static enum ag_err

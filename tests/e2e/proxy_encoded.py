@@ -24,7 +24,7 @@ ZSTD = ctypes.CDLL("libzstd.so.1")
 for name in ("ZSTD_compressBound", "ZSTD_compress"):
     getattr(ZSTD, name).restype = ctypes.c_size_t
 LINES = b"".join(b"%08d the quick brown fox\n" % (i * 7919 % 99999989)
-                 for i in range(600000))
+                 for i in range(300000))
 
 
 def zstd(plain):
@@ -88,7 +88,7 @@ class Service(http.server.BaseHTTPRequestHandler):
         if form == "big":
             return LINES
         if form == "bomb":
-            return bytes(200 * 1024 * 1024)
+            return bytes(64 * 1024 * 1024)
         if form == "empty":
             return b""
         return json.dumps({"auth": "Bearer " + value, "hex":

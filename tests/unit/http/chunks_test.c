@@ -46,6 +46,8 @@ test_whole_bodies(void **state)
         "POST /p/s/a" HEAD CHUNK "1\r\na\r\nA\r\n0123456789\r\n0\r\n\r\n",
         "POST /p/s/a" HEAD CHUNK "00000002\r\nab\r\n0\r\n\r\n",
         "POST /p/s/a" HEAD "Content-Length: 3\r\n\r\nabc",
+        "POST /p/s/a" HEAD
+        "Content-Encoding: zstd\r\nContent-Length: 3\r\n\r\nabc",
     };
     size_t ended = 0;
 
@@ -103,6 +105,12 @@ test_only_where_it_is_served(void **state)
         check_err(feed(text, true, &ended), AG_ELENGTH);
     }
     check_err(feed("POST /p/s/a" HEAD CHUNK, false, &ended), AG_ELENGTH);
+    check_err(feed("POST /p/s/a" HEAD "Content-Encoding: zstd\r\n\r\n", false,
+                   &ended),
+              AG_EMEDIA);
+    check_err(feed("POST /v1/p/s" HEAD "Content-Encoding: zstd\r\n\r\n", true,
+                   &ended),
+              AG_EMEDIA);
     check_err(feed("POST /p/s" HEAD "Content-Length: 99999999\r\n\r\n", false,
                    &ended),
               AG_ELIMIT);
