@@ -3,9 +3,7 @@
 
 #define TEXT "{\"key\": \"sk-0123456789abcdefghijklmn\"}\n"
 
-enum {
-    MIB = 1024 * 1024,
-};
+#define MIB ((size_t)1024 * 1024)
 
 static void
 check_undone(const char *names, struct span coded, const char *want)
