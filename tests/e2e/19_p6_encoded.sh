@@ -44,7 +44,9 @@ for coding in gzip deflate raw zstd twice; do
     say "$coding: a long text, whoever is behind; the broker stays small"
     before=$(resident)
     task 'call --limit-rate 10M "$API_URL/'$coding'/big" | sha256sum
-        call "$API_URL/'$coding'/big" | wc -c'
+        call "$API_URL/'$coding'/big" | wc -c
+        call --limit-rate 1M "$API_URL/'$coding'/wide" | sort | uniq -c'
+    has "$OUT" '34000 a line as all the others are'
     has "$OUT" "$(python3 -c 'import hashlib
 print(hashlib.sha256(b"".join(b"%08d the quick brown fox\n" % (i * 7919 % 99999989)
     for i in range(300000))).hexdigest())')"

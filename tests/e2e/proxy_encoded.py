@@ -87,6 +87,8 @@ class Service(http.server.BaseHTTPRequestHandler):
     def plain(self, form, value):
         if form == "big":
             return LINES
+        if form == "wide":  # a part of it is more than is kept of an answer
+            return b"a line as all the others are\n" * 34000
         if form == "bomb":
             return bytes(64 * 1024 * 1024)
         if form == "empty":
