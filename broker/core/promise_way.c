@@ -126,29 +126,18 @@ try_way(const struct trying *t, const struct profile_way *way)
 }
 
 enum ag_err
-promise_way(struct core *core, struct db_read *r, const struct profile *profile,
-            const struct secret_row *row, const struct profile_way **ret)
+promise_way_of(struct core *core, const struct profile *profile,
+               const struct secret_row *row, const struct secret *value,
+               const struct profile_way **ret)
 {
-    AG_AUTO(secret) struct secret *value = NULL;
     AG_AUTO(secret) struct secret *key = NULL;
-    struct trying t = {.core = core, .profile = profile};
-    struct version_row version = {0};
-    enum ag_err err = AG_OK;
+    struct trying t = {.core = core, .profile = profile, .value = value};
+    enum ag_err err = core_key(core, KDF_PLACEHOLDER, &key);
 
-    if (profile->run->proxy.count == 0) {
-        return err_why(AG_ENOTFOUND, "%s can't be used at grade proxy yet",
-                       profile->title);
-    }
-    err = core_key(core, KDF_PLACEHOLDER, &key);
-    if (err == AG_OK) {
-        err = value_of(core, r, &(struct value_wish){row, NULL, 0}, &version,
-                       &value);
-    }
     if (err != AG_OK) {
         return err;
     }
     t.key = key;
-    t.value = value;
     t.file = promise_file(core, profile, row);
     err = AG_ENOTFOUND;
     for (size_t i = 0; err == AG_ENOTFOUND && i < profile->run->proxy.count;
@@ -159,6 +148,23 @@ promise_way(struct core *core, struct db_read *r, const struct profile *profile,
         }
     }
     return err;
+}
+
+enum ag_err
+promise_way(struct core *core, struct db_read *r, const struct profile *profile,
+            const struct secret_row *row, const struct profile_way **ret)
+{
+    AG_AUTO(secret) struct secret *value = NULL;
+    struct version_row version = {0};
+    enum ag_err err = AG_OK;
+
+    if (profile->run->proxy.count == 0) {
+        return err_why(AG_ENOTFOUND, "%s can't be used at grade proxy yet",
+                       profile->title);
+    }
+    err =
+        value_of(core, r, &(struct value_wish){row, NULL, 0}, &version, &value);
+    return err == AG_OK ? promise_way_of(core, profile, row, value, ret) : err;
 }
 
 /* ---- a worse one ---- */

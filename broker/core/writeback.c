@@ -1,6 +1,7 @@
 /* A file that a tool rewrote (intake.h, intake_write_back). */
 #include "base/secret.h"
 #include "core/intake.h"
+#include "core/promise_impl.h"
 #include "core/redaction.h"
 #include "core/stamp.h"
 #include "core/state.h"
@@ -41,6 +42,30 @@ static bool
 becomes_current(enum conflict_winner winner)
 {
     return winner == WINNER_INCOMING;
+}
+
+/*
+ * A task at grade proxy could write a login so that there are no placeholders of
+ * it any more: the next task would be given the file itself, and the values that
+ * were put back into it. Such a one is kept, but the person's word makes it
+ * current.
+ */
+static enum ag_err
+keep_grade(struct core *core, const struct write_back *w,
+           const struct secret_row *row, enum conflict_winner *winner)
+{
+    const struct profile_way *way = NULL;
+    enum ag_err err = AG_OK;
+
+    if (w->delivery.verb != VERB_PROXY || !becomes_current(*winner)) {
+        return AG_OK;
+    }
+    err = promise_way_of(core, w->delivery.profile, row, w->content, &way);
+    if (err == AG_ENOTFOUND) {
+        *winner = WINNER_OTHER_LOGIN;
+        return AG_OK;
+    }
+    return err;
 }
 
 /* What the task began with stays, however often it rewrites the file: the
@@ -137,6 +162,9 @@ run_write_back(struct core *core, struct db_tx *tx, struct core_job *job)
     }
     if (err == AG_OK && is_new) {
         err = decide(db_tx_read(tx), w, &current, &winner);
+    }
+    if (err == AG_OK && is_new) {
+        err = keep_grade(core, w, &row, &winner);
     }
     if (err != AG_OK) {
         return err;

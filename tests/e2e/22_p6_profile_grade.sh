@@ -49,6 +49,12 @@ login)
 back)
     jq -c '.at = "2027-07-07T00:00:00Z"' "$file" >"$HOME/work/again" && cat "$HOME/work/again" >"$(readlink -f "$file")"
     ;;
+worse)
+    # A field of which there is no placeholder, or none that the way needs: the
+    # next task would be given the file.
+    jq -c ".at = \"2028-08-08T00:00:00Z\" | $3" "$file" >"$HOME/work/again" && cat "$HOME/work/again" >"$(readlink -f "$file")"
+    sleep 1
+    ;;
 swap)
     jq -c '.refresh = .access' "$file" >"$HOME/work/again" && cat "$HOME/work/again" >"$(readlink -f "$file")"
     ;;
@@ -136,6 +142,16 @@ ok auth-guard run --profile mytool -- "$HOME/work/mytool" swap
 has "$ERR" 'where it is not for'
 [ "$(version)" = "$before" ] || fail "a version was made of placeholders"
 [ "$(login /access)" = "$A" ] && [ "$(login /refresh)" = "$R" ] || fail "the login changed"
+
+say "a login can't be written so that the next task is given the file"
+for how in '.access = "{\"a\":\"https://x:\(.access)@h\"}" | .more = "x"' '.access = "own-\(.at)-own-own-own-own" | .refresh = "short"' \
+    '.access = ""'; do
+    run auth-guard run --profile mytool -- "$HOME/work/mytool" worse "$how"
+    [ "$(login /access)" = "$A" ] && [ "$(login /refresh)" = "$R" ] || fail "became current: $how: $ERR"
+    ok auth-guard run --profile mytool -- "$HOME/work/mytool"
+    has "$OUT" "arguments: --at="
+    hasnt "$(cat "$C/out")" '[redacted:mytool/default' "the next task's file"
+done
 
 for how in rename in-place; do
     say "a login by the tool itself ($how) is adopted, and replaced by placeholders"
