@@ -136,7 +136,7 @@ changed(const struct secret *document, struct span from, const char *to)
     struct secret *made = NULL;
 
     assert_non_null(at);
-    buf_init(&out, 64 * 1024, BUF_WIPE);
+    buf_init(&out, (size_t)64 * 1024, BUF_WIPE);
     check_ok(buf_add(&out, span_sub(all, 0, (size_t)(at - all.ptr))));
     check_ok(buf_add(&out, span_str(to)));
     check_ok(buf_add(
@@ -191,7 +191,7 @@ test_the_best_grade_is_the_default(void **state)
 {
     AG_AUTO(secret) struct secret *value = NULL;
     const json_t *args = NULL;
-    char field[128];
+    char field[GRANT_FIELD_BYTES];
 
     (void)state;
     put("codex/default", API_LOGIN, NULL);
@@ -215,7 +215,7 @@ static void
 test_a_login_of_another_kind_goes_another_way(void **state)
 {
     AG_AUTO(secret) struct secret *file = NULL;
-    char field[128];
+    char field[GRANT_FIELD_BYTES];
 
     (void)state;
     put("codex/default", LOGIN(ACCESS, REFRESH, OLD_TIME), NULL);
@@ -288,6 +288,7 @@ test_what_was_the_best_is_no_downgrade(void **state)
     check_ok(start("gh", TASK_GRADE_BEST, CALLER_OPERATOR));
     check_delivery(0, "file", "file");
     file = handed(0);
+    assert_non_null(file);
     check_ok(record_exposure(flow.core, "gh/default", NULL, &ledger));
     assert_null(json_object_get(
         json_array_get(json_object_get(ledger, "exposure"), 0), "instead_of"));

@@ -144,7 +144,16 @@ test_without_a_name(void **state)
     assert_int_equal(read_made(&m, &hello), HELLO_WHOLE);
     assert_false(hello_is_for(&hello, &name));
     assert_true(hello_is_for(&hello, &address));
-    m = greeting("example.org", 2000);
+}
+
+static void
+test_a_name_is_for_no_address(void **state)
+{
+    struct made m = greeting("example.org", 2000);
+    const struct guard_host address = host("1.2.3.4");
+    struct hello hello = {0};
+
+    (void)state;
     assert_int_equal(read_made(&m, &hello), HELLO_WHOLE);
     assert_false(hello_is_for(&hello, &address));
 }
@@ -251,6 +260,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_records_and_any_cut),
         cmocka_unit_test(test_without_a_name),
+        cmocka_unit_test(test_a_name_is_for_no_address),
         cmocka_unit_test(test_an_encrypted_one_is_noticed),
         cmocka_unit_test(test_bad_names),
         cmocka_unit_test(test_other_messages),
