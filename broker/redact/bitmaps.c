@@ -9,7 +9,7 @@ enum {
     /* With very many values the bitmaps stay within the second-level cache
      * and the budget of locked memory, and the stride shrinks instead. */
     BITMAP_MAX_LOG2 = 22,
-    QUADS_MAX_LOG2 = 20,
+    QUADS_MAX_LOG2 = 19,
     CROWDED_ENTRY_COUNT = 20000,
     CROWDED_WINDOW_BYTES = 14,
     PAIRS_BYTES = 65536 / 8,

@@ -91,7 +91,8 @@ take_room(struct build *b)
     size_t bytes = (b->value_count * sizeof(*m->values)) + b->byte_count +
                    (b->piece_count * sizeof(*m->pieces)) +
                    (b->entry_count * sizeof(*m->entries)) +
-                   2 * sizeof(*m->scratch) + (size_t)(5 * 16);
+                   2 * sizeof(*m->scratch) + WINDOW_KEYS_BYTES +
+                   (size_t)(6 * 16);
     enum ag_err err = lockmem_init(bytes, &m->store);
     uint8_t *at = m->store.ptr;
 
@@ -102,6 +103,7 @@ take_room(struct build *b)
     m->pieces = carve(&at, b->piece_count * sizeof(*m->pieces));
     m->entries = carve(&at, b->entry_count * sizeof(*m->entries));
     m->scratch = carve(&at, 2 * sizeof(*m->scratch));
+    m->window_keys = carve(&at, WINDOW_KEYS_BYTES);
     m->bytes = carve(&at, b->byte_count);
     return AG_OK;
 }
@@ -129,10 +131,10 @@ fill_piece(void *ctx, struct span raw, bool is_line)
     size_t len;
 
     m->pieces[piece] = (struct set_piece){
-        .value = b->value,
         .at = (uint32_t)(raw.ptr - m->bytes),
-        .len = (uint32_t)raw.len,
-        .is_line = is_line ? 1 : 0,
+        .value = (uint16_t)b->value,
+        .len = (uint16_t)raw.len,
+        .random_end = (uint16_t)windows_random_end(raw),
     };
     for (form = 0; form < VARIANT_COUNT; form++) {
         if (!pieces_has_form((enum variant)form, raw, is_line, traits, &len)) {
@@ -173,22 +175,23 @@ fill_all(struct build *b)
         const struct matcher_value *v = &b->values[i];
         struct set_value *own = &m->values[m->value_count++];
         enum strength strength = strength_of(v->value);
+        size_t value_at;
 
         *own = (struct set_value){
             .id = v->id,
             .name_at = copy_bytes(m, &at, v->name),
-            .name_len = (uint32_t)v->name.len,
-            .value_at = copy_bytes(m, &at, v->value),
             .value_len = (uint32_t)v->value.len,
-            .flags = (uint32_t)v->flags,
-            .is_weak = strength == STRENGTH_TOKEN ? 1 : 0,
+            .name_len = (uint8_t)v->name.len,
+            .flags = (uint8_t)v->flags,
+            .is_weak = strength == STRENGTH_TOKEN,
         };
+        value_at = copy_bytes(m, &at, v->value);
         b->value = (uint32_t)i;
         if (strength_is_redacted(strength)) {
             enum matcher_cut cut = pieces_cut(v->value);
 
             m->cut = cut > m->cut ? cut : m->cut;
-            (void)pieces_walk(span_of(m->bytes + own->value_at, v->value.len),
+            (void)pieces_walk(span_of(m->bytes + value_at, v->value.len),
                               v->flags, fill_piece, b);
         }
     }
@@ -217,6 +220,9 @@ build(struct matcher *base, const struct matcher_value *values, size_t count,
     fill_all(&b);
     entries_sort(m);
     err = bitmaps_build(m);
+    if (err == AG_OK) {
+        err = windows_build(m);
+    }
     if (err != AG_OK) {
         return err;
     }
@@ -256,6 +262,7 @@ matcher_unref(struct matcher *m)
     matcher_unref(m->base);
     lockmem_done(&m->store);
     lockmem_done(&m->bitmaps);
+    lockmem_done(&m->window_store);
     free(m);
 }
 
@@ -298,7 +305,7 @@ matcher_cut(const struct matcher *m)
 size_t
 matcher_locked_bytes(const struct matcher *m)
 {
-    return m->store.len + m->bitmaps.len +
+    return m->store.len + m->bitmaps.len + m->window_store.len +
            (m->base == NULL ? 0 : matcher_locked_bytes(m->base));
 }
 

@@ -13,6 +13,7 @@
  * have led to it are checked in the bitmap of heads, then by binary search.
  * Values of 4 to 7 bytes are a class of their own with its own bitmap, so they
  * cost one cheap pass and never shorten the stride of the others.
+ * For a task, which may measure, the search is another one: see windows.c.
  *
  * What is a match. A value of up to MATCHER_PIECE_MAX_BYTES is one piece; a
  * longer one is cut into pieces that overlap and each count alone. Of a value

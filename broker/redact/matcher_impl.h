@@ -1,6 +1,6 @@
 /*
  * matcher_impl.h - the inside of a set, shared by its builder (matcher.c,
- * pieces.c) and its reader (scan.c). Nobody else includes it.
+ * pieces.c, …) and its reader (scan.c). Nobody else includes it.
  * Floor: redact.
  */
 #ifndef AG_REDACT_MATCHER_IMPL_H
@@ -21,28 +21,37 @@ enum {
     SCRATCH_BYTES = 64, /* of a form written anew for comparison */
     WINDOW_MAX_BYTES = 24,
     CLASS_COUNT = 4,
-    TOKEN_CLASS = 3,
     WORD_BYTES = 8, /* one load; the largest block */
+    WINDOWS_COUNT = 4,
+    WINDOW_KEYS_BYTES = 4 * sizeof(uint64_t),
+    /* Of starts found ahead, on behalf of a task: a tile, and how far in front
+     * of its window a form may begin. */
+    STARTS_COUNT = 16384,
+    SET_TILE_BYTES = 4096,
+    SET_AT_MAX_BYTES = STARTS_COUNT - SET_TILE_BYTES - 64,
 };
 
 _Static_assert(VARIANT_COUNT <= 1 << FORM_BITS, "a form needs more bits");
 
 struct set_value {
     uint64_t id;
-    uint32_t name_at; /* in bytes[] */
-    uint32_t name_len;
-    uint32_t value_at;
+    uint32_t name_at; /* in bytes[]; the value follows the name */
     uint32_t value_len;
-    uint32_t flags;
-    uint32_t is_weak; /* a token: not looked for on behalf of a task */
+    uint8_t name_len;
+    uint8_t flags;
+    bool is_weak; /* a token: not looked for on behalf of a task */
 };
 
 struct set_piece {
-    uint32_t value; /* index */
     uint32_t at;    /* in bytes[] */
-    uint32_t len;
-    uint32_t is_line;
+    uint16_t value; /* index */
+    uint16_t len;
+    uint16_t random_end; /* of its most random characters: see windows.c */
 };
+
+_Static_assert(MATCHER_VALUES_MAX_COUNT <= UINT16_MAX + 1, "an index");
+_Static_assert(MATCHER_NAME_MAX_BYTES <= UINT8_MAX, "a name's length");
+_Static_assert(2 * MATCHER_PIECE_MAX_BYTES <= UINT16_MAX, "a piece's length");
 
 struct set_entry {
     uint32_t key; /* the form's first bytes, big-endian */
@@ -61,6 +70,18 @@ struct set_class {
     uint32_t entry_count;
 };
 
+/* The same on behalf of a task: see windows.c. */
+struct set_windows {
+    uint8_t *marks;   /* every block of every window; NULL: there are none */
+    uint32_t *firsts; /* of each bucket, the index of its first cell */
+    uint8_t *cells;   /* of three bytes */
+    uint32_t block_bytes;
+    uint32_t stride;
+    uint32_t mark_shift;
+    uint32_t bucket_shift;
+    size_t cell_count;
+};
+
 /* Where comparisons write forms: in locked memory, with who compares. */
 struct set_scratch {
     struct variant_gen gen;
@@ -72,11 +93,13 @@ struct matcher {
     struct matcher *base;   /* what this extends, or NULL */
     struct lockmem store;   /* values, bytes, pieces, entries */
     struct lockmem bitmaps; /* of the classes, and pairs */
+    struct lockmem window_store;
     struct set_value *values;
     uint8_t *bytes;
     struct set_piece *pieces;
     struct set_entry *entries;
     struct set_scratch *scratch; /* two, while building */
+    uint64_t *window_keys;       /* random, of this set */
     uint8_t *pairs;              /* first two bytes of any form: 65536 bits */
     uint8_t *quads;              /* hash of the first four of any form */
     uint32_t quad_shift;
@@ -88,6 +111,8 @@ struct matcher {
     size_t window_max_bytes;
     bool is_folded; /* see bitmaps.c */
     struct set_class classes[CLASS_COUNT];
+    size_t reach_bytes; /* from a form's start to past its window, at most */
+    struct set_windows windows[WINDOWS_COUNT];
 };
 
 /* How a form and a text that begins somewhere relate. */
@@ -114,7 +139,7 @@ set_value_of(const struct matcher *m, size_t index)
     return (struct matcher_value){
         .id = v->id,
         .name = span_of(m->bytes + v->name_at, v->name_len),
-        .value = span_of(m->bytes + v->value_at, v->value_len),
+        .value = span_of(m->bytes + v->name_at + v->name_len, v->value_len),
         .flags = (enum matcher_flags)v->flags,
     };
 }
@@ -193,5 +218,21 @@ AG_NONNULL size_t entries_upto(const struct matcher *m, struct span text,
 
 /* Errors: AG_EMEMLOCK, AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err bitmaps_build(struct matcher *m);
+
+/* ---- windows.c: how forms are looked for on behalf of a task ---- */
+
+/* Where the most random characters of a piece end. */
+size_t windows_random_end(struct span raw);
+
+/* Errors: as above. */
+AG_CHECK AG_NONNULL enum ag_err windows_build(struct matcher *m);
+
+/*
+ * Looks at the blocks that begin at text[from..upto), which may reach further.
+ * Sets the bit `start % STARTS_COUNT` of `starts` for each form whose window is
+ * there; it may be another form, or none: it is still to be compared.
+ */
+AG_NONNULL void windows_find(const struct matcher *m, struct span text,
+                             size_t from, size_t upto, uint64_t *starts);
 
 #endif

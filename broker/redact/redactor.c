@@ -113,7 +113,7 @@ begin_scan(struct redactor *r, struct span text, size_t limit, bool at_end)
     };
 
     flags |= at_end ? SCAN_AT_END : 0U;
-    flags |= r->options.audience == REDACTOR_TASK ? SCAN_NO_WEAK : 0U;
+    flags |= r->options.audience == REDACTOR_TASK ? SCAN_FOR_TASK : 0U;
     request.flags = (enum scan_flags)flags;
     scan_begin(&r->scan, &request);
 }

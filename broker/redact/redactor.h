@@ -23,6 +23,8 @@
  * last place where no form of the set reaches across (matcher_cut(): a line's
  * end, or an empty line's when values have several lines), or, when none comes,
  * all but the last matcher_longest_bytes() of a full buffer.
+ * How long that takes doesn't depend on it either (windows.c): short of a whole
+ * value, or nearly, all texts are the same work.
  */
 #ifndef AG_REDACT_REDACTOR_H
 #define AG_REDACT_REDACTOR_H

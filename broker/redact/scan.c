@@ -13,6 +13,9 @@ scan_begin(struct scan *s, const struct scan_request *request)
     s->tile = 0;
     s->tile_end = 0;
     s->next = 0;
+    if ((s->flags & SCAN_FOR_TASK) != 0) {
+        memset(s->starts, 0, sizeof(s->starts));
+    }
 }
 
 /* ---- where a form may start ---- */
@@ -20,7 +23,7 @@ scan_begin(struct scan *s, const struct scan_request *request)
 static void
 add_start(struct scan *s, size_t start)
 {
-    s->starts[(start - s->tile) / 64] |= 1ULL << ((start - s->tile) % 64);
+    s->starts[start % STARTS_COUNT / 64] |= 1ULL << (start % 64);
 }
 
 static uint64_t
@@ -148,8 +151,7 @@ find_all_starts(struct scan *s, const struct matcher *part)
     for (i = 0; i < CLASS_COUNT; i++) {
         const struct set_class *class = &part->classes[i];
 
-        if (class->blocks != NULL &&
-            (i != TOKEN_CLASS || (s->flags & SCAN_NO_WEAK) == 0)) {
+        if (class->blocks != NULL) {
             find_starts(s, class);
         }
     }
@@ -158,22 +160,55 @@ find_all_starts(struct scan *s, const struct matcher *part)
     }
 }
 
+/* Windows lie behind the starts of their forms, some far. */
+static void
+find_for_task(struct scan *s, const struct matcher *part)
+{
+    size_t from = s->tile == 0 ? 0 : s->tile + part->reach_bytes;
+
+    windows_find(part, s->text, from, s->tile_end + part->reach_bytes,
+                 s->starts);
+}
+
+static void
+find_in_tile(struct scan *s)
+{
+    bool is_for_task = (s->flags & SCAN_FOR_TASK) != 0;
+    void (*find)(struct scan *, const struct matcher *) =
+        is_for_task ? find_for_task : find_all_starts;
+
+    find(s, s->set);
+    if (s->set->base != NULL) {
+        find(s, s->set->base);
+    }
+}
+
+static uint64_t *
+starts_of_tile(struct scan *s)
+{
+    return s->starts + s->tile % STARTS_COUNT / 64;
+}
+
 static bool
 next_tile(struct scan *s)
 {
+    bool is_for_task = (s->flags & SCAN_FOR_TASK) != 0;
+
     if (s->tile_end >= s->limit) {
         return false;
+    }
+    if (is_for_task) { /* those ahead stay */
+        memset(starts_of_tile(s), 0, SCAN_TILE_BYTES / 8);
     }
     s->tile = s->tile_end;
     s->next = s->tile;
     s->tile_end = s->limit - s->tile < SCAN_TILE_BYTES
                       ? s->limit
                       : s->tile + SCAN_TILE_BYTES;
-    memset(s->starts, 0, sizeof(s->starts));
-    find_all_starts(s, s->set);
-    if (s->set->base != NULL) {
-        find_all_starts(s, s->set->base);
+    if (!is_for_task) {
+        memset(starts_of_tile(s), 0, SCAN_TILE_BYTES / 8);
     }
+    find_in_tile(s);
     return true;
 }
 
@@ -185,7 +220,7 @@ next_start(struct scan *s, size_t *ret)
         size_t word = at / 64;
 
         while (s->next < s->tile_end) {
-            uint64_t bits = s->starts[word] >> (at % 64);
+            uint64_t bits = starts_of_tile(s)[word] >> (at % 64);
 
             if (bits != 0) {
                 *ret = s->next + (size_t)__builtin_ctzll(bits);
@@ -311,8 +346,8 @@ is_wanted(const struct scan *s, const struct matcher *part, uint32_t ref)
 {
     const struct set_piece *piece = &part->pieces[ref >> FORM_BITS];
 
-    return (s->flags & SCAN_NO_WEAK) == 0 ||
-           part->values[piece->value].is_weak == 0;
+    return (s->flags & SCAN_FOR_TASK) == 0 ||
+           !part->values[piece->value].is_weak;
 }
 
 /*

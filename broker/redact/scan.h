@@ -12,13 +12,17 @@
 #include "redact/matcher_impl.h"
 
 enum {
-    SCAN_TILE_BYTES = 4096, /* starts examined at a time; in the first cache */
+    SCAN_TILE_BYTES = SET_TILE_BYTES, /* starts examined at a time; in the first
+                                       * cache */
 };
 
 enum scan_flags {
     SCAN_PLAIN = 0,
-    SCAN_AT_END = 1,  /* nothing follows the text */
-    SCAN_NO_WEAK = 2, /* on behalf of a task: no short values */
+    SCAN_AT_END = 1, /* nothing follows the text */
+    /* On behalf of a task: no weak values; where nothing is found, the time
+     * that takes doesn't depend on how much of a form is there (windows.c). The
+     * text has every form that starts below the limit whole. */
+    SCAN_FOR_TASK = 2,
 };
 
 /* What may be found where. */
@@ -41,7 +45,7 @@ struct scan {
     size_t next; /* first start of the tile not yet told of */
     enum scan_flags flags;
     struct set_scratch scratch;
-    uint64_t starts[SCAN_TILE_BYTES / 64];
+    uint64_t starts[STARTS_COUNT / 64]; /* by their lowest bits */
 };
 
 /* Begins at text[0]; forms that start below `limit` are looked for. All spans

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/secret.h"
+
 enum kind {
     KIND_RAW,
     KIND_TEXT,
@@ -14,6 +16,7 @@ enum kind {
 enum {
     CORE_URL = 4,
     HEX_UPPER = 1,
+    SKIP_BYTES = 64, /* written at a time to be left out */
 };
 
 struct row {
@@ -288,6 +291,37 @@ variant_next(struct variant_gen *gen, uint8_t *out, size_t cap)
         return next_chars(gen, out, cap);
     }
     return 0;
+}
+
+static void
+skip_written(struct variant_gen *gen, size_t len)
+{
+    uint8_t out[SKIP_BYTES];
+
+    while (len > 0) {
+        size_t some = len < sizeof(out) ? len : sizeof(out);
+
+        AG_ASSERT(variant_next(gen, out, some) == some);
+        len -= some;
+    }
+    wipe(out, sizeof(out));
+}
+
+void
+variant_skip(struct variant_gen *gen, size_t len)
+{
+    switch (ROWS[gen->form].kind) {
+    case KIND_RAW:
+    case KIND_HEX:
+    case KIND_CORE:
+    case KIND_CORE2:
+        gen->pos += len; /* counts what was written */
+        break;
+    case KIND_TEXT:
+    case KIND_TEXT_CORE:
+        skip_written(gen, len);
+        break;
+    }
 }
 
 static size_t

@@ -124,6 +124,9 @@ AG_NONNULL void variant_begin(struct variant_gen *gen, enum variant form,
 AG_NONNULL size_t variant_next(struct variant_gen *gen, uint8_t *out,
                                size_t cap);
 
+/* Leaves out the next `len` bytes, which must be there. */
+AG_NONNULL void variant_skip(struct variant_gen *gen, size_t len);
+
 /* Length of the whole form. */
 size_t variant_len(enum variant form, struct span raw);
 

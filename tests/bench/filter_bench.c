@@ -31,6 +31,8 @@ enum {
     VALUES_MAX = 10000,
     VALUE_MAX_BYTES = 64,
     LIMIT_BYTES = 8 * 1024 * 1024,
+    GUESS_BYTES = 128 * 1024,
+    GUESS_ROUNDS = 200,
 };
 
 static char values[VALUES_MAX + 1][VALUE_MAX_BYTES + 1];
@@ -216,9 +218,10 @@ count_bytes(void *ctx, struct span part)
 }
 
 static double
-mb_per_s(const struct matcher *set, const char *text, size_t part)
+mb_per_s_for(enum redactor_audience audience, const struct matcher *set,
+             const char *text, size_t part)
 {
-    const struct redactor_options options = {.marker = NULL};
+    const struct redactor_options options = {.audience = audience};
     const struct sink sink = {.feed = count_bytes};
     double best = 0;
     int round;
@@ -246,6 +249,12 @@ mb_per_s(const struct matcher *set, const char *text, size_t part)
         best = speed > best ? speed : best;
     }
     return best;
+}
+
+static double
+mb_per_s(const struct matcher *set, const char *text, size_t part)
+{
+    return mb_per_s_for(REDACTOR_OPERATOR, set, text, part);
 }
 
 static void
@@ -296,6 +305,92 @@ speeds(void)
     free(text);
 }
 
+/* Microseconds for GUESS_BYTES of one guess, repeated: the best of many. */
+static double
+guess_us(const struct matcher *set, const char *guess)
+{
+    const struct redactor_options options = {.audience = REDACTOR_TASK};
+    const struct sink sink = {.feed = count_bytes};
+    static char text[GUESS_BYTES];
+    struct redactor *r = NULL;
+    double best = 1e9;
+    size_t len = strlen(guess);
+    int round;
+
+    for (size_t at = 0; at < GUESS_BYTES; at++) {
+        size_t in = at % (len + 1);
+
+        text[at] = '\n';
+        if (in < len) {
+            text[at] = guess[in];
+        }
+    }
+    if (redactor_new(&options, &sink, &r) != AG_OK ||
+        redactor_use(r, set) != AG_OK) {
+        die();
+    }
+    for (round = 0; round < GUESS_ROUNDS; round++) {
+        double start = cpu_s();
+        double us;
+
+        if (redactor_feed(r, span_of(text, GUESS_BYTES)) != AG_OK) {
+            die();
+        }
+        us = (cpu_s() - start) * 1e6;
+        best = us < best ? us : best;
+    }
+    redactor_free(r);
+    return best;
+}
+
+/* What a task could measure: of a value it knows the first `known` characters
+ * and tries the next one, which is wrong or right. */
+static void
+guesses(const struct matcher *set)
+{
+    static const size_t KNOWN[] = {0, 4, 8, 12, 16};
+    char guess[VALUE_MAX_BYTES + 1];
+    char name[64];
+
+    for (size_t i = 0; i < AG_COUNT(KNOWN); i++) {
+        size_t known = KNOWN[i];
+        double wrong;
+        double right;
+
+        memcpy(guess, values[1], known + 1);
+        guess[known + 1] = '\0';
+        right = guess_us(set, guess);
+        guess[known] = guess[known] == 'Q' ? 'R' : 'Q';
+        wrong = guess_us(set, guess);
+        (void)snprintf(name, sizeof(name),
+                       "filter: a task's guess of %zu, wrong", known + 1);
+        row(name, wrong, "us", 0, 0);
+        row("filter: the same, right : wrong", right / wrong, "", 0, 0);
+    }
+}
+
+static void
+for_tasks(void)
+{
+    struct matcher *set;
+    char *text;
+
+    make_values(100);
+    text = make_text(100);
+    set = make_set(100);
+    row("filter: for a task, 100 values",
+        mb_per_s_for(REDACTOR_TASK, set, text, PART_BYTES), "MB/s", 600, 0);
+    guesses(set);
+    matcher_unref(set);
+    fill(values[100], 8, "abcdefghkmpqrstuvwxyz23456789");
+    values[100][8] = '\0';
+    set = make_set(101);
+    row("filter: for a task, and one of 8 bytes",
+        mb_per_s_for(REDACTOR_TASK, set, text, PART_BYTES), "MB/s", 0, 0);
+    matcher_unref(set);
+    free(text);
+}
+
 static void
 sizes(void)
 {
@@ -312,6 +407,8 @@ sizes(void)
 
         (void)snprintf(name, sizeof(name), "filter: %zu values", COUNTS[i]);
         row(name, mb_per_s(set, text, PART_BYTES), "MB/s", 0, 0);
+        row("filter: the same, for a task",
+            mb_per_s_for(REDACTOR_TASK, set, text, PART_BYTES), "MB/s", 0, 0);
         (void)snprintf(name, sizeof(name), "filter: to compile %zu values",
                        COUNTS[i]);
         row(name, build_ms, "ms", 0, 0);
@@ -379,6 +476,7 @@ main(int argc, char **argv)
         return relay(count <= VALUES_MAX ? count : VALUES_MAX);
     }
     speeds();
+    for_tasks();
     sizes();
     return EXIT_SUCCESS;
 }

@@ -303,10 +303,121 @@ test_equals_the_oracle_at_any_chunking(void **state)
                   runs, hole_total, CHUNKINGS_DEFAULT * (int)runs);
 }
 
+/* ---- long values, long texts: a task's search against an operator's ---- */
+
+enum {
+    LONG_VALUES_MAX = 5,
+    LONG_RUNS_DIVISOR = 4,
+    LONG_FILLER_MAX_BYTES = 6000,
+};
+
+static struct bytes
+long_value(void)
+{
+    static const size_t LENGTHS[] = {8,  11,  12,   19,   20,  35,
+                                     36, 200, 1500, 4000, 9000};
+    const char *alphabet = ALPHABETS[2 + rnd(3)];
+    size_t len = LENGTHS[rnd(11)] + rnd(30);
+    struct bytes v = {NULL, 0, 0};
+
+    while (v.len < len) {
+        bytes_add(&v, &alphabet[rnd(strlen(alphabet))], 1);
+        if (rnd(300) == 0) {
+            bytes_str(&v, rnd(2) == 0 ? "\n" : ".");
+        }
+    }
+    return v;
+}
+
+static void
+add_form(struct bytes *text, struct bytes value)
+{
+    struct span raw = span_of(value.ptr, value.len);
+    enum variant form = (enum variant)rnd(VARIANT_COUNT);
+    struct variant_gen gen;
+    uint8_t part[64];
+    size_t len;
+
+    if (!variant_applies(form, raw, escape_traits(raw))) {
+        form = VARIANT_RAW;
+    }
+    variant_begin(&gen, form, raw);
+    while ((len = variant_next(&gen, part, sizeof(part))) > 0) {
+        bytes_add(text, part, rnd(400) == 0 ? len - 1 : len);
+    }
+}
+
+static struct bytes
+long_text(const struct bytes *raw, size_t count)
+{
+    struct bytes text = {NULL, 0, 0};
+    size_t parts = 1 + rnd(8);
+
+    while (parts-- > 0) {
+        size_t filler = rnd(LONG_FILLER_MAX_BYTES);
+
+        while (filler-- > 0) {
+            bytes_add(&text, &ALPHABETS[2][rnd(62)], 1);
+        }
+        if (rnd(2) == 0) {
+            bytes_str(&text, rnd(2) == 0 ? "\n" : "\n\n");
+        }
+        add_form(&text, raw[rnd(count)]);
+    }
+    return text;
+}
+
+static void
+one_long_run(void)
+{
+    struct matcher_value values[LONG_VALUES_MAX];
+    struct bytes raw[LONG_VALUES_MAX];
+    size_t count = 1 + rnd(LONG_VALUES_MAX);
+    struct expected want = {.task = true};
+    struct matcher *set = NULL;
+    struct bytes text;
+
+    for (size_t i = 0; i < count; i++) {
+        raw[i] = long_value();
+        values[i] =
+            (struct matcher_value){.id = i,
+                                   .name = span_str("n"),
+                                   .value = span_of(raw[i].ptr, raw[i].len)};
+    }
+    set = build(values, count);
+    text = long_text(raw, count);
+    want.text = run(set, text, false, HOW_ONE_CUT, text.len);
+    want.holes = hits;
+    hole_total += hits;
+    check(set, text, &want, HOW_ONE_CUT, text.len);
+    check(set, text, &want, HOW_ONE_CUT, rnd(text.len));
+    check(set, text, &want, HOW_RANDOM, 0);
+    matcher_unref(set);
+    bytes_done(&text);
+    bytes_done(&want.text);
+    for (size_t i = 0; i < count; i++) {
+        bytes_done(&raw[i]);
+    }
+}
+
+static void
+test_a_task_gets_what_an_operator_gets(void **state)
+{
+    size_t runs = prop_begin(RUNS_DEFAULT) / LONG_RUNS_DIVISOR + 1;
+
+    (void)state;
+    hole_total = 0;
+    for (size_t i = 0; i < runs; i++) {
+        one_long_run();
+    }
+    print_message("%zu sets, %zu holes\n", runs, hole_total);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_task_gets_what_an_operator_gets),
         cmocka_unit_test(test_equals_the_oracle_at_any_chunking),
     };
 
