@@ -38,6 +38,7 @@ test|pmccabe|complexity limit
 test|libcmocka-dev|unit, property and fault tests
 test|python3|mock service that the real Codex CLI talks to; openapi check
 test|python3-yaml|reads schema/openapi.yaml in its test
+test|python3-websockets|both ends of the WebSockets that the proxy passes on
 test|openssl|certificates of the service that the upstream tests call; PKCS#8 keys
 test|nginx-light|HTTP/2 in front of that service; the other side of the proxy's benchmark
 test|npm|installs the real Codex CLI for the end-to-end tests

@@ -83,6 +83,7 @@
     X(AG_EMISSINGUSER,   "basic_auth_missing",  401, 77, "that service takes a placeholder as the password of basic authentication") \
     X(AG_EENCODED,       "encoded_answer",      502, 76, "the service's answer is encoded and can't be filtered") \
     X(AG_EPARTIAL,       "partial_answer",      502, 76, "the service answers with a part, which can't be filtered") \
+    X(AG_EUPGRADE,       "upgrade_refused",     501, 65, "of all upgrades only that to a WebSocket is passed on") \
     X(AG_ELOGIN,         "needs_login",         401, 77, "the service wants a new login")                   \
     X(AG_EREFRESH,       "refresh_failed",      503, 75, "the login could not be refreshed; it will be tried again") \
     X(AG_EADDRESS,       "address_refused",     403, 77, "that address may not be called")                  \

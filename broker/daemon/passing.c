@@ -72,6 +72,12 @@ taken(void *state)
     flight_taken(state);
 }
 
+static void
+left(void *state)
+{
+    flight_left(state);
+}
+
 static ssize_t
 give(void *state, uint8_t *into, size_t room)
 {
@@ -104,6 +110,7 @@ passing_app(struct proxy *proxy)
         .begin = begin,
         .take = take,
         .taken = taken,
+        .left = left,
         .give = give,
         .wanted = wanted,
         .cut = cut,

@@ -25,7 +25,12 @@ enum {
 static void
 wake(struct pass *pass)
 {
+    bool was_woken = pass->woken;
+
     pass->woken = true;
+    if (pass->phase == PASS_SWITCHED && !was_woken) {
+        pass_switch_wake(pass->owner->switched);
+    }
     if (pass->suspended && pass->phase != PASS_DECIDING) {
         pass->suspended = false;
         MHD_resume_connection(pass->mhd);
@@ -58,8 +63,8 @@ wait_for_wake(struct pass *pass)
     return waits;
 }
 
-static void
-move(struct pass *pass, enum pass_phase phase)
+void
+pass_move(struct pass *pass, enum pass_phase phase)
 {
     (void)pthread_mutex_lock(&pass->lock);
     pass->phase = phase;
@@ -81,9 +86,21 @@ pass_is_held(struct pass *pass)
     bool held = false;
 
     (void)pthread_mutex_lock(&pass->lock);
-    held = pass->phase == PASS_DECIDING || pass->suspended;
+    held = pass->phase == PASS_DECIDING || pass->phase == PASS_SWITCHED ||
+           pass->suspended;
     (void)pthread_mutex_unlock(&pass->lock);
     return held;
+}
+
+bool
+pass_is_switched(struct pass *pass)
+{
+    bool switched = false;
+
+    (void)pthread_mutex_lock(&pass->lock);
+    switched = pass->phase >= PASS_SWITCHED;
+    (void)pthread_mutex_unlock(&pass->lock);
+    return switched;
 }
 
 bool
@@ -158,6 +175,9 @@ new_response(struct pass *pass, const struct pass_answer *answer)
 {
     struct span whole = answer->whole;
 
+    if (answer->status == PASS_SWITCHED_STATUS) {
+        return pass_switch_response(pass);
+    }
     /* The cast is libmicrohttpd's wish: it copies. */
     return whole.len > 0
                ? MHD_create_response_from_buffer(whole.len,
@@ -240,7 +260,7 @@ send_answer(struct pass *pass)
     if (response == NULL) {
         return false;
     }
-    move(pass, PASS_SENT);
+    pass_move(pass, PASS_SENT);
     result =
         MHD_queue_response(pass->mhd, (unsigned int)pass->status, response);
     MHD_destroy_response(response);
@@ -250,7 +270,7 @@ send_answer(struct pass *pass)
 int
 pass_status(const struct pass *pass)
 {
-    return pass->phase == PASS_SENT ? pass->status : 0;
+    return pass->phase >= PASS_SENT ? pass->status : 0;
 }
 
 /* ---- the head ---- */
@@ -357,7 +377,7 @@ begin(struct pass *pass, const char *method)
     (void)MHD_get_connection_values_n(pass->mhd, MHD_HEADER_KIND, add_given,
                                       pass);
     find_length(pass);
-    move(pass, PASS_DECIDING);
+    pass_move(pass, PASS_DECIDING);
     if (!pass_ask(pass, false)) {
         return passes_push(pass) == AG_OK;
     }
@@ -445,7 +465,7 @@ bool
 pass_step(struct pass *pass, const char *method, const char *body,
           size_t *body_len)
 {
-    if (pass->phase == PASS_SENT) {
+    if (pass->phase >= PASS_SENT) {
         return true;
     }
     if (!pass->past_head) {

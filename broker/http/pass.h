@@ -32,6 +32,10 @@ enum {
     PASS_LOOK_MS = 200,              /* between two looks at the clients */
     PASS_STOP_MS = 500,              /* for refusals to go out at the end */
     PASS_DROP_MAX_BYTES = 64 * 1024, /* a refused body is read to here */
+    PASS_SWITCHED_STATUS = 101,
+    PASS_SWITCH_STALL_MS = 60 * 1000, /* a client that reads nothing */
+    PASS_SWITCH_LEFT_MS = 10 * 1000,  /* for the service, when it left */
+    PASS_SWITCH_END_MS = 1000,        /* for it to read the end */
 };
 
 enum {
@@ -60,7 +64,9 @@ struct pass_head {
  * the answer. Then take(), also when the answer is there already; taken() once,
  * when all of the body was; give(), and end() always, last, if there was an
  * AG_OK. A body that was cut short, or of which a part was dropped after
- * pass_fail(), has no taken(). cut() comes from any thread at any time between.
+ * pass_fail(), has no taken(). After an answer of 101 take() and give() have the
+ * connection's bytes, on a thread for all such, and left() comes when the client
+ * sends no more (pass_switch.c). cut() comes from any thread at any time between.
  */
 struct pass_app {
     void *ctx;
@@ -70,6 +76,7 @@ struct pass_app {
     /* How much of the body it took; for less than all it calls pass_wake(). */
     size_t (*take)(void *state, struct span part);
     void (*taken)(void *state);
+    void (*left)(void *state);
     /* Bytes of the answer, or PASS_...; after PASS_WAIT it calls pass_wake(). */
     ssize_t (*give)(void *state, uint8_t *into, size_t room);
     /* Is the request still wanted (its task, the vault)? */

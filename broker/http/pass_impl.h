@@ -16,6 +16,7 @@
 #include "http/pass.h"
 
 struct MHD_Response;
+struct pass_switch;
 
 #define PASS_STOPS "the broker is stopping"
 
@@ -28,6 +29,8 @@ enum pass_phase {
     PASS_DECIDING, /* asked, maybe by the thread that may block; not resumed */
     PASS_BODY,     /* its body is read */
     PASS_SENT,     /* the answer is MHD's */
+    PASS_SWITCHED, /* a 101 is out: the thread of those has the connection */
+    PASS_CLOSED,   /* it has given it back */
 };
 
 struct pass {
@@ -72,8 +75,11 @@ struct passes {
     uint64_t new_count;
     struct pass_list all;
     struct pass_list queue;
+    struct pass_switch *_Atomic switched; /* pass_switch.c; from the first on */
     atomic_bool stops; /* no more are begun, and those under way are cut */
 };
+
+AG_NONNULL void pass_move(struct pass *pass, enum pass_phase phase);
 
 /* Asks the answerer; false (AG_EBLOCKS): ask again with may_block. Else it is
  * settled, or under way. */
@@ -85,8 +91,20 @@ AG_NONNULL void pass_decided(struct pass *pass);
 /* Is it suspended, or about to be? MHD may not be stopped then. */
 AG_NONNULL bool pass_is_held(struct pass *pass);
 
+/* Is its connection that of another protocol now? */
+AG_NONNULL bool pass_is_switched(struct pass *pass);
+
 /* Is there somebody at work for it? */
 AG_NONNULL bool pass_is_answered(struct pass *pass);
+
+/* An answer of 101. NULL: no memory. */
+struct MHD_Response *pass_switch_response(struct pass *pass);
+
+/* Somebody woke one of them. NULL is allowed. */
+void pass_switch_wake(struct pass_switch *all);
+
+/* None may be left. NULL is allowed. */
+void pass_switch_free(struct pass_switch *all);
 
 /* To the thread that may block. Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err passes_push(struct pass *pass);

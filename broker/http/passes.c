@@ -20,11 +20,11 @@ enum {
 /* ---- the thread that may block, and looks after those that wait ---- */
 
 static bool
-is_left(const struct pass *pass)
+is_left(struct pass *pass)
 {
     struct pollfd fd = {.fd = pass->conn->fd, .events = POLLRDHUP};
 
-    return poll(&fd, 1, 0) > 0 &&
+    return !pass_is_switched(pass) && poll(&fd, 1, 0) > 0 &&
            (fd.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0;
 }
 
@@ -175,6 +175,7 @@ passes_free(struct passes *all)
     if (all->has_thread) {
         (void)pthread_join(all->thread, NULL);
     }
+    pass_switch_free(all->switched);
     (void)pthread_cond_destroy(&all->more);
     (void)pthread_mutex_destroy(&all->lock);
     free(all);

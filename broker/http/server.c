@@ -280,7 +280,8 @@ start_mhd(struct server *s, const struct http_limits *limits)
 
     return MHD_start_daemon(
         MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
-            MHD_ALLOW_SUSPEND_RESUME | MHD_USE_SUPPRESS_DATE_NO_CLOCK,
+            MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
+            MHD_USE_SUPPRESS_DATE_NO_CLOCK,
         0, NULL, NULL, on_access, s, MHD_OPTION_THREAD_POOL_SIZE,
         (unsigned int)POOL_THREADS_COUNT, MHD_OPTION_CONNECTION_LIMIT,
         connections, MHD_OPTION_CONNECTION_TIMEOUT,

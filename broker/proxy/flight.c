@@ -8,6 +8,7 @@
 #include "proxy/body_json.h"
 #include "proxy/flight_impl.h"
 #include "proxy/flight_login.h"
+#include "proxy/flight_socket.h"
 #include "proxy/later.h"
 #include "proxy/sieve.h"
 #include "redact/matcher.h"
@@ -82,6 +83,7 @@ flight_free(struct flight *f)
     matcher_unref(f->filter);
     backlog_done(&f->down);
     flight_login_free(f->login);
+    flight_socket_free(f->socket);
     (void)pthread_mutex_destroy(&f->lock);
     free(f->up);
     free(f);
@@ -196,7 +198,7 @@ flight_prepare(struct flight *f, const struct request_ask *ask,
         .flags = (f->permit.plain ? UPSTREAM_PLAIN : 0U) |
                  (f->permit.inner ? UPSTREAM_INNER : 0U),
     };
-    return err;
+    return err == AG_OK && f->socket != NULL ? flight_socket_prepare(f) : err;
 }
 
 static bool
@@ -241,6 +243,9 @@ flight_begin(struct proxy *proxy, const struct proxy_request *request,
     }
     if (err == AG_OK) {
         err = make(proxy, request, client, &f);
+    }
+    if (err == AG_OK) {
+        err = flight_socket_open(f, request);
     }
     if (err != AG_OK) {
         return err;

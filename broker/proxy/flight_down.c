@@ -6,6 +6,8 @@
 #include "proxy/answer.h"
 #include "proxy/flight_impl.h"
 #include "proxy/flight_login.h"
+#include "proxy/flight_socket.h"
+#include "proxy/handshake.h"
 #include "proxy/sieve.h"
 #include "redact/redactor.h"
 
@@ -48,8 +50,8 @@ whole_body(struct flight *f)
         body = backlog_view(&f->down); /* nobody adds to it any more */
     }
     (void)pthread_mutex_unlock(&f->lock);
-    return f->body_bytes == PROXY_BODY_CHUNKED ||
-                   (uint64_t)f->body_bytes == body.len
+    return !flight_socket_is_on(f) && (f->body_bytes == PROXY_BODY_CHUNKED ||
+                                       (uint64_t)f->body_bytes == body.len)
                ? body
                : (struct span){0};
 }
@@ -94,6 +96,9 @@ start_answer(struct flight *f, const struct upstream_head *head)
         f->status = head->status;
         f->body_bytes = f->head->body_bytes;
     }
+    if (err == AG_OK && head->status == HANDSHAKE_STATUS) {
+        err = flight_socket_switch(f, head);
+    }
     return err;
 }
 
@@ -122,8 +127,8 @@ look_down(struct flight *f, bool *cut)
     bool full = false;
 
     (void)pthread_mutex_lock(&f->lock);
-    *cut = f->cut;
-    full = !f->cut && backlog_waiting_bytes(&f->down) >= FLIGHT_DOWN_BYTES;
+    *cut = f->cut || (f->ended && flight_socket_is_on(f));
+    full = !*cut && backlog_waiting_bytes(&f->down) >= FLIGHT_DOWN_BYTES;
     f->down_waits = full;
     (void)pthread_mutex_unlock(&f->lock);
     return full ? UPSTREAM_WAIT : UPSTREAM_GO;
@@ -134,6 +139,9 @@ pass_on(struct flight *f, struct span part)
 {
     enum ag_err err = permit_meter_add(f->meter, part.len);
 
+    if (err == AG_OK && flight_socket_is_on(f)) {
+        return flight_socket_on_body(f, part);
+    }
     return err == AG_OK ? redactor_feed(f->sieve, part) : err;
 }
 
@@ -179,6 +187,10 @@ flight_on_body(void *ctx, struct span part)
         return flow;
     }
     err = f->decode == NULL ? pass_on(f, part) : pass_decoded(f, part, &flow);
+    if (err != AG_OK && flight_socket_is_on(f)) {
+        flight_socket_fail(f, err);
+        return UPSTREAM_GO;
+    }
     if (err != AG_OK) {
         flight_fail(f, err, err_text(err));
         return UPSTREAM_GO;
@@ -219,7 +231,7 @@ flight_on_end(void *ctx, enum ag_err err)
         err = decode_finish(f->decode);
     }
     (void)snprintf(why, sizeof(why), "%s", err_text(err));
-    if (err == AG_OK && f->has_head) {
+    if (err == AG_OK && f->has_head && !flight_socket_is_on(f)) {
         err = redactor_finish(f->sieve);
     }
     if (!f->has_head || (err != AG_OK && f->head != NULL)) {

@@ -19,12 +19,16 @@
 
 struct body_json;
 struct flight_login;
+struct flight_socket;
 struct later;
 struct matcher;
 struct proxy_head;
 struct redactor;
 
 enum {
+    /* A word that may yet be a placeholder is not sent; what is longer than one
+     * can be is. */
+    FLIGHT_WORD_MAX_BYTES = 512,
     FLIGHT_UP_BYTES = 64 * 1024, /* of a request's body on its way */
     FLIGHT_STRAYS_MAX_COUNT = 8,
     FLIGHT_DOWN_BYTES = 128 * 1024, /* of an answer's: more is not read */
@@ -60,8 +64,9 @@ struct flight {
     struct permit permit;
     struct rebuilt rebuilt;
     struct upstream_request request;
-    struct flight_login *login; /* flight_login.h; NULL: none is concerned */
-    int64_t login_id;           /* as of the permit */
+    struct flight_login *login;   /* flight_login.h; NULL: none is concerned */
+    struct flight_socket *socket; /* flight_socket.h; NULL: none is asked for */
+    int64_t login_id;             /* as of the permit */
     int64_t login_version;
     pthread_mutex_t lock;
     /* Under the lock: */
@@ -123,6 +128,12 @@ AG_NONNULL void flight_resume(struct flight *f);
 
 /* A placeholder in the body; for permit_scan_new(). */
 void flight_on_stray(void *arg, uint64_t id);
+
+/* What was found so: AG_OK, or the failure that it is. */
+AG_CHECK AG_NONNULL enum ag_err flight_judge_strays(struct flight *f);
+
+/* Can a placeholder have it? */
+bool flight_is_word(uint8_t c);
 
 /* upstream_events.on_send */
 enum upstream_flow flight_on_send(void *ctx, uint8_t *into, size_t room,

@@ -4,12 +4,7 @@
 #include "proxy/body_json.h"
 #include "proxy/flight_impl.h"
 #include "proxy/flight_login.h"
-
-enum {
-    /* A word of the body that may yet be a placeholder is not sent; what is
-     * longer than one can be is. */
-    WORD_MAX_BYTES = 512,
-};
+#include "proxy/flight_socket.h"
 
 void
 flight_on_stray(void *arg, uint64_t id)
@@ -21,9 +16,8 @@ flight_on_stray(void *arg, uint64_t id)
     }
 }
 
-/* What was found in the body: AG_OK, or the failure that it is. */
-static enum ag_err
-judge_strays(struct flight *f)
+enum ag_err
+flight_judge_strays(struct flight *f)
 {
     enum ag_err err = AG_OK;
 
@@ -36,8 +30,8 @@ judge_strays(struct flight *f)
     return err;
 }
 
-static bool
-is_word(uint8_t c)
+bool
+flight_is_word(uint8_t c)
 {
     return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
            (c >= 'a' && c <= 'z') || c == '_' || c == '-';
@@ -50,8 +44,8 @@ set_ready(struct flight *f, bool all)
     size_t filled = f->up_ready + f->up_held;
     size_t held = 0;
 
-    while (!all && held < filled && held < WORD_MAX_BYTES &&
-           is_word(f->up[f->up_at + filled - held - 1])) {
+    while (!all && held < filled && held < FLIGHT_WORD_MAX_BYTES &&
+           flight_is_word(f->up[f->up_at + filled - held - 1])) {
         held++;
     }
     /* What was let out is out. */
@@ -61,9 +55,9 @@ set_ready(struct flight *f, bool all)
     } else {
         f->up_held = filled - f->up_ready;
     }
-    if (f->up_held > WORD_MAX_BYTES) {
-        f->up_ready += f->up_held - WORD_MAX_BYTES;
-        f->up_held = WORD_MAX_BYTES;
+    if (f->up_held > FLIGHT_WORD_MAX_BYTES) {
+        f->up_ready += f->up_held - FLIGHT_WORD_MAX_BYTES;
+        f->up_held = FLIGHT_WORD_MAX_BYTES;
     }
 }
 
@@ -157,7 +151,7 @@ search(struct flight *f, struct span part)
     if (err == AG_OK) {
         err = permit_scan_feed(f->scan, part);
     }
-    return err == AG_OK ? judge_strays(f) : err;
+    return err == AG_OK ? flight_judge_strays(f) : err;
 }
 
 /* *ret: the upstream waits for it. */
@@ -182,8 +176,12 @@ flight_take(struct flight *f, struct span part)
     bool asked = false;
     bool over = false;
     bool waits = false;
-    size_t n = take_room(f, part.len, &over, &waits);
+    size_t n = 0;
 
+    if (flight_socket_is_on(f)) {
+        return flight_socket_take(f, part);
+    }
+    n = take_room(f, part.len, &over, &waits);
     if (over || waits) {
         return n;
     }
@@ -225,7 +223,7 @@ flight_taken(struct flight *f)
         err = permit_scan_finish(f->scan);
     }
     if (err == AG_OK && f->scan != NULL) {
-        err = judge_strays(f);
+        err = flight_judge_strays(f);
     }
     if (err != AG_OK) {
         flight_fail(f, err, err_text(err));
@@ -258,6 +256,9 @@ flight_on_send(void *ctx, uint8_t *into, size_t room, size_t *ret_len)
     bool wakes = false;
     size_t n = 0;
 
+    if (flight_socket_is_on(f)) {
+        return flight_socket_on_send(f, into, room, ret_len);
+    }
     (void)pthread_mutex_lock(&f->lock);
     n = f->up_ready < room ? f->up_ready : room;
     /* Of what was cut not a byte more, and never the end. */

@@ -10,7 +10,7 @@
  * is held back, and nothing at all is sent before 64 KiB of it, or all, was
  * searched. The answer passes through in parts too, let out at the ends of
  * lines, with no value of the task's in it (answer.h). Neither is ever whole
- * in memory.
+ * in memory. The same for messages of a WebSocket (reframe.h).
  */
 #ifndef AG_PROXY_PROXY_H
 #define AG_PROXY_PROXY_H
@@ -91,6 +91,10 @@ flight_begin(struct proxy *proxy, const struct proxy_request *request,
  * for the record then. Threads: one at a time, with flight_taken(). */
 AG_NONNULL size_t flight_take(struct flight *flight, struct span part);
 AG_NONNULL void flight_taken(struct flight *flight);
+
+/* After an answer of 101 the client's bytes go to flight_take(), and what
+ * flight_give() has is raw. Called when the client sends no more. */
+AG_NONNULL void flight_left(struct flight *flight);
 
 /* Bytes of the answer's body. Threads: one at a time. */
 AG_NONNULL ssize_t flight_give(struct flight *flight, uint8_t *into,

@@ -72,6 +72,7 @@ static const char *const LEFT_OUT[] = {
     "Via",
     /* an answer that is encoded can't be searched */
     "Accept-Encoding",
+    "Sec-WebSocket-Extensions",
     /* nor one that is a part: by parts a value would pass */
     "Range",
     "If-Range",

@@ -1,5 +1,7 @@
 #include "upstream/call.h"
 
+#include <sys/socket.h>
+
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +38,7 @@ call_new(const struct upstream_request *request,
         return AG_ENOMEM;
     }
     call->dialed_fd = -1;
+    call->own_fd = -1;
     call->events = events;
     call->ctx = ctx;
     call->times = *request->times;
@@ -206,6 +209,29 @@ call_late_ms(const struct upstream_call *call, bool *ret_whole)
     part_ms = silent_ms(call);
     *ret_whole = whole_ms < part_ms;
     return *ret_whole ? whole_ms : part_ms;
+}
+
+bool
+call_is_left(struct upstream_call *call, int64_t *ret_look_ms)
+{
+    int64_t now_ms = clock_steady_ms();
+    uint8_t byte = 0;
+
+    *ret_look_ms = INT64_MAX;
+    if (!call->upgrade || call->state != CALL_RUNNING || call->own_fd < 0) {
+        return false;
+    }
+    *ret_look_ms = now_ms + CALL_LOOK_MS;
+    if (!call->send_paused || call->recv_paused ||
+        recv(call->own_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) {
+        call->closed_ms = 0;
+        return false;
+    }
+    if (call->closed_ms == 0 || call->progress_ms > call->closed_ms) {
+        call->closed_ms = now_ms;
+    }
+    *ret_look_ms = call->closed_ms + CALL_CLOSED_MS;
+    return now_ms >= *ret_look_ms;
 }
 
 /* What a callback of ours kept comes before what libcurl makes of it. */

@@ -19,6 +19,12 @@
 #include "upstream/request.h"
 #include "upstream/upstream.h"
 
+enum {
+    CALL_OPENED_MAX_COUNT = 8,
+    CALL_CLOSED_MS = 100, /* for what is on its way still */
+    CALL_LOOK_MS = 1000,  /* between two looks at an upgraded connection */
+};
+
 /*
  * One per upstream: which call is in an event just now. Who enters writes
  * `busy`, then reads `cancelled`; who cancels writes `cancelled`, then reads
@@ -67,6 +73,11 @@ struct upstream_call {
     bool recv_paused;
     bool was_told; /* something in this turn of the loop: on_turn is due */
     int dialed_fd; /* -1: none, or told */
+    int opened[CALL_OPENED_MAX_COUNT]; /* of an upgrade: made for it, the latest
+                                          of them; libcurl's */
+    size_t opened_count;
+    int own_fd;        /* of these the one it goes by; -1 */
+    int64_t closed_ms; /* since when the service is gone; 0 */
     int64_t sent_bytes;
     int64_t begun_ms;    /* waiting: since; running: from when */
     int64_t progress_ms; /* the last byte either way */
@@ -112,6 +123,10 @@ AG_CHECK AG_NONNULL enum ag_err call_keep_socket(struct upstream_call *call);
 /* When it is too late, INT64_MAX if never; *ret_whole: for the whole call. */
 AG_NONNULL int64_t call_late_ms(const struct upstream_call *call,
                                 bool *ret_whole);
+
+/* Of an upgrade: has the service closed the connection? libcurl does not end
+ * while it has nothing to send. *ret_look_ms: when to look again. */
+AG_NONNULL bool call_is_left(struct upstream_call *call, int64_t *ret_look_ms);
 
 /* Tells the end, as libcurl saw it or by `err`, and lets go of everything. The
  * handle must be out of the multi handle. */

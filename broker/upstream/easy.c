@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <netinet/in.h>
+
 #include "base/clock.h"
 #include "base/wipealloc.h"
 #include "upstream/call.h"
@@ -90,6 +92,7 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct upstream_call *call = arg;
     char text[GUARD_TEXT_BYTES];
+    int fd = -1;
 
     guard_text(&address->addr, address->addrlen, text);
     if (purpose != CURLSOCKTYPE_IPCXN ||
@@ -97,8 +100,34 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
                     text)) {
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC,
-                  address->protocol);
+    fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
+                address->protocol);
+    if (call->upgrade && fd >= 0) {
+        call->opened[call->opened_count++ % CALL_OPENED_MAX_COUNT] = fd;
+    }
+    return fd;
+}
+
+/* Of those that were made for an upgrade the one with this address. */
+static void
+find_own(struct upstream_call *call, int own_port)
+{
+    for (size_t i = 0; i < call->opened_count && i < CALL_OPENED_MAX_COUNT;
+         i++) {
+        struct sockaddr_storage at = {0};
+        socklen_t len = sizeof(at);
+        in_port_t port = 0;
+
+        if (getsockname(call->opened[i], (struct sockaddr *)&at, &len) != 0) {
+            continue;
+        }
+        port = at.ss_family == AF_INET6
+                   ? ((const struct sockaddr_in6 *)&at)->sin6_port
+                   : ((const struct sockaddr_in *)&at)->sin_port;
+        if (ntohs(port) == own_port) {
+            call->own_fd = call->opened[i];
+        }
+    }
 }
 
 /* Before each request, also on a connection that was made for another: that
@@ -111,13 +140,13 @@ on_connected(void *arg, char *address, char *own, int port, int own_port)
 
     (void)own;
     (void)port;
-    (void)own_port;
     if (guard_judge_text(address, &rule) != AG_OK ||
         !is_allowed(call, rule, address)) {
         return CURL_PREREQFUNC_ABORT;
     }
     /* An address that was refused on the way does not matter any more. */
     call->err = AG_OK;
+    find_own(call, own_port);
     call->phase = PHASE_ASK;
     call->progress_ms = clock_steady_ms();
     return CURL_PREREQFUNC_OK;

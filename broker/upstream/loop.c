@@ -185,7 +185,14 @@ end_late(struct upstream *u)
         const char *host = call->parts.host.text;
         bool whole = false;
         int64_t late_ms = call_late_ms(call, &whole);
+        int64_t look_ms = INT64_MAX;
 
+        if (call_is_left(call, &look_ms)) {
+            end_call(u, call, CURLE_OK, AG_OK);
+            call = following;
+            continue;
+        }
+        next_ms = look_ms < next_ms ? look_ms : next_ms;
         if (late_ms > now_ms) {
             next_ms = late_ms < next_ms ? late_ms : next_ms;
         } else if (call->state == CALL_WAITING) {
