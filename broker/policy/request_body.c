@@ -34,19 +34,29 @@ on_leaf(void *arg, const struct leaf *leaf)
     return err == AG_OK ? buf_add(&l->found->text, secret_view(text)) : err;
 }
 
-/* "application/json", whatever stands behind a ';'. */
+/* "application/json", whatever stands behind a ';', and not encoded: what the
+ * service would make of an encoded body is not what is read here. */
 static bool
 is_json(const struct request_ask *ask)
 {
-    for (size_t i = 0; i < ask->field_count; i++) {
-        struct span value = ask->fields[i].value;
+    bool json = false;
 
-        if (request_name_is(ask->fields[i].name, "content-type")) {
-            value = span_trim(span_sub(value, 0, span_find(value, ';')));
-            return request_name_is(value, "application/json");
+    for (size_t i = 0; i < ask->field_count; i++) {
+        const struct request_field *field = &ask->fields[i];
+        struct span type =
+            span_trim(span_sub(field->value, 0, span_find(field->value, ';')));
+
+        if (request_name_is(field->name, "content-encoding")) {
+            return false;
+        }
+        if (request_name_is(field->name, "content-type")) {
+            if (!request_name_is(type, "application/json")) {
+                return false;
+            }
+            json = true;
         }
     }
-    return false;
+    return json;
 }
 
 enum ag_err

@@ -169,7 +169,9 @@ answers 308 308
 has "$(tr -d '\r' <"$TREE/got")" "Location: $TARGET/plain"
 answers 401 401
 answers 200 reason hints trailer extension cookie hop split upper named twice
-answers encoded_answer coded coded-twice te
+answers encoded_answer te
+answers 200 coded coded-twice
+[ "$(grep -c '^\[redacted\]' "$TREE/got")" -eq 2 ] || fail "not decoded: $(cat "$TREE/got")"
 answers partial_answer part
 answers upstream_broken lengths both switch none old huge nul bare folded
 answers 'upstream_broken|200' chunk short # or cut off where they break

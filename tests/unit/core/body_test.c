@@ -94,6 +94,16 @@ test_a_body_has_one_reading(void **state)
     (void)snprintf(body, sizeof(body), "{\"auth\": {\"key\": \"%s\"}}",
                    sender.keys[0]);
     check_err(send_body(body, "text/plain"), AG_EPLACE);
+    check_err(send_one(&(struct sent){.service = "api.example",
+                                      .name = "Content-Encoding",
+                                      .value = "gzip",
+                                      .body = body}),
+              AG_EPLACE);
+    check_err(send_one(&(struct sent){.service = "api.example",
+                                      .name = "Content-Type",
+                                      .value = "text/plain",
+                                      .body = body}),
+              AG_EPLACE);
     check_ok(send_body(body, "Application/JSON"));
     end_sender();
 }
