@@ -123,7 +123,9 @@ class Bench:
     def stop(self):
         self.run("auth-guard", "stop", check=False)
         for p in self.others:
-            p.kill()
+            p.terminate()  # nginx takes its workers along, if it is asked
+        for p in self.others:
+            p.wait()
         shutil.rmtree(self.dir, ignore_errors=True)
         shutil.rmtree(self.disk, ignore_errors=True)
 
