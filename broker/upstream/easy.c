@@ -2,6 +2,7 @@
 
 #include <sys/socket.h>
 
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -108,23 +109,21 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
     return fd;
 }
 
+_Static_assert(offsetof(struct sockaddr_in, sin_port) ==
+                   offsetof(struct sockaddr_in6, sin6_port),
+               "one place for the port");
+
 /* Of those that were made for an upgrade the one with this address. */
 static void
 find_own(struct upstream_call *call, int own_port)
 {
     for (size_t i = 0; i < call->opened_count && i < CALL_OPENED_MAX_COUNT;
          i++) {
-        struct sockaddr_storage at = {0};
+        struct sockaddr_in6 at = {0}; /* its port is where IPv4's is */
         socklen_t len = sizeof(at);
-        in_port_t port = 0;
 
-        if (getsockname(call->opened[i], (struct sockaddr *)&at, &len) != 0) {
-            continue;
-        }
-        port = at.ss_family == AF_INET6
-                   ? ((const struct sockaddr_in6 *)&at)->sin6_port
-                   : ((const struct sockaddr_in *)&at)->sin_port;
-        if (ntohs(port) == own_port) {
+        if (getsockname(call->opened[i], (struct sockaddr *)&at, &len) == 0 &&
+            ntohs(at.sin6_port) == own_port) {
             call->own_fd = call->opened[i];
         }
     }

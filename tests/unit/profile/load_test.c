@@ -251,57 +251,58 @@ test_plans(void **state)
     ",\"places\":[{\"hosts\":[\"a.b\"],\"in\":\"header\",\"name\":\"a\"}],"    \
     "\"run\":{\"proxy\":[" way "]}}"
 
+static const char *const WRONG_TAILS[] = {
+    ",\"colour\":1}",
+    ",\"profile\":1}",
+    ",\"files\":[]}",
+    ",\"files\":[{\"format\":\"json\",\"rewrite\":\"never\"}]}",
+    ",\"files\":[{\"path\":\"x\",\"format\":\"json\","
+    "\"rewrite\":\"never\"}]}",
+    ",\"files\":[{\"path\":\"~/x${A\",\"format\":\"json\","
+    "\"rewrite\":\"never\"}]}",
+    ",\"files\":[{\"path\":\"~/x\",\"format\":\"xml\","
+    "\"rewrite\":\"never\"}]}",
+    ",\"files\":[{\"path\":\"~/x\",\"format\":\"json\","
+    "\"rewrite\":\"never\",\"secrets\":[\"a\"]}]}",
+    ",\"files\":[{\"path\":\"~/x\",\"format\":\"sqlite\","
+    "\"rewrite\":\"never\"}]}",
+    ",\"files\":[{\"path\":\"~/x\",\"format\":\"json\","
+    "\"rewrite\":\"never\",\"deliver\":{\"by\":\"env\"}}]}",
+    ",\"files\":[{\"path\":\"~/x\",\"format\":\"json\","
+    "\"rewrite\":\"never\",\"names\":[\"a/b\"]}]}",
+    ",\"places\":[{\"hosts\":[\"EVIL\"],\"in\":\"header\","
+    "\"name\":\"a\"}]}",
+    ",\"places\":[{\"hosts\":[\"a.b\"],\"in\":\"header\","
+    "\"name\":\"a\",\"format\":\"Bearer\"}]}",
+    ",\"places\":[{\"hosts\":[\"a.b\"],\"paths\":[\"x\"],"
+    "\"in\":\"header\",\"name\":\"a\"}]}",
+    ",\"refresh\":{\"url\":\"http://a\",\"body\":\"json\","
+    "\"client_id\":\"c\",\"refresh_field\":\"/r\",\"replaces\":"
+    "[{\"member\":\"m\",\"field\":\"/f\"}]}}",
+    ",\"conflict\":{\"rule\":\"newest\"}}",
+    ",\"shapes\":[{\"min_len\":9,\"max_len\":3}]}",
+    ",\"run\":{\"unset\":[\"NOT-A-NAME\"]}}",
+    ",\"min_grade\":\"whatever\"}",
+    ",\"places\":[{\"hosts\":[\"a.b\"],\"in\":\"header\","
+    "\"name\":\"a\",\"plain\":true}]}",
+    /* Ways to grade proxy: no place; a host without one; an open mark; a
+     * path that is none; a file that is not there. */
+    ",\"run\":{\"proxy\":[{\"env\":[{\"var\":\"K\"}]}]}}",
+    PLACED("{\"urls\":[{\"var\":\"U\",\"service\":\"c.d\"}]}"),
+    PLACED("{\"args\":[\"{url:c.d}\"]}"),
+    PLACED("{\"args\":[\"{url:a.b}{url:a.b\"]}"),
+    PLACED("{\"urls\":[{\"var\":\"U\",\"service\":\"a.b\",\"path\":"
+           "\"v1\"}]}"),
+    PLACED("{\"file\":true}"),
+    "} x",
+    "",
+};
+
 static void
 test_wrong_profiles_are_refused(void **state)
 {
     static const char HEAD[] = "{\"profile\":1,\"name\":\"x\",\"title\":\"X\","
                                "\"kind\":\"file\",\"secret\":\"x/y\"";
-    static const char *const TAILS[] = {
-        ",\"colour\":1}",
-        ",\"profile\":1}",
-        ",\"files\":[]}",
-        ",\"files\":[{\"format\":\"json\",\"rewrite\":\"never\"}]}",
-        ",\"files\":[{\"path\":\"x\",\"format\":\"json\","
-        "\"rewrite\":\"never\"}]}",
-        ",\"files\":[{\"path\":\"~/x${A\",\"format\":\"json\","
-        "\"rewrite\":\"never\"}]}",
-        ",\"files\":[{\"path\":\"~/x\",\"format\":\"xml\","
-        "\"rewrite\":\"never\"}]}",
-        ",\"files\":[{\"path\":\"~/x\",\"format\":\"json\","
-        "\"rewrite\":\"never\",\"secrets\":[\"a\"]}]}",
-        ",\"files\":[{\"path\":\"~/x\",\"format\":\"sqlite\","
-        "\"rewrite\":\"never\"}]}",
-        ",\"files\":[{\"path\":\"~/x\",\"format\":\"json\","
-        "\"rewrite\":\"never\",\"deliver\":{\"by\":\"env\"}}]}",
-        ",\"files\":[{\"path\":\"~/x\",\"format\":\"json\","
-        "\"rewrite\":\"never\",\"names\":[\"a/b\"]}]}",
-        ",\"places\":[{\"hosts\":[\"EVIL\"],\"in\":\"header\","
-        "\"name\":\"a\"}]}",
-        ",\"places\":[{\"hosts\":[\"a.b\"],\"in\":\"header\","
-        "\"name\":\"a\",\"format\":\"Bearer\"}]}",
-        ",\"places\":[{\"hosts\":[\"a.b\"],\"paths\":[\"x\"],"
-        "\"in\":\"header\",\"name\":\"a\"}]}",
-        ",\"refresh\":{\"url\":\"http://a\",\"body\":\"json\","
-        "\"client_id\":\"c\",\"refresh_field\":\"/r\",\"replaces\":"
-        "[{\"member\":\"m\",\"field\":\"/f\"}]}}",
-        ",\"conflict\":{\"rule\":\"newest\"}}",
-        ",\"shapes\":[{\"min_len\":9,\"max_len\":3}]}",
-        ",\"run\":{\"unset\":[\"NOT-A-NAME\"]}}",
-        ",\"min_grade\":\"whatever\"}",
-        ",\"places\":[{\"hosts\":[\"a.b\"],\"in\":\"header\","
-        "\"name\":\"a\",\"plain\":true}]}",
-        /* Ways to grade proxy: no place; a host without one; an open mark; a
-         * path that is none; a file that is not there. */
-        ",\"run\":{\"proxy\":[{\"env\":[{\"var\":\"K\"}]}]}}",
-        PLACED("{\"urls\":[{\"var\":\"U\",\"service\":\"c.d\"}]}"),
-        PLACED("{\"args\":[\"{url:c.d}\"]}"),
-        PLACED("{\"args\":[\"{url:a.b}{url:a.b\"]}"),
-        PLACED("{\"urls\":[{\"var\":\"U\",\"service\":\"a.b\",\"path\":"
-               "\"v1\"}]}"),
-        PLACED("{\"file\":true}"),
-        "} x",
-        "",
-    };
     struct profiles *ps = NULL;
     char text[1024];
 
@@ -315,8 +316,8 @@ test_wrong_profiles_are_refused(void **state)
                "\"service\":\"a.b\",\"path\":\"/v1\"}]}"));
     check_ok(profiles_load_one(span_str(text), "test", &ps));
     profiles_free(ps);
-    for (size_t i = 0; i < AG_COUNT(TAILS); i++) {
-        (void)snprintf(text, sizeof(text), "%s%s", HEAD, TAILS[i]);
+    for (size_t i = 0; i < AG_COUNT(WRONG_TAILS); i++) {
+        (void)snprintf(text, sizeof(text), "%s%s", HEAD, WRONG_TAILS[i]);
         if (profiles_load_one(span_str(text), "test", &ps) != AG_EINVAL) {
             fail_msg("taken: %s", text);
         }
