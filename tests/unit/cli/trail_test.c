@@ -19,11 +19,16 @@ static int
 setup(void **state)
 {
     char made[] = "/tmp/ag-trail-XXXXXX";
+    char *real = NULL;
 
     (void)state;
-    if (mkdtemp(made) == NULL || realpath(made, dir) == NULL) {
+    real = mkdtemp(made) != NULL ? realpath(made, NULL) : NULL;
+    if (real == NULL || strlen(real) >= sizeof(dir)) {
+        free(real);
         return -1;
     }
+    memcpy(dir, real, strlen(real) + 1);
+    free(real);
     return chdir(dir);
 }
 
