@@ -6,6 +6,7 @@
 #define AG_TESTS_LOGINS_H
 
 #include <semaphore.h>
+#include <stdatomic.h>
 #include <string.h>
 #include <time.h>
 
@@ -22,8 +23,8 @@
 /* ---- the service ---- */
 
 static struct {
-    int started;
-    int cancelled;
+    atomic_int started; /* a call may end on another thread */
+    atomic_int cancelled;
     bool refuses; /* a call can't even begin */
     const struct upstream_events *events;
     void *ctx;
