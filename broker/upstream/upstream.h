@@ -152,9 +152,9 @@ struct upstream_events {
     /* May be NULL. */
     void (*on_trailers)(void *ctx, const struct upstream_field *fields,
                         size_t count);
-    /* May be NULL. The loop has read, for now, what there was to read, and some
-     * of it was told: who only passes on that there is something does it here,
-     * once. Not told after on_end. */
+    /* May be NULL. All that had arrived was read, and some of it was told: who
+     * only passes on that there is something does it here, once. Not told
+     * after on_end. */
     void (*on_turn)(void *ctx);
     /* Of upstream_dial(): a connected socket, non-blocking, taken over. */
     void (*on_dialed)(void *ctx, int fd);

@@ -26,13 +26,7 @@ nothing_outside
 
 for sandbox in workspace-write danger-full-access; do
     say "the agent with Codex's sandbox at $sandbox"
-    # Placeholders of a task that has ended are a tripwire, in transcripts too.
-    rm -rf "$MOCK/outputs.jsonl" "$HOME"/.codex/{sessions,*.sqlite*}
-    MODE=(-s $sandbox)
-    # Isolated, as it is by default, and not: then it may do as it likes.
-    apart=(--isolate --ro "$(dirname "$(dirname "$CODEX")")" --ro "$SRC")
-    [ $sandbox = workspace-write ] || apart=()
-    codex_run $sandbox "${apart[@]}"
+    codex_sandboxed $sandbox
     served_with "$key"
     [ ! -e "$HOME/.codex/auth.json" ] || fail "there is a login file"
     hasnt "$(cat "$S"/codex-*.out "$S"/codex-*.err "$MOCK/outputs.jsonl")" "$key" "what Codex printed or sent"

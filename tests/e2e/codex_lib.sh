@@ -148,6 +148,18 @@ codex_run() { # NAME [OPTIONS of run…]
     grep -q 'hello from a tool call' "$MOCK/outputs.jsonl" || fail "codex run $name: no tool call ran"
 }
 
+# One with Codex's own sandbox on (isolated besides, as it is by default) or off
+# (and not isolated: then it may do as it likes).
+codex_sandboxed() { # workspace-write|danger-full-access
+    local apart=()
+    # Placeholders of a task that has ended are a tripwire, in transcripts too.
+    rm -rf "$MOCK/outputs.jsonl" "$HOME"/.codex/{sessions,*.sqlite*}
+    MODE=(-s "$1")
+    [ "$1" != workspace-write ] ||
+        apart=(--isolate --ro "$(dirname "$(dirname "$CODEX")")" --ro "$SRC")
+    codex_run "$1" "${apart[@]}"
+}
+
 # What the service was sent was the real thing.
 served_with() { # VALUE
     local hash
