@@ -8,6 +8,9 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
 #include "base/fdx.h"
 #include "base/paths.h"
 #include "common/check.h"
@@ -107,6 +110,29 @@ test_sockets_are_private(void **state)
     assert_int_equal(list[5].socket, HTTP_TCP);
     listeners_close(&l);
     assert_int_not_equal(access(place.paths.admin_sock, F_OK), 0);
+}
+
+static void
+test_the_forward_proxy_sends_at_once(void **state)
+{
+    struct sockaddr_in addr = {.sin_family = AF_INET};
+    AG_AUTO(fd) int client = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    AG_AUTO(fd) int taken = -1;
+    struct listeners l;
+    int on = 0;
+    socklen_t len = sizeof(on);
+
+    (void)state;
+    check_ok(listeners_open(&place.paths, true, 0, &l));
+    addr.sin_port = htons(l.proxy_port);
+    addr.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(connect(client, (struct sockaddr *)&addr, sizeof(addr)),
+                     0);
+    taken = accept4(l.fds[LISTEN_PROXY_TCP], NULL, NULL, SOCK_CLOEXEC);
+    assert_true(taken >= 0);
+    assert_int_equal(getsockopt(taken, IPPROTO_TCP, TCP_NODELAY, &on, &len), 0);
+    assert_int_not_equal(on, 0);
+    listeners_close(&l);
 }
 
 static void
@@ -236,6 +262,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_sockets_are_private),
+        TEST(test_the_forward_proxy_sends_at_once),
         TEST(test_without_tcp),
         TEST(test_second_broker_is_kept_away),
         TEST(test_stale_socket_is_replaced),
