@@ -1,6 +1,6 @@
 /*
- * dial.h - what the clients of the benchmarks share: connecting, the clock,
- * giving up.
+ * dial.h - what the clients of the benchmarks share: connecting, the clock, an
+ * order of times, giving up.
  */
 #ifndef AG_TESTS_BENCH_DIAL_H
 #define AG_TESTS_BENCH_DIAL_H
@@ -34,6 +34,16 @@ now_ns(void)
 
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (uint64_t)t.tv_sec * 1000000000U + (uint64_t)t.tv_nsec;
+}
+
+/* For qsort(). */
+static inline int
+compare_u64(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left;
+    uint64_t b = *(const uint64_t *)right;
+
+    return (a > b) - (a < b);
 }
 
 static inline int

@@ -183,15 +183,6 @@ read_one(int fd, const char *request)
     }
 }
 
-static int
-compare_u64(const void *left, const void *right)
-{
-    uint64_t a = *(const uint64_t *)left;
-    uint64_t b = *(const uint64_t *)right;
-
-    return (a > b) - (a < b);
-}
-
 static void
 report(void)
 {

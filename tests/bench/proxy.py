@@ -1,39 +1,22 @@
 """proxy.py - the reverse proxy against nginx that swaps the same header, over
-the same service; its streams against a relay that only copies.
+the same service; its streams against a relay that only copies; a host whose TLS
+the forward proxy ends against the same host tunnelled.
 
 The service is an nginx of its own (constants of 1 and 64 KiB, a large file, by
 http and by https), and bench_events. Ours is a real broker: the caller is in a
 task, every request is decided, on the record, and its answer filtered.
 """
 import os
-import re
 import shutil
-import socket
 import statistics
 import subprocess
-import time
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "common"))
+import nginx
 
 BIG_MB = 256
-
-NGINX = """
-daemon off;
-worker_processes 1;
-pid {where}/{name}.pid;
-error_log {where}/{name}.log crit;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    client_body_temp_path {where}/t1;
-    proxy_temp_path {where}/t2;
-    fastcgi_temp_path {where}/t3;
-    uwsgi_temp_path {where}/t4;
-    scgi_temp_path {where}/t5;
-    keepalive_requests 10000000;
-    sendfile on;
-    tcp_nodelay on;
-{servers}
-}}
-"""
 
 SERVICE = """
     server {{
@@ -60,16 +43,11 @@ PROXY = """
             proxy_set_header Authorization "Bearer {value}";
             proxy_ssl_session_reuse on;
             proxy_ssl_verify on;
-            proxy_ssl_name 127.0.0.1;
+            proxy_ssl_name localhost;
             proxy_ssl_trusted_certificate {where}/ca.pem;
         }}
     }}
 """
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
 
 
 def median(rows):
@@ -101,7 +79,7 @@ class Proxy:
         openssl("req", *curve, "-subj", "/CN=127.0.0.1", "-keyout", "leaf.key",
                 "-out", "leaf.csr")
         with open(f"{where}/leaf.ext", "w", encoding="ascii") as f:
-            f.write("subjectAltName=IP:127.0.0.1\n")
+            f.write("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
         openssl("x509", "-req", "-in", "leaf.csr", "-CA", "ca.pem", "-CAkey",
                 "ca.key", "-CAcreateserial", "-days", "2", "-extfile",
                 "leaf.ext", "-out", "leaf.pem")
@@ -118,19 +96,13 @@ class Proxy:
         self.b.others.append(p)
         return p
 
-    def nginx(self, name, servers):
-        conf = f"{self.dir}/{name}.conf"
-        with open(conf, "w", encoding="ascii") as f:
-            f.write(NGINX.format(where=self.dir, name=name, servers=servers))
-        p = self.spawn("nginx", "-c", conf, "-e", f"{self.dir}/{name}.log")
-        port = re.search(r"listen 127\.0\.0\.1:(\d+)", servers).group(1)
-        for _ in range(200):
-            try:
-                socket.create_connection(("127.0.0.1", int(port))).close()
-                return p.pid
-            except OSError:
-                time.sleep(0.02)
-        raise SystemExit(f"bench: nginx does not start, see {conf}")
+    def nginx(self, name, servers, port):
+        child = nginx.start(self.dir, name, servers, port,
+                            "worker_processes 1")
+        if child is None:
+            raise SystemExit(f"bench: nginx does not start: {name}")
+        self.b.others.append(child)
+        return child.pid
 
     def start(self):
         www = os.path.join(self.dir, "www")
@@ -140,12 +112,13 @@ class Proxy:
             with open(os.path.join(www, name), "w", encoding="ascii") as f:
                 f.write((line * (size // len(line) + 1))[:size])
         subprocess.run(["chmod", "-R", "go+rX", self.b.dir], check=True)
-        self.plain, self.tls = free_port(), free_port()
+        self.plain, self.tls = nginx.free_port(), nginx.free_port()
         keys = (f" ssl; ssl_certificate {self.dir}/leaf.pem; "
                 f"ssl_certificate_key {self.dir}/leaf.key")
         self.nginx("service",
                    SERVICE.format(port=self.plain, where=self.dir, tls="")
-                   + SERVICE.format(port=self.tls, where=self.dir, tls=keys))
+                   + SERVICE.format(port=self.tls, where=self.dir, tls=keys),
+                   self.plain)
         events = self.spawn(self.b.tool("events"), "serve")
         self.events = int(events.stdout.readline())
         relay = self.spawn(self.b.tool("relay"), str(self.plain))
@@ -153,13 +126,13 @@ class Proxy:
         self.ports = {}
         for name, to in (("plain", self.plain), ("tls", self.tls),
                          ("events", self.events)):
-            self.ports[name] = free_port()
+            self.ports[name] = nginx.free_port()
         self.nginx_pid = self.nginx("proxy", "".join(
             PROXY.format(port=self.ports[name], to=to, where=self.dir,
                          scheme="https" if name == "tls" else "http",
                          value=self.value)
             for name, to in (("plain", self.plain), ("tls", self.tls),
-                             ("events", self.events))))
+                             ("events", self.events))), self.ports["plain"])
         self.b.run("auth-guard", "put", "bench/api", "--min-grade", "proxy",
                    text=self.value)
 
@@ -178,6 +151,27 @@ class Proxy:
                           "--proxy", grant, "--", "sh",
                           "-c", script, self.b.tool(tool),
                           self.b.sock + "/task.sock")
+
+    def by_forward_proxy(self, ends_here, path, count, callers, anew):
+        """A TLS client in a task: the broker ends its TLS, or does not."""
+        origin = f"localhost:{self.tls}"
+        if ends_here:
+            grant = ("--proxy", f"secret=ag://bench/api,upstream=https://{origin}"
+                     ",key-env=API_KEY,inner")
+            words = ('-a "$SSL_CERT_FILE" '
+                     '-H "Authorization: Bearer $API_KEY"')
+        else:
+            grant = ("--allow", f"{origin},inner")
+            words = f"-a {self.dir}/ca.pem"
+        words += (f" -o {origin} -p /{path} -c {callers} "
+                  f"-n {count // callers}" + (" -x" if anew else ""))
+        before = self.cpu_of("ours")
+        out = self.b.fields(self.b.run(
+            "auth-guard", "run", "--no-isolate", *grant, "--", "sh", "-c",
+            f'exec "$0" -t "${{HTTPS_PROXY##*:}}" {words}',
+            self.b.tool("tunnel")))
+        out["cpu_us"] = (self.cpu_of("ours") - before) / 1000 / out["requests"]
+        return out
 
     def cpu_of(self, who):
         pid = self.nginx_pid if who == "nginx" else self.b.broker
@@ -235,6 +229,25 @@ class Proxy:
                    adds["ours"], "us", adds["nginx"], "nginx", "<= 60 us",
                    adds["ours"] <= 60)
 
+    def intercepted(self, path, count, callers, anew=False):
+        got = {True: [], False: []}
+        for ends_here in got:  # caches, the certificate
+            self.by_forward_proxy(ends_here, path, callers, callers, anew)
+        for _ in range(self.b.rounds):
+            for ends_here, runs in got.items():
+                runs.append(self.by_forward_proxy(ends_here, path, count,
+                                                  callers, anew))
+        ours, base = median(got[True]), median(got[False])
+        way = (f"TLS ended here, {path}, {callers} "
+               + ("caller" if callers == 1 else "callers")
+               + (", a connection each" if anew else ""))
+        for key, name, unit in (("cpu_us", "CPU", "us/req"),
+                                ("rps", "rate", "req/s"),
+                                ("p50_us", "p50", "us"),
+                                ("p99_us", "p99", "us")):
+            self.b.row(f"{way}: {name}", ours[key], unit, base[key],
+                       "tunnelled")
+
     def rows(self):
         self.start()
         scale = self.b.scale
@@ -260,3 +273,8 @@ class Proxy:
                    rate["ours"] >= 0.5 * rate["relay"])
         self.b.row("proxy, one stream, filtered", rate["ours"], "MB/s",
                    rate["nginx"], "nginx")
+        for path in ("1k", "64k"):
+            self.intercepted(path, few, 1)
+        self.intercepted("1k", many // 2, 16)
+        self.intercepted("1k", few // 4, 1, anew=True)
+        self.intercepted("1k", few // 4, 16, anew=True)

@@ -15,13 +15,14 @@ import hashlib
 import itertools
 import json
 import os
-import shutil
 import socket
 import ssl
 import subprocess
 import sys
 import threading
 import urllib.parse
+
+import nginx
 
 PART = 64 * 1024
 connections = itertools.count(1)
@@ -327,57 +328,11 @@ def tls(where, name):
     return context
 
 
-NGINX = """
-daemon off;
-master_process off;
-pid {where}/nginx.pid;
-error_log {where}/nginx.log;
-events {{ worker_connections 1024; }}
-http {{
-    access_log off;
-    client_body_temp_path {where}/t1;
-    proxy_temp_path {where}/t2;
-    fastcgi_temp_path {where}/t3;
-    uwsgi_temp_path {where}/t4;
-    scgi_temp_path {where}/t5;
-    client_max_body_size 0;
-    server {{
-        listen 127.0.0.1:{port} ssl http2;
-        ssl_certificate {where}/good.pem;
-        ssl_certificate_key {where}/good.key;
-        add_header X-Protocol $server_protocol always;
-        add_header X-Connection $connection always;
-        location / {{
-            proxy_pass http://127.0.0.1:{plain};
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_buffering off;
-            proxy_request_buffering off;
-            proxy_max_temp_file_size 0;
-        }}
-    }}
-}}
-"""
-
-
-def start_nginx(where, plain):
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin")
-    if program is None:
-        return 0, None
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with open(f"{where}/nginx.conf", "w", encoding="ascii") as conf:
-        conf.write(NGINX.format(where=where, port=port, plain=plain))
-    child = subprocess.Popen([program, "-c", f"{where}/nginx.conf", "-e",
-                              f"{where}/nginx.log"], stdin=subprocess.DEVNULL,
-                             stdout=subprocess.DEVNULL)
-    while child.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return port, child
-        except OSError:
-            threading.Event().wait(0.01)
-    return 0, None
+def start_front(where, plain):
+    port = nginx.free_port()
+    child = nginx.start(where, "nginx", nginx.front(
+        port, plain, f"{where}/good.pem", f"{where}/good.key"), port)
+    return (0, None) if child is None else (port, child)
 
 
 def main():
@@ -391,7 +346,7 @@ def main():
         ports["six"] = listen(tls(where, "good"), "::1", socket.AF_INET6)
     except OSError:
         ports["six"] = 0
-    h2, child = start_nginx(where, plain)
+    h2, child = start_front(where, plain)
     ports.update(plain=plain, h2=h2, mute=mute.getsockname()[1])
     print("READY", *(f"{k}={v}" for k, v in ports.items()), flush=True)
     sys.stdin.read()

@@ -12,12 +12,14 @@ folder of LOG.
 import hashlib
 import json
 import os
-import shutil
 import socket
-import subprocess
 import sys
 import threading
 import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "..", "common"))
+import nginx
 
 LOG, PORTFILE = sys.argv[1:3]
 WHERE = os.path.dirname(os.path.abspath(LOG))
@@ -173,65 +175,23 @@ class Connection:
         self.sock.close()
 
 
-NGINX = """
-worker_processes 1;
-daemon off;
-pid {where}/nginx.pid;
-error_log {where}/nginx.log;
-events {{ worker_connections 256; }}
-http {{
-    access_log off;
-    client_body_temp_path {where}/t1;
-    proxy_temp_path {where}/t2;
-    fastcgi_temp_path {where}/t3;
-    uwsgi_temp_path {where}/t4;
-    scgi_temp_path {where}/t5;
-    client_max_body_size 0;
-    server {{
-        listen 127.0.0.1:{port} ssl http2;
-        ssl_certificate {where}/good-leaf.pem;
-        ssl_certificate_key {where}/good-leaf.key;
-        location / {{
-            proxy_pass http://127.0.0.1:{plain};
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-            proxy_set_header X-Protocol $server_protocol;
-            proxy_buffering off;
-            proxy_request_buffering off;
-            proxy_max_temp_file_size 0;
-        }}
-    }}
-}}
-"""
-
-
 def write_port(name, port):
     with open(name + ".new", "w", encoding="ascii") as out:
         out.write(str(port))
     os.rename(name + ".new", name)
 
 
-def start_nginx(plain):
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin")
-    if program is None or not os.path.exists(f"{WHERE}/good-leaf.pem"):
-        return
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    with open(f"{WHERE}/nginx.conf", "w", encoding="ascii") as conf:
-        conf.write(NGINX.format(where=WHERE, port=port, plain=plain))
-    child = subprocess.Popen([program, "-c", f"{WHERE}/nginx.conf", "-e",
-                              f"{WHERE}/nginx.log"])
-    while child.poll() is None:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            write_port(PORTFILE + ".h2", port)
-            return
-        except OSError:
-            time.sleep(0.01)
+def start_front(plain):
+    leaf = f"{WHERE}/good-leaf"
+    port = nginx.free_port()
+    if os.path.exists(f"{leaf}.pem") and nginx.start(
+            WHERE, "nginx", nginx.front(port, plain, f"{leaf}.pem",
+                                        f"{leaf}.key"), port):
+        write_port(PORTFILE + ".h2", port)
 
 
 listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-start_nginx(listener.getsockname()[1])
+start_front(listener.getsockname()[1])
 write_port(PORTFILE, listener.getsockname()[1])
 while True:
     client, _ = listener.accept()
