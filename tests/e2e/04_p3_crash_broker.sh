@@ -1,5 +1,6 @@
 # P3: the broker killed at its own system calls during adopt, release, put,
 # write-back and rekey; the next broker finishes or undoes.
+# long: yes
 # timeout: 2700
 #
 # Every CRASH_BROKER_STEP-th call that can change something is tried, from a
