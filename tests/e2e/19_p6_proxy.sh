@@ -2,10 +2,6 @@
 # the service all the same, at the declared place and nowhere else.
 . "$SRC/tests/e2e/lib.sh"
 . "$SRC/tests/e2e/proxy_lib.sh"
-saw() { # NAME WORD: the service was sent it
-    grep -qF -- "$2" "$C/$1.log" || fail "the service $1 was not sent: $2"
-}
-saw_not() { ! grep -qF -- "$2" "$C/$1.log" || fail "the service $1 was sent: $2"; }
 
 authority good
 authority bad

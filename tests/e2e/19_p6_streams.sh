@@ -30,10 +30,6 @@ script() { printf '. "%s"\n%s\n' "$S/call.sh" "$1" >"$S/task.sh"; }
 logged() { # PATH KEY: what the service noted of it last
     grep -F "\"path\": \"$1\"" "$C/one.log" | tail -n 1 | jq -r ".$2"
 }
-# The highest peak is that of the key derivation: sizes are looked at all along.
-resident() { awk '/VmRSS/{print $2}' "/proc/$BROKER/status"; }
-watch() { while sleep 0.02; do resident; done >"$C/resident"; }
-peak() { sort -n "$C/resident" | tail -n 1; }
 
 say "a client that is always behind gets it all, unchanged"
 for form in length chunked; do
@@ -47,17 +43,14 @@ head -c $((MIB * 1048576)) /dev/zero | tr '\0' 'x' | fold -w 997 |
     head -c $((MIB * 1048576)) >"$S/blob"
 SUM=$(sha256sum <"$S/blob")
 task 'call "$API_URL/warm"'
-before=$(resident)
-watch &
-WATCH=$!
-CLEANUP+=("kill $WATCH")
+watch
 for form in 'X-N: 1' 'Transfer-Encoding: chunked'; do
     begun=$(date +%s%N)
     task 'call -f -T "'"$S/blob"'" -H "'"$form"'" "$API_URL/up"'
     took=$((($(date +%s%N) - begun) / 1000000))
     has "$OUT" "\"bytes\": $((MIB * 1048576))"
     [ "$(logged /up sha256)" = "${SUM%% *}" ] || fail "another body than was sent"
-    say "tried: up, $form: $took ms, peak grew by $(($(peak) - before)) KiB"
+    say "tried: up, $form: $took ms, peak grew by $(grown) KiB"
 done
 for form in length chunked; do
     begun=$(date +%s%N)
@@ -65,11 +58,15 @@ for form in length chunked; do
     took=$((($(date +%s%N) - begun) / 1000000))
     [ "${OUT%% *}" = "$(logged "/source/$form/$((MIB * 1048576))" sha256)" ] ||
         fail "another answer than was sent ($form)"
-    say "tried: down, $form: $took ms, peak grew by $(($(peak) - before)) KiB"
+    say "tried: down, $form: $took ms, peak grew by $(grown) KiB"
 done
-kill $WATCH
-[ "$(wc -l <"$C/resident")" -gt 5 ] || fail "not looked at"
-[ $(($(peak) - before)) -lt 20480 ] || fail "the broker grew by $(($(peak) - before)) KiB"
+truncate -s 1G "$S/large"
+task 'call -f -T "'"$S/large"'" "$API_URL/large"'
+has "$OUT" '"bytes": 1073741824'
+[ "$(logged /large end)" = whole ] || fail "cut"
+watched
+say "tried: up, 1 GiB: peak grew by $(grown) KiB"
+rm "$S/large"
 
 say "an early answer: what is still sent arrives whole, or is cut; never in between"
 head -c 8388608 "$S/blob" >"$S/less"
@@ -166,6 +163,17 @@ say "HTTP/2 to the service: requests, streams, events"
 [ -s "$C/one.port.h2" ] || fail "no nginx"
 P2="secret=ag://api/key,upstream=https://127.0.0.1:$(cat "$C/one.port.h2")"
 P2+=",url-env=API_URL,key-env=API_KEY,inner"
+# A client that offers it to the proxy is answered by HTTP/1.1; one that begins
+# with it has no answer, or one of HTTP/1.1.
+task 'call -f --http2 -o /dev/null -w "%{http_version} %{response_code}" \
+    "$API_URL/offered"' "$P2"
+[ "$OUT" = "1.1 200" ] || fail "not by HTTP/1.1: $OUT"
+[ "$(logged /offered protocol)" = HTTP/2.0 ] || fail "not by HTTP/2"
+task 'call --http2 -f -o /dev/null -o /dev/null -w "%{http_version} %{num_connects} " \
+    "$API_URL/kept/[1-2]"' "$P2"
+[ "$OUT" = "1.1 1 1.1 0 " ] || fail "not on one connection: $OUT"
+task 'call -m 10 --http2-prior-knowledge "$API_URL/begun" 2>&1; echo " exit $?"' "$P2"
+[[ $OUT != *"exit 0"* ]] && [ -z "$(logged /begun protocol)" ] || fail "HTTP/2 spoken: $OUT"
 task 'call -f -H "Connection: X-Drop" -H "X-Drop: 1" "$API_URL/two?a=1&b=%20"' "$P2"
 [ "$(logged '/two?a=1&b=%20' protocol)" = HTTP/2.0 ] || fail "not by HTTP/2"
 [ "$(logged '/two?a=1&b=%20' auth)" = "Bearer $VALUE" ] || fail "without the value"

@@ -2,7 +2,7 @@
 # by name, by port, by the name in the TLS greeting, at public addresses; and
 # only while it runs.
 . "$SRC/tests/e2e/lib.sh"
-. "$SRC/tests/e2e/forward_lib.sh"
+. "$SRC/tests/e2e/proxy_lib.sh"
 
 authority good DNS:localhost,IP:127.0.0.1
 cp "$C/good.pem" "$TREE/good.pem"

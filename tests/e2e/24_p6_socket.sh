@@ -1,17 +1,11 @@
 # P6: WebSockets through the reverse proxy, and where TLS ends at the broker: a
 # decision for the handshake, the value in it, and in no message that comes back.
 . "$SRC/tests/e2e/lib.sh"
-. "$SRC/tests/e2e/forward_lib.sh"
+. "$SRC/tests/e2e/proxy_lib.sh"
 
 authority good DNS:localhost,IP:127.0.0.1
-mkdir -p "$HOME/.config/auth-guard" && chmod 700 "$HOME/.config" "$HOME/.config/auth-guard"
-cp "$C/good.pem" "$HOME/roots.pem"
-printf '[upstream]\nca_file = %s\n' "$HOME/roots.pem" >"$HOME/.config/auth-guard/settings.ini"
-python3 "$SRC/tests/e2e/socket_service.py" "$C/one.log" "$C/one.port" \
-    "$C/good-leaf.pem" "$C/good-leaf.key" >"$C/one.out" 2>&1 &
-at_end "kill $!"
-within 10 test -s "$C/one.port" || fail "the service does not start: $(cat "$C/one.out")"
-PORT=$(cat "$C/one.port")
+roots good
+service one socket_service.py "$C/good-leaf.pem" "$C/good-leaf.key"
 vault
 VALUE=$(canary sk-socket-)
 printf %s "$VALUE" | auth-guard put api/key --min-grade proxy >"$C/out" || fail put

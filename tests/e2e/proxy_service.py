@@ -123,12 +123,19 @@ class Service(http.server.BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = do_HEAD = do_PATCH = answer
 
 
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
-if len(sys.argv) > 3:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(sys.argv[3], sys.argv[4])
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-with open(PORTFILE + ".new", "w") as port:
-    port.write(str(server.server_port))
-os.rename(PORTFILE + ".new", PORTFILE)
-server.serve_forever()
+
+def serve(service):
+    """Until killed, as the arguments say: by TLS with a certificate."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), service)
+    if len(sys.argv) > 3:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[3], sys.argv[4])
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    with open(PORTFILE + ".new", "w") as port:
+        port.write(str(server.server_port))
+    os.rename(PORTFILE + ".new", PORTFILE)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    serve(Service)
