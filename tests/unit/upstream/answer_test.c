@@ -22,7 +22,7 @@ test_head_and_trailers(void **state)
                                        "HTTP/1.1 200 OK\r\n",
                                        "A:  one \t\r\n",
                                        "a:\r\n",
-                                       "B: x: y\n",
+                                       "B: x:\ty\n",
                                        NULL};
     struct upstream_head head;
 
@@ -39,7 +39,7 @@ test_head_and_trailers(void **state)
     check_span(head.fields[0].value, "one");
     check_span(head.fields[1].name, "a");
     check_span(head.fields[1].value, "");
-    check_span(head.fields[2].value, "x: y");
+    check_span(head.fields[2].value, "x:\ty");
     answer_forget(&a);
     check_ok(answer_line(&a, span_str("X-Sum: 1\r\n")));
     check_ok(answer_line(&a, span_str("\r\n")));
@@ -48,6 +48,7 @@ test_head_and_trailers(void **state)
     assert_int_equal(head.field_count, 1);
     check_span(head.fields[0].name, "X-Sum");
     check_err(answer_line(&a, span_str("HTTP/1.1 200 OK")), AG_EUPSTREAM);
+    assert_non_null(strstr(err_text(AG_EUPSTREAM), "begins twice"));
 }
 
 static void
@@ -99,18 +100,36 @@ test_refused_lines(void **state)
     (void)state;
     refuse("", NULL);
     refuse("SSH-2.0", NULL);
+    refuse("ICY 200 OK", NULL);
     refuse("HTTP/1.1", NULL);
     refuse("HTTP/1.1 20", NULL);
     refuse("HTTP/1.1 099 x", NULL);
     refuse("HTTP/1.1 2x0 OK", NULL);
+    refuse("HTTP/1.1 9/0 OK", NULL);
     refuse("HTTP/1.1 200 OK", "no colon");
+    refuse("HTTP/1.1 200 OK", "nocolon");
     refuse("HTTP/1.1 200 OK", ": no name");
     refuse("HTTP/1.1 200 OK", "a : b");
     refuse("HTTP/1.1 200 OK", " folded");
     refuse("HTTP/1.1 200 OK", "\tfolded: x");
     refuse("HTTP/1.1 200 OK", "a: b\rc: d");
     refuse("HTTP/1.1 200 OK", "a: b\x01");
+    refuse("HTTP/1.1 200 OK", "a: b\x7f");
     refuse("HTTP/1.1 200 OK", "HTTP/1.1 200 OK: x");
+}
+
+/* What stands behind a line in its buffer is no part of it. */
+static void
+test_a_line_ends_where_it_ends(void **state)
+{
+    AG_AUTO(answer) struct answer a;
+
+    (void)state;
+    answer_init(&a, false);
+    check_err(answer_line(&a, span_of("HTTP/1.1 200", 11)), AG_EUPSTREAM);
+    check_err(answer_line(&a, span_of("HTTP/1.1 200", 8)), AG_EUPSTREAM);
+    check_ok(answer_line(&a, span_of("HTTP/1.1 2001", 12)));
+    assert_int_equal(a.status, 200);
 }
 
 static void
@@ -134,6 +153,7 @@ test_limits(void **state)
     check_err(
         answer_line(&large, span_of(line, UPSTREAM_ANSWER_HEAD_MAX_BYTES + 2)),
         AG_EUPSTREAM);
+    assert_int_equal(large.count, 0);
     check_ok(
         answer_line(&large, span_of(line, UPSTREAM_ANSWER_HEAD_MAX_BYTES + 1)));
 }
@@ -146,6 +166,7 @@ main(void)
         cmocka_unit_test(test_http2_status),
         cmocka_unit_test(test_upgrade_only_when_asked),
         cmocka_unit_test(test_refused_lines),
+        cmocka_unit_test(test_a_line_ends_where_it_ends),
         cmocka_unit_test(test_limits),
     };
 

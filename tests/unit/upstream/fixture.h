@@ -9,12 +9,39 @@
 
 static struct upstream *u;
 
+/* What the calls of other programs would be steered by: a proxy that nobody
+ * answers at, and a password for the service. Before the first thread. */
+static void
+steer_others(void)
+{
+    static const char *const PROXIES[] = {"http_proxy", "https_proxy",
+                                          "HTTPS_PROXY", "all_proxy"};
+    char path[sizeof(service.dir) + sizeof("/.netrc")];
+    FILE *netrc;
+
+    // NOLINTBEGIN(concurrency-mt-unsafe): there is one thread
+    for (size_t i = 0; i < AG_COUNT(PROXIES); i++) {
+        assert_int_equal(setenv(PROXIES[i], "http://127.0.0.1:1", 1), 0);
+    }
+    (void)unsetenv("no_proxy");
+    (void)unsetenv("NO_PROXY");
+    assert_int_equal(setenv("HOME", service.dir, 1), 0);
+    // NOLINTEND(concurrency-mt-unsafe)
+    (void)snprintf(path, sizeof(path), "%s/.netrc", service.dir);
+    netrc = fopen(path, "we");
+    assert_non_null(netrc);
+    assert_true(fputs("default login user password canary-netrc\n", netrc) >=
+                0);
+    assert_int_equal(fclose(netrc), 0);
+}
+
 static int
 setup(void **state)
 {
     (void)state;
     check_ok(secret_arena_open(SECRET_ARENA_CLI_BYTES));
     (void)service_start();
+    steer_others();
     u = talk_upstream();
     return 0;
 }

@@ -62,6 +62,22 @@ test_request_is_sent_as_it_is(void **state)
     talk_done(t);
 }
 
+/* Neither a proxy of the environment nor a password of ~/.netrc (fixture.h). */
+static void
+test_nothing_steers_a_call(void **state)
+{
+    const uint16_t ports[] = {service.plain, service.good};
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(ports); i++) {
+        struct talk *t = get(ports[i], "/echo", 200);
+
+        expect_in(t->body, "[\"GET /echo HTTP/1.1\"");
+        expect_not_in(t->body, "Authorization");
+        talk_done(t);
+    }
+}
+
 static void
 test_answer_is_told_as_it_is(void **state)
 {
@@ -432,6 +448,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_request_is_sent_as_it_is),
+        cmocka_unit_test(test_nothing_steers_a_call),
         cmocka_unit_test(test_answer_is_told_as_it_is),
         cmocka_unit_test(test_cookies_stay_nowhere),
         cmocka_unit_test(test_head_has_no_body),
