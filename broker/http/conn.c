@@ -6,6 +6,10 @@
 
 #include "caller/peer.h"
 
+enum {
+    MS_PER_S = 1000,
+};
+
 /* recv() has only a descriptor to go by. */
 static struct conn *_Atomic by_fd[HTTP_FDS_MAX_COUNT];
 
@@ -157,7 +161,10 @@ conns_add(struct conns *t, int fd, const struct conn_door *door,
     err = check_caps(t, c);
     if (err == AG_OK) {
         c->peer = peer;
-        c->request_ms = t->limits.request_s * 1000;
+        c->request_ms = t->limits.request_s * MS_PER_S;
+        c->socket_stall_ms = t->limits.socket_stall_s * MS_PER_S;
+        c->socket_left_ms = t->limits.socket_left_s * MS_PER_S;
+        c->socket_end_ms = t->limits.socket_end_s * MS_PER_S;
         LIST_INSERT_HEAD(&t->all, c, link);
         t->count++;
         atomic_store_explicit(&by_fd[fd], c, memory_order_release);

@@ -61,11 +61,15 @@ struct conn {
     struct intake intake;
     size_t unanswered; /* whole requests given to MHD and not completed */
     size_t lingered_bytes;
-    int64_t ended_ms;    /* when the refusal was written */
-    int64_t moved_ms;    /* since when so few bytes of a passed body came; 0 */
-    size_t moved_bytes;  /* as these */
-    int64_t begun_ms;    /* when the request under way began */
-    int64_t request_ms;  /* how long it may take: limits.request_s */
+    int64_t ended_ms;   /* when the refusal was written */
+    int64_t moved_ms;   /* since when so few bytes of a passed body came; 0 */
+    size_t moved_bytes; /* as these */
+    int64_t begun_ms;   /* when the request under way began */
+    int64_t request_ms; /* how long it may take: limits.request_s */
+    /* Once it is a WebSocket: limits.socket_..._s */
+    int64_t socket_stall_ms;
+    int64_t socket_left_ms;
+    int64_t socket_end_ms;
     enum ag_err refusal; /* of CONN_DOOMED */
     char why[200];
 };

@@ -50,6 +50,9 @@ enum {
     X(idle_s,                  30,      1,    3600, "a connection without traffic is closed after")     \
     X(request_s,               10,      1,     600, "a request must be here, whole, this long after its first byte") \
     X(drain_s,                  5,      1,     600, "requests under way at SIGTERM may take this long") \
+    X(socket_stall_s,          60,      1,    3600, "a WebSocket whose client takes nothing is closed after") \
+    X(socket_left_s,           10,      1,     600, "a WebSocket whose client has left is closed after")    \
+    X(socket_end_s,             1,      1,      60, "a WebSocket that has ended is closed after")           \
     X(bad_tokens_per_minute,   30,      1,    6000, "refused tokens of one process; then rate_limited")
 
 /* clang-format on */

@@ -33,9 +33,6 @@ enum {
     PASS_STOP_MS = 500,              /* for refusals to go out at the end */
     PASS_DROP_MAX_BYTES = 64 * 1024, /* a refused body is read to here */
     PASS_SWITCHED_STATUS = 101,
-    PASS_SWITCH_STALL_MS = 60 * 1000, /* a client that reads nothing */
-    PASS_SWITCH_LEFT_MS = 10 * 1000,  /* for the service, when it left */
-    PASS_SWITCH_END_MS = 1000,        /* for it to read the end */
 };
 
 enum {

@@ -79,7 +79,8 @@ wait_for(struct pass_switch *all, struct ours *o, unsigned events)
         op = EPOLL_CTL_ADD;
     }
     o->events = events;
-    (void)epoll_ctl(all->epoll_fd, op, o->fd, &event);
+    /* One that can't be watched would wait for ever. */
+    o->over = epoll_ctl(all->epoll_fd, op, o->fd, &event) != 0 || o->over;
 }
 
 /* Was there nothing, or is it broken? */
@@ -112,6 +113,7 @@ begin_end(struct ours *o)
 {
     (void)shutdown(o->fd, SHUT_WR);
     o->ends = true;
+    o->over = o->has_left; /* both have: there is nothing to wait for */
     o->since_ms = clock_steady_ms();
 }
 
@@ -191,12 +193,13 @@ move_up(struct ours *o)
 static bool
 is_late(const struct ours *o)
 {
-    int64_t limit_ms = PASS_SWITCH_STALL_MS;
+    const struct conn *conn = o->pass->conn;
+    int64_t limit_ms = conn->socket_stall_ms;
 
     if (o->ends) {
-        limit_ms = PASS_SWITCH_END_MS;
+        limit_ms = conn->socket_end_ms;
     } else if (o->has_left) {
-        limit_ms = PASS_SWITCH_LEFT_MS;
+        limit_ms = conn->socket_left_ms;
     } else if (o->out_at == o->out_len) {
         return false;
     }
