@@ -13,6 +13,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/parse.h"
 #include "core/core.h"
 #include "privsep/filter.h"
 
@@ -57,7 +58,8 @@ struct take_result {
     bool changed;  /* false: the same bytes as before (for a check: they differ
                      from the sealed ones when true) */
     bool retained; /* a write-back that is kept, but is not the current one */
-    bool replace;  /* of a proxied file: it has values of its own; what belongs
+    char name[NAME_MAX_BYTES + 1]; /* of its secret; "": nothing was stored */
+    bool replace; /* of a proxied file: it has values of its own; what belongs
                       there is delivered anew */
 };
 AG_CHECK AG_NONNULL enum ag_err handout_take(struct core *core,

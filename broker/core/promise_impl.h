@@ -86,13 +86,6 @@ AG_CHECK AG_NONNULL enum ag_err
 promise_way(struct core *core, struct db_read *r, const struct profile *profile,
             const struct secret_row *row, const struct profile_way **ret);
 
-/* The same of a value that is not in the vault yet. */
-AG_CHECK AG_NONNULL enum ag_err promise_way_of(struct core *core,
-                                               const struct profile *profile,
-                                               const struct secret_row *row,
-                                               const struct secret *value,
-                                               const struct profile_way **ret);
-
 /* What is worse than need be is the operator's word, and on the record: `verb`
  * where `best` could be had. Errors: AG_EPROOF. */
 AG_CHECK AG_NONNULL enum ag_err promise_downgrade(const struct promising *m,

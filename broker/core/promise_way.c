@@ -125,10 +125,10 @@ try_way(const struct trying *t, const struct profile_way *way)
     return err == AG_OK && way->file ? try_file(t) : err;
 }
 
-enum ag_err
-promise_way_of(struct core *core, const struct profile *profile,
-               const struct secret_row *row, const struct secret *value,
-               const struct profile_way **ret)
+static enum ag_err
+way_of(struct core *core, const struct profile *profile,
+       const struct secret_row *row, const struct secret *value,
+       const struct profile_way **ret)
 {
     AG_AUTO(secret) struct secret *key = NULL;
     struct trying t = {.core = core, .profile = profile, .value = value};
@@ -164,7 +164,7 @@ promise_way(struct core *core, struct db_read *r, const struct profile *profile,
     }
     err =
         value_of(core, r, &(struct value_wish){row, NULL, 0}, &version, &value);
-    return err == AG_OK ? promise_way_of(core, profile, row, value, ret) : err;
+    return err == AG_OK ? way_of(core, profile, row, value, ret) : err;
 }
 
 /* ---- a worse one ---- */

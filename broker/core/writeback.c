@@ -1,7 +1,8 @@
 /* A file that a tool rewrote (intake.h, intake_write_back). */
+#include <stdio.h>
+
 #include "base/secret.h"
 #include "core/intake.h"
-#include "core/promise_impl.h"
 #include "core/redaction.h"
 #include "core/stamp.h"
 #include "core/state.h"
@@ -20,14 +21,27 @@ struct write_back {
     struct take_result result;
 };
 
+/*
+ * Another identity is kept but never becomes current by itself: a task could
+ * slip the person a login of somebody else's. At grade proxy nothing does: the
+ * broker refreshes that login, so what a tool wrote is a login of the task's own
+ * making, and neither its account nor its time is more than the task's word.
+ */
+static bool
+becomes_current(const struct write_back *w, enum conflict_winner winner)
+{
+    return winner == WINNER_INCOMING && w->delivery.verb != VERB_PROXY;
+}
+
 static const char *
-winner_word(enum conflict_winner winner)
+outcome_word(const struct write_back *w, enum conflict_winner winner)
 {
     switch (winner) {
     case WINNER_SAME:
         return "same";
     case WINNER_INCOMING:
-        return "current";
+        return becomes_current(w, winner) ? "current"
+                                          : "retained: made by the task";
     case WINNER_CURRENT:
         return "retained";
     case WINNER_OTHER_LOGIN:
@@ -36,50 +50,19 @@ winner_word(enum conflict_winner winner)
     return "";
 }
 
-/* Another identity is kept but never becomes current by itself: a task could
- * slip the person a login of somebody else's. */
-static bool
-becomes_current(enum conflict_winner winner)
-{
-    return winner == WINNER_INCOMING;
-}
-
-/*
- * A task at grade proxy could write a login so that there are no placeholders of
- * it any more: the next task would be given the file itself, and the values that
- * were put back into it. Such a one is kept, but the person's word makes it
- * current.
- */
-static enum ag_err
-keep_grade(struct core *core, const struct write_back *w,
-           const struct secret_row *row, enum conflict_winner *winner)
-{
-    const struct profile_way *way = NULL;
-    enum ag_err err = AG_OK;
-
-    if (w->delivery.verb != VERB_PROXY || !becomes_current(*winner)) {
-        return AG_OK;
-    }
-    err = promise_way_of(core, w->delivery.profile, row, w->content, &way);
-    if (err == AG_ENOTFOUND) {
-        *winner = WINNER_OTHER_LOGIN;
-        return AG_OK;
-    }
-    return err;
-}
-
 /* What the task began with stays, however often it rewrites the file: the
  * login that a person can go back to, and that its output is searched for. */
 static enum ag_err
 store_version(struct db_tx *tx, const struct write_back *w,
               enum conflict_winner winner, struct version_row *added)
 {
-    const struct version_new add = {
-        .secret_id = w->delivery.secret_id,
-        .value = w->content,
-        .state = becomes_current(winner) ? VERSION_CURRENT : VERSION_RETAINED,
-        .if_version = -1,
-        .spare = w->delivery.version};
+    const struct version_new add = {.secret_id = w->delivery.secret_id,
+                                    .value = w->content,
+                                    .state = becomes_current(w, winner)
+                                                 ? VERSION_CURRENT
+                                                 : VERSION_RETAINED,
+                                    .if_version = -1,
+                                    .spare = w->delivery.version};
 
     return versions_add(tx, &add, added);
 }
@@ -163,9 +146,6 @@ run_write_back(struct core *core, struct db_tx *tx, struct core_job *job)
     if (err == AG_OK && is_new) {
         err = decide(db_tx_read(tx), w, &current, &winner);
     }
-    if (err == AG_OK && is_new) {
-        err = keep_grade(core, w, &row, &winner);
-    }
     if (err != AG_OK) {
         return err;
     }
@@ -185,7 +165,7 @@ run_write_back(struct core *core, struct db_tx *tx, struct core_job *job)
         err = core_note(tx, NULL, AUDIT_WRITE_BACK, w->task_id, row.id,
                         json_pack("{s:s, s:I, s:s}", "name", row.name,
                                   "version", (json_int_t)added.number,
-                                  "outcome", winner_word(winner)));
+                                  "outcome", outcome_word(w, winner)));
     }
     if (err == AG_OK) {
         err = redaction_add(core, &row, added.id, w->content);
@@ -193,9 +173,10 @@ run_write_back(struct core *core, struct db_tx *tx, struct core_job *job)
     if (err != AG_OK) {
         return err;
     }
+    (void)snprintf(w->result.name, sizeof(w->result.name), "%s", row.name);
     w->result.version = added.number;
     w->result.changed = true;
-    w->result.retained = !becomes_current(winner);
+    w->result.retained = !becomes_current(w, winner);
     return AG_OK;
 }
 

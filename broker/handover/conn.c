@@ -268,6 +268,9 @@ do_take(struct conn *c, const struct message *m, const int *fds)
     emit_bool(&e, "changed", result.changed);
     emit_bool(&e, "retained", result.retained);
     emit_bool(&e, "replace", result.replace);
+    if (result.retained) {
+        emit_str(&e, "name", result.name);
+    }
     return answer_end(c, &e);
 }
 

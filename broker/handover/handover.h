@@ -8,7 +8,7 @@
  *   life      -           task
  *   stream    [src, dst]  stream (a number of this connection)
  *   deliver   [dst]       bytes
- *   take      [src]       version, changed, retained
+ *   take      [src]       version, changed, retained, replace; name if retained
  *   end       -           task, hits, exposed
  *
  * Unasked: {"event":"stream_end", …}, {"event":"end","reason":…}. A refused

@@ -433,6 +433,9 @@ run_supervise(struct run *r, int *ret_exit)
     if (watch_trouble(r->watch) != NULL) {
         out_warn(&r->cli->out, "%s", watch_trouble(r->watch));
     }
+    if (watch_found(r->watch) != NULL) {
+        out_warn(&r->cli->out, "%s", watch_found(r->watch));
+    }
     return r->why;
 }
 

@@ -12,13 +12,14 @@
 #include <unistd.h>
 
 #include "base/fdx.h"
+#include "base/parse.h"
 #include "run/restamp.h"
 #include "run/spill.h"
 #include "session.h"
 
 enum {
     EVENTS_BYTES = 4096,
-    TROUBLE_BYTES = 512,
+    TROUBLE_BYTES = 1024, /* a file's name, a secret's twice */
 };
 
 struct followed {
@@ -34,6 +35,8 @@ struct watch {
     size_t count;
     char trouble[TROUBLE_BYTES]; /* of the file `troubled`, until it is taken */
     const struct followed *troubled;
+    char found[TROUBLE_BYTES]; /* what a task made; it can't take that back */
+    size_t found_count;
     bool ending;
 };
 
@@ -104,6 +107,12 @@ watch_trouble(const struct watch *w)
     return w->trouble[0] == '\0' ? NULL : w->trouble;
 }
 
+const char *
+watch_found(const struct watch *w)
+{
+    return w->found[0] == '\0' ? NULL : w->found;
+}
+
 AG_PRINTF(3, 4)
 
 static void
@@ -126,6 +135,8 @@ complain(struct watch *w, const struct followed *f, const char *fmt, ...)
 struct taking {
     bool kept;
     bool replace;
+    int64_t version;
+    char name[NAME_MAX_BYTES + 1]; /* of the secret, if it was kept */
 };
 
 static enum ag_err
@@ -133,6 +144,7 @@ ask_take(struct session *session, const struct followed *f, int fd,
          struct taking *ret)
 {
     json_t *answer = NULL;
+    const char *name = NULL;
     enum ag_err err;
 
     if (session == NULL) {
@@ -144,6 +156,10 @@ ask_take(struct session *session, const struct followed *f, int fd,
     }
     ret->kept = json_is_true(json_object_get(answer, "retained"));
     ret->replace = json_is_true(json_object_get(answer, "replace"));
+    ret->version = json_integer_value(json_object_get(answer, "version"));
+    name = json_string_value(json_object_get(answer, "name"));
+    (void)snprintf(ret->name, sizeof(ret->name), "%s",
+                   name == NULL ? "" : name);
     json_decref(answer);
     return err;
 }
@@ -168,6 +184,46 @@ restamp(struct watch *w, struct followed *f, struct session *session,
                  err_text(err));
     }
     /* What is newer raises an event of its own. */
+}
+
+/* A file of placeholders got a login of its own: the tool logged in anew, or a
+ * task would have the person work by a login of somebody else's. */
+static void
+note_found(struct watch *w, const struct followed *f,
+           const struct taking *taking)
+{
+    char more[64] = "";
+
+    w->found_count++;
+    if (w->found_count > 1) {
+        (void)snprintf(more, sizeof(more), " (the last of %zu)",
+                       w->found_count);
+    }
+    (void)snprintf(w->found, sizeof(w->found),
+                   "the task wrote a login of its own into %s%s; the login in "
+                   "use stays, the vault keeps the new one as version %lld; "
+                   "if you made it: auth-guard rollback %s %lld",
+                   f->file.name, more, (long long)taking->version, taking->name,
+                   (long long)taking->version);
+}
+
+static void
+note_outcome(struct watch *w, const struct followed *f,
+             const struct taking *taking)
+{
+    if (taking->kept && taking->replace) {
+        note_found(w, f, taking);
+    } else if (taking->kept) {
+        complain(w, f,
+                 "was rewritten with what is not a newer login of the same "
+                 "account; the vault keeps it beside the current one, as "
+                 "version %lld; to make it current: auth-guard rollback %s "
+                 "%lld",
+                 (long long)taking->version, taking->name,
+                 (long long)taking->version);
+    } else if (w->troubled == f) {
+        w->trouble[0] = '\0'; /* half written, then whole */
+    }
 }
 
 /* The new content to the vault; if nobody is there to take it, sealed to disk,
@@ -196,14 +252,7 @@ take(struct watch *w, struct followed *f, struct session *session)
         return;
     }
     f->taken = now;
-    if (taking.kept) {
-        complain(w, f,
-                 "was rewritten with what is not a newer login of the same "
-                 "account; the vault keeps it beside the current one; see: "
-                 "auth-guard versions");
-    } else if (w->troubled == f) {
-        w->trouble[0] = '\0'; /* half written, then whole */
-    }
+    note_outcome(w, f, &taking);
     if (taking.replace && f->file.renew != NULL && !w->ending) {
         restamp(w, f, session, &now);
     }

@@ -56,4 +56,8 @@ void watch_finish(struct watch *w, struct session *session);
  * file is now did not become the current version; else NULL. */
 AG_NONNULL const char *watch_trouble(const struct watch *w);
 
+/* A sentence when a task wrote a login of its own where it was given
+ * placeholders: nothing that it writes later takes that back. Else NULL. */
+AG_NONNULL const char *watch_found(const struct watch *w);
+
 #endif

@@ -1,7 +1,8 @@
 # P6: what a profile says about grade proxy is enough for a tool nobody ships:
 # its file has placeholders, its address is the broker's. A worse grade is the
 # operator's word and on the ledger. A login that the tool makes by itself goes
-# to the vault and out of the file; placeholders never replace a value.
+# to the vault and out of the file, and is used when the person says so;
+# placeholders never replace a value.
 . "$SRC/tests/e2e/lib.sh"
 python3 "$SRC/tests/e2e/proxy_service.py" "$C/service.log" "$C/service.port" >"$C/service.out" 2>&1 &
 at_end "kill $!"
@@ -45,6 +46,14 @@ login)
     until_gone "$(jq -r .access "$file" | grep '^mine' || echo never)" || echo "A VALUE STAYS"
     grep -q '"mine' "$file" && echo "A VALUE STAYS"
     ls -A "$(dirname "$(readlink -f "$file")")"
+    ;;
+slip)
+    cp "$file" before
+    renew "$(cat new-access)" "$(cat new-refresh)" 2029-09-09T00:00:00Z >"$file"
+    until_gone '"mineA-task' || echo "A VALUE STAYS"
+    cat before >"$file"
+    rm before new-access new-refresh
+    sleep 1
     ;;
 back)
     jq -c '.at = "2027-07-07T00:00:00Z"' "$file" >"$HOME/work/again" && cat "$HOME/work/again" >"$(readlink -f "$file")"
@@ -153,21 +162,43 @@ for how in '.access = "{\"a\":\"https://x:\(.access)@h\"}" | .more = "x"' '.acce
     hasnt "$(cat "$C/out")" '[redacted:mytool/default' "the next task's file"
 done
 
+say "nor so that the person works by a login of somebody else's"
+# Whole, newer, of the same account; then the placeholders once more, as if
+# nothing had been.
+NA=$(canary mineA-task) NR=$(canary mineR-task)
+printf %s "$NA" >"$HOME/work/new-access"
+printf %s "$NR" >"$HOME/work/new-refresh"
+ok auth-guard run --profile mytool -- "$HOME/work/mytool" slip
+hasnt "$OUT" 'A VALUE STAYS' "the file"
+[ "$(login /access)" = "$A" ] && [ "$(login /refresh)" = "$R" ] || fail "became current: $ERR"
+has "$ERR" 'the task wrote a login of its own into login.json'
+has "$ERR" "auth-guard rollback mytool/default $(version)"
+audit_has version.writeback '"outcome":"retained: made by the task"'
+printf %s "$NA$NR" | auth-guard redact >"$C/out" || fail redact
+hasnt "$(cat "$C/out")" "$NA" "what is filtered"
+: >"$C/service.log"
+ok auth-guard run --profile mytool -- "$HOME/work/mytool"
+saw "Bearer $A"
+no_leak
+
 for how in rename in-place; do
-    say "a login by the tool itself ($how) is adopted, and replaced by placeholders"
+    say "a login by the tool itself ($how) waits for the person, and placeholders replace it"
     NA=$(canary mineA-$how-) NR=$(canary mineR-$how-)
     printf %s "$NA" >"$HOME/work/new-access"
     printf %s "$NR" >"$HOME/work/new-refresh"
     : >"$C/service.log"
     ok auth-guard run --profile mytool -- "$HOME/work/mytool" login $how
-    rm -f "$HOME/new-access" "$HOME/new-refresh" # isolated, its own home is a layer
     hasnt "$OUT" 'A VALUE STAYS' "the file"
     hasnt "$OUT" auth-guard-placeholders "the directory"
     hasnt "$OUT" "$NA" "the task's output"
+    saw "Bearer $A"
+    accept=$(grep -o 'auth-guard rollback mytool/default [0-9]*' <<<"$ERR") || fail "not told: $ERR"
+    # shellcheck disable=SC2086
+    ok $accept
     [ "$(login /access)" = "$NA" ] && [ "$(login /refresh)" = "$NR" ] || fail "the new login is not in the vault: $ERR"
+    ok auth-guard run --profile mytool -- "$HOME/work/mytool"
     saw "Bearer $NA"
     no_leak
-    # The next one must be newer.
-    sed -i 's/2026-05-05/2026-06-06/' "$HOME/work/mytool"
+    A=$NA
 done
 audit_verifies

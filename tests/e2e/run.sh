@@ -151,6 +151,7 @@ run_one() { # FILE NUMBER: prints how it went; 0 good, 1 bad, 2 not run
         echo "ok $name ($took ms)"
         grep -E '^- .*(tried|search|hits|points)' "$run_base/$name.log"
     else
+        grep '^FAILED' "$run_base/$name.log" | cut -c 1-2000
         tail -n 60 "$run_base/$name.log"
         echo "FAIL $name (exit $rc, $took ms)"
     fi
