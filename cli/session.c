@@ -78,20 +78,43 @@ send_text(struct session *s, const char *text, const int *fds, size_t fd_count)
     return err == AG_OK ? AG_OK : AG_ENOBROKER;
 }
 
-enum ag_err
-session_send(struct session *s, const char *op, const char *ticket,
-             const int *fds, size_t fd_count)
+struct fds {
+    const int *fds;
+    size_t count;
+};
+
+/* `audience` NULL: not said. */
+static enum ag_err
+send_op(struct session *s, const char *op, const char *ticket,
+        const char *audience, struct fds fds)
 {
-    json_auto_t *message = json_pack("{s:s,s:s*}", "op", op, "ticket", ticket);
+    json_auto_t *message = json_pack("{s:s, s:s*, s:s*}", "op", op, "ticket",
+                                     ticket, "audience", audience);
     char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
     enum ag_err err;
 
     if (text == NULL) {
         return AG_ENOMEM;
     }
-    err = send_text(s, text, fds, fd_count);
+    err = send_text(s, text, fds.fds, fds.count);
     wipe_free(text);
     return err;
+}
+
+enum ag_err
+session_send(struct session *s, const char *op, const char *ticket,
+             const int *fds, size_t fd_count)
+{
+    return send_op(s, op, ticket, NULL, (struct fds){fds, fd_count});
+}
+
+enum ag_err
+session_send_stream(struct session *s, const char *ticket, const int fds[2],
+                    enum session_audience audience)
+{
+    return send_op(s, "stream", ticket,
+                   audience == SESSION_TASK ? "task" : NULL,
+                   (struct fds){fds, 2});
 }
 
 enum ag_err

@@ -36,6 +36,15 @@ AG_NONNULL int session_fd(const struct session *s);
 AG_CHECK enum ag_err session_send(struct session *s, const char *op,
                                   const char *ticket, const int *fds,
                                   size_t fd_count);
+
+/* A stream from fds[0] to fds[1], for whom can read it (privsep/filter.h). */
+enum session_audience {
+    SESSION_OPERATOR,
+    SESSION_TASK,
+};
+AG_CHECK AG_NONNULL enum ag_err
+session_send_stream(struct session *s, const char *ticket, const int fds[2],
+                    enum session_audience audience);
 AG_CHECK AG_NONNULL enum ag_err session_send_end(struct session *s,
                                                  int exit_code);
 

@@ -212,7 +212,8 @@ handout_take(struct core *core, const struct handout_line *on,
 
 enum ag_err
 handout_stream(struct core *core, const struct handout_line *on,
-               const char *ticket, struct stream_terms *ret)
+               const char *ticket, enum filter_audience audience,
+               struct stream_terms *ret)
 {
     const struct core_settings settings = core_settings_of(core);
     struct ticket found = {0};
@@ -226,7 +227,7 @@ handout_stream(struct core *core, const struct handout_line *on,
     }
     /* A stream that a task asked for by itself could tell it what is in the
      * set; what the supervisor relays is for the operator's eyes. */
-    ret->audience = found.version != 0 ? FILTER_TASK : FILTER_OPERATOR;
+    ret->audience = found.version != 0 ? FILTER_TASK : audience;
     ret->task_id = found.task_id;
     (void)snprintf(ret->marker, sizeof(ret->marker), "%s",
                    ret->audience == FILTER_TASK ? TRIPWIRE_MARKER
@@ -270,10 +271,16 @@ handout_stream_ended(struct core *core, const struct stream_terms *terms,
         /* The stream has ended whatever becomes of this row. */
         (void)!core_write_wait(core, &h.job);
     }
-    if (terms->audience == FILTER_TASK) {
-        tripwire_count(core, terms->task_id, h.counts);
-    }
     json_decref(h.counts);
+}
+
+void
+handout_stream_hits(struct core *core, const struct stream_terms *terms,
+                    const json_t *fresh)
+{
+    if (fresh != NULL && terms->audience == FILTER_TASK) {
+        tripwire_count(core, terms->task_id, fresh);
+    }
 }
 
 /* ---- the end of a task ---- */

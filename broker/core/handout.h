@@ -68,7 +68,8 @@ AG_CHECK AG_NONNULL enum ag_err handout_take(struct core *core,
                                              const struct secret *content,
                                              struct take_result *ret);
 
-/* A stream's terms: audience and the task its hits are put to (0: none). */
+/* A stream's terms, for the audience that is wished, or a task's where a task
+ * asked for it: audience and the task its hits are put to (0: none). */
 struct stream_terms {
     enum filter_audience audience;
     int64_t task_id;
@@ -77,12 +78,18 @@ struct stream_terms {
 AG_CHECK AG_NONNULL enum ag_err handout_stream(struct core *core,
                                                const struct handout_line *on,
                                                const char *ticket,
+                                               enum filter_audience audience,
                                                struct stream_terms *ret);
 
 /* Hits of an ended stream, for the record: counts is {"NAME": n, …}. */
 AG_NONNULL void handout_stream_ended(struct core *core,
                                      const struct stream_terms *terms,
                                      const json_t *counts);
+
+/* New hits, while it runs and at its end: what a task can read back counts as
+ * asked by it (core/tripwire.h). NULL: none could be told. May block. */
+void handout_stream_hits(struct core *core, const struct stream_terms *terms,
+                         const json_t *fresh);
 
 /* The supervisor says the command ended; or its line broke. Both end the task
  * durably. *ret of finish: {task, hits, exposed: […]}. */

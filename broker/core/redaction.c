@@ -174,7 +174,7 @@ redaction_add_token(struct core *core, int64_t id, const struct secret *text)
 
     (void)pthread_mutex_lock(&core->set_lock);
     core->set_waits = true;
-    err = filter_load(core->parts.filter, token_id_of(id), "auth-guard/token",
+    err = filter_load(core->parts.filter, token_id_of(id), REDACTION_TOKEN_NAME,
                       text, FILTER_LOAD_SPARE);
     (void)pthread_mutex_unlock(&core->set_lock);
     return err;

@@ -31,6 +31,8 @@ AG_CHECK AG_NONNULL enum ag_err redaction_add(struct core *core,
  * version has entries of its own. For store_on_gone(). */
 AG_NONNULL void redaction_gone(void *core, int64_t version_id);
 
+#define REDACTION_TOKEN_NAME "auth-guard/token" /* of all tokens */
+
 /* A token of a task, from its making until it is revoked: what a task prints
  * of its own environment. Dropping one that is not there is no error. */
 AG_CHECK AG_NONNULL enum ag_err

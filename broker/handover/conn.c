@@ -206,7 +206,9 @@ do_stream(struct conn *c, const struct message *m, const int *fds)
     struct stream_terms terms;
     uint64_t number = 0;
     struct emit e;
-    enum ag_err err = handout_stream(c->parts.core, &line, m->ticket, &terms);
+    enum ag_err err = handout_stream(
+        c->parts.core, &line, m->ticket,
+        m->audience == MESSAGE_TASK ? FILTER_TASK : FILTER_OPERATOR, &terms);
 
     if (err == AG_OK) {
         err = stream_start(c, &terms, fds, &number);

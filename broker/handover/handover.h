@@ -6,7 +6,8 @@
  *
  *   op        with        answer, besides "ok"
  *   life      -           task
- *   stream    [src, dst]  stream (a number of this connection)
+ *   stream    [src, dst]  stream (a number of this connection); "audience":
+ *                         "task" when the task can read what dst gets
  *   deliver   [dst]       bytes
  *   take      [src]       version, changed, retained, replace; name if retained
  *   end       -           task, hits, exposed

@@ -14,10 +14,18 @@ static const char *const OPS[] = {
     [MESSAGE_END] = "end",         [MESSAGE_OP_COUNT] = NULL,
 };
 
+static const char *const AUDIENCES[] = {
+    [MESSAGE_OPERATOR] = "operator",
+    [MESSAGE_TASK] = "task",
+    [MESSAGE_AUDIENCE_COUNT] = NULL,
+};
+
 static const struct msg_field FIELDS[] = {
     MSG_FIELD_CHOICE(struct message, op, OPS, MSG_REQUIRED, 0),
     MSG_FIELD_STRING(struct message, ticket, 1, MESSAGE_TICKET_MAX_BYTES,
                      MSG_OPTIONAL, NULL),
+    MSG_FIELD_CHOICE(struct message, audience, AUDIENCES, MSG_OPTIONAL,
+                     MESSAGE_OPERATOR),
     {.name = "exit",
      .type = MSG_INT,
      .offset = offsetof(struct message, exit_code),
@@ -49,6 +57,9 @@ check(const struct message *m, size_t fd_count)
     if (NEEDS[m->op].exit_code != (m->exit_code >= 0)) {
         return err_why(AG_EINVAL, "exit: %s with this op",
                        m->exit_code < 0 ? "needed" : "not allowed");
+    }
+    if (m->op != MESSAGE_STREAM && m->audience != MESSAGE_OPERATOR) {
+        return err_why(AG_EINVAL, "audience: not allowed with this op");
     }
     if (NEEDS[m->op].fd_count != fd_count) {
         return err_why(AG_EINVAL, "%s comes with %zu descriptors, not %zu",

@@ -26,8 +26,16 @@ enum message_op {
     MESSAGE_OP_COUNT,
 };
 
+/* Who can read what a stream brings (privsep/filter.h). */
+enum message_audience {
+    MESSAGE_OPERATOR,
+    MESSAGE_TASK,
+    MESSAGE_AUDIENCE_COUNT,
+};
+
 struct message {
     int op;            /* enum message_op */
+    int audience;      /* MESSAGE_STREAM: enum message_audience */
     char *ticket;      /* NULL with MESSAGE_END only */
     int64_t exit_code; /* MESSAGE_END: 0..255, else -1 */
 };

@@ -28,7 +28,9 @@ struct stream {
     uint64_t filter_id; /* the filter's */
     struct stream_terms terms;
     struct buf report; /* filled by the filter's thread */
-    json_t *counts;    /* the same */
+    json_t *counts;    /* the same; under the connection's lock until the end */
+    json_t *counted;   /* of these, what was counted against the task */
+    bool news;         /* under the connection's lock */
 };
 
 static void
@@ -38,6 +40,7 @@ stream_free(struct stream *s)
 
     buf_done(&s->report);
     json_decref(s->counts);
+    json_decref(s->counted);
     free(s);
     conn_drop(c);
 }
@@ -173,7 +176,48 @@ counts_of(const struct filter_report *report)
     return counts;
 }
 
+/* What of `now` is not in `before` yet; NULL when there is no memory. */
+static json_t *
+since(const json_t *now, const json_t *before)
+{
+    json_t *more = json_object();
+    const char *name = NULL;
+    json_t *count = NULL;
+
+    json_object_foreach((json_t *)(uintptr_t)now, name, count)
+    {
+        json_int_t n = json_integer_value(count) -
+                       json_integer_value(json_object_get(before, name));
+
+        if (more != NULL && n > 0 &&
+            json_object_set_new(more, name, json_integer(n)) != 0) {
+            json_decref(more);
+            more = NULL;
+        }
+    }
+    return more;
+}
+
 /* ---- life ---- */
+
+/* On the filter's thread, as often as there are hits. */
+static void
+on_hits(void *arg, const struct filter_report *report)
+{
+    struct stream *s = arg;
+    struct conn *c = s->conn;
+    const uint64_t one = 1;
+    json_t *counts = counts_of(report);
+
+    (void)pthread_mutex_lock(&c->lock);
+    json_decref(s->counts);
+    s->counts = counts;
+    s->news = true;
+    if (!c->closed) {
+        (void)!write(c->wake_fd, &one, sizeof(one));
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+}
 
 /* On the filter's thread: keeps what is said and wakes the connection's. */
 static void
@@ -182,13 +226,17 @@ on_end(void *arg, const struct filter_report *report)
     struct stream *s = arg;
     struct conn *c = s->conn;
     const uint64_t one = 1;
+    json_t *counts = NULL;
     bool closed;
 
     if (stream_put_report(&s->report, s->number, report) != AG_OK) {
         buf_clear(&s->report);
     }
-    s->counts = counts_of(report);
+    counts = counts_of(report);
     (void)pthread_mutex_lock(&c->lock);
+    json_decref(s->counts);
+    s->counts = counts;
+    s->news = false;
     closed = c->closed;
     if (!closed) {
         s->next_ended = c->ended;
@@ -226,6 +274,7 @@ stream_start(struct conn *c, const struct stream_terms *terms, const int fds[2],
     route.options.audience = terms->audience;
     route.options.marker = terms->marker[0] != '\0' ? terms->marker : NULL;
     route.ended = on_end;
+    route.hits = on_hits;
     route.arg = s;
     err = filter_stream(c->parts.filter, &route, &s->filter_id);
     if (err != AG_OK) {
@@ -265,18 +314,47 @@ take_ended(struct conn *c)
     return ended;
 }
 
+/* Hits of streams that run: counted now, so that who guesses is stopped. */
+static void
+count_news(struct conn *c)
+{
+    for (struct stream *s = c->streams; s != NULL; s = s->next) {
+        json_t *counts = NULL;
+        json_t *fresh = NULL;
+
+        (void)pthread_mutex_lock(&c->lock);
+        if (s->news) {
+            counts = AG_TAKE(s->counts);
+            s->news = false;
+        }
+        (void)pthread_mutex_unlock(&c->lock);
+        if (counts != NULL) {
+            fresh = since(counts, s->counted);
+            handout_stream_hits(c->parts.core, &s->terms, fresh);
+            json_decref(fresh);
+            json_decref(s->counted);
+            s->counted = counts;
+        }
+    }
+}
+
 void
 streams_settle(struct conn *c)
 {
     struct stream *s = take_ended(c);
 
+    count_news(c);
     while (s != NULL) {
         struct stream *next = s->next_ended;
 
         unlist(c, s);
         /* The record first: the peer may end its task when it hears. */
         if (s->counts != NULL) {
+            json_t *fresh = since(s->counts, s->counted);
+
             handout_stream_ended(c->parts.core, &s->terms, s->counts);
+            handout_stream_hits(c->parts.core, &s->terms, fresh);
+            json_decref(fresh);
         }
         conn_send(c, &s->report);
         stream_free(s);

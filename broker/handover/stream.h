@@ -28,7 +28,8 @@ AG_CHECK AG_NONNULL enum ag_err stream_start(struct conn *c,
                                              const int fds[2],
                                              uint64_t *ret_number);
 
-/* Tells the record and the peer of the streams that have ended. */
+/* Tells the record and the peer of the streams that have ended, and counts the
+ * hits of those that run. */
 AG_NONNULL void streams_settle(struct conn *c);
 
 /* Ends all that live, and waits for their last word, a second at most. */

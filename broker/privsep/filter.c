@@ -10,122 +10,41 @@
 #include "base/parse.h"
 #include "base/secret.h"
 #include "privsep/channel.h"
+#include "privsep/filter_live.h"
 #include "privsep/filter_msg.h"
 #include "privsep/spawn.h"
-#include "redact/redactor.h"
 
 enum {
     CHANGE_WAIT_MS = 10000,
     COMMIT_WAIT_MS = 60000, /* a set of very many values under a sanitizer */
 };
 
-/* A stream whose end has not come. */
-struct live {
-    struct live *next;
-    uint64_t id;
-    filter_end_fn ended;
-    void *arg;
-};
-
 struct filter {
     struct helper *helper;
     void (*died)(void *arg);
     void *died_arg;
-    pthread_mutex_t lock; /* over what follows */
-    struct live *live;
-    uint64_t last_id;
+    struct flive_list live;
     pthread_mutex_t set_lock; /* over what follows */
     struct secret *batch;     /* records on their way; values are in it */
     size_t batch_len;
 };
 
-/* ---- ends of streams, on the channel's thread ---- */
-
-static struct live *
-take_live(struct filter *f, uint64_t id)
-{
-    struct live *found = NULL;
-    struct live **at;
-
-    (void)pthread_mutex_lock(&f->lock);
-    for (at = &f->live; *at != NULL && found == NULL;) {
-        if ((*at)->id == id) {
-            found = *at;
-            *at = found->next;
-        } else {
-            at = &(*at)->next;
-        }
-    }
-    (void)pthread_mutex_unlock(&f->lock);
-    return found;
-}
-
-static void
-tell_ended(struct live *live, const struct fmsg_end *end)
-{
-    struct filter_count counts[FILTER_COUNTS_MAX_COUNT];
-    struct filter_report report = {
-        .stream = end->id,
-        .result = end->result,
-        .bytes_in = end->bytes_in,
-        .bytes_out = end->bytes_out,
-        .hits = end->hits,
-        .counts = counts,
-        .count_count = end->row_count,
-    };
-    size_t i;
-
-    for (i = 0; i < end->row_count; i++) {
-        const struct fmsg_row *row = &end->rows[i];
-
-        counts[i] = (struct filter_count){
-            .id = row->id,
-            .name = row->name,
-            .form = variant_name(row->form),
-            .count = row->count,
-            .first_offset = row->first_offset,
-        };
-    }
-    live->ended(live->arg, &report);
-    free(live);
-}
+/* ---- events, on the channel's thread ---- */
 
 static void
 on_event(void *ctx, uint16_t op, struct span body)
 {
-    static struct fmsg_end end; /* one channel thread; too large for a stack */
-    struct live *live;
+    struct filter *f = ctx;
 
-    if (op != FILTER_OP_END || fmsg_get_end(body, &end) != AG_OK) {
-        return;
-    }
-    live = take_live(ctx, end.id);
-    if (live != NULL) {
-        tell_ended(live, &end);
-    }
+    flive_on_event(&f->live, op, body);
 }
 
 static void
 on_death(void *ctx)
 {
     struct filter *f = ctx;
-    struct fmsg_end *end = calloc(1, sizeof(*end));
-    struct live *rest;
 
-    (void)pthread_mutex_lock(&f->lock);
-    rest = f->live;
-    f->live = NULL;
-    (void)pthread_mutex_unlock(&f->lock);
-    AG_ASSERT(end != NULL);
-    end->result = AG_EFILTER;
-    while (rest != NULL) {
-        struct live *live = rest;
-
-        rest = live->next;
-        end->id = live->id;
-        tell_ended(live, end);
-    }
-    free(end);
+    flive_on_death(&f->live);
     if (f->died != NULL) {
         f->died(f->died_arg);
     }
@@ -150,7 +69,7 @@ filter_start(void (*died)(void *arg), void *arg, struct filter **ret)
     }
     f->died = died;
     f->died_arg = arg;
-    (void)pthread_mutex_init(&f->lock, NULL);
+    flive_init(&f->live);
     (void)pthread_mutex_init(&f->set_lock, NULL);
     err = spawn_helper(SPAWN_FILTER, &hooks, &f->helper);
     if (err != AG_OK) {
@@ -164,18 +83,12 @@ filter_start(void (*died)(void *arg), void *arg, struct filter **ret)
 void
 filter_stop(struct filter *f)
 {
-    struct live *next;
-
     if (f == NULL) {
         return;
     }
     helper_stop(f->helper);
-    for (; f->live != NULL; f->live = next) {
-        next = f->live->next;
-        free(f->live);
-    }
+    flive_done(&f->live);
     secret_free(f->batch);
-    (void)pthread_mutex_destroy(&f->lock);
     (void)pthread_mutex_destroy(&f->set_lock);
     free(f);
 }
@@ -409,26 +322,6 @@ filter_stats(struct filter *f, struct filter_stats *ret)
 
 /* ---- streams ---- */
 
-/* On the list before the question goes out: the end may come first. */
-static enum ag_err
-enlist(struct filter *f, const struct filter_route *route, uint64_t *ret_id)
-{
-    struct live *live = calloc(1, sizeof(*live));
-
-    if (live == NULL) {
-        return AG_ENOMEM;
-    }
-    live->ended = route->ended;
-    live->arg = route->arg;
-    (void)pthread_mutex_lock(&f->lock);
-    live->id = ++f->last_id;
-    live->next = f->live;
-    f->live = live;
-    *ret_id = live->id;
-    (void)pthread_mutex_unlock(&f->lock);
-    return AG_OK;
-}
-
 static enum ag_err
 ask_stream(struct filter *f, const struct filter_route *route, uint64_t id)
 {
@@ -461,20 +354,16 @@ filter_stream(struct filter *f, const struct filter_route *route,
               uint64_t *ret_stream)
 {
     uint64_t id = 0;
-    enum ag_err err = enlist(f, route, &id);
+    /* On the list before the question goes out: the end may come first. */
+    enum ag_err err = flive_add(&f->live, route, &id);
 
     if (err != AG_OK) {
         return err;
     }
     err = ask_stream(f, route, id);
-    if (err != AG_OK) {
-        /* If its end was told already the call has, in effect, succeeded. */
-        struct live *live = take_live(f, id);
-
-        if (live != NULL) {
-            free(live);
-            return err;
-        }
+    /* If its end was told already the call has, in effect, succeeded. */
+    if (err != AG_OK && flive_drop(&f->live, id)) {
+        return err;
     }
     *ret_stream = id;
     return AG_OK;

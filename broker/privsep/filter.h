@@ -144,6 +144,9 @@ struct filter_report {
 };
 
 typedef void (*filter_end_fn)(void *arg, const struct filter_report *report);
+/* The same while it runs: the counts so far, of FILTER_TASK, within 100 ms of a
+ * hit. Called before `ended`, and under the same rules. */
+typedef void (*filter_hits_fn)(void *arg, const struct filter_report *report);
 
 /*
  * Copies src to dst through the filter until src ends (EIO of a terminal's
@@ -161,6 +164,7 @@ struct filter_route {
     int dst_fd;
     struct filter_options options;
     filter_end_fn ended;
+    filter_hits_fn hits; /* or NULL */
     void *arg;
 };
 AG_CHECK AG_NONNULL enum ag_err filter_stream(struct filter *f,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "privsep/filter_out.h"
 #include "redact/lockmem.h"
 #include "redact/redactor.h"
@@ -23,6 +24,11 @@ struct fcopy {
     int src_fd;
     int dst_fd;
     bool is_terminal;
+    bool is_task;
+    void (*hits)(void *ctx, const struct fmsg_end *so_far); /* or NULL */
+    void *hits_ctx;
+    uint64_t told_count; /* of the hits */
+    int64_t tell_at_ms;  /* steady clock */
     struct fmsg_end end;
 };
 
@@ -62,6 +68,23 @@ count_hit(void *ctx, const struct redactor_hit *hit)
     row->name[hit->name.len] = '\0';
 }
 
+/* A task that guesses is to be stopped while it does. */
+static void
+tell_hits(struct fcopy *c)
+{
+    int64_t now_ms = 0;
+
+    if (c->hits == NULL || c->told_count == c->end.hits) {
+        return;
+    }
+    now_ms = clock_steady_ms();
+    if (now_ms >= c->tell_at_ms) {
+        c->told_count = c->end.hits;
+        c->tell_at_ms = now_ms + FCOPY_TELL_MS;
+        c->hits(c->hits_ctx, &c->end);
+    }
+}
+
 /* ---- one stream ---- */
 
 enum ag_err
@@ -85,6 +108,7 @@ fcopy_new(const struct fmsg_stream *stream, struct fset *set, atomic_int *stop,
     c->set = set;
     c->stop = stop;
     c->end.id = stream->id;
+    c->is_task = stream->audience == FILTER_TASK;
     sink = fout_sink(&c->out);
     err = lockmem_init(FCOPY_READ_BYTES, &c->input);
     if (err == AG_OK) {
@@ -95,6 +119,16 @@ fcopy_new(const struct fmsg_stream *stream, struct fset *set, atomic_int *stop,
     }
     *ret = AG_TAKE(c);
     return AG_OK;
+}
+
+void
+fcopy_listen(struct fcopy *c,
+             void (*hits)(void *ctx, const struct fmsg_end *so_far), void *ctx)
+{
+    if (c->is_task) {
+        c->hits = hits;
+        c->hits_ctx = ctx;
+    }
 }
 
 void
@@ -193,6 +227,7 @@ search(struct fcopy *c, enum step step, size_t len)
         }
     }
     fset_leave(c->set);
+    tell_hits(c);
     return err != AG_OK ? err : write_out(c);
 }
 
@@ -219,6 +254,15 @@ read_some(struct fcopy *c, size_t *ret_len, bool *ret_ended)
     return AG_EIO;
 }
 
+/* For poll(): as long as nothing is to be done without input. */
+static int
+patience_ms(const struct fcopy *c, bool is_holding)
+{
+    return is_holding                                        ? REDACTOR_IDLE_MS
+           : c->hits != NULL && c->told_count != c->end.hits ? FCOPY_TELL_MS
+                                                             : -1;
+}
+
 static enum ag_err
 copy_some(struct fcopy *c, bool *ret_ended)
 {
@@ -226,11 +270,12 @@ copy_some(struct fcopy *c, bool *ret_ended)
     bool ready = false;
     size_t len = 0;
     enum ag_err err =
-        wait_for(c->src_fd, POLLIN, is_holding ? REDACTOR_IDLE_MS : -1, &ready);
+        wait_for(c->src_fd, POLLIN, patience_ms(c, is_holding), &ready);
 
     if (err != AG_OK || stopped(c) != AG_OK) {
         return err;
     }
+    tell_hits(c);
     if (!ready) {
         return is_holding ? search(c, STEP_IDLE, 0) : AG_OK;
     }

@@ -18,6 +18,7 @@ struct fcopy;
 
 enum {
     FCOPY_READ_BYTES = 64 * 1024, /* what a pipe holds */
+    FCOPY_TELL_MS = 100,
 };
 
 /*
@@ -30,6 +31,13 @@ AG_CHECK AG_NONNULL enum ag_err fcopy_new(const struct fmsg_stream *stream,
                                           struct fcopy **ret);
 void fcopy_free(struct fcopy *c);
 AG_DEFINE_CLEANUP(fcopy, fcopy_free)
+
+/* For a task's stream (FILTER_TASK): `hits` hears of hits while it runs, at once
+ * or FCOPY_TELL_MS after the last time, on the stream's thread; what it is
+ * given is borrowed for the call. */
+AG_NONNULL void
+fcopy_listen(struct fcopy *c,
+             void (*hits)(void *ctx, const struct fmsg_end *so_far), void *ctx);
 
 /* Copies until the source ends or something else does; the report is valid
  * until fcopy_free(). Blocks. */

@@ -135,21 +135,32 @@ run_op(struct server *s)
     return AG_EINVAL;
 }
 
-/* A stream's thread reports its end. If nobody listens any more, the main
- * thread is about to see that too. */
+/* A stream's thread reports. If nobody listens any more, the main thread is
+ * about to see that too. */
 static void
-tell_end(void *ctx, const struct fmsg_end *end)
+tell(const struct server *s, enum filter_op op, const struct fmsg_end *end)
 {
-    const struct server *s = ctx;
     AG_AUTO(buf) struct buf body = {0};
 
     buf_init(&body, CHANNEL_BODY_MAX_BYTES, BUF_PLAIN);
     if (fmsg_put_end(&body, end) == AG_OK) {
         enum ag_err ignored =
-            channel_tell(s->channel_fd, FILTER_OP_END, buf_view(&body));
+            channel_tell(s->channel_fd, (uint16_t)op, buf_view(&body));
 
         (void)ignored;
     }
+}
+
+static void
+tell_hits(void *ctx, const struct fmsg_end *so_far)
+{
+    tell(ctx, FILTER_OP_HITS, so_far);
+}
+
+static void
+tell_end(void *ctx, const struct fmsg_end *end)
+{
+    tell(ctx, FILTER_OP_END, end);
 }
 
 /* ---- life ---- */
@@ -222,7 +233,8 @@ raise_memlock(void)
 static enum ag_err
 begin(struct server *s)
 {
-    const struct fpool_hooks hooks = {.ctx = s, .end = tell_end};
+    const struct fpool_hooks hooks = {
+        .ctx = s, .hits = tell_hits, .end = tell_end};
     enum ag_err err = confine_begin("ag-filter");
 
     if (err != AG_OK) {

@@ -30,6 +30,7 @@ enum filter_op {
     FILTER_OP_STREAM = 5, /* two descriptors */
     FILTER_OP_CANCEL = 6, /* id 8 */
     FILTER_OP_END = 7,    /* an event */
+    FILTER_OP_HITS = 8,   /* the same body, while the stream runs */
 };
 
 enum fmsg_record_kind {

@@ -92,9 +92,10 @@ slot_main(void *arg)
 
     AG_ASSERT(ready); /* at the start of the process, or not at all */
     while ((copy = wait_stream(slot)) != NULL) {
-        const struct fmsg_end *end =
-            fcopy_run(copy, slot->src_fd, slot->dst_fd);
+        const struct fmsg_end *end = NULL;
 
+        fcopy_listen(copy, p->hooks.hits, p->hooks.ctx);
+        end = fcopy_run(copy, slot->src_fd, slot->dst_fd);
         /* First the descriptors: who hears of the end may wait for them. */
         fd_close(slot->src_fd);
         fd_close(slot->dst_fd);

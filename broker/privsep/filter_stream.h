@@ -24,9 +24,10 @@ enum {
     FPOOL_NUDGE_MS = 5, /* between signals to a thread that must stop */
 };
 
-/* `end` is called on the stream's thread; borrowed for the call. */
+/* Both are called on the stream's thread; borrowed for the call. */
 struct fpool_hooks {
     void *ctx;
+    void (*hits)(void *ctx, const struct fmsg_end *so_far); /* filter_copy.h */
     void (*end)(void *ctx, const struct fmsg_end *end);
 };
 

@@ -12,6 +12,7 @@
 #include "run/fence.h"
 #include "run/forward.h"
 #include "run/ports.h"
+#include "run/readback.h"
 #include "run/run.h"
 
 static enum streams_wish
@@ -168,8 +169,9 @@ send_stream(struct run *r, int src_fd, int dst_fd)
     if (r->streams_left >= r->task->stream_count) {
         return err_why(AG_ECORRUPT, "the broker gave too few stream tickets");
     }
-    err = session_send(r->session, "stream", r->task->streams[r->streams_left],
-                       fds, 2);
+    err = session_send_stream(
+        r->session, r->task->streams[r->streams_left], fds,
+        readback_can(&r->isolation, dst_fd) ? SESSION_TASK : SESSION_OPERATOR);
     r->answers_due += err == AG_OK ? 1 : 0;
     r->streams_left += err == AG_OK ? 1 : 0;
     return err;

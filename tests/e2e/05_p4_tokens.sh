@@ -49,7 +49,7 @@ say "and the task's tokens were revoked"
 
 # From inside its tree it works, for its grants only.
 ok auth-guard run "${INSIDE[@]}" --grant web/key:read -- sh -c 'auth-guard get web/key'
-has "$OUT" '[redacted:web/key]'
+has "$OUT" '[redacted'
 refused 'not_granted|grant' auth-guard run "${INSIDE[@]}" --grant web/key:read -- auth-guard get web/other
 refused 'not_granted|grant' auth-guard run "${INSIDE[@]}" --grant web/other:env -- auth-guard get web/key
 
@@ -101,7 +101,7 @@ if [ -n "$port" ]; then
     for how in --isolate --no-isolate; do
         run auth-guard run $how --grant web/key:read -- sh -c \
             'curl -s -H "Authorization: Bearer $AUTH_GUARD_TOKEN" "http://127.0.0.1:'"$port"'/v1/secrets/web%2Fkey/value"'
-        has "$OUT" '[redacted:web/key]'
+        has "$OUT" '[redacted'
     done
     status=$(curl -s -o /dev/null -w '%{http_code}' -H 'Host: evil.example' "http://127.0.0.1:$port/v1/health")
     [ "${status:0:1}" = 4 ] || fail "a wrong Host was answered with $status"

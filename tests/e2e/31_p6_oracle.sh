@@ -1,5 +1,6 @@
 # P6: neither the proxy, with a service that echoes and pauses, nor `redact` lets
-# a task ask for a value, confirm the beginning of one or guess it byte by byte.
+# a task ask for a value, confirm the beginning of one or guess it byte by byte;
+# nor does what `run` writes into a file that the task can read.
 # timeout: 900
 . "$SRC/tests/e2e/lib.sh"
 
@@ -61,5 +62,38 @@ run auth-guard run --no-isolate -- sh -c "i=0; while [ \$i -lt 12 ]; do i=\$((i 
 [ $RC -ne 0 ] || fail "the task went on"
 has "$ERR" alarm
 audit_has redact.tripwire foreign_hits
+
+say "what run writes into a file that the task can read"
+jq -n --arg a "$KEY" --arg b "$OTHER" '[$a, $b]' >"$C/written.json"
+cp "$SRC/tests/e2e/oracle.py" "$TREE/"
+auth-guard run --ro "$C/written.json" -- env LOG="$TREE/log" python3 oracle.py file "$C/written.json" \
+    >"$TREE/log" 2>"$C/err" || fail "file: $(cat "$C/err")"
+cat "$C/err"
+auth-guard run --no-isolate -- env LOG="$C/log" python3 oracle.py file "$C/written.json" \
+    >"$C/log" 2>"$C/err" || fail "file: $(cat "$C/err")"
+cat "$C/err"
+# A pipe, and a file that the task does not see, are for the person: names too.
+auth-guard run -- sh -c "echo '$SHORT $OTHER'" >"$C/out" || fail run
+[ "$(cat "$C/out")" = '[redacted:web/short] [redacted:web/other]' ] || fail "not for a person: $(cat "$C/out")"
+OUT=$(auth-guard run --no-isolate -- sh -c "echo '$SHORT $OTHER'" | cat) || fail run
+[ "$OUT" = '[redacted:web/short] [redacted:web/other]' ] || fail "not for a person: $OUT"
+auth-guard run -- sh -c "echo '$SHORT $OTHER'" >"$TREE/log" || fail run
+[ "$(cat "$TREE/log")" = "$SHORT [redacted]" ] || fail "not for the task: $(cat "$TREE/log")"
+
+say "the ninth there ends a task while it runs, however it goes about it"
+for out in "$TREE/log" "$C/out"; do
+    how=$([ "$out" = "$C/out" ] && echo --no-isolate || true)
+    # shellcheck disable=SC2086
+    auth-guard run $how -- sh -c "i=0; while [ \$i -lt 12 ]; do i=\$((i + 1)); echo '$OTHER'; echo; done
+        sleep 20; echo went on" >"$out" 2>"$C/err" && fail "the task went on"
+    has "$(cat "$C/err")" alarm
+    hasnt "$(cat "$out")" 'went on' "the log"
+done
+auth-guard run -- sh -c "for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo '$OTHER'; done" | cat >"$C/out"
+[ "${PIPESTATUS[0]}" -eq 0 ] || fail "printing to a pipe ended the task"
+# Its own token and values count for nothing.
+ok auth-guard run --no-isolate --env "V=ag://web/other" -- sh -c \
+    'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo $AUTH_GUARD_TOKEN $V; done; sleep 0.3'
+rm "$TREE/log" "$TREE/oracle.py"
 audit_verifies
 no_leak

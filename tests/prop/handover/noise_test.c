@@ -1,4 +1,4 @@
-// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_finish handout_lost handout_task_of filter_stream filter_cancel
+// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_stream_hits handout_finish handout_lost handout_task_of filter_stream filter_cancel
 /* Clients that send damaged messages with any descriptors, and leave when they
  * like: each message is answered once or ends the connection, and at the end
  * no descriptor, no stream and no task is left. */

@@ -1,6 +1,8 @@
 /* What a task may ask of the filter: so many questions, so few hits on values it
  * has no grant for, and no names. */
 #include "common/broker.h"
+#include "core/handout.h"
+#include "core/redaction.h"
 #include "core/state.h"
 #include "core/tripwire.h"
 
@@ -39,6 +41,31 @@ test_guessing_by_the_filter_ends_the_task(void **state)
     handout_lost(flow.core, strtoll(task.id, NULL, 10));
 }
 
+/* What `run` writes where the task can read it: counted while it runs. */
+static void
+test_guessing_by_ones_own_output_ends_the_task(void **state)
+{
+    struct stream_terms terms = {.audience = FILTER_OPERATOR};
+    AG_AUTO(wjson)
+    json_t *own =
+        json_pack("{s:i, s:i}", "github/bot", 99, REDACTION_TOKEN_NAME, 99);
+    AG_AUTO(wjson)
+    json_t *foreign =
+        json_pack("{s:i}", "foreign/one", (int)TRIPWIRE_HITS_MAX_COUNT + 1);
+
+    (void)state;
+    start_task();
+    terms.task_id = strtoll(task.id, NULL, 10);
+    handout_stream_hits(flow.core, &terms, foreign); /* a person's eyes */
+    terms.audience = FILTER_TASK;
+    handout_stream_hits(flow.core, &terms, own);
+    handout_stream_hits(flow.core, &terms, NULL);
+    assert_null(ended_reason);
+    handout_stream_hits(flow.core, &terms, foreign);
+    assert_string_equal(ended_reason, "alarm");
+    handout_lost(flow.core, terms.task_id);
+}
+
 static void
 test_questions_to_the_filter_are_counted(void **state)
 {
@@ -71,6 +98,7 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_guessing_by_the_filter_ends_the_task),
+        cmocka_unit_test(test_guessing_by_ones_own_output_ends_the_task),
         cmocka_unit_test(test_questions_to_the_filter_are_counted),
         cmocka_unit_test(
             test_a_task_that_was_cut_off_stays_so_when_the_rows_are_read_again),

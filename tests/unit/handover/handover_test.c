@@ -1,4 +1,4 @@
-// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_finish handout_lost handout_task_of filter_stream filter_cancel
+// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_stream_hits handout_finish handout_lost handout_task_of filter_stream filter_cancel
 /* Connections of fd.sock from end to end, over use cases and a filter that are
  * played here: what is asked, answered, told, and undone at the end. */
 #include <sys/mman.h>
@@ -230,8 +230,12 @@ test_a_life_from_begin_to_end(void **state)
     assert_string_equal(hear(f->sock), "{\"ok\":true,\"task\":\"77\"}");
     say(f->sock, "{\"op\":\"life\",\"ticket\":\"life\"}", NULL, 0);
     check_refused(f->sock, "conflict");
-    say(f->sock, "{\"op\":\"stream\",\"ticket\":\"stream\"}", ends, 2);
+    say(f->sock,
+        "{\"op\":\"stream\",\"ticket\":\"stream\",\"audience\":\"task\"}", ends,
+        2);
     assert_string_equal(hear(f->sock), "{\"ok\":true,\"stream\":1}");
+    some_hits(0); /* each is counted once, and while it runs */
+    wait_for(&played.fresh, 2);
     end_stream(0, AG_OK);
     assert_string_equal(
         hear(f->sock),
@@ -245,6 +249,8 @@ test_a_life_from_begin_to_end(void **state)
         hear(f->sock),
         "{\"task\":\"77\",\"hits\":6,\"exposed\":[],\"ok\":true}");
     assert_int_equal(played.finished, 4);
+    wait_for(&played.fresh, 6);
+    assert_int_equal(played.audience, FILTER_TASK);
     (void)close(f->sock);
     f->sock = -1;
     handover_free(f->handover);

@@ -15,10 +15,19 @@ static void
 test_each_request_is_understood(void **state)
 {
     AG_AUTO(message) struct message m = {.ticket = NULL};
+    AG_AUTO(message) struct message first = {.ticket = NULL};
+    AG_AUTO(message) struct message second = {.ticket = NULL};
 
     (void)state;
     check_ok(decode("{\"op\":\"life\",\"ticket\":\"agx_1\"}", 0));
     check_ok(decode("{\"op\":\"stream\",\"ticket\":\"agx_1\"}", 2));
+    check_ok(message_decode(span_str("{\"op\":\"stream\",\"ticket\":\"t\"}"), 2,
+                            &first));
+    assert_int_equal(first.audience, MESSAGE_OPERATOR);
+    check_ok(message_decode(span_str("{\"op\":\"stream\",\"ticket\":\"t\","
+                                     "\"audience\":\"task\"}"),
+                            2, &second));
+    assert_int_equal(second.audience, MESSAGE_TASK);
     check_ok(decode("{\"op\":\"deliver\",\"ticket\":\"agx_1\"}", 1));
     check_ok(decode("{\"op\":\"take\",\"ticket\":\"agx_1\"}", 1));
     check_ok(decode("{\"op\":\"end\",\"exit\":0}", 0));
@@ -51,6 +60,8 @@ test_what_is_no_request_is_refused(void **state)
         {"{\"op\":\"LIFE\",\"ticket\":\"t\"}", 0},
         {"{\"op\":\"stream\",\"ticket\":\"t\"}", 1},
         {"{\"op\":\"stream\",\"ticket\":\"t\"}", 3},
+        {"{\"op\":\"stream\",\"ticket\":\"t\",\"audience\":\"all\"}", 2},
+        {"{\"op\":\"take\",\"ticket\":\"t\",\"audience\":\"task\"}", 1},
         {"{\"op\":\"deliver\",\"ticket\":\"t\"}", 0},
         {"{\"op\":\"take\",\"ticket\":\"t\"}", 2},
         {"{\"op\":\"end\"}", 0},

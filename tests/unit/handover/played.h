@@ -28,6 +28,8 @@ static struct {
     int lost;
     int streams_ended;
     int64_t hits;
+    int fresh;
+    enum filter_audience audience;
     char taken[64];
     uint64_t connection_ids[2];
     size_t id_count;
@@ -68,6 +70,7 @@ __typeof__(handout_value) __wrap_handout_value;
 __typeof__(handout_take) __wrap_handout_take;
 __typeof__(handout_stream) __wrap_handout_stream;
 __typeof__(handout_stream_ended) __wrap_handout_stream_ended;
+__typeof__(handout_stream_hits) __wrap_handout_stream_hits;
 __typeof__(handout_finish) __wrap_handout_finish;
 __typeof__(handout_lost) __wrap_handout_lost;
 __typeof__(handout_task_of) __wrap_handout_task_of;
@@ -122,11 +125,12 @@ __wrap_handout_take(struct core *core, const struct handout_line *on,
 
 enum ag_err
 __wrap_handout_stream(struct core *core, const struct handout_line *on,
-                      const char *ticket, struct stream_terms *ret)
+                      const char *ticket, enum filter_audience audience,
+                      struct stream_terms *ret)
 {
     (void)core;
     (void)on;
-    *ret = (struct stream_terms){.audience = FILTER_OPERATOR, .task_id = TASK};
+    *ret = (struct stream_terms){.audience = audience, .task_id = TASK};
     return strcmp(ticket, "stream") == 0 ? AG_OK : AG_ETICKET;
 }
 
@@ -145,6 +149,23 @@ __wrap_handout_stream_ended(struct core *core, const struct stream_terms *terms,
     {
         played.hits += json_integer_value(count);
     }
+    unlock();
+}
+
+void
+__wrap_handout_stream_hits(struct core *core, const struct stream_terms *terms,
+                           const json_t *fresh)
+{
+    const char *name = NULL;
+    json_t *count = NULL;
+
+    (void)core;
+    lock();
+    json_object_foreach((json_t *)(uintptr_t)fresh, name, count)
+    {
+        played.fresh += (int)json_integer_value(count);
+    }
+    played.audience = terms->audience;
     unlock();
 }
 
@@ -217,6 +238,18 @@ end_stream(size_t route, enum ag_err result)
     };
 
     played.routes[route].ended(played.routes[route].arg, &report);
+}
+
+/* Two of the first. */
+static inline void
+some_hits(size_t route)
+{
+    const struct filter_count count = {
+        .name = "a/b", .form = "raw", .count = 2};
+    const struct filter_report report = {
+        .hits = 2, .counts = &count, .count_count = 1};
+
+    played.routes[route].hits(played.routes[route].arg, &report);
 }
 
 enum ag_err

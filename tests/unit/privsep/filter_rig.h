@@ -45,6 +45,8 @@ struct stream {
     int out; /* we read */
     uint64_t id;
     sem_t ended;
+    sem_t told; /* of hits while it runs */
+    uint64_t hits_so_far;
     enum ag_err result;
     uint64_t hits;
     uint64_t bytes_in;
@@ -85,6 +87,15 @@ on_end(void *arg, const struct filter_report *report)
                        report->counts[0].form);
     }
     (void)sem_post(&s->ended);
+}
+
+static inline void
+on_hits(void *arg, const struct filter_report *report)
+{
+    struct stream *s = arg;
+
+    s->hits_so_far = report->hits;
+    (void)sem_post(&s->told);
 }
 
 static inline void
@@ -143,13 +154,14 @@ commit(struct fixture *f)
 static inline enum ag_err
 try_open(struct fixture *f, struct stream *s, const struct filter_options *o)
 {
-    struct filter_route route = {.ended = on_end, .arg = s};
+    struct filter_route route = {.ended = on_end, .hits = on_hits, .arg = s};
     int in[2];
     int out[2];
     enum ag_err err;
 
     memset(s, 0, sizeof(*s));
     (void)sem_init(&s->ended, 0, 0);
+    (void)sem_init(&s->told, 0, 0);
     assert_int_equal(pipe2(in, O_CLOEXEC), 0);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     route.src_fd = in[0];

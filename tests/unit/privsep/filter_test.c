@@ -148,6 +148,40 @@ test_idle_shows_at_most_a_quarter(void **state)
     shut(&s, AG_OK);
 }
 
+static void
+test_hits_of_a_task_are_told_while_it_runs(void **state)
+{
+    const struct filter_options task = {.audience = FILTER_TASK};
+    struct fixture *f = *state;
+    struct stream s;
+    struct stream person;
+
+    load(f, 1, "a", VALUE);
+    (void)commit(f);
+    check_ok(try_open(f, &person, NULL));
+    say(&person, VALUE "\n");
+    hear(&person, "[redacted:a]\n");
+    shut(&person, AG_OK);
+    assert_int_equal(sem_trywait(&person.told), -1);
+    check_ok(try_open(f, &s, &task));
+    say(&s, "no hit\n");
+    hear(&s, "no hit\n");
+    assert_int_equal(sem_trywait(&s.told), -1);
+    say(&s, VALUE "\n" VALUE "\n");
+    wait_sem(&s.told);
+    assert_int_equal(s.hits_so_far, 2);
+    /* At once or, without more input, a little later; each but once. */
+    say(&s, VALUE "\n");
+    while (s.hits_so_far < 3) {
+        wait_sem(&s.told);
+    }
+    assert_int_equal(s.hits_so_far, 3);
+    hear(&s, "[redacted:a]\n[redacted:a]\n[redacted:a]\n");
+    shut(&s, AG_OK);
+    assert_int_equal(s.hits, 3);
+    assert_int_equal(sem_trywait(&s.told), -1);
+}
+
 /* ---- ends ---- */
 
 static void
@@ -314,6 +348,7 @@ main(int argc, char **argv)
         RIG_ROW(test_a_commit_holds_for_live_streams),
         RIG_ROW(test_held_bytes_meet_the_next_set),
         RIG_ROW(test_idle_shows_at_most_a_quarter),
+        RIG_ROW(test_hits_of_a_task_are_told_while_it_runs),
         RIG_ROW(test_cancel_while_waiting_for_input),
         RIG_ROW(test_cancel_and_commit_while_the_reader_sleeps),
         RIG_ROW(test_a_reader_that_goes_ends_the_stream),
