@@ -22,6 +22,19 @@ downgrades_keep(json_t *downgraded, struct task_row *row)
 }
 
 enum ag_err
+downgrades_has(const struct task_row *row, const char *secret, bool *ret)
+{
+    AG_AUTO(wjson) json_t *detail = NULL;
+    enum ag_err err = detail_of_task(row, &detail);
+
+    if (err == AG_OK) {
+        *ret = json_object_get(json_object_get(detail, "downgraded"), secret) !=
+               NULL;
+    }
+    return err;
+}
+
+enum ag_err
 downgrades_show(const struct task_row *row, const char *secret, json_t *item)
 {
     AG_AUTO(wjson) json_t *detail = NULL;

@@ -9,6 +9,8 @@
 #ifndef AG_CORE_DOWNGRADE_H
 #define AG_CORE_DOWNGRADE_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #include "base/attr.h"
@@ -20,6 +22,10 @@ struct task_row;
  * AG_ELIMIT. */
 AG_CHECK AG_NONNULL enum ag_err downgrades_keep(json_t *downgraded,
                                                 struct task_row *row);
+
+/* Was `secret` one of the task's? Errors: AG_ECORRUPT, AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err downgrades_has(const struct task_row *row,
+                                               const char *secret, bool *ret);
 
 /* Sets `instead_of` in `item` if `secret` was one of the task's. Errors:
  * AG_ECORRUPT, AG_ENOMEM. */

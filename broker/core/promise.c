@@ -161,8 +161,10 @@ by_grant(const struct promising *m, const struct task_grant_request *wish)
     if (err == AG_OK) {
         err = parse_name_pattern(span_str(wish->secret));
     }
-    /* A pattern is looked at when it is used; a name is checked now. */
-    if (err == AG_OK && strchr(wish->secret, '*') == NULL) {
+    /* What a pattern's secrets allow is looked at when they are used. */
+    if (err == AG_OK && strchr(wish->secret, '*') != NULL) {
+        err = promise_by_pattern(m, wish->secret, verb);
+    } else if (err == AG_OK) {
         err = promise_secret(db_tx_read(m->tx), wish->secret, verb, &row);
         err = err == AG_OK ? promise_by_name(m, &row, verb) : err;
     }

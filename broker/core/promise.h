@@ -18,6 +18,7 @@ struct call;
 struct core;
 struct db_read;
 struct db_tx;
+struct secret_row;
 
 struct promises {
     struct grant grants[GRANTS_MAX_COUNT];
@@ -46,6 +47,16 @@ promises_make(struct core *core, struct db_tx *tx, const struct call *call,
               const struct task_request *request, struct promises **ret);
 void promises_free(struct promises *p);
 AG_DEFINE_CLEANUP(promises, promises_free)
+
+/*
+ * May the task read this one, which a grant of its covers? What could be had at
+ * grade proxy only if the operator let it: by naming it, or by a pattern that
+ * matched it when the task began. Errors: AG_EGRADE.
+ */
+AG_CHECK AG_NONNULL enum ag_err promise_may_read(struct core *core,
+                                                 struct db_read *r,
+                                                 int64_t task_id,
+                                                 const struct secret_row *row);
 
 /* Adds spill_key: the public key (base64) under which a write-back is kept
  * when the broker is gone. */

@@ -98,4 +98,10 @@ AG_CHECK AG_NONNULL enum ag_err promise_by_name(const struct promising *m,
                                                 const struct secret_row *row,
                                                 enum verb verb);
 
+/* The same for each that a grant's pattern matches now: the worst counts. What
+ * comes to match later is promise_may_read()'s. */
+AG_CHECK AG_NONNULL enum ag_err promise_by_pattern(const struct promising *m,
+                                                   const char *pattern,
+                                                   enum verb verb);
+
 #endif

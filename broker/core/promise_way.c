@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/secret.h"
+#include "core/downgrade.h"
 #include "core/parts.h"
 #include "core/promise_impl.h"
 #include "core/proxied.h"
@@ -11,6 +12,7 @@
 #include "core/values.h"
 #include "profile/fields.h"
 #include "profile/placeholder.h"
+#include "store/tasks.h"
 
 /* What a way is tried with. */
 struct trying {
@@ -188,24 +190,91 @@ promise_downgrade(const struct promising *m, const struct secret_row *row,
                : AG_ENOMEM;
 }
 
-/* Of a profile that is not trusted nothing is believed: it could say that there
- * is no better way. */
+/* AG_OK: it can be had at grade proxy; AG_ENOTFOUND. Of a profile that is not
+ * trusted nothing is believed: it could say that there is no better way. */
+static enum ag_err
+has_better(struct core *core, struct db_read *r, const struct secret_row *row)
+{
+    const struct profile *profile = NULL;
+    const struct profile_way *way = NULL;
+    enum ag_err err = row->profile[0] == '\0'
+                          ? AG_ENOTFOUND
+                          : trust_find(core, r, row->profile, &profile);
+
+    if (err == AG_OK) {
+        err = promise_way(core, r, profile, row, &way);
+    }
+    return err == AG_EDENIED ? AG_OK : err;
+}
+
 enum ag_err
 promise_by_name(const struct promising *m, const struct secret_row *row,
                 enum verb verb)
 {
-    struct db_read *r = db_tx_read(m->tx);
-    const struct profile *profile = NULL;
-    const struct profile_way *way = NULL;
-    enum ag_err err = row->profile[0] == '\0' || verb <= VERB_PROXY
+    enum ag_err err = verb <= VERB_PROXY
                           ? AG_ENOTFOUND
-                          : trust_find(m->core, r, row->profile, &profile);
+                          : has_better(m->core, db_tx_read(m->tx), row);
 
     if (err == AG_OK) {
-        err = promise_way(m->core, r, profile, row, &way);
-    }
-    if (err == AG_OK || err == AG_EDENIED) {
         return promise_downgrade(m, row, VERB_PROXY, verb);
     }
     return err == AG_ENOTFOUND ? AG_OK : err;
+}
+
+/* ---- by a pattern ---- */
+
+struct matching {
+    const struct promising *m;
+    const char *pattern;
+    enum verb verb;
+};
+
+static enum ag_err
+each_match(const struct secret_row *row, void *arg)
+{
+    const struct matching *w = arg;
+
+    return row->current_version != 0 && pattern_covers(w->pattern, row->name) &&
+                   verb_allowed(w->verb, row->min_grade)
+               ? promise_by_name(w->m, row, w->verb)
+               : AG_OK;
+}
+
+enum ag_err
+promise_by_pattern(const struct promising *m, const char *pattern,
+                   enum verb verb)
+{
+    struct matching w = {.m = m, .pattern = pattern, .verb = verb};
+    size_t len = strcspn(pattern, "*");
+
+    return verb <= VERB_PROXY
+               ? AG_OK
+               : secrets_each(db_tx_read(m->tx), span_of(pattern, len),
+                              each_match, &w);
+}
+
+enum ag_err
+promise_may_read(struct core *core, struct db_read *r, int64_t task_id,
+                 const struct secret_row *row)
+{
+    AG_AUTO(task_row) struct task_row task = {0};
+    enum ag_err err = AG_OK;
+    bool said = running_names(core->running, task_id, row->name);
+
+    err = said ? AG_ENOTFOUND : has_better(core, r, row);
+    if (err != AG_OK) {
+        return err == AG_ENOTFOUND ? AG_OK : err;
+    }
+    err = tasks_get(r, task_id, &task);
+    if (err == AG_OK) {
+        err = downgrades_has(&task, row->name, &said);
+    }
+    if (err != AG_OK || said) {
+        return err;
+    }
+    return err_why(AG_EGRADE,
+                   "%s can be used at grade proxy, and was not there to be "
+                   "read when this task began; to let a task read it: "
+                   "--grant %s:read",
+                   row->name, row->name);
 }

@@ -195,6 +195,20 @@ running_proxied(struct running_table *table, int64_t id, struct proxied **ret)
     return err;
 }
 
+bool
+running_names(struct running_table *table, int64_t id, const char *secret)
+{
+    const struct running *task = hold(table, id);
+    bool names = false;
+
+    for (size_t i = 0; task != NULL && !names && i < task->grants->count; i++) {
+        names = task->grants->grants[i].verb == VERB_READ &&
+                strcmp(task->grants->grants[i].secret, secret) == 0;
+    }
+    (void)pthread_mutex_unlock(&table->lock);
+    return names;
+}
+
 int64_t
 running_stray(struct running_table *table, int64_t id)
 {

@@ -100,6 +100,11 @@ AG_CHECK AG_NONNULL enum ag_err running_set_parts(struct running_table *table,
 AG_CHECK AG_NONNULL enum ag_err
 running_proxied(struct running_table *table, int64_t id, struct proxied **ret);
 
+/* Does a grant of the task's own (no token's below it) name this secret, not by
+ * a pattern, to be read? */
+AG_NONNULL bool running_names(struct running_table *table, int64_t id,
+                              const char *secret);
+
 /* One more placeholder where none belongs; the sum so far. */
 AG_NONNULL int64_t running_stray(struct running_table *table, int64_t id);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "core/promise.h"
 #include "core/secrets.h"
 #include "core/state.h"
 #include "profile/fields.h"
@@ -352,6 +353,10 @@ value_read(struct core *core, struct db_tx *tx, const struct call *call,
 
     if (err == AG_OK) {
         err = read_right(call, &ret->row, request, &ret->grant);
+    }
+    /* By reading the next time (quick_value()) this version is known. */
+    if (err == AG_OK && ret->grant != NULL) {
+        err = promise_may_read(core, r, call->task_id, &ret->row);
     }
     if (err == AG_OK) {
         err = value_of(

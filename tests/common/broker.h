@@ -362,7 +362,7 @@ show_token(struct peer *peer, const char *token)
 }
 
 static inline enum ag_err
-read_as_task(const char *token, const char *name)
+read_text_as_task(const char *token, const char *name, const char *want)
 {
     struct call call = {0};
     struct got got = {.request = {.name = name}};
@@ -380,11 +380,17 @@ read_as_task(const char *token, const char *name)
     }
     if (err == AG_OK) {
         assert_non_null(got.value);
-        check_span(secret_view(got.value), VALUE);
+        check_span(secret_view(got.value), want);
     }
     secret_free(got.value);
     access_done(flow.core, &call);
     return err;
+}
+
+static inline enum ag_err
+read_as_task(const char *token, const char *name)
+{
+    return read_text_as_task(token, name, VALUE);
 }
 
 static inline void

@@ -126,10 +126,28 @@ refused 'passphrase|proof' env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run --pr
 printf %s "$OPENAI" | auth-guard put openai/low --profile openai --min-grade env >"$C/out" || fail put
 sleep 1.2
 # Past the profile, the same word.
-for past in "--file $TREE/f=ag://mytool/default" '--grant mytool/default:file' '--env V=ag://openai/low'; do
+for past in "--file $TREE/f=ag://mytool/default" '--grant mytool/default:file' '--env V=ag://openai/low' \
+    '--grant openai/*:read'; do
     # shellcheck disable=SC2086
+    set -f
     refused 'passphrase|proof' env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run $past -- true
+    set +f
 done
+# By a pattern, for what it matches then; not what comes later.
+(
+    until [ -e "$HOME/work/asked" ]; do sleep 0.1; done
+    printf %s "$OPENAI" | auth-guard put openai/later --profile openai --min-grade env && touch "$HOME/work/there"
+) >"$C/later" 2>&1 &
+run auth-guard run --grant 'openai/*:read' -- sh -c '
+    call() { curl -sS -m 20 --unix-socket "$AUTH_GUARD_SOCKET" -H "Authorization: Bearer $AUTH_GUARD_TOKEN" \
+        "http://localhost/v1/secrets/openai%2F$1/value"; echo; }
+    call low; touch asked
+    until [ -e there ]; do sleep 0.1; done
+    call later'
+has "$OUT" '[redacted:openai/'
+has "$OUT" '"code":"grade_refused"'
+[ "$(grep -c '\[redacted' <<<"$OUT")" -eq 1 ] || fail "what came later was read: $OUT"
+ok auth-guard rm openai/later
 ok env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run --profile mytool -- true
 sleep 1.2
 ok auth-guard run --env 'V=ag://openai/low' -- true

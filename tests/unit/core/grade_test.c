@@ -158,6 +158,112 @@ test_where_it_may_go_is_sealed_with_proof(void **state)
     end();
 }
 
+/* ---- by the pattern of a grant ---- */
+
+static void
+put_login(const char *name, const char *text)
+{
+    AG_AUTO(secret) struct secret *value = secret_of(text);
+    struct call call = call_of(flow.operator_peer);
+    const struct put_request request = {.name = name,
+                                        .value = value,
+                                        .profile = "openai",
+                                        .min_grade = "env",
+                                        .if_version = -1};
+
+    check_ok(act(do_put, &call, &request, NULL));
+}
+
+static enum ag_err
+start_by(const char *pattern, const char *verb, enum caller_class who)
+{
+    const struct task_grant_request grant = {
+        .secret = pattern, .verb = verb, .uses = -1};
+    const struct task_request request = {
+        .name = "reader", .grants = &grant, .grant_count = 1};
+    struct call call = call_of(flow.operator_peer);
+    enum ag_err err;
+
+    forget();
+    call.who = who;
+    err = act(do_start, &call, &request, &started.answer);
+    if (err == AG_OK) {
+        started.id = strtoll(text_at(started.answer, "id"), NULL, 10);
+        (void)snprintf(task.token, sizeof(task.token), "%s",
+                       text_at(started.answer, "token"));
+    }
+    return err;
+}
+
+static void
+test_a_pattern_is_as_bad_as_its_worst(void **state)
+{
+    AG_AUTO(wjson) json_t *ledger = NULL;
+
+    (void)state;
+    put("team/plain", VALUE, NULL);
+    check_ok(start_by("team/*", "read", CALLER_OPERATOR));
+    check_ok(read_as_task(task.token, "team/plain"));
+    end();
+    put_login("team/login", API_KEY);
+    check_err(start_by("team/*", "read", CALLER_OPERATOR), AG_EPROOF);
+    check_err(start_by("*", "read", CALLER_OPERATOR), AG_EPROOF);
+    check_err(start_by("team/*", "env", CALLER_OPERATOR), AG_EPROOF);
+    check_ok(start_by("other/*", "read", CALLER_OPERATOR));
+    end();
+    check_ok(start_by("team/*", "read", CALLER_PROOF));
+    check_ok(read_text_as_task(task.token, "team/login", API_KEY));
+    check_ok(read_as_task(task.token, "team/plain"));
+    end();
+    check_ok(record_exposure(flow.core, "team/login", NULL, &ledger));
+    assert_string_equal(
+        text_at(json_array_get(json_object_get(ledger, "exposure"), 0),
+                "instead_of"),
+        "proxy");
+}
+
+static void
+test_what_a_pattern_matches_later_was_not_approved(void **state)
+{
+    (void)state;
+    check_ok(start_by("team/*", "read", CALLER_PROOF));
+    put("team/later", VALUE, NULL);
+    put_login("team/late-login", API_KEY);
+    check_ok(read_as_task(task.token, "team/later"));
+    check_err(read_text_as_task(task.token, "team/late-login", API_KEY),
+              AG_EGRADE);
+    check_ok(read_text_as_task(task.token, "team/login", API_KEY));
+    check_err(read_text_as_task(task.token, "team/late-login", API_KEY),
+              AG_EGRADE);
+    /* Nor by a narrower token of its own. */
+    make_child(
+        (struct token_request){
+            .grants =
+                &(const struct task_grant_request){
+                    .secret = "team/late-login", .verb = "read", .uses = -1},
+            .grant_count = 1},
+        AG_OK);
+    check_err(read_text_as_task(task.child, "team/late-login", API_KEY),
+              AG_EGRADE);
+    end();
+    check_ok(start_by("team/late-login", "read", CALLER_PROOF));
+    check_ok(read_text_as_task(task.token, "team/late-login", API_KEY));
+    end();
+}
+
+/* One named while it had no better way stays what it was. */
+static void
+test_what_was_named_is_approved(void **state)
+{
+    (void)state;
+    put("team/turned", API_KEY, NULL);
+    check_ok(start_by("team/turned", "read", CALLER_OPERATOR));
+    put_login("team/turned", API_KEY);
+    check_ok(read_text_as_task(task.token, "team/turned", API_KEY));
+    end();
+    check_err(start_by("team/turned", "read", CALLER_OPERATOR), AG_EPROOF);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -170,6 +276,9 @@ main(int argc, char **argv)
         cmocka_unit_test(test_no_word_overrules_the_secret),
         cmocka_unit_test(test_a_grade_that_can_not_be_had_is_said),
         cmocka_unit_test(test_where_it_may_go_is_sealed_with_proof),
+        cmocka_unit_test(test_a_pattern_is_as_bad_as_its_worst),
+        cmocka_unit_test(test_what_a_pattern_matches_later_was_not_approved),
+        cmocka_unit_test(test_what_was_named_is_approved),
     };
 
     if (broker_is_helper(argc, argv)) {
