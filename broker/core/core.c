@@ -12,6 +12,7 @@
 #include "core/redaction.h"
 #include "core/refresh.h"
 #include "core/state.h"
+#include "core/trust.h"
 #include "core/vault.h"
 #include "store/wraps.h"
 
@@ -72,6 +73,9 @@ make_tables(struct core *core)
     if (err == AG_OK) {
         err = refresher_new(core, &core->refresher);
     }
+    if (err == AG_OK) {
+        err = trust_new(core);
+    }
     return err == AG_OK ? tickets_new(&core->tickets) : err;
 }
 
@@ -122,6 +126,7 @@ core_free(struct core *core)
     }
     store_close(core->store);
     refresher_free(core->refresher);
+    free(core->trusted);
     core_set_keyring(core, NULL);
     keyring_free(core->retired);
     tickets_free(core->tickets);
@@ -160,7 +165,8 @@ core_reload(struct core *core)
     size_t count = 0;
 
     /* A table that can't be read again refuses everything, which is right. */
-    if (store_read(core->store, &r) != AG_OK || issue_load(core, r) != AG_OK) {
+    if (store_read(core->store, &r) != AG_OK || trust_load(core, r) != AG_OK ||
+        issue_load(core, r) != AG_OK) {
         live_clear(core->live);
     }
     /* A task that was told its end has none, though the rows may not say so. */

@@ -165,7 +165,7 @@ gather(struct core *core, struct db_read *r, struct proxied_item *item,
     }
     item->filtered_version = version.id;
     from.whole = secret_view(whole);
-    (void)value_profile(core, &row, &from.file);
+    from.file = value_fields(core, &row, from.whole);
     earlier.from.file = from.file;
     err = fields_secret(from.whole, from.file, gather_field, g);
     if (err == AG_OK) {

@@ -73,8 +73,7 @@ AG_CHECK AG_NONNULL enum ag_err promise_profile(const struct promising *m,
 
 /* The entry of the profile that the content of `row` belongs to, or NULL: it
  * has none. */
-const struct profile_file *promise_file(struct core *core,
-                                        const struct profile *profile,
+const struct profile_file *promise_file(const struct profile *profile,
                                         const struct secret_row *row);
 
 /*

@@ -31,14 +31,10 @@ wanted_done(struct wanted *w)
 AG_DEFINE_CLEANUP_INPLACE(wanted, wanted_done)
 
 const struct profile_file *
-promise_file(struct core *core, const struct profile *profile,
-             const struct secret_row *row)
+promise_file(const struct profile *profile, const struct secret_row *row)
 {
-    const struct profile_file *file = NULL;
+    const struct profile_file *file = value_file(row, profile);
 
-    if (value_profile(core, row, &file) != profile) {
-        file = NULL; /* one of another profile's */
-    }
     if (file == NULL && profile->files.count > 0) {
         file = &profile->files.items[0];
     }
@@ -152,7 +148,7 @@ give_file(const struct wanted *w)
 {
     AG_AUTO(wjson) json_t *detail = NULL;
     const struct secret_row *row = &w->row;
-    const struct profile_file *file = promise_file(w->m->core, w->profile, row);
+    const struct profile_file *file = promise_file(w->profile, row);
     struct delivery_plan plan = {0};
     struct delivery delivery = {.secret_id = row->id,
                                 .verb = w->verb,

@@ -140,7 +140,7 @@ way_of(struct core *core, const struct profile *profile,
         return err;
     }
     t.key = key;
-    t.file = promise_file(core, profile, row);
+    t.file = promise_file(profile, row);
     err = AG_ENOTFOUND;
     for (size_t i = 0; err == AG_ENOTFOUND && i < profile->run->proxy.count;
          i++) {

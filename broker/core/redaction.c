@@ -46,7 +46,7 @@ walk(struct pass *pass, int64_t version_id, const struct secret *value)
     enum file_format format = FORMAT_OPAQUE;
     enum ag_err err = AG_OK;
 
-    (void)value_profile(pass->core, pass->row, &file);
+    file = value_fields(pass->core, pass->row, secret_view(value));
     format = file != NULL ? file->format : format_guess(secret_view(value));
     pass->structured = format != FORMAT_OPAQUE && format != FORMAT_PEM;
     pass->id = (uint64_t)version_id << FILTER_GROUP_BITS;
@@ -195,6 +195,32 @@ fill_one(const struct secret_row *row, const struct version_row *version,
          const struct secret *value, void *arg)
 {
     return redaction_add(arg, row, version->id, value);
+}
+
+struct refilling {
+    struct core *core;
+    const char *profile;
+};
+
+static enum ag_err
+refill_one(const struct secret_row *row, const struct version_row *version,
+           const struct secret *value, void *arg)
+{
+    const struct refilling *f = arg;
+
+    if (strcmp(row->profile, f->profile) != 0) {
+        return AG_OK;
+    }
+    redaction_gone(f->core, version->id);
+    return redaction_add(f->core, row, version->id, value);
+}
+
+enum ag_err
+redaction_refill(struct core *core, struct db_read *r, const char *profile)
+{
+    struct refilling f = {core, profile};
+
+    return versions_live_each(r, refill_one, &f);
 }
 
 enum ag_err

@@ -42,6 +42,10 @@ AG_NONNULL void redaction_drop_token(struct core *core, int64_t id);
 /* Blocks for the filter when something waits. Never on the writer thread. */
 AG_CHECK AG_NONNULL enum ag_err redaction_commit(struct core *core);
 
+/* The values of secrets of this profile anew: what it says is believed now. */
+AG_CHECK AG_NONNULL enum ag_err
+redaction_refill(struct core *core, struct db_read *r, const char *profile);
+
 /* At unlock: all of it. */
 AG_CHECK AG_NONNULL enum ag_err redaction_fill(struct core *core,
                                                struct db_read *r);

@@ -235,15 +235,15 @@ core_secret_remove(struct core *core, struct db_tx *tx, const struct call *call,
     AG_AUTO(secret_row) struct secret_row row = {0};
     enum ag_err err = secret_named(db_tx_read(tx), span_str(name), &row);
 
-    (void)core;
     if (err == AG_OK) {
         err = secrets_remove(tx, row.id);
     }
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        err = core_note(tx, call, AUDIT_SECRET_REMOVED, 0, row.id,
+                        json_pack("{s:s}", "name", row.name));
     }
-    return core_note(tx, call, AUDIT_SECRET_REMOVED, 0, row.id,
-                     json_pack("{s:s}", "name", row.name));
+    /* It may have been the trust in a profile. */
+    return err == AG_OK ? trust_load(core, db_tx_read(tx)) : err;
 }
 
 /* ---- lists: metadata only ---- */

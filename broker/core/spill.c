@@ -64,6 +64,11 @@ winner_of(struct core *core, struct db_read *r, const struct secret_row *row,
     if (err != AG_OK) {
         return err;
     }
+    if (profile == NULL && row->profile[0] != '\0') {
+        /* Its rule is not known, or not trusted. */
+        *ret = secret_equal(current, s->content) ? WINNER_SAME : WINNER_CURRENT;
+        return AG_OK;
+    }
     return conflict_decide(
         profile, file != NULL ? (size_t)(file - profile->files.items) : 0,
         current, s->content, ret);

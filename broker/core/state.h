@@ -51,6 +51,7 @@ struct core {
     struct tickets *tickets;
     struct toll *refusals; /* of the proxy, by task or (negative) by process */
     struct refresher *refresher;
+    atomic_bool *trusted; /* by a profile's index: trust_stands() */
     uid_t own_uid;
     int64_t started_ms; /* wall */
     int64_t swept_ms; /* steady: the last housekeeping job; core_tick()'s own */

@@ -1,10 +1,12 @@
 #include "core/trust.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/buf.h"
 #include "base/encode.h"
 #include "base/secret.h"
+#include "core/redaction.h"
 #include "core/state.h"
 #include "store/versions.h"
 
@@ -86,6 +88,49 @@ trust_find(struct core *core, struct db_read *r, const char *name,
     return err;
 }
 
+/* ---- as it stands ---- */
+
+enum ag_err
+trust_new(struct core *core)
+{
+    size_t count = profiles_count(core->parts.profiles);
+
+    core->trusted = calloc(count + 1, sizeof(*core->trusted));
+    return core->trusted != NULL ? AG_OK : AG_ENOMEM;
+}
+
+bool
+trust_stands(const struct core *core, const struct profile *profile)
+{
+    size_t count = profiles_count(core->parts.profiles);
+
+    if (profile->origin == ORIGIN_SHIPPED) {
+        return true;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (profiles_at(core->parts.profiles, i) == profile) {
+            return atomic_load(&core->trusted[i]);
+        }
+    }
+    return false;
+}
+
+enum ag_err
+trust_load(struct core *core, struct db_read *r)
+{
+    size_t count = profiles_count(core->parts.profiles);
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < count; i++) {
+        err = check(r, profiles_at(core->parts.profiles, i));
+        atomic_store(&core->trusted[i], err == AG_OK);
+        err = err == AG_EDENIED ? AG_OK : err;
+    }
+    return err;
+}
+
+/* ---- and is given ---- */
+
 static enum ag_err
 keep_hash(struct db_tx *tx, const struct profile *profile,
           const struct secret *hash)
@@ -134,9 +179,14 @@ core_profile_trust(struct core *core, struct db_tx *tx, const struct call *call,
     if (err == AG_OK) {
         err = keep_hash(tx, profile, hash);
     }
-    return err == AG_OK
-               ? core_note(tx, call, AUDIT_PROFILE_TRUSTED, 0, 0,
-                           json_pack("{s:s, s:s%}", "profile", name, "hash",
-                                     (const char *)text.ptr, text.len))
-               : err;
+    if (err == AG_OK) {
+        err = core_note(tx, call, AUDIT_PROFILE_TRUSTED, 0, 0,
+                        json_pack("{s:s, s:s%}", "profile", name, "hash",
+                                  (const char *)text.ptr, text.len));
+    }
+    if (err == AG_OK) {
+        err = trust_load(core, db_tx_read(tx));
+    }
+    /* What is secret of its values, it says from now on. */
+    return err == AG_OK ? redaction_refill(core, db_tx_read(tx), name) : err;
 }

@@ -25,6 +25,18 @@ AG_CHECK AG_NONNULL enum ag_err trust_find(struct core *core, struct db_read *r,
                                            const char *name,
                                            const struct profile **ret);
 
+/*
+ * The same for what a secret on record says of its own profile, asked often and
+ * without a database: as the rows were at trust_load(), which unlock, each
+ * change of trust and a failed commit see to. Threads: any; trust_load() one at
+ * a time. trust_new() is core_new()'s.
+ */
+AG_CHECK AG_NONNULL bool trust_stands(const struct core *core,
+                                      const struct profile *profile);
+AG_CHECK AG_NONNULL enum ag_err trust_load(struct core *core,
+                                           struct db_read *r);
+AG_CHECK AG_NONNULL enum ag_err trust_new(struct core *core);
+
 /* PUT /v1/profiles/{name}/trust. Errors: AG_ENOTFOUND; AG_EINVAL a shipped
  * one. Writer. */
 AG_CHECK AG_NONNULL enum ag_err core_profile_trust(struct core *core,

@@ -9,6 +9,7 @@
 #include "core/redaction.h"
 #include "core/slots.h"
 #include "core/state.h"
+#include "core/trust.h"
 #include "core/vault.h"
 #include "core/vault_impl.h"
 #include "store/audit_check.h"
@@ -112,6 +113,9 @@ settle(struct core *core, const struct store_found *what, json_t *found)
     /* A secret or version that was put back is noticed before it is used. */
     if (err == AG_OK) {
         err = store_read(core->store, &r);
+    }
+    if (err == AG_OK) {
+        err = trust_load(core, r);
     }
     if (err == AG_OK) {
         err = redaction_fill(core, r);

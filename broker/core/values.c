@@ -6,6 +6,7 @@
 #include "core/promise.h"
 #include "core/secrets.h"
 #include "core/state.h"
+#include "core/trust.h"
 #include "profile/fields.h"
 #include "store/exposure.h"
 #include "store/grants.h"
@@ -75,25 +76,73 @@ file_index(const struct secret_row *row)
     return index < 0 ? 0 : (size_t)index;
 }
 
+const struct profile_file *
+value_file(const struct secret_row *row, const struct profile *profile)
+{
+    size_t index = 0;
+
+    if (strcmp(row->profile, profile->name) != 0) {
+        return NULL;
+    }
+    index = file_index(row);
+    return index < profile->files.count ? &profile->files.items[index] : NULL;
+}
+
+static const struct profile *
+named_profile(struct core *core, const struct secret_row *row)
+{
+    const struct profile *profile = NULL;
+
+    return row->profile[0] != '\0' &&
+                   profile_find(core->parts.profiles, row->profile, &profile) ==
+                       AG_OK
+               ? profile
+               : NULL;
+}
+
 const struct profile *
 value_profile(struct core *core, const struct secret_row *row,
               const struct profile_file **ret_file)
 {
-    const struct profile *profile = NULL;
-    size_t index = 0;
+    const struct profile *profile = named_profile(core, row);
 
+    if (profile != NULL && !trust_stands(core, profile)) {
+        profile = NULL;
+    }
     if (ret_file != NULL) {
-        *ret_file = NULL;
-    }
-    if (row->profile[0] == '\0' ||
-        profile_find(core->parts.profiles, row->profile, &profile) != AG_OK) {
-        return NULL;
-    }
-    index = file_index(row);
-    if (ret_file != NULL && index < profile->files.count) {
-        *ret_file = &profile->files.items[index];
+        *ret_file = profile != NULL ? value_file(row, profile) : NULL;
     }
     return profile;
+}
+
+/* What is secret is not declared: every long leaf is. */
+#define UNDECLARED(format_)                                                    \
+    [format_] = {                                                              \
+        .format = (format_),                                                   \
+    }
+static const struct profile_file UNDECLARED_FILES[] = {
+    UNDECLARED(FORMAT_OPAQUE), UNDECLARED(FORMAT_JSON),
+    UNDECLARED(FORMAT_YAML),   UNDECLARED(FORMAT_INI),
+    UNDECLARED(FORMAT_TOML),   UNDECLARED(FORMAT_ENV),
+    UNDECLARED(FORMAT_NETRC),  UNDECLARED(FORMAT_PGPASS),
+    UNDECLARED(FORMAT_URLS),   UNDECLARED(FORMAT_PEM),
+    UNDECLARED(FORMAT_SQLITE),
+};
+
+const struct profile_file *
+value_fields(struct core *core, const struct secret_row *row,
+             struct span content)
+{
+    const struct profile *profile = named_profile(core, row);
+    const struct profile_file *file =
+        profile != NULL ? value_file(row, profile) : NULL;
+
+    if (file == NULL || trust_stands(core, profile)) {
+        return file;
+    }
+    return format_guess(content) != FORMAT_OPAQUE
+               ? NULL
+               : &UNDECLARED_FILES[file->format];
 }
 
 static enum ag_err
@@ -108,7 +157,7 @@ value_or_field(struct core *core, const struct secret_row *row,
         *ret = AG_TAKE(owned);
         return AG_OK;
     }
-    (void)value_profile(core, row, &file);
+    file = value_fields(core, row, secret_view(owned));
     format = file != NULL ? file->format : format_guess(secret_view(owned));
     return field_get(secret_view(owned), format, span_str(field), ret);
 }

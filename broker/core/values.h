@@ -44,10 +44,22 @@ AG_CHECK AG_NONNULL enum ag_err version_missing(const struct secret_row *row,
                                                 int64_t number);
 
 /* The profile a secret belongs to, or NULL; *ret_file (may be NULL) is the
- * entry its content came from, or NULL too. Live as long as the profiles. */
+ * entry its content came from, or NULL too. Live as long as the profiles. One of
+ * the user's own that is not trusted as it is now says nothing: NULL. */
 const struct profile *value_profile(struct core *core,
                                     const struct secret_row *row,
                                     const struct profile_file **ret_file);
+
+/* By what the secret fields of `content`, a value of this secret, are found: the
+ * entry of its profile; NULL without one. Of a profile that is not trusted the
+ * format at most is believed, and no field is left out. */
+const struct profile_file *value_fields(struct core *core,
+                                        const struct secret_row *row,
+                                        struct span content);
+
+/* The entry of this profile, whether trusted or not, that `row` came from. */
+const struct profile_file *value_file(const struct secret_row *row,
+                                      const struct profile *profile);
 
 /* Which value: a whole version (0: the current one) or one of its fields. */
 struct value_wish {

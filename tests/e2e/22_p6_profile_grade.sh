@@ -147,7 +147,7 @@ run auth-guard run --grant 'openai/*:read' -- sh -c '
 has "$OUT" '[redacted:openai/'
 has "$OUT" '"code":"grade_refused"'
 [ "$(grep -c '\[redacted' <<<"$OUT")" -eq 1 ] || fail "what came later was read: $OUT"
-ok auth-guard rm openai/later
+ok auth-guard rm --yes openai/later
 ok env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run --profile mytool -- true
 sleep 1.2
 ok auth-guard run --env 'V=ag://openai/low' -- true
