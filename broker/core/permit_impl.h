@@ -57,8 +57,11 @@ permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
 AG_CHECK AG_NONNULL enum ag_err permit_filter(struct core *core,
                                               struct deciding *d);
 
-/* Counts the request against the rates. Errors: AG_ERATE, AG_EBYTESUSED. */
-AG_CHECK AG_NONNULL enum ag_err permit_spend(const struct deciding *d);
+/* Counts the request against the rates, once: what does not go out after all,
+ * or is asked again, is given back. Errors: AG_ERATE, AG_EBYTESUSED. */
+AG_CHECK AG_NONNULL enum ag_err permit_spend(const struct deciding *d,
+                                             int64_t now_ms);
+AG_NONNULL void permit_unspend(const struct deciding *d, int64_t spent_ms);
 
 /* Of the grants used that bound the bytes; *ret stays NULL without. */
 AG_CHECK AG_NONNULL enum ag_err permit_meter_new(const struct deciding *d,

@@ -1,7 +1,6 @@
 /* Rate and bytes of the grants that a request uses. */
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "core/permit_impl.h"
 
 struct permit_meter {
@@ -26,9 +25,8 @@ why(enum ag_err err, const struct proxied_item *item)
 }
 
 enum ag_err
-permit_spend(const struct deciding *d)
+permit_spend(const struct deciding *d, int64_t now_ms)
 {
-    int64_t now_ms = clock_steady_ms();
     enum ag_err err = AG_OK;
 
     (void)pthread_mutex_lock(&d->set->lock);
@@ -44,6 +42,16 @@ permit_spend(const struct deciding *d)
     }
     (void)pthread_mutex_unlock(&d->set->lock);
     return err;
+}
+
+void
+permit_unspend(const struct deciding *d, int64_t spent_ms)
+{
+    (void)pthread_mutex_lock(&d->set->lock);
+    for (size_t i = 0; i < d->used_count; i++) {
+        budget_give_back(&d->used[i].item->spent, spent_ms);
+    }
+    (void)pthread_mutex_unlock(&d->set->lock);
 }
 
 enum ag_err

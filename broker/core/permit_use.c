@@ -433,10 +433,39 @@ say_login(struct deciding *d)
     }
 }
 
+/* Those with lease and exposure are a line of the journal each. */
+static enum ag_err
+use_known(struct core *core, const struct deciding *d)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
+        const struct use use = {.task_id = d->task_id,
+                                .secret_id = d->used[i].item->secret_id,
+                                .version = d->used[i].version,
+                                .verb = VERB_PROXY};
+
+        err = store_use(core->store, &use);
+    }
+    return err;
+}
+
+static enum ag_err
+use_new(struct core *core, const struct deciding *d)
+{
+    struct using using = {.job.run = run_using, .d = d};
+    enum ag_err err = core_write_wait(core, &using.job);
+
+    if (err == AG_OK) {
+        note_known(d);
+    }
+    return err;
+}
+
 enum ag_err
 permit_use(struct core *core, struct deciding *d)
 {
-    struct using using = {.job.run = run_using, .d = d};
+    int64_t now_ms = clock_steady_ms();
     enum ag_err err = AG_OK;
     bool known = !d->open; /* without a value each is on the record */
 
@@ -447,22 +476,14 @@ permit_use(struct core *core, struct deciding *d)
     if (!known && d->quick) {
         return AG_EBLOCKS;
     }
-    err = permit_spend(d);
-    if (err == AG_OK && !known) {
-        err = core_write_wait(core, &using.job);
-        if (err == AG_OK) {
-            note_known(d);
-        }
+    err = permit_spend(d, now_ms);
+    if (err != AG_OK) {
         return err;
     }
-    for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
-        const struct use use = {.task_id = d->task_id,
-                                .secret_id = d->used[i].item->secret_id,
-                                .version = d->used[i].version,
-                                .verb = VERB_PROXY};
-
-        err = store_use(core->store, &use);
+    err = known ? use_known(core, d) : use_new(core, d);
+    if (err != AG_OK) {
+        permit_unspend(d, now_ms);
     }
-    atomic_store(&core->busy_ms, clock_steady_ms());
+    atomic_store(&core->busy_ms, now_ms);
     return err;
 }

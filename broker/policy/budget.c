@@ -67,6 +67,14 @@ budget_take(const struct budget *limit, struct budget_spent *spent,
     spent->count++;
 }
 
+void
+budget_give_back(struct budget_spent *spent, int64_t taken_ms)
+{
+    if (spent->count > 0 && taken_ms >= spent->since_ms) {
+        spent->count--;
+    }
+}
+
 enum ag_err
 budget_add(const struct budget *limit, struct budget_spent *spent,
            int64_t bytes)

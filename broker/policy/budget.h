@@ -46,6 +46,10 @@ AG_CHECK AG_NONNULL enum ag_err budget_check(const struct budget *limit,
 AG_NONNULL void budget_take(const struct budget *limit,
                             struct budget_spent *spent, int64_t now_ms);
 
+/* It was taken at `taken_ms` and did not go out after all; of a period that is
+ * over nothing need be given back. */
+AG_NONNULL void budget_give_back(struct budget_spent *spent, int64_t taken_ms);
+
 /* So much more has passed. Errors: AG_EBYTESUSED it is more than may. */
 AG_CHECK AG_NONNULL enum ag_err budget_add(const struct budget *limit,
                                            struct budget_spent *spent,
