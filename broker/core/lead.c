@@ -93,6 +93,15 @@ add_item(struct hosts *hosts, const struct proxied_item *item)
 }
 
 enum ag_err
+lead_keys(const struct task_request *request, struct authority_keys **ret)
+{
+    return request->proxy_count + request->profile_count > 0 &&
+                   (is_wanted(request) || is_isolated(request))
+               ? authority_keys_new(ret)
+               : AG_OK;
+}
+
+enum ag_err
 lead_prepare(const struct task_request *request, int64_t task_id,
              int64_t until_ms, struct proxied *set)
 {
@@ -113,8 +122,10 @@ lead_prepare(const struct task_request *request, int64_t task_id,
     (void)snprintf(name, sizeof(name), "auth-guard, task %lld",
                    (long long)task_id);
     if (err == AG_OK && hosts->count > 0) {
-        err = authority_new(name, hosts->items, hosts->count, until_ms,
-                            &set->authority);
+        err = request->keys != NULL
+                  ? authority_new(request->keys, name, hosts->items,
+                                  hosts->count, until_ms, &set->authority)
+                  : AG_EINTERNAL;
     }
     free(hosts);
     return err;

@@ -13,12 +13,19 @@
 #include "base/attr.h"
 #include "base/err.h"
 
+struct authority_keys;
 struct proxied;
 struct task_request;
 
+/* For task_request.keys, before the writer has it; *ret stays NULL where no
+ * value can need an authority. Errors: AG_ENOMEM, AG_EINTERNAL. */
+AG_CHECK AG_NONNULL enum ag_err lead_keys(const struct task_request *request,
+                                          struct authority_keys **ret);
+
 /*
  * Makes the authority of a task that is led there and has a value that goes
- * somewhere by https; others have none. Errors: AG_ENOMEM, AG_EINVAL, AG_ELIMIT.
+ * somewhere by https, of request->keys; others have none. Errors: AG_ENOMEM,
+ * AG_EINVAL, AG_ELIMIT; AG_EINTERNAL there are no keys.
  */
 AG_CHECK AG_NONNULL enum ag_err lead_prepare(const struct task_request *request,
                                              int64_t task_id, int64_t until_ms,

@@ -20,6 +20,7 @@ enum {
     TASK_PLACES_MAX_COUNT = 64, /* opened to an isolated task, each way */
 };
 
+struct authority_keys;
 struct task_isolation;
 
 struct task_grant_request {
@@ -88,6 +89,7 @@ struct task_request {
     size_t allow_count;
     size_t stream_count;
     const struct task_isolation *isolation; /* NULL: nothing was said */
+    struct authority_keys *keys;            /* of lead_keys(), or NULL */
 };
 
 /*

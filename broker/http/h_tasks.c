@@ -3,6 +3,7 @@
 
 #include "base/secret.h"
 #include "core/handout.h"
+#include "core/lead.h"
 #include "core/moves.h"
 #include "core/record.h"
 #include "core/stray.h"
@@ -16,11 +17,12 @@ enum {
     MS_PER_S = 1000,
 };
 
-enum ag_err
-h_task_start(struct request *rq)
+static struct task_request
+task_request_of(const struct request *rq)
 {
     const struct msg_task *body = rq->body;
-    const struct task_request request = {
+
+    return (struct task_request){
         .name = body->name,
         .purpose = body->purpose,
         .repository = body->repository,
@@ -40,7 +42,23 @@ h_task_start(struct request *rq)
         .allow_count = body->allow.count,
         .stream_count = (size_t)body->streams,
         .isolation = body->isolation,
+        .keys = rq->keys,
     };
+}
+
+enum ag_err
+h_task_prepare(struct request *rq)
+{
+    const struct task_request request = task_request_of(rq);
+    enum ag_err err = lead_keys(&request, &rq->keys);
+
+    return err == AG_OK ? AG_EBUSY : err;
+}
+
+enum ag_err
+h_task_start(struct request *rq)
+{
+    const struct task_request request = task_request_of(rq);
     json_t *tree = NULL;
 
     return reply_with(

@@ -45,6 +45,7 @@ HANDLER(h_versions);
 HANDLER(h_version_change);
 
 /* h_tasks.c: tasks, leases, streams, redact, moves */
+HANDLER(h_task_prepare); /* keys that it may need; then h_task_start() */
 HANDLER(h_task_start);
 HANDLER(h_task_list);
 HANDLER(h_task_show);

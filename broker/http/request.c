@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "http/limits.h"
 #include "http/route.h"
+#include "tls/authority.h"
 #include "wire/emit.h"
 #include "wire/json.h"
 #include "wire/msg.h"
@@ -47,6 +48,7 @@ request_free(struct request *rq)
         free_message(rq->route->query, rq->query);
         free_message(rq->route->body, rq->body);
     }
+    authority_keys_free(rq->keys);
     buf_done(&rq->raw_body);
     buf_done(&rq->reply.body);
     free(rq);

@@ -19,6 +19,7 @@
 #include "http/problem.h"
 
 struct MHD_Connection;
+struct authority_keys;
 struct core;
 struct db_tx;
 struct dispatch;
@@ -63,8 +64,9 @@ struct request {
     void (*step)(struct request *rq); /* what a work thread is to do */
     char id[REQUEST_ID_BYTES];
     char param[REQUEST_PARAMS_MAX_COUNT][REQUEST_PARAM_BYTES];
-    void *query; /* the struct of route->query, or NULL */
-    void *body;  /* the struct of route->body, or NULL */
+    void *query;                 /* the struct of route->query, or NULL */
+    void *body;                  /* the struct of route->body, or NULL */
+    struct authority_keys *keys; /* of a task's start: h_task_prepare()'s */
     struct buf raw_body;
     struct reply reply;
 };

@@ -24,6 +24,11 @@ struct leaf {
     gnutls_certificate_credentials_t credentials;
 };
 
+struct authority_keys {
+    gnutls_x509_privkey_t root;
+    gnutls_x509_privkey_t leaf;
+};
+
 struct authority {
     gnutls_x509_privkey_t key;
     gnutls_x509_privkey_t leaf_key;
@@ -270,7 +275,7 @@ sign_leaf(const struct authority *a, const char *host, gnutls_x509_crt_t crt)
     return said(code);
 }
 
-/* ---- the authority's life ---- */
+/* ---- its keys ---- */
 
 static enum ag_err
 make_key(gnutls_x509_privkey_t *ret)
@@ -283,6 +288,34 @@ make_key(gnutls_x509_privkey_t *ret)
                      GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0))
                : err;
 }
+
+void
+authority_keys_free(struct authority_keys *keys)
+{
+    if (keys != NULL) {
+        gnutls_x509_privkey_deinit(keys->root);
+        gnutls_x509_privkey_deinit(keys->leaf);
+        free(keys);
+    }
+}
+
+enum ag_err
+authority_keys_new(struct authority_keys **ret)
+{
+    AG_AUTO(authority_keys)
+    struct authority_keys *keys = calloc(1, sizeof(*keys));
+    enum ag_err err = keys != NULL ? make_key(&keys->root) : AG_ENOMEM;
+
+    if (err == AG_OK) {
+        err = make_key(&keys->leaf);
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(keys);
+    }
+    return err;
+}
+
+/* ---- the authority's life ---- */
 
 void
 authority_free(struct authority *a)
@@ -302,8 +335,9 @@ authority_free(struct authority *a)
 }
 
 enum ag_err
-authority_new(const char *name, const char *const *hosts, size_t host_count,
-              int64_t until_ms, struct authority **ret)
+authority_new(struct authority_keys *keys, const char *name,
+              const char *const *hosts, size_t host_count, int64_t until_ms,
+              struct authority **ret)
 {
     AG_AUTO(authority) struct authority *a = NULL;
     enum ag_err err = AG_OK;
@@ -319,13 +353,9 @@ authority_new(const char *name, const char *const *hosts, size_t host_count,
     (void)pthread_mutex_init(&a->lock, NULL);
     a->from = time(NULL) - AUTHORITY_SKEW_S;
     a->until = (time_t)(until_ms / MS_PER_S) + 1;
-    err = make_key(&a->key);
-    if (err == AG_OK) {
-        err = make_key(&a->leaf_key);
-    }
-    if (err == AG_OK) {
-        err = said(gnutls_x509_crt_init(&a->crt));
-    }
+    a->key = AG_TAKE(keys->root);
+    a->leaf_key = AG_TAKE(keys->leaf);
+    err = said(gnutls_x509_crt_init(&a->crt));
     if (err == AG_OK) {
         err = sign_root(a, name, hosts, host_count);
     }

@@ -23,6 +23,7 @@
 #include "base/span.h"
 
 struct authority;
+struct authority_keys;
 struct leaf;
 
 enum {
@@ -31,15 +32,23 @@ enum {
     AUTHORITY_SKEW_S = 3600,         /* a client's clock may be behind */
 };
 
+/* An authority's key and that of its leaves. They take a while, so they are
+ * made ahead where nobody waits. Errors: AG_ENOMEM, AG_EINTERNAL. */
+AG_CHECK AG_NONNULL enum ag_err authority_keys_new(struct authority_keys **ret);
+void authority_keys_free(struct authority_keys *keys);
+AG_DEFINE_CLEANUP(authority_keys, authority_keys_free)
+
 /*
  * `hosts` are names ("*.example.org" for those below, and itself) or addresses
  * (IPv6 in brackets), without ports. `until_ms` is wall clock.
- * Ownership: *ret is the caller's, authority_free().
+ * Ownership: *ret is the caller's, authority_free(). The keys are moved out of
+ *            *keys, also on error; it is still the caller's to free.
  * Errors: AG_EINVAL a host that is none; AG_ELIMIT; AG_ENOMEM; AG_EINTERNAL.
  */
 AG_CHECK AG_NONNULL enum ag_err
-authority_new(const char *name, const char *const *hosts, size_t host_count,
-              int64_t until_ms, struct authority **ret);
+authority_new(struct authority_keys *keys, const char *name,
+              const char *const *hosts, size_t host_count, int64_t until_ms,
+              struct authority **ret);
 void authority_free(struct authority *a);
 AG_DEFINE_CLEANUP(authority, authority_free)
 

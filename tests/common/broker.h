@@ -18,6 +18,7 @@
 #include "common/scratch.h"
 #include "core/access.h"
 #include "core/handout.h"
+#include "core/lead.h"
 #include "core/moves.h"
 #include "core/record.h"
 #include "core/secrets.h"
@@ -27,6 +28,7 @@
 #include "privsep/filter.h"
 #include "privsep/spawn.h"
 #include "profile/load.h"
+#include "tls/authority.h"
 #include "wire/json.h"
 
 static const char PASSPHRASE[] = "correct horse battery staple";
@@ -135,7 +137,12 @@ static inline enum ag_err
 do_start(struct core *core, struct db_tx *tx, const struct call *call,
          const void *request, json_t **ret)
 {
-    return core_task_start(core, tx, call, request, ret);
+    AG_AUTO(authority_keys) struct authority_keys *keys = NULL;
+    struct task_request with = *(const struct task_request *)request;
+
+    check_ok(lead_keys(&with, &keys));
+    with.keys = keys;
+    return core_task_start(core, tx, call, &with, ret);
 }
 
 static inline enum ag_err

@@ -138,6 +138,34 @@ test_what_is_no_placeholder_is_none(void **state)
     end_sender();
 }
 
+static enum ag_err
+do_start_bare(struct core *core, struct db_tx *tx, const struct call *call,
+              const void *request, json_t **ret)
+{
+    return core_task_start(core, tx, call, request, ret);
+}
+
+/* The writer has others waiting: an authority's keys are made before. */
+static void
+test_keys_are_not_the_writers_to_make(void **state)
+{
+    const struct task_proxy_request *wish =
+        WISH(.ref = "ag://github/bot", .upstream = API, .key_env = "K");
+    const struct task_request bare = {.name = "bare"};
+    const struct task_request led = {
+        .name = "led", .proxies = wish, .proxy_count = 1};
+    AG_AUTO(authority_keys) struct authority_keys *none = NULL;
+    AG_AUTO(authority_keys) struct authority_keys *keys = NULL;
+    struct call call = call_of(flow.operator_peer);
+
+    (void)state;
+    check_ok(lead_keys(&bare, &none));
+    assert_null(none);
+    check_ok(lead_keys(&led, &keys));
+    assert_non_null(keys);
+    check_err(act(do_start_bare, &call, &led, NULL), AG_EINTERNAL);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -147,6 +175,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_bounds_that_are_none_are_refused),
         cmocka_unit_test(test_a_request_without_a_placeholder_is_refused),
         cmocka_unit_test(test_what_is_no_placeholder_is_none),
+        cmocka_unit_test(test_keys_are_not_the_writers_to_make),
     };
 
     if (broker_is_helper(argc, argv)) {

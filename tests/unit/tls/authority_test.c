@@ -18,12 +18,22 @@ in_an_hour(void)
     return ((int64_t)time(NULL) + 3600) * 1000;
 }
 
+static enum ag_err
+make_until(const char *const *hosts, size_t count, int64_t until_ms,
+           struct authority **ret)
+{
+    AG_AUTO(authority_keys) struct authority_keys *keys = NULL;
+
+    check_ok(authority_keys_new(&keys));
+    return authority_new(keys, "a test", hosts, count, until_ms, ret);
+}
+
 static struct authority *
 make(const char *const *hosts, size_t count)
 {
     struct authority *a = NULL;
 
-    check_ok(authority_new("a test", hosts, count, in_an_hour(), &a));
+    check_ok(make_until(hosts, count, in_an_hour(), &a));
     return a;
 }
 
@@ -130,8 +140,7 @@ test_its_end_is_the_tasks(void **state)
     struct authority *a = NULL;
 
     (void)state;
-    check_ok(authority_new("a test", HOSTS, 1,
-                           ((int64_t)time(NULL) - 60) * 1000, &a));
+    check_ok(make_until(HOSTS, 1, ((int64_t)time(NULL) - 60) * 1000, &a));
     assert_int_not_equal(verify_name(a, HOSTS[0], HOSTS[0]), 0);
     authority_free(a);
 }
@@ -175,11 +184,10 @@ test_what_is_no_host(void **state)
     struct leaf *leaf = NULL;
 
     (void)state;
-    check_err(authority_new("a test", EMPTY, 1, in_an_hour(), &none),
-              AG_EINVAL);
-    check_err(authority_new("a test", HOSTS, AUTHORITY_HOSTS_MAX_COUNT + 1,
-                            in_an_hour(), &none),
-              AG_ELIMIT);
+    check_err(make_until(EMPTY, 1, in_an_hour(), &none), AG_EINVAL);
+    check_err(
+        make_until(HOSTS, AUTHORITY_HOSTS_MAX_COUNT + 1, in_an_hour(), &none),
+        AG_ELIMIT);
     check_err(authority_leaf(a, "", &leaf), AG_EINVAL);
 }
 
