@@ -12,8 +12,7 @@ enum {
 struct caller {
     int64_t id;
     int64_t since_ms;
-    int64_t count;  /* 0: free */
-    int64_t folded; /* of these: without a row */
+    int64_t count; /* 0: free */
 };
 
 struct toll {
@@ -60,16 +59,13 @@ find(struct toll *t, int64_t id, int64_t now_ms)
     return NULL;
 }
 
-/* Is `a` to go rather than `b`? The free one, then the one with a count to tell
- * last, then the one whose minute began first. */
+/* Is `a` to go rather than `b`? The free one, then the one whose minute began
+ * first. */
 static bool
 goes_first(const struct caller *a, const struct caller *b)
 {
     if ((a->count == 0) != (b->count == 0)) {
         return a->count == 0;
-    }
-    if ((a->folded > 0) != (b->folded > 0)) {
-        return a->folded == 0;
     }
     return a->since_ms < b->since_ms;
 }
@@ -105,58 +101,18 @@ toll_check(struct toll *t, int64_t caller, int64_t per_minute, int64_t now_ms)
     return err;
 }
 
-/* Under the lock: one more. */
-static struct caller *
-count_one(struct toll *t, int64_t caller, int64_t now_ms)
+void
+toll_add(struct toll *t, int64_t caller, int64_t now_ms)
 {
-    struct caller *c = find(t, caller, now_ms);
+    struct caller *c = NULL;
 
+    (void)pthread_mutex_lock(&t->lock);
+    c = find(t, caller, now_ms);
     if (c == NULL) {
         c = place(t);
         *c = (struct caller){.id = caller, .since_ms = now_ms};
     }
     c->count++;
     atomic_store(&t->last_ms, now_ms);
-    return c;
-}
-
-void
-toll_add(struct toll *t, int64_t caller, int64_t now_ms)
-{
-    (void)pthread_mutex_lock(&t->lock);
-    (void)count_one(t, caller, now_ms);
     (void)pthread_mutex_unlock(&t->lock);
-}
-
-bool
-toll_note(struct toll *t, int64_t caller, int64_t per_minute, int64_t now_ms)
-{
-    struct caller *c = NULL;
-    bool has_row = false;
-
-    (void)pthread_mutex_lock(&t->lock);
-    c = count_one(t, caller, now_ms);
-    has_row = c->count <= per_minute;
-    c->folded += has_row ? 0 : 1;
-    (void)pthread_mutex_unlock(&t->lock);
-    return has_row;
-}
-
-size_t
-toll_fold(struct toll *t, int64_t now_ms,
-          struct toll_fold ret[TOLL_CALLERS_COUNT])
-{
-    size_t count = 0;
-
-    (void)pthread_mutex_lock(&t->lock);
-    for (size_t i = 0; i < TOLL_CALLERS_COUNT; i++) {
-        struct caller *c = &t->callers[i];
-
-        if (c->folded > 0 && now_ms - c->since_ms >= MINUTE_MS) {
-            ret[count++] = (struct toll_fold){c->id, c->folded};
-            c->folded = 0;
-        }
-    }
-    (void)pthread_mutex_unlock(&t->lock);
-    return count;
 }

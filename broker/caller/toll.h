@@ -31,19 +31,4 @@ AG_CHECK AG_NONNULL enum ag_err toll_check(struct toll *t, int64_t caller,
 /* Something was refused. */
 AG_NONNULL void toll_add(struct toll *t, int64_t caller, int64_t now_ms);
 
-/* The same where a refusal is looked at all the same: may it have a row of its
- * own? Those that may not are counted. */
-AG_CHECK AG_NONNULL bool toll_note(struct toll *t, int64_t caller,
-                                   int64_t per_minute, int64_t now_ms);
-
-struct toll_fold {
-    int64_t caller;
-    int64_t count; /* refusals without a row */
-};
-
-/* Takes the counts of those whose minute is over at `now_ms`, of all with
- * INT64_MAX. Returns how many. */
-AG_NONNULL size_t toll_fold(struct toll *t, int64_t now_ms,
-                            struct toll_fold ret[TOLL_CALLERS_COUNT]);
-
 #endif

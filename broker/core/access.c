@@ -37,6 +37,15 @@ run_refusal(struct core *core, struct db_tx *tx, struct core_job *job)
         r->task_id, 0, json_pack("{s:s}", "code", err_code(r->why)));
 }
 
+/* What ends a task always has one. */
+static bool
+has_row(struct core *core, const struct refusal *r)
+{
+    return r->task_id != 0 ||
+           folds_note(core->folds, fold_caller(r->call), FOLD_TOKEN,
+                      err_code(r->why), clock_steady_ms()) != FOLD_COUNTED;
+}
+
 /* Gives `why` back, its sentence kept over the writing. */
 static enum ag_err
 refuse(struct core *core, const struct call *call, enum ag_err why,
@@ -52,7 +61,7 @@ refuse(struct core *core, const struct call *call, enum ag_err why,
     (void)snprintf(text, sizeof(text), "%s", err_text(why));
     /* A record that can't be written must not turn into an answer other than
      * the refusal: both say no. */
-    if (core_need_open(core) == AG_OK &&
+    if (core_need_open(core) == AG_OK && has_row(core, &refusal) &&
         core_write_wait(core, &refusal.job) != AG_OK && alarm_task_id != 0) {
         core_cut_task(core, alarm_task_id, end_reason_text(END_ALARM));
     }

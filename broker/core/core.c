@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/paths.h"
 #include "core/issue.h"
-#include "core/permit.h"
 #include "core/redaction.h"
 #include "core/refresh.h"
 #include "core/state.h"
@@ -68,7 +67,7 @@ make_tables(struct core *core)
         err = tree_new(&core->tree);
     }
     if (err == AG_OK) {
-        err = toll_new(&core->refusals);
+        err = folds_new(&core->folds);
     }
     if (err == AG_OK) {
         err = refresher_new(core, &core->refresher);
@@ -130,7 +129,7 @@ core_free(struct core *core)
     core_set_keyring(core, NULL);
     keyring_free(core->retired);
     tickets_free(core->tickets);
-    toll_free(core->refusals);
+    folds_free(core->folds);
     tree_free(core->tree);
     sessions_free(core->sessions);
     running_free(core->running);
@@ -247,9 +246,6 @@ run_sweep(struct core *core, struct db_tx *tx, struct core_job *job)
         err = core_end_task(core, tx, s->ids[i], END_EXPIRED, -1);
     }
     if (err == AG_OK) {
-        err = permit_fold(core, tx, clock_steady_ms());
-    }
-    if (err == AG_OK) {
         err = wraps_expire(tx, db_tx_now_ms(tx), SWEEP_WRAPS_COUNT, &wiped);
     }
     return err == AG_OK && wiped > 0
@@ -314,6 +310,7 @@ core_tick(struct core *core, int64_t *ret_next_ms)
     int64_t now_ms = clock_steady_ms();
     int64_t next_ms = now_ms + TICK_MAX_MS;
     int64_t task_ms = 0;
+    int64_t fold_ms = 0;
 
     *ret_next_ms = next_ms;
     if (core_need_open(core) != AG_OK) {
@@ -324,14 +321,17 @@ core_tick(struct core *core, int64_t *ret_next_ms)
         return;
     }
     expire_tasks(core);
+    folds_write_due(core, now_ms);
     refresher_tick(core->refresher);
     live_sweep(core->live, clock_wall_ms());
     task_ms = running_next_ms(core->running, clock_wall_ms(), now_ms);
+    fold_ms = folds_next_ms(core->folds);
     if (settings.idle_lock_ms > 0 &&
         atomic_load(&core->busy_ms) + settings.idle_lock_ms < next_ms) {
         next_ms = atomic_load(&core->busy_ms) + settings.idle_lock_ms;
     }
     next_ms = task_ms < next_ms ? task_ms : next_ms;
+    next_ms = fold_ms < next_ms ? fold_ms : next_ms;
     *ret_next_ms = next_ms > now_ms ? next_ms : now_ms + 1;
 }
 

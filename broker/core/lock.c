@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "core/permit.h"
+#include "core/folds.h"
 #include "core/refresh.h"
 #include "core/state.h"
 #include "core/vault.h"
@@ -42,9 +42,6 @@ run_end_all(struct core *core, struct db_tx *tx, struct core_job *job)
     for (size_t i = 0; i < count && err == AG_OK; i++) {
         err = core_end_task(core, tx, ids[i], e->reason, -1);
     }
-    if (err == AG_OK) {
-        err = permit_fold(core, tx, INT64_MAX);
-    }
     return err == AG_OK ? core_note(tx, e->call, e->kind, 0, 0, json_object())
                         : err;
 }
@@ -57,6 +54,7 @@ vault_end_all(struct core *core, const struct call *call,
         .job.run = run_end_all, .call = call, .reason = reason, .kind = kind};
     int64_t id = 0;
     int64_t until_ms = clock_steady_ms() + LOCK_WAIT_MS;
+    enum ag_err counted = folds_write_wait(core, INT64_MAX);
     enum ag_err err = core_write_wait(core, &e.job);
 
     while (running_ids(core->running, &id, 1) > 0 &&
@@ -65,7 +63,7 @@ vault_end_all(struct core *core, const struct call *call,
 
         (void)nanosleep(&pause, NULL);
     }
-    return err;
+    return err == AG_OK ? counted : err;
 }
 
 static enum ag_err

@@ -235,6 +235,13 @@ judge(struct core *core, struct deciding *d, uint64_t id)
     return AG_EPLACE;
 }
 
+/* A text tells of it, as an agent's transcript does; nobody tried to use it. */
+static bool
+is_history(const struct find *find, enum ag_err what)
+{
+    return what == AG_EENDED && find->where == FIND_BODY && !find->placed;
+}
+
 static enum ag_err
 check_strays(struct core *core, struct deciding *d)
 {
@@ -245,6 +252,10 @@ check_strays(struct core *core, struct deciding *d)
                               ? AG_OK
                               : judge(core, d, d->finds.items[i].id);
 
+        if (is_history(&d->finds.items[i], err)) {
+            d->finds.items[i].history = true;
+            continue;
+        }
         if (err != AG_OK && (worst == AG_OK || worst == AG_EPLACE)) {
             worst = err;
             d->stray_id = d->finds.items[i].id;
@@ -391,6 +402,22 @@ deciding_done(struct deciding *d)
 
 AG_DEFINE_CLEANUP_INPLACE(deciding, deciding_done)
 
+static enum ag_err
+note_history(struct core *core, const struct deciding *d)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < d->finds.count; i++) {
+        const struct find *find = &d->finds.items[i];
+
+        if (find->history) {
+            err = d->quick ? AG_EBLOCKS
+                           : permit_history(core, d->ask->call, find->id);
+        }
+    }
+    return err;
+}
+
 enum ag_err
 permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
               struct permit *ret)
@@ -419,6 +446,9 @@ permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
     }
     if (err == AG_OK) {
         err = permit_meter_new(&d, &ret->meter);
+    }
+    if (err == AG_OK) {
+        err = note_history(core, &d);
     }
     if (err == AG_OK) {
         err = permit_use(core, &d);

@@ -7,8 +7,10 @@
  * stands where the value belongs. Both must be of the same task. A placeholder
  * of another task, of one that has ended, or of a value that does not go to
  * that host is a tripwire: it is put on the record and the tasks concerned
- * (whose it is, and who used it) end. One of the task's own at a wrong place of
- * a right host is refused; PERMIT_STRAYS_MAX_COUNT of these are a tripwire too.
+ * (whose it is, and who used it) end. In the text of a body, where no value
+ * belongs, one of an ended task is history: on the record, and passed. One of the
+ * task's own at a wrong place of a right host is refused;
+ * PERMIT_STRAYS_MAX_COUNT of these are a tripwire too.
  */
 #ifndef AG_CORE_PERMIT_H
 #define AG_CORE_PERMIT_H
@@ -23,7 +25,6 @@
 #include "policy/request.h"
 
 struct core;
-struct db_tx;
 struct matcher;
 struct permit_meter;
 struct secret;
@@ -32,9 +33,6 @@ enum {
     PERMIT_EDITS_MAX_COUNT = 16,
     PERMIT_HOST_BYTES = 320,
     PERMIT_STRAYS_MAX_COUNT = 8, /* a debug output or two, not a search */
-    /* Refusals of one task, or of one process outside, that have a row each;
-     * a client that polls what it may not have makes fewer. */
-    PERMIT_REFUSALS_PER_MINUTE = 120,
 };
 
 struct permit_ask {
@@ -116,14 +114,9 @@ AG_CHECK AG_NONNULL enum ag_err permit_scan_feed(struct permit_scan *scan,
 AG_CHECK AG_NONNULL enum ag_err permit_scan_finish(struct permit_scan *scan);
 
 /* One was found in a body: on the record, tripwire as above. What it comes to:
- * AG_EFOREIGN, AG_EENDED; AG_OK: a stranger's text after all, or the task's
- * own, which goes on as it is. Blocks. */
+ * AG_EFOREIGN; AG_OK: a stranger's text after all, the task's own, or one of a
+ * task that has ended, which all go on as they are. Blocks. */
 AG_CHECK AG_NONNULL enum ag_err
 permit_stray(struct core *core, const struct call *call, uint64_t id);
-
-/* Puts on the record how many refusals had no row of their own, of minutes
- * that are over at `now_ms` (steady clock), or of all with INT64_MAX. Writer. */
-AG_CHECK AG_NONNULL enum ag_err permit_fold(struct core *core, struct db_tx *tx,
-                                            int64_t now_ms);
 
 #endif

@@ -25,12 +25,19 @@ add(struct finds *f, uint64_t id, size_t where)
 enum ag_err
 finds_note(struct finds *f, uint64_t id, size_t where)
 {
+    enum ag_err err = AG_OK;
+
     for (size_t i = 0; i < f->count; i++) {
         if (f->items[i].id == id && f->items[i].where == where) {
+            f->items[i].placed = true;
             return AG_OK;
         }
     }
-    return add(f, id, where);
+    err = add(f, id, where);
+    if (err == AG_OK) {
+        f->items[f->count - 1].placed = true;
+    }
+    return err;
 }
 
 /* A token of the broker's, where it would be sent on. */

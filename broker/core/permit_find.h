@@ -5,6 +5,7 @@
 #ifndef AG_CORE_PERMIT_FIND_H
 #define AG_CORE_PERMIT_FIND_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -31,6 +32,8 @@ struct find {
      * and of these, where its value belongs. */
     size_t seen;
     size_t used;
+    bool placed;  /* where a value belongs: it was to be used */
+    bool history; /* of an ended task, in a text */
 };
 
 struct finds {
@@ -44,8 +47,8 @@ AG_CHECK AG_NONNULL enum ag_err finds_make(const struct secret *key,
                                            const struct request_ask *ask,
                                            struct finds *ret);
 
-/* One that stands there in another spelling (escapes), which finds_make() does
- * not see. Errors as above. */
+/* Another's stands where a value belongs; also in another spelling (escapes),
+ * which finds_make() does not see. Errors as above. */
 AG_CHECK AG_NONNULL enum ag_err finds_note(struct finds *f, uint64_t id,
                                            size_t where);
 

@@ -7,6 +7,7 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "core/folds.h"
 #include "core/permit.h"
 #include "core/permit_find.h"
 #include "core/proxied.h"
@@ -53,6 +54,18 @@ AG_CHECK AG_NONNULL enum ag_err
 permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
             const struct place *place, const struct request_found *found);
 
+/* `value` as the place spells it, with what stands around it. *ret is the
+ * caller's. Errors: AG_ELIMIT, those of secret_new(). */
+AG_CHECK AG_NONNULL enum ag_err permit_text(const struct place *place,
+                                            const struct request_found *found,
+                                            struct span value,
+                                            struct secret **ret);
+
+/* A value with a line's end would begin another header. Errors:
+ * AG_EUNSUPPORTED. */
+AG_CHECK AG_NONNULL enum ag_err
+permit_check_line(const struct proxied_item *item, const struct secret *text);
+
 /* The filter for the answer, of all values of the task's. */
 AG_CHECK AG_NONNULL enum ag_err permit_filter(struct core *core,
                                               struct deciding *d);
@@ -76,10 +89,22 @@ AG_CHECK AG_NONNULL enum ag_err permit_use(struct core *core,
 AG_CHECK AG_NONNULL enum ag_err
 permit_refuse(struct core *core, const struct deciding *d, enum ag_err why);
 
-/* Counts a refusal, told with err_text(why); may it have a row of its own? Else
- * AG_ERATE, with the same sentence: it is told, and folded into one row. */
+/* Counts a refusal, told with err_text(why); *ret_row: has it a row of its own?
+ * FOLD_COUNTED: AG_ERATE, with the same sentence (core/folds.h). */
 AG_CHECK AG_NONNULL enum ag_err
-permit_toll(struct core *core, const struct call *call, enum ag_err why);
+permit_toll(struct core *core, const struct call *call, enum ag_err why,
+            struct span service, enum fold_row *ret_row);
+
+/* The member that says whether the next of its kind are only counted. */
+static inline const char *
+permit_more(enum fold_row row)
+{
+    return row == FOLD_LAST_ROW ? "counted" : NULL;
+}
+
+/* A body's text has one of a task that has ended: on the record, no more. */
+AG_CHECK AG_NONNULL enum ag_err
+permit_history(struct core *core, const struct call *call, uint64_t id);
 
 /* Whose a placeholder is that is not where it belongs: AG_EPLACE the caller's
  * own; AG_EFOREIGN, AG_EENDED; AG_OK nobody's. */

@@ -56,6 +56,7 @@ struct refusing {
     struct span service;
     int64_t owner; /* of the placeholder, 0 without */
     bool ends;
+    enum fold_row row;
 };
 
 static enum ag_err
@@ -65,9 +66,9 @@ run_refusing(struct core *core, struct db_tx *tx, struct core_job *job)
     int64_t caller = r->call->who == CALLER_TASK ? r->call->task_id : 0;
     enum ag_err err = core_note(
         tx, r->call, r->ends ? AUDIT_TRIPWIRE : AUDIT_POLICY_DENIED, caller, 0,
-        json_pack("{s:s, s:s%, s:I}", "code", err_code(r->why), "service",
+        json_pack("{s:s, s:s%, s:I, s:s*}", "code", err_code(r->why), "service",
                   (const char *)r->service.ptr, r->service.len, "owner",
-                  (json_int_t)r->owner));
+                  (json_int_t)r->owner, "more", permit_more(r->row)));
 
     if (err == AG_OK && r->ends && r->owner != 0) {
         err = core_end_task(core, tx, r->owner, END_ALARM, -1);
@@ -94,22 +95,29 @@ says(enum ag_err why, const char *kept)
 }
 
 enum ag_err
-permit_toll(struct core *core, const struct call *call, enum ag_err why)
+permit_toll(struct core *core, const struct call *call, enum ag_err why,
+            struct span service, enum fold_row *ret_row)
 {
-    int64_t caller = call->who == CALLER_TASK ? call->task_id
-                                              : -(int64_t)peer_pid(call->peer);
     char text[STORE_WHY_BYTES];
+    char to[FOLD_TEXT_BYTES];
 
     (void)atomic_fetch_add(&core->refused_count, 1);
-    if (toll_note(core->refusals, caller, PERMIT_REFUSALS_PER_MINUTE,
-                  clock_steady_ms())) {
+    if (core_need_open(core) != AG_OK) {
+        *ret_row = FOLD_ROW; /* there is no record to be filled */
+        return AG_OK;
+    }
+    (void)snprintf(to, sizeof(to), "%.*s", (int)service.len,
+                   (const char *)service.ptr);
+    *ret_row = folds_note(core->folds, fold_caller(call), FOLD_REFUSED, to,
+                          clock_steady_ms());
+    if (*ret_row != FOLD_COUNTED) {
         return AG_OK;
     }
     (void)snprintf(text, sizeof(text), "%s", err_text(why));
     return err_why(AG_ERATE,
                    "refused more than %d times within a minute, this time "
                    "with %s: %s",
-                   PERMIT_REFUSALS_PER_MINUTE, err_code(why), text);
+                   FOLDS_ROWS_PER_MINUTE, err_code(why), text);
 }
 
 static enum ag_err
@@ -120,7 +128,8 @@ refuse(struct core *core, struct refusing *r)
 
     r->job.run = run_refusing;
     (void)snprintf(text, sizeof(text), "%s", says(r->why, err_text(r->why)));
-    err = permit_toll(core, r->call, err_why(r->why, "%s", text));
+    err = permit_toll(core, r->call, err_why(r->why, "%s", text), r->service,
+                      &r->row);
     /* What ends a task always has a row: there is one of these. */
     if (err != AG_OK && !r->ends) {
         return err;
@@ -164,26 +173,42 @@ permit_refuse(struct core *core, const struct deciding *d, enum ag_err why)
     return refuse(core, &r);
 }
 
-enum ag_err
-permit_fold(struct core *core, struct db_tx *tx, int64_t now_ms)
+/* ---- in a body ---- */
+
+struct telling {
+    struct core_job job;
+    const struct call *call;
+    int64_t owner;
+};
+
+static enum ag_err
+run_telling(struct core *core, struct db_tx *tx, struct core_job *job)
 {
-    struct toll_fold folds[TOLL_CALLERS_COUNT];
-    size_t count = toll_fold(core->refusals, now_ms, folds);
-    enum ag_err err = AG_OK;
+    const struct telling *t = (const struct telling *)job;
 
-    for (size_t i = 0; err == AG_OK && i < count; i++) {
-        int64_t caller = folds[i].caller;
-
-        err =
-            core_note(tx, NULL, AUDIT_POLICY_DENIED, caller > 0 ? caller : 0, 0,
-                      json_pack("{s:s, s:I, s:I}", "code", err_code(AG_ERATE),
-                                "folded", (json_int_t)folds[i].count, "pid",
-                                (json_int_t)(caller < 0 ? -caller : 0)));
-    }
-    return err;
+    (void)core;
+    return core_note(tx, t->call, AUDIT_TRIPWIRE,
+                     t->call->who == CALLER_TASK ? t->call->task_id : 0, 0,
+                     json_pack("{s:s, s:s, s:I, s:s}", "code",
+                               err_code(AG_EENDED), "found", "body", "owner",
+                               (json_int_t)t->owner, "more",
+                               permit_more(FOLD_LAST_ROW)));
 }
 
-/* ---- in a body ---- */
+enum ag_err
+permit_history(struct core *core, const struct call *call, uint64_t id)
+{
+    struct telling t = {
+        .job.run = run_telling, .call = call, .owner = proxied_id_task(id)};
+    char owner[FOLD_TEXT_BYTES];
+
+    /* The same text comes again with each turn of a model. */
+    (void)snprintf(owner, sizeof(owner), "%lld", (long long)t.owner);
+    return folds_note(core->folds, fold_caller(call), FOLD_HISTORY, owner,
+                      clock_steady_ms()) != FOLD_COUNTED
+               ? core_write_wait(core, &t.job)
+               : AG_OK;
+}
 
 enum ag_err
 permit_stray(struct core *core, const struct call *call, uint64_t id)
@@ -197,6 +222,10 @@ permit_stray(struct core *core, const struct call *call, uint64_t id)
      * whatever it has read: its environment, its login file. */
     if (r.why == AG_OK || r.why == AG_EPLACE) {
         return AG_OK;
+    }
+    /* Nobody can put it to use, and a transcript may hold one. */
+    if (r.why == AG_EENDED) {
+        return permit_history(core, call, id);
     }
     r.ends = trips(r.why);
     return refuse(core, &r);

@@ -1,17 +1,12 @@
 /* The value in the placeholder's stead, and the record of its use. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
-#include "base/encode.h"
 #include "base/secret.h"
 #include "core/permit_impl.h"
 #include "core/state.h"
 #include "core/values.h"
-#include "profile/leaf.h"
-#include "profile/respell.h"
 #include "store/exposure.h"
 #include "store/grants.h"
 #include "store/leases.h"
@@ -75,153 +70,7 @@ read_value(struct core *core, const struct proxied_item *item,
     return err;
 }
 
-/* ---- the text that is sent ---- */
-
-/* `before` | value | `after`, in locked memory. */
-static enum ag_err
-join(struct span before, struct span value, struct span after,
-     struct secret **ret)
-{
-    struct secret *text = NULL;
-    enum ag_err err = secret_new(before.len + value.len + after.len, &text);
-    uint8_t *out = NULL;
-
-    if (err != AG_OK) {
-        return err;
-    }
-    out = secret_bytes(text);
-    if (before.len > 0) {
-        memcpy(out, before.ptr, before.len);
-    }
-    if (value.len > 0) {
-        memcpy(out + before.len, value.ptr, value.len);
-    }
-    if (after.len > 0) {
-        memcpy(out + before.len + value.len, after.ptr, after.len);
-    }
-    *ret = text;
-    return AG_OK;
-}
-
-static enum ag_err
-wrap(const char *format, struct span value, struct secret **ret)
-{
-    struct span all = span_str(format);
-    size_t at = (size_t)(strstr(format, "{}") - format);
-
-    return join(span_sub(all, 0, at), value, span_sub(all, at + 2, all.len),
-                ret);
-}
-
-static enum ag_err
-basic_text(struct span user, struct span value, struct secret **ret)
-{
-    AG_AUTO(secret) struct secret *plain = NULL;
-    AG_AUTO(buf) struct buf text = {0};
-    enum ag_err err = join(user, value, span_of(NULL, 0), &plain);
-
-    buf_init(&text, 2 * (size_t)REQUEST_FOUND_MAX_BYTES, BUF_WIPE);
-    if (err == AG_OK) {
-        err = encode_base64(secret_view(plain), &text);
-    }
-    return err == AG_OK ? join(span_str("Basic "), buf_view(&text),
-                               span_of(NULL, 0), ret)
-                        : err;
-}
-
-static bool
-is_unreserved(uint8_t c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-           (c >= 'a' && c <= 'z') || c == '-' || c == '.' || c == '_' ||
-           c == '~';
-}
-
-static enum ag_err
-query_text(const char *format, struct span value, struct secret **ret)
-{
-    static const char HEX[] = "0123456789ABCDEF";
-    AG_AUTO(secret) struct secret *plain = NULL;
-    struct secret *text = NULL;
-    struct span in = {0};
-    size_t n = 0;
-    enum ag_err err = wrap(format, value, &plain);
-
-    if (err == AG_OK) {
-        err = secret_new(3 * secret_len(plain), &text);
-    }
-    if (err != AG_OK) {
-        return err;
-    }
-    in = secret_view(plain);
-    for (size_t i = 0; i < in.len; i++) {
-        uint8_t *out = secret_bytes(text) + n;
-
-        if (is_unreserved(in.ptr[i])) {
-            out[0] = in.ptr[i];
-            n++;
-            continue;
-        }
-        out[0] = '%';
-        out[1] = (uint8_t)HEX[in.ptr[i] >> 4];
-        out[2] = (uint8_t)HEX[in.ptr[i] & 15];
-        n += 3;
-    }
-    secret_shrink(text, n);
-    *ret = text;
-    return AG_OK;
-}
-
-/* A value with a line's end would begin another header. */
-static enum ag_err
-check_line(const struct proxied_item *item, const struct secret *text)
-{
-    struct span bytes = secret_view(text);
-
-    for (size_t i = 0; i < bytes.len; i++) {
-        if (bytes.ptr[i] < 0x20 || bytes.ptr[i] == 0x7f) {
-            return err_why(AG_EUNSUPPORTED,
-                           "the value of %s holds a control byte and can't "
-                           "stand in a header",
-                           item->name);
-        }
-    }
-    return AG_OK;
-}
-
-/* As a JSON string has it, without its quotes. */
-static enum ag_err
-field_text(const char *format, struct span value, struct secret **ret)
-{
-    const struct leaf leaf = {.kind = LEAF_STRING, .spelling = SPELL_JSON};
-    AG_AUTO(secret) struct secret *plain = NULL;
-    AG_AUTO(buf) struct buf text = {0};
-    enum ag_err err = wrap(format, value, &plain);
-
-    buf_init(&text, SECRET_MAX_BYTES, BUF_WIPE);
-    if (err == AG_OK) {
-        err = respell(&leaf, secret_view(plain), &text);
-    }
-    return err == AG_OK ? secret_from(buf_view(&text), ret) : err;
-}
-
-static enum ag_err
-make_text(const struct place *place, const struct request_found *found,
-          struct span value, struct secret **ret)
-{
-    switch (place->in) {
-    case PLACE_HEADER:
-        return wrap(place->format, value, ret);
-    case PLACE_BASIC:
-        return basic_text(span_sub(buf_view(&found->text), 0, found->at), value,
-                          ret);
-    case PLACE_QUERY:
-        return query_text(place->format, value, ret);
-    case PLACE_FIELD:
-        return field_text(place->format, value, ret);
-    }
-    return AG_EINTERNAL;
-}
+/* ---- edits ---- */
 
 static enum ag_err
 add_edit(struct deciding *d, const struct permit_edit *edit)
@@ -254,7 +103,7 @@ add_withs(struct core *core, struct deciding *d,
             continue;
         }
         if (err == AG_OK) {
-            err = check_line(item, edit.text);
+            err = permit_check_line(item, edit.text);
         }
         (void)snprintf(edit.name, sizeof(edit.name), "%s", with->name);
         if (err == AG_OK) {
@@ -302,10 +151,10 @@ permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
     enum ag_err err = read_value(core, item, place->field, &version, &value);
 
     if (err == AG_OK) {
-        err = make_text(place, found, secret_view(value), &edit.text);
+        err = permit_text(place, found, secret_view(value), &edit.text);
     }
     if (err == AG_OK) {
-        err = check_line(item, edit.text);
+        err = permit_check_line(item, edit.text);
     }
     if (err != AG_OK) {
         secret_free(edit.text);
@@ -322,6 +171,7 @@ struct using
 {
     struct core_job job;
     const struct deciding *d;
+    enum fold_row row; /* of a call without a value */
 };
 
 static enum ag_err
@@ -389,13 +239,15 @@ record_one(struct db_tx *tx, const struct deciding *d,
 static enum ag_err
 run_using(struct core *core, struct db_tx *tx, struct core_job *job)
 {
-    const struct deciding *d = ((const struct using *)job)->d;
+    const struct using *using = (const struct using *)job;
+    const struct deciding *d = using->d;
     enum ag_err err = AG_OK;
 
     (void)core;
     if (d->open) {
         return core_note(tx, d->ask->call, AUDIT_HOST_CALLED, d->task_id, 0,
-                         json_pack("{s:s}", "host", d->host_text));
+                         json_pack("{s:s, s:s*}", "host", d->host_text, "more",
+                                   permit_more(using->row)));
     }
     for (size_t i = 0; i < d->used_count && err == AG_OK; i++) {
         err = record_one(tx, d, &d->used[i]);
@@ -454,7 +306,15 @@ static enum ag_err
 use_new(struct core *core, const struct deciding *d)
 {
     struct using using = {.job.run = run_using, .d = d};
-    enum ag_err err = core_write_wait(core, &using.job);
+    enum ag_err err = AG_OK;
+
+    if (d->open) {
+        using.row = core_fold(core, d->ask->call, FOLD_CALLED, d->host_text);
+    }
+    if (using.row == FOLD_COUNTED) {
+        return AG_OK;
+    }
+    err = core_write_wait(core, &using.job);
 
     if (err == AG_OK) {
         note_known(d);
@@ -467,7 +327,7 @@ permit_use(struct core *core, struct deciding *d)
 {
     int64_t now_ms = clock_steady_ms();
     enum ag_err err = AG_OK;
-    bool known = !d->open; /* without a value each is on the record */
+    bool known = !d->open; /* without a value there is no journal */
 
     say_login(d);
     for (size_t i = 0; i < d->used_count; i++) {

@@ -50,6 +50,7 @@ struct noting {
     enum audit_kind kind;
     enum ag_err why;
     const char *host;
+    enum fold_row row;
 };
 
 static enum ag_err
@@ -61,9 +62,11 @@ run_noting(struct core *core, struct db_tx *tx, struct core_job *job)
     (void)core;
     return core_note(tx, n->call, n->kind, task_id, 0,
                      n->why == AG_OK
-                         ? json_pack("{s:s}", "host", n->host)
-                         : json_pack("{s:s, s:s}", "code", err_code(n->why),
-                                     "service", n->host));
+                         ? json_pack("{s:s, s:s*}", "host", n->host, "more",
+                                     permit_more(n->row))
+                         : json_pack("{s:s, s:s, s:s*}", "code",
+                                     err_code(n->why), "service", n->host,
+                                     "more", permit_more(n->row)));
 }
 
 static enum ag_err
@@ -83,7 +86,7 @@ refuse(struct core *core, const struct call *call, const char *host,
     enum ag_err err;
 
     (void)snprintf(text, sizeof(text), "%s", err_text(why));
-    err = permit_toll(core, call, why);
+    err = permit_toll(core, call, why, span_str(host), &n.row);
     if (err != AG_OK) {
         return err;
     }
@@ -158,7 +161,8 @@ reach_decide(struct core *core, const struct call *call,
         return refuse(core, call, text, err);
     }
     if (found.how == REACH_TUNNEL) {
-        err = note(core, &n);
+        n.row = core_fold(core, call, FOLD_TUNNEL, text);
+        err = n.row != FOLD_COUNTED ? note(core, &n) : AG_OK;
     }
     if (err == AG_OK) {
         atomic_store(&core->busy_ms, clock_steady_ms());

@@ -38,7 +38,7 @@ void reach_done(struct reach *reach);
 AG_DEFINE_CLEANUP_INPLACE(reach, reach_done)
 
 /*
- * On AG_OK a tunnel is on the record; what is intercepted will be, request by
+ * On AG_OK a tunnel is on the record, or counted (core/folds.h); what is intercepted will be, request by
  * request. So is every refusal, within the bound of core/permit. *ret is {0}
  * before, reach_done() after.
  * Errors: AG_EDENIED the caller is no task; AG_ENOTALLOWED, with what to type;

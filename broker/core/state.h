@@ -12,9 +12,9 @@
 
 #include "caller/session.h"
 #include "caller/ticket.h"
-#include "caller/toll.h"
 #include "caller/tree.h"
 #include "core/core.h"
+#include "core/folds.h"
 #include "core/live.h"
 #include "core/running.h"
 #include "core/shelf.h"
@@ -49,7 +49,7 @@ struct core {
     struct sessions *sessions;
     struct tree *tree;
     struct tickets *tickets;
-    struct toll *refusals; /* of the proxy, by task or (negative) by process */
+    struct folds *folds; /* rows of the record that repeat */
     struct refresher *refresher;
     atomic_bool *trusted; /* by a profile's index: trust_stands() */
     uid_t own_uid;

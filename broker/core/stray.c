@@ -1,5 +1,8 @@
 #include "core/stray.h"
 
+#include <stdio.h>
+
+#include "base/clock.h"
 #include "core/permit.h"
 #include "core/permit_impl.h"
 #include "core/proxied.h"
@@ -130,6 +133,17 @@ stray_on_disk(struct core *core, const struct call *call, struct span text,
     return AG_OK;
 }
 
+/* The same text may be shown again and again. */
+static bool
+has_row(struct core *core, const struct sighting *s)
+{
+    char owner[FOLD_TEXT_BYTES];
+
+    (void)snprintf(owner, sizeof(owner), "%lld", (long long)s->owner);
+    return folds_note(core->folds, fold_caller(s->call), FOLD_HISTORY, owner,
+                      clock_steady_ms()) != FOLD_COUNTED;
+}
+
 enum ag_err
 stray_in_redact(struct core *core, const struct call *call, struct span text)
 {
@@ -141,7 +155,7 @@ stray_in_redact(struct core *core, const struct call *call, struct span text)
 
         err = identify(core, call, found.ids[i], &s);
         if (err == AG_OK &&
-            (s.what == AG_EENDED ||
+            ((s.what == AG_EENDED && has_row(core, &s)) ||
              (s.what == AG_EFOREIGN && call->who == CALLER_TASK))) {
             s.where = "redact";
             err = note(core, &s);

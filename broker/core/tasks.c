@@ -380,6 +380,7 @@ core_end_task(struct core *core, struct db_tx *tx, int64_t id,
     live_revoke_task(core->live, id);
     tickets_drop_task(core->tickets, id);
     (void)running_tell(core->running, id, end_reason_text(reason));
+    folds_write_task(core, id);
     return AG_OK;
 }
 

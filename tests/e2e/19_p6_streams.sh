@@ -95,9 +95,17 @@ for form in 'X-N: 1' 'Transfer-Encoding: chunked'; do
 done
 task 'echo "$API_KEY" >"'"$S/past"'"'
 script '(head -c 300000 "'"$S/less"'"; cat "'"$S/past"'"; head -c 300000 "'"$S/less"'") |
+    call -T - "$API_URL/past"'
+ok auth-guard run --no-isolate --proxy "$P1" -- bash "$S/task.sh"
+[ "$(logged /past end)" = whole ] || fail "one of a task that has ended is history: $OUT $ERR"
+audit_has redact.tripwire ended_placeholder '"found":"body"'
+auth-guard run --no-isolate --proxy "$P1" -- sh -c 'echo "$API_KEY" >"$0"; sleep 60' "$S/live" >/dev/null 2>&1 &
+at_end "kill $!"
+within 10 test -s "$S/live" || fail "no placeholder"
+script '(head -c 300000 "'"$S/less"'"; cat "'"$S/live"'"; head -c 300000 "'"$S/less"'") |
     call -T - "$API_URL/broken"; sleep 5'
 run auth-guard run --no-isolate --proxy "$P1" -- bash "$S/task.sh"
-has "$OUT" ended_placeholder
+has "$OUT" foreign_placeholder
 has "$ERR" 'the task was ended: alarm'
 within 10 grep -qF '/broken' "$C/one.log" || fail "not noted"
 [ "$(logged /broken end)" = cut ] || fail "arrived as the whole"

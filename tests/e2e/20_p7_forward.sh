@@ -206,6 +206,34 @@ saw tls /isolated
 has "$ERR$OUT" 'response 403'
 saw_not plain /direct
 
+say "calls again and again do not fill the record, and none is lost"
+rows() { # TASK KIND: how many have a row, and how many are counted
+    auth-guard audit tail --limit 500 --json | jq -c --argjson task "$1" --arg kind "$2" \
+        '[.rows[] | select(.kind == $kind and .task == $task)] |
+        [(map(select(.body.folded == null)) | length), (map(.body.folded // 0) | add)]'
+}
+last_task() { auth-guard task list --json | jq '[.tasks[].id | tonumber] | max'; }
+cat >"$TREE/often.sh" <<T
+for i in \$(seq 20); do $CURL -o /dev/null http://localhost:$PLAIN/often/\$i; done
+for i in \$(seq 15); do $CURL -o /dev/null https://localhost:$TLS/often/\$i; done
+touch often; [ "\$1" != stay ] || sleep 60
+T
+ok auth-guard run --allow "localhost:$PLAIN,inner" --allow "localhost:$TLS,inner" -- sh often.sh
+task_id=$(last_task)
+[ "$(rows "$task_id" host.called)" = "[12,8]" ] || fail "calls: $(rows "$task_id" host.called)"
+[ "$(rows "$task_id" tunnel.opened)" = "[12,3]" ] || fail "tunnels: $(rows "$task_id" tunnel.opened)"
+audit_has host.called '"more":"counted"'
+# Also by a clean stop, with the task running.
+rm often
+auth-guard run --allow "localhost:$PLAIN,inner" --allow "localhost:$TLS,inner" -- sh often.sh stay >/dev/null 2>&1 &
+within 30 test -e often || fail "the calls were not made"
+task_id=$(last_task)
+ok auth-guard stop
+ok auth-guard unlock
+[ "$(rows "$task_id" host.called)" = "[12,8]" ] || fail "after a stop: $(rows "$task_id" host.called)"
+[ "$(rows "$task_id" tunnel.opened)" = "[12,3]" ] || fail "after a stop: $(rows "$task_id" tunnel.opened)"
+rm often
+
 say "only a task's processes are served"
 PROXY=http://127.0.0.1:$(cat "$SOCKETS/proxy.port")
 run curl -sS -i -m 20 -x "$PROXY" -p "http://localhost:$PLAIN/outside"

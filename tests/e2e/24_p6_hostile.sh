@@ -72,10 +72,10 @@ trips() { # CODE CASE STOLEN OPTION…: of a task that it must end
     tripped=$((tripped + 1))
 }
 for kind in header lower wrong-header cookie password user path query bad-path bad-method unknown \
-    token-place body body-split body-late; do
+    token-place; do
     trips ended_placeholder "$kind" "$ENDED" --proxy "$P1"
 done
-for kind in header wrong-header user path body-split; do
+for kind in header wrong-header user path; do
     trips ended_placeholder "tls-$kind" "$ENDED" --proxy "$P3" --proxy "$P2"
 done
 for kind in header cookie user path query unknown; do
@@ -89,6 +89,22 @@ say "$((tripped + 1)) tasks ended"
 saw_nothing one
 saw_nothing two
 saw_nothing tls
+
+say "in the text of a body one that has ended is history: recorded, and passed"
+told() { # CASE OPTION…
+    local case=$1
+    shift
+    ok auth-guard run "$@" -- env STOLEN="$ENDED" TLS_AT="$TLS" TOLD="/told/$case" \
+        python3 "$TREE/proxy_tripwire.py" "$case"
+    [ "$OUT" = code ] || fail "$case: $OUT $ERR"
+    audit_has redact.tripwire ended_placeholder '"found":"body"' "\"task\":$(auth-guard task list --json | jq -r '[.tasks[].id|tonumber]|max')"
+}
+for kind in body body-split body-late; do
+    told "$kind" --proxy "$P1"
+    saw one "/told/$kind"
+done
+told tls-body-split --proxy "$P3" --proxy "$P2"
+saw tls /told/tls-body-split
 
 say "one connection, many hosts: each request on its own"
 run auth-guard run --proxy "$P1" --proxy "$P2" -- python3 "$TREE/proxy_tripwire.py" reuse

@@ -3,7 +3,7 @@
     proxy_tripwire.py CASE
 
 STOLEN is the placeholder that is sent; API_URL, OTHER_URL and API_KEY as `run`
-gives them; TLS_AT is HOST:PORT of the service that is called by the forward
+gives them; TOLD, if given, is the path, and then it does not wait; TLS_AT is HOST:PORT of the service that is called by the forward
 proxy.
 """
 import base64
@@ -70,7 +70,7 @@ def bearer(key):
 
 def body(*parts):
     """In chunks, one for each part."""
-    yield request("/tripped", bearer(OWN), "Transfer-Encoding: chunked", method="POST")
+    yield request(os.environ.get("TOLD", "/tripped"), bearer(OWN), "Transfer-Encoding: chunked", method="POST")
     for part in parts:
         yield b"%x\r\n%s\r\n" % (len(part), part)
     yield b"0\r\n\r\n"
@@ -133,4 +133,4 @@ else:
         except OSError:
             pass
         print("code", *said(read(s)), flush=True)
-time.sleep(30)
+time.sleep(0 if "TOLD" in os.environ else 30)

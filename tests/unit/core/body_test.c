@@ -1,5 +1,6 @@
 /* A value whose place is in a JSON body. */
 #include "common/permits.h"
+#include "core/proxied.h"
 
 static const char API[] = "https://api.example";
 
@@ -189,6 +190,44 @@ test_a_tripwire_has_no_other_spelling(void **state)
                   true);
 }
 
+/* An agent sends its model what it has read, old transcripts among it. */
+static void
+test_history_in_a_body_passes(void **state)
+{
+    const struct task_proxy_request *wish =
+        WISH(.ref = "ag://github/bot", .upstream = API, .key_env = "K",
+             .json = "/auth/key");
+    char key[1024];
+    char body[3000];
+    struct call call = {0};
+    uint64_t id = 0;
+
+    (void)state;
+    start_sender(wish, 1);
+    (void)snprintf(key, sizeof(key), "%s", sender.keys[0]);
+    check_ok(proxied_id(sender.id, 0, &id));
+    end_sender();
+    start_sender(wish, 1);
+    for (int i = 0; i < 3; i++) {
+        (void)snprintf(body, sizeof(body),
+                       "{\"auth\":{\"key\":\"%.900s\"},\"log\":\"export "
+                       "K=%.900s, then\"}",
+                       sender.keys[0], key);
+        check_ok(send_body(body, NULL));
+    }
+    /* In a text that is not read as JSON it is searched for as it passes. */
+    call = call_of(flow.task_peer);
+    check_ok(permit_stray(flow.core, &call, id));
+    assert_null(ended_reason);
+    /* Where a value belongs it was to be used, whatever else stands there. */
+    (void)snprintf(body, sizeof(body),
+                   "{\"auth\":{\"key\":\"%.900s\"},\"log\":\"%.900s\"}", key,
+                   key);
+    check_err(send_body(body, NULL), AG_EENDED);
+    assert_string_equal(ended_reason, "alarm");
+    end_sender();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -198,6 +237,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_body_has_one_reading),
         cmocka_unit_test(test_nor_does_a_query_repeat_it),
         cmocka_unit_test(test_a_tripwire_has_no_other_spelling),
+        cmocka_unit_test(test_history_in_a_body_passes),
     };
 
     if (broker_is_helper(argc, argv)) {

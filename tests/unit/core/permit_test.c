@@ -116,15 +116,6 @@ test_what_was_sent_before_is_filtered(void **state)
     check_ok(act(do_remove, &call, "odd/one", NULL));
 }
 
-static enum ag_err
-do_fold(struct core *core, struct db_tx *tx, const struct call *call,
-        const void *request, json_t **ret)
-{
-    (void)call;
-    (void)ret;
-    return permit_fold(core, tx, *(const int64_t *)request);
-}
-
 struct counting {
     int refused;
     int64_t folded;
@@ -164,26 +155,197 @@ test_refused_connections_are_one_row(void **state)
     struct call call = {0};
     struct guard_host host = {0};
     struct counting before = {0};
-    const int64_t later_ms = INT64_MAX;
 
     (void)state;
     check_ok(guard_read_host(span_str("no.example"), &host));
     start_sender(
         WISH(.ref = "ag://github/bot", .upstream = API, .key_env = "K"), 1);
     call = call_of(flow.task_peer);
-    check_ok(act(do_fold, NULL, &later_ms, NULL));
+    check_ok(folds_write_wait(flow.core, INT64_MAX));
     before = count_refusals();
-    for (int i = 0; i < PERMIT_REFUSALS_PER_MINUTE + 5; i++) {
+    for (int i = 0; i < FOLDS_ROWS_PER_MINUTE + 5; i++) {
         AG_AUTO(reach) struct reach reach = {0};
 
         check_err(reach_decide(flow.core, &call, &host, 443, &reach),
-                  i < PERMIT_REFUSALS_PER_MINUTE ? AG_ENOTALLOWED : AG_ERATE);
+                  i < FOLDS_ROWS_PER_MINUTE ? AG_ENOTALLOWED : AG_ERATE);
     }
     assert_int_equal(count_refusals().refused - before.refused,
-                     PERMIT_REFUSALS_PER_MINUTE);
-    check_ok(act(do_fold, NULL, &later_ms, NULL));
+                     FOLDS_ROWS_PER_MINUTE);
+    check_ok(folds_write_wait(flow.core, INT64_MAX));
     assert_int_equal(count_refusals().folded - before.folded, 5);
     end_sender();
+}
+
+struct sums {
+    enum audit_kind kind;
+    int rows;
+    int64_t folded;
+    int more; /* that say the next are counted */
+};
+
+static enum ag_err
+sum_row(const struct audit_row *row, void *arg)
+{
+    AG_AUTO(wjson) json_t *body = NULL;
+    struct sums *s = arg;
+
+    if (row->kind != s->kind) {
+        return AG_OK;
+    }
+    check_ok(wjson_parse(row->json, WJSON_MAX_BYTES, &body));
+    s->folded += json_integer_value(json_object_get(body, "folded"));
+    s->rows += json_object_get(body, "folded") == NULL ? 1 : 0;
+    s->more += json_object_get(body, "more") != NULL ? 1 : 0;
+    return AG_OK;
+}
+
+static struct sums
+sum_of(enum audit_kind kind)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    struct sums s = {.kind = kind};
+
+    check_ok(store_read(flow.core->store, &r));
+    check_ok(audit_each(r, 0, UINT32_MAX, sum_row, &s));
+    return s;
+}
+
+static void
+start_allowed(const char *host)
+{
+    const struct task_request request = {
+        .name = "open", .allow = &host, .allow_count = 1};
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(wjson) json_t *answer = NULL;
+    int64_t id = 0;
+
+    check_ok(act(do_start, &call, &request, &answer));
+    sender.id = strtoll(text_at(answer, "id"), NULL, 10);
+    line.peer = flow.operator_peer;
+    line.connection_id++;
+    ended_reason = NULL;
+    check_ok(handout_attach(flow.core, &line, text_at(answer, "life"),
+                            &LISTENER, &id));
+}
+
+static void
+open_tunnels(int count)
+{
+    struct call call = call_of(flow.task_peer);
+    struct guard_host host = {0};
+
+    check_ok(guard_read_host(span_str("open.example"), &host));
+    for (int i = 0; i < count; i++) {
+        AG_AUTO(reach) struct reach reach = {0};
+
+        check_ok(reach_decide(flow.core, &call, &host, 443, &reach));
+    }
+}
+
+static void
+call_plainly(int count)
+{
+    struct call call = call_of(flow.task_peer);
+    const struct permit_ask ask = {
+        .call = &call,
+        .service = span_str("open.example"),
+        .via = REQUEST_PLAIN,
+        .request = {.method = span_str("GET"), .path = span_str("/x")}};
+
+    for (int i = 0; i < count; i++) {
+        AG_AUTO(permit) struct permit permit = {0};
+
+        check_ok(permit_decide(flow.core, &ask, false, &permit));
+    }
+}
+
+static enum ag_err
+do_nothing(struct core *core, struct db_tx *tx, const struct call *call,
+           const void *request, json_t **ret)
+{
+    (void)core;
+    (void)tx;
+    (void)call;
+    (void)request;
+    (void)ret;
+    return AG_OK;
+}
+
+static void
+set_strict(bool strict)
+{
+    struct core_settings settings = core_settings_of(flow.core);
+
+    settings.audit_strict = strict;
+    core_set_settings(flow.core, &settings);
+}
+
+/* What may pass does, again and again; of the same host a few have a row each,
+ * and when the task ends the rest is one. */
+static void
+test_what_is_allowed_does_not_fill_the_record(void **state)
+{
+    enum {
+        COUNT = 50
+    };
+
+    const struct sums tunnels = sum_of(AUDIT_TUNNEL_OPENED);
+    const struct sums calls = sum_of(AUDIT_HOST_CALLED);
+    struct sums now = {0};
+
+    (void)state;
+    start_allowed("open.example");
+    open_tunnels(COUNT);
+    call_plainly(COUNT);
+    now = sum_of(AUDIT_TUNNEL_OPENED);
+    assert_int_equal(now.rows - tunnels.rows, FOLDS_CALLS_PER_MINUTE);
+    assert_int_equal(now.more - tunnels.more, 1);
+    now = sum_of(AUDIT_HOST_CALLED);
+    assert_int_equal(now.rows - calls.rows, FOLDS_CALLS_PER_MINUTE);
+    assert_int_equal(now.more - calls.more, 1);
+    set_strict(true);
+    open_tunnels(3);
+    set_strict(false);
+    end_sender();
+    check_ok(act(do_nothing, NULL, NULL, NULL)); /* behind those that wait */
+    now = sum_of(AUDIT_TUNNEL_OPENED);
+    assert_int_equal(now.rows - tunnels.rows, FOLDS_CALLS_PER_MINUTE + 3);
+    assert_int_equal(now.folded - tunnels.folded,
+                     COUNT - FOLDS_CALLS_PER_MINUTE);
+    now = sum_of(AUDIT_HOST_CALLED);
+    assert_int_equal(now.folded - calls.folded, COUNT - FOLDS_CALLS_PER_MINUTE);
+}
+
+/* A neighbour that forks is one neighbour, of the proxy and of tokens. */
+static void
+test_a_neighbour_is_its_uid(void **state)
+{
+    const struct sums refused = sum_of(AUDIT_POLICY_DENIED);
+    const struct sums tokens = sum_of(AUDIT_TOKEN_REFUSED);
+    static const char BAD[] =
+        "agt_0000000000000000000000000000000000000000000000000";
+    int answered = 0;
+
+    (void)state;
+    check_ok(folds_write_wait(flow.core, INT64_MAX));
+    for (int pid = 5000; pid < 5000 + 2 * FOLDS_ROWS_PER_MINUTE; pid++) {
+        struct peer *peer = make_peer(pid, 900 + pid, 1);
+
+        answered += send_one(&(struct sent){.service = "no.example",
+                                            .peer = peer}) == AG_EDENIED
+                        ? 1
+                        : 0;
+        assert_int_not_equal(show_token(peer, BAD), AG_OK);
+        peer_free(peer);
+    }
+    assert_true(answered <= FOLDS_ROWS_PER_MINUTE);
+    check_ok(folds_write_wait(flow.core, INT64_MAX));
+    assert_true(sum_of(AUDIT_POLICY_DENIED).rows - refused.rows <=
+                FOLDS_ROWS_PER_MINUTE);
+    assert_true(sum_of(AUDIT_TOKEN_REFUSED).rows - tokens.rows <=
+                FOLDS_ROWS_PER_MINUTE);
+    assert_true(sum_of(AUDIT_TOKEN_REFUSED).folded - tokens.folded >=
+                FOLDS_ROWS_PER_MINUTE);
 }
 
 /* Neither a task nor a process outside fills the record with refusals. */
@@ -194,7 +356,6 @@ test_refusals_without_end_are_one_row(void **state)
     const struct sent outside = {.service = "no.example",
                                  .peer = flow.stranger_peer};
     const int64_t now_ms = clock_steady_ms();
-    const int64_t later_ms = INT64_MAX;
     struct counting before = {0};
     struct counting after = {0};
 
@@ -202,7 +363,7 @@ test_refusals_without_end_are_one_row(void **state)
     start_sender(
         WISH(.ref = "ag://github/bot", .upstream = API, .key_env = "K"), 1);
     before = count_refusals();
-    for (int i = 0; i < PERMIT_REFUSALS_PER_MINUTE; i++) {
+    for (int i = 0; i < FOLDS_ROWS_PER_MINUTE; i++) {
         check_err(send_one(&sent), AG_ESERVICE);
         check_err(send_one(&outside), AG_EDENIED);
     }
@@ -211,11 +372,10 @@ test_refusals_without_end_are_one_row(void **state)
         check_err(send_one(&outside), AG_ERATE);
     }
     after = count_refusals();
-    assert_int_equal(after.refused - before.refused,
-                     2 * PERMIT_REFUSALS_PER_MINUTE);
-    check_ok(act(do_fold, NULL, &now_ms, NULL));
+    assert_int_equal(after.refused - before.refused, 2 * FOLDS_ROWS_PER_MINUTE);
+    check_ok(folds_write_wait(flow.core, now_ms));
     assert_int_equal(count_refusals().refused, after.refused);
-    check_ok(act(do_fold, NULL, &later_ms, NULL));
+    check_ok(folds_write_wait(flow.core, INT64_MAX));
     assert_int_equal(count_refusals().refused, after.refused + 2);
     assert_int_equal(count_refusals().folded - after.folded, 10);
     /* What may go out still does, and what trips the wire has its row. */
@@ -337,7 +497,9 @@ main(int argc, char **argv)
         cmocka_unit_test(test_what_was_sent_before_is_filtered),
         cmocka_unit_test(test_refused_connections_are_one_row),
         cmocka_unit_test(test_refusals_without_end_are_one_row),
+        cmocka_unit_test(test_what_is_allowed_does_not_fill_the_record),
         cmocka_unit_test(test_a_token_of_the_brokers_goes_nowhere),
+        cmocka_unit_test(test_a_neighbour_is_its_uid),
         cmocka_unit_test(test_a_locked_vault_has_no_key_for_anything),
         cmocka_unit_test(test_a_scan_outlives_a_lock),
     };
