@@ -73,6 +73,19 @@ jail_clone(enum jail_kind kind, const struct view *view)
     return (pid_t)syscall(SYS_clone, flags, NULL, NULL, NULL, NULL);
 }
 
+bool
+jail_is_refusal(int errno_value)
+{
+    return errno_value == ENOSYS || errno_value == EPERM ||
+           errno_value == ENOSPC;
+}
+
+static enum ag_err
+failed(enum ag_err err, const char *step)
+{
+    return err_why(err, "%s: %s", step, strerrordesc_np(errno));
+}
+
 static enum ag_err
 put_file(const char *path, const char *text)
 {
@@ -80,7 +93,7 @@ put_file(const char *path, const char *text)
     size_t len = strlen(text);
 
     if (fd < 0 || write(fd, text, len) != (ssize_t)len) {
-        return err_why(AG_EUNSUPPORTED, "%s: %s", path, strerrordesc_np(errno));
+        return failed(jail_is_refusal(errno) ? AG_EUNSUPPORTED : AG_EIO, path);
     }
     return AG_OK;
 }
@@ -107,7 +120,7 @@ mount_or(const char *what, const char *where, const char *type,
          unsigned long flags, const char *data)
 {
     if (mount(what, where, type, flags, data) != 0) {
-        return err_why(AG_EUNSUPPORTED, "mounting %s: %s", where,
+        return err_why(AG_EIO, "mounting %s: %s", where,
                        strerrordesc_np(errno));
     }
     return AG_OK;
@@ -148,7 +161,7 @@ lift_loopback(void)
     AG_AUTO(fd) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 
     if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) != 0) {
-        return err_why(AG_EUNSUPPORTED, "loopback: %s", strerrordesc_np(errno));
+        return failed(AG_EIO, "loopback");
     }
     return AG_OK;
 }
@@ -170,7 +183,7 @@ give_up(void)
         last = cap;
     }
     if (errno != EINVAL || last < CAP_SETFCAP) {
-        return err_why(AG_EUNSUPPORTED, "capability %d: %s", last + 1,
+        return err_why(AG_EIO, "capability %d: %s", last + 1,
                        strerrordesc_np(errno));
     }
     if (own_uid == 0) {
@@ -179,8 +192,7 @@ give_up(void)
     }
     if (syscall(SYS_capset, &head, left) != 0 ||
         prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
-        return err_why(AG_EUNSUPPORTED, "capabilities: %s",
-                       strerrordesc_np(errno));
+        return failed(AG_EIO, "capabilities");
     }
     return AG_OK;
 }
@@ -216,13 +228,28 @@ enter_view(struct view *view, const char *tmpfs_dir)
     if (err == AG_OK) {
         err = give_up();
     }
-    return err == AG_OK ? sieve_put_on(SIEVE_KINDS) : err;
+    if (err == AG_OK) {
+        err = sieve_put_on(SIEVE_KINDS);
+    }
+    /* Whatever it is, it is not that there are no namespaces. */
+    return err == AG_EUNSUPPORTED ? err_why(AG_EIO, "%s", err_text(err)) : err;
+}
+
+/* In a container the kernel may keep a fresh one from us: jail.h's next kind. */
+static enum ag_err
+mount_proc(void)
+{
+    static const unsigned long strict = MS_NOSUID | MS_NODEV | MS_NOEXEC;
+
+    return mount("proc", "/proc", "proc", strict, NULL) == 0
+               ? AG_OK
+               : failed(errno == EPERM ? AG_EUNSUPPORTED : AG_EIO,
+                        "mounting /proc");
 }
 
 enum ag_err
 jail_enter(enum jail_kind kind, struct view *view, const char *tmpfs_dir)
 {
-    static const unsigned long strict = MS_NOSUID | MS_NODEV | MS_NOEXEC;
     enum ag_err err = AG_OK;
 
     if (kind == JAIL_NONE) {
@@ -238,7 +265,7 @@ jail_enter(enum jail_kind kind, struct view *view, const char *tmpfs_dir)
         return enter_view(view, tmpfs_dir);
     }
     if (err == AG_OK && kind == JAIL_FULL) {
-        err = mount_or("proc", "/proc", "proc", strict, NULL);
+        err = mount_proc();
     }
     if (err == AG_OK) {
         hide_terminals();

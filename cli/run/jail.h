@@ -36,9 +36,14 @@ enum {
  * Like fork(): the child, in new namespaces of `kind`, returns 0. With a `view`
  * (JAIL_FULL only) also in ones of its own for IPC, host name, control groups
  * and network; root too gets a user namespace then. The process must have one
- * thread. -1 with errno when the kernel refuses.
+ * thread. -1 with errno; jail_is_refusal() of it: there are no namespaces here.
  */
 pid_t jail_clone(enum jail_kind kind, const struct view *view);
+
+/* Whether the kernel's answer to a clone, or to the map of a user, says that it
+ * gives no such namespaces: not built in, forbidden, or none left of those that
+ * this user may have. All else is a failure, and no reason to do with less. */
+bool jail_is_refusal(int errno_value);
 
 /*
  * In the child: maps the user, cuts mount propagation, mounts a fresh /proc, a
@@ -46,7 +51,8 @@ pid_t jail_clone(enum jail_kind kind, const struct view *view);
  * 0700, nosuid, nodev, noexec) on `tmpfs_dir`. With a `view` it opens the ports
  * of its lines, moves into it and gives up what could undo it: capabilities, new
  * privileges, the calls of run/sieve.
- * Errors: AG_EUNSUPPORTED with the step, errno kept.
+ * Errors, with the step: AG_EUNSUPPORTED there are no namespaces here, or no
+ *         fresh /proc without a view; AG_EIO it could not be done.
  */
 AG_CHECK enum ag_err jail_enter(enum jail_kind kind, struct view *view,
                                 const char *tmpfs_dir);

@@ -356,14 +356,13 @@ keeper_main(const struct keeper_spec *spec, int line)
         .spec = spec, .command = spec->child, .line = line, .signals = -1};
     sigset_t children;
     bool whole = spec->kind == JAIL_FULL;
+    enum ag_err err = jail_enter(
+        spec->kind, spec->view,
+        spec->file_count > 0 && spec->kind != JAIL_NONE ? spec->dir : NULL);
 
-    if (jail_enter(spec->kind, spec->view,
-                   spec->file_count > 0 && spec->kind != JAIL_NONE
-                       ? spec->dir
-                       : NULL) != AG_OK) {
-        /* The sentence of a view has the reason in it. */
-        fail(line, 0, spec->view != NULL ? 0 : errno,
-             err_text(AG_EUNSUPPORTED));
+    if (err != AG_OK) {
+        fail(line, err == AG_EUNSUPPORTED ? KEEPER_NO_NAMESPACES : KEEPER_JAIL,
+             0, err_text(err));
     }
     if (spec->view != NULL) {
         memcpy(k.lines, spec->view->lines, sizeof(k.lines));
@@ -405,12 +404,16 @@ keeper_start(const struct keeper_spec *spec, pid_t *ret_pid, int *ret_line)
         close(pair[0]);
         keeper_main(spec, pair[1]);
     }
-    close(pair[1]);
     if (pid < 0) {
+        int failed = errno;
+
         close(pair[0]);
-        return err_why(AG_EUNSUPPORTED, "the kernel refuses namespaces: %s",
-                       strerrordesc_np(errno));
+        close(pair[1]);
+        return err_why(jail_is_refusal(failed) ? AG_EUNSUPPORTED : AG_EIO,
+                       "the kernel refuses namespaces: %s",
+                       strerrordesc_np(failed));
     }
+    close(pair[1]);
     *ret_pid = pid;
     *ret_line = pair[0];
     return AG_OK;

@@ -64,16 +64,21 @@ enum keeper_hears {
     KEEPER_SIGNAL, /* value: signal, for the command's process group */
 };
 
+enum keeper_steps {
+    KEEPER_NO_NAMESPACES = 0, /* a lesser jail may do */
+    KEEPER_JAIL = -1,         /* there are, but the jail could not be made */
+};
+
 struct keeper_message {
     int32_t what;
     int32_t value;
-    int32_t step; /* enum child_step, 0: the jail */
+    int32_t step; /* enum child_step, or one of keeper_steps */
     char text[KEEPER_TEXT_BYTES];
 };
 
 /*
  * Starts it. *ret_line is the supervisor's end.
- * Errors: AG_EUNSUPPORTED when the kernel refuses such namespaces, AG_ENOMEM,
+ * Errors: AG_EUNSUPPORTED when the kernel gives no such namespaces; AG_ENOMEM,
  *         AG_EIO.
  */
 AG_CHECK AG_NONNULL enum ag_err keeper_start(const struct keeper_spec *spec,

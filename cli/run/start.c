@@ -216,10 +216,15 @@ await_jail(struct run *r, bool *ret_refused)
             err = files_opened(r, m.value, fds);
         }
         if (err == AG_OK && m.what == KEEPER_FAILED) {
-            *ret_refused = m.step == 0;
-            err = err_why(AG_EUNSUPPORTED, "%.*s%s%s", KEEPER_TEXT_BYTES - 1,
-                          m.text, m.value != 0 ? ": " : "",
-                          m.value != 0 ? strerrordesc_np(m.value) : "");
+            *ret_refused = m.step == KEEPER_NO_NAMESPACES;
+            err = err_why(
+                m.step == KEEPER_JAIL ? AG_EIO : AG_EUNSUPPORTED, "%s%.*s%s%s",
+                m.step == KEEPER_JAIL
+                    ? "the task's view of the machine can't be made, "
+                      "nothing was started: "
+                    : "",
+                KEEPER_TEXT_BYTES - 1, m.text, m.value != 0 ? ": " : "",
+                m.value != 0 ? strerrordesc_np(m.value) : "");
         }
     }
     return err;

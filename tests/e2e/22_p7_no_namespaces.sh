@@ -43,6 +43,19 @@ has "$ERR" 'kept apart by Landlock alone, without a process namespace'
 audit_has fenced 'workspace: network broker' 'without a process namespace' 'without a writable home'
 say "ordinary work gets done; what is lacking is told and on the record"
 
+# Here the kernel gives them: a view that fails for want of descriptors is a
+# failure, and no reason to do with less.
+failed=0
+for few in 12 14 16; do
+    run prlimit --nofile=$few auth-guard run -- sh -c 'echo ran'
+    [ $RC -eq 125 ] || continue
+    hasnt "$OUT" ran "what was not started"
+    hasnt "$ERR" Landlock "a run that failed"
+    [[ $ERR == *"can't be made, nothing was started: "* ]] && failed=$((failed + 1))
+done
+[ "$failed" -gt 0 ] || fail "no view failed: $ERR"
+say "a view that fails starts nothing"
+
 bare --env X=web/none -- true
 [ $RC -eq 125 ] || fail "a secret that is not there: $RC"
 for preset in strict offline; do
