@@ -113,6 +113,30 @@ union block {
     max_align_t align;
 };
 
+static void
+count_down(struct decode_memory *memory, size_t total)
+{
+    (void)atomic_fetch_sub(&memory->used_bytes, total);
+    if (memory->of != NULL) {
+        (void)atomic_fetch_sub(&memory->of->used_bytes, total);
+    }
+}
+
+/* False: that is more than there may be. It is to be counted down all the
+ * same. */
+static bool
+count_up(struct decode_memory *memory, size_t total)
+{
+    struct decode_memory *of = memory->of;
+    bool fits = atomic_fetch_add(&memory->used_bytes, total) + total <=
+                memory->max_bytes;
+
+    return of == NULL ? fits
+                      : atomic_fetch_add(&of->used_bytes, total) + total <=
+                                of->max_bytes &&
+                            fits;
+}
+
 static void *
 memory_take(void *opaque, size_t len)
 {
@@ -121,15 +145,14 @@ memory_take(void *opaque, size_t len)
     size_t total = 0;
 
     if (__builtin_add_overflow(len, sizeof(*block), &total) ||
-        total > DECODE_MEMORY_MAX_BYTES) {
+        total > memory->max_bytes) {
         return NULL;
     }
-    if (atomic_fetch_add(&memory->used_bytes, total) + total <=
-        DECODE_MEMORY_MAX_BYTES) {
+    if (count_up(memory, total)) {
         block = wipe_malloc(total);
     }
     if (block == NULL) {
-        (void)atomic_fetch_sub(&memory->used_bytes, total);
+        count_down(memory, total);
         return NULL;
     }
     block->total = total;
@@ -144,7 +167,7 @@ memory_give(void *opaque, void *ptr)
 
     if (ptr != NULL) {
         block--;
-        (void)atomic_fetch_sub(&memory->used_bytes, block->total);
+        count_down(memory, block->total);
         wipe_free(block);
     }
 }

@@ -28,10 +28,7 @@ enum {
      * DEFLATE makes 1032 times of nothing but zeros, zstd any number. */
     DECODE_FREE_BYTES = 1024 * 1024,
     DECODE_RATIO_MAX = 1000,
-    DECODE_WINDOW_LOG_MAX = 23,
-    /* Of all decoders of a broker: seven of the largest windows. gzip takes
-     * 80 KiB. */
-    DECODE_MEMORY_MAX_BYTES = 64 * 1024 * 1024,
+    DECODE_WINDOW_LOG_MAX = 23, /* 8 MiB; gzip takes 80 KiB in all */
 };
 
 enum decode_coding {
@@ -46,9 +43,12 @@ struct decode_codings {
     size_t count;
 };
 
-/* What the decoders that share it have taken. {0} before; outlives them. */
+/* What the decoders that share it have taken, and may; it outlives them. */
 struct decode_memory {
     atomic_size_t used_bytes;
+    size_t max_bytes;
+    struct decode_memory
+        *of; /* what it is a part of, itself not one; or NULL */
 };
 
 /*
@@ -76,7 +76,7 @@ AG_DEFINE_CLEANUP(decode, decode_free)
  * more of it must come first. After an error only decode_free() is left.
  * Errors: AG_EENCODED it is not what it says, something stands behind its end,
  * it grows too much, its window is too large; AG_ENOMEM, also when the decoders
- * have DECODE_MEMORY_MAX_BYTES.
+ * have all that they may.
  */
 AG_CHECK AG_NONNULL enum ag_err decode_next(struct decode *d, struct span *in,
                                             struct span *ret);

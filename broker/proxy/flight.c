@@ -10,6 +10,7 @@
 #include "proxy/flight_login.h"
 #include "proxy/flight_socket.h"
 #include "proxy/later.h"
+#include "proxy/shares.h"
 #include "proxy/sieve.h"
 #include "redact/matcher.h"
 #include "redact/redactor.h"
@@ -30,6 +31,9 @@ proxy_new(struct core *core, struct upstream *upstream, struct proxy **ret)
         err = sieves_new(&proxy->sieves);
     }
     if (err == AG_OK) {
+        err = shares_new(&proxy->shares);
+    }
+    if (err == AG_OK) {
         *ret = AG_TAKE(proxy);
     }
     return err;
@@ -41,6 +45,7 @@ proxy_free(struct proxy *proxy)
     if (proxy != NULL) {
         later_free(proxy->later);
         sieves_free(proxy->sieves);
+        shares_free(proxy->shares);
     }
     free(proxy);
 }
@@ -79,6 +84,7 @@ flight_free(struct flight *f)
     permit_scan_free(f->scan);
     sieves_give(f->proxy->sieves, f->sieve);
     decode_free(f->decode);
+    shares_give(f->proxy->shares, f->decoding);
     flight_head_free(f->head);
     matcher_unref(f->filter);
     backlog_done(&f->down);

@@ -8,6 +8,7 @@
 #include "proxy/flight_login.h"
 #include "proxy/flight_socket.h"
 #include "proxy/handshake.h"
+#include "proxy/shares.h"
 #include "proxy/sieve.h"
 #include "redact/redactor.h"
 
@@ -89,7 +90,10 @@ start_answer(struct flight *f, const struct upstream_head *head)
         err = sieve_begin(f->sieve, f->filter, &sink, NULL);
     }
     if (err == AG_OK && f->head->codings.count > 0) {
-        err = decode_new(&f->head->codings, &f->proxy->decoding, &f->decode);
+        err = shares_take(f->proxy->shares, f->call.task_id, &f->decoding);
+        if (err == AG_OK) {
+            err = decode_new(&f->head->codings, f->decoding, &f->decode);
+        }
     }
     if (err == AG_OK) {
         f->has_head = true;

@@ -42,7 +42,7 @@ struct proxy {
     struct upstream *upstream;
     struct later *later;
     struct sieves *sieves;
-    struct decode_memory decoding;
+    struct shares *shares;
 };
 
 /*
@@ -87,9 +87,10 @@ struct flight {
     enum ag_err err;
     /* The upstream's thread only: */
     struct redactor *sieve;
-    struct decode *decode;     /* NULL: the answer is not encoded */
-    size_t decode_taken_bytes; /* of the part that comes again */
-    struct proxy_head *head;   /* until it is told */
+    struct decode *decode;          /* NULL: the answer is not encoded */
+    struct decode_memory *decoding; /* the task's share, with the former */
+    size_t decode_taken_bytes;      /* of the part that comes again */
+    struct proxy_head *head;        /* until it is told */
     int status;
     bool swallows; /* this call's answer is not the client's */
     bool has_head;

@@ -26,7 +26,7 @@ enum {
 
 static const char VALUE[] = "sk-Fuzzed-0123456789abcdefghij";
 
-static struct decode_memory memory;
+static struct decode_memory memory = {.max_bytes = 64 * 1024 * 1024};
 
 static struct matcher *
 filter_of_value(void)
