@@ -1,6 +1,7 @@
 # P6: neither the proxy, with a service that echoes and pauses, nor `redact` lets
 # a task ask for a value, confirm the beginning of one or guess it byte by byte;
 # nor does what `run` writes into a file that the task can read.
+# long: yes
 # timeout: 900
 . "$SRC/tests/e2e/lib.sh"
 
