@@ -192,6 +192,31 @@ mnt_point(int root_fd, const char *path, enum mnt_kind kind, int *ret_fd)
 }
 
 enum ag_err
+mnt_put(int mnt_fd, enum mnt_kind kind, int root_fd, const char *where)
+{
+    AG_AUTO(fd) int above = -1;
+    AG_AUTO(fd) int point = -1;
+    const char *name = where + strspn(where, "/");
+    int dir = root_fd;
+    enum ag_err err;
+
+    if (strchr(name, '/') != NULL) {
+        above = find_above(root_fd, where, &name);
+        dir = above;
+    }
+    /* A name that was made just now is no link. */
+    if (dir >= 0 &&
+        (kind == MNT_DIR ? mkdirat(dir, name, 0700)
+                         : mknodat(dir, name, S_IFREG | 0600, 0)) == 0) {
+        return move_mount(mnt_fd, "", dir, name, MOVE_MOUNT_F_EMPTY_PATH) == 0
+                   ? AG_OK
+                   : failed("mounting at", where);
+    }
+    err = mnt_point(root_fd, where, kind, &point);
+    return err == AG_OK ? mnt_attach(mnt_fd, point, where) : err;
+}
+
+enum ag_err
 mnt_bind(int dir_fd, const char *path, uint64_t attributes, int root_fd,
          const char *where)
 {

@@ -48,6 +48,11 @@ enum mnt_kind {
 AG_CHECK AG_NONNULL enum ag_err mnt_point(int root_fd, const char *path,
                                           enum mnt_kind kind, int *ret_fd);
 
+/* Attaches at `where` below `root_fd`, made now: for places that most likely
+ * are not there yet. Errors: AG_EUNSUPPORTED. */
+AG_CHECK AG_NONNULL enum ag_err mnt_put(int mnt_fd, enum mnt_kind kind,
+                                        int root_fd, const char *where);
+
 /* mnt_copy() and mnt_attach() at the same kind of place below `root_fd`. */
 AG_CHECK AG_NONNULL enum ag_err mnt_bind(int dir_fd, const char *path,
                                          uint64_t attributes, int root_fd,

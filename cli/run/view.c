@@ -56,14 +56,15 @@ view_put_link(const struct building *b, const char *path, const char *target)
 
 /* ---- the new root ---- */
 
-/* Directories of the store; the mode is set whatever the umask. */
+/* Directories of the store. */
 static const struct {
     const char *name;
     mode_t mode;
 } PARTS[] = {
-    {"root", 0755},      {"dev", 0755},   {"run", 0755},  {"tmp", 01777},
-    {"vartmp", 01777},   {"shm", 01777},  {"home", 0700}, {"home/upper", 0700},
-    {"home/work", 0700}, {"blank", 0555},
+    {"root", 0755},  {"root/dev", 0755},   {"run", 0755},
+    {"tmp", 01777},  {"vartmp", 01777},    {"shm", 01777},
+    {"home", 0700},  {"home/upper", 0700}, {"home/work", 0700},
+    {"blank", 0555},
 };
 
 static enum ag_err
@@ -86,8 +87,7 @@ make_store(struct building *b)
         err = mnt_attach(b->store, at, "/");
     }
     for (size_t i = 0; err == AG_OK && i < AG_COUNT(PARTS); i++) {
-        if (mkdirat(b->store, PARTS[i].name, 0700) != 0 ||
-            fchmodat(b->store, PARTS[i].name, PARTS[i].mode, 0) != 0) {
+        if (mkdirat(b->store, PARTS[i].name, PARTS[i].mode) != 0) {
             err = view_failed("making", PARTS[i].name);
         }
     }
@@ -104,7 +104,7 @@ make_root(struct building *b)
 {
     AG_AUTO(fd) int mnt = -1;
     AG_AUTO(fd) int at = openat(b->store, "root", O_PATH | O_CLOEXEC);
-    enum ag_err err = mnt_copy(b->store, "root", VIEW_TAME, &mnt);
+    enum ag_err err = mnt_copy(b->store, "root", 0, &mnt);
 
     if (err == AG_OK) {
         err = mnt_attach(mnt, at, "the new root");
@@ -243,8 +243,7 @@ move_in(const struct building *b)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
 
-    if (mount_setattr(b->root, "", AT_EMPTY_PATH, &attr, sizeof(attr)) != 0 ||
-        mount_setattr(b->root, "dev", 0, &attr, sizeof(attr)) != 0) {
+    if (mount_setattr(b->root, "", AT_EMPTY_PATH, &attr, sizeof(attr)) != 0) {
         return view_failed("closing", "the new root");
     }
     if (fchdir(b->root) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
@@ -275,7 +274,7 @@ view_build(struct view *v)
 {
     struct building b = {
         .view = v, .store = -1, .root = -1, .home = -1, .layer = -1};
-    mode_t mask = umask(022);
+    mode_t mask = umask(0); /* each mode that is said here is meant */
     enum ag_err err;
 
     sort_hidden(v);
