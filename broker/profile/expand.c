@@ -131,10 +131,12 @@ expand(const struct expander *x, struct span tmpl, unsigned depth)
     }
     while (err == AG_OK && i < tmpl.len) {
         struct span rest = span_sub(tmpl, i, tmpl.len - i);
+        size_t plain = span_find(rest, '$');
 
-        if (rest.ptr[0] != '$') {
-            err = x->env == NULL ? AG_OK : buf_add_byte(x->out, rest.ptr[0]);
-            i++;
+        if (plain > 0) {
+            err = x->env == NULL ? AG_OK
+                                 : buf_add(x->out, span_sub(rest, 0, plain));
+            i += plain;
             continue;
         }
         if (rest.len < 2 || rest.ptr[1] != '{') {

@@ -8,7 +8,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,7 +34,7 @@ struct trail_step {
     bool there;
     size_t asked_count;
     enum listed listed;
-    uint8_t names[NAME_BITS / 8]; /* a bit for each name: none, no such name */
+    uint8_t *names; /* LISTED_WHOLE: a bit for each name that it may hold */
 };
 
 /* FNV-1a. */
@@ -74,6 +73,10 @@ list(struct trail_step *dir)
     ssize_t n = 1;
 
     dir->listed = LISTED_NEVER;
+    dir->names = calloc(1, NAME_BITS / 8);
+    if (dir->names == NULL) {
+        return;
+    }
     fd = open(dir->real[0] == '\0' ? "/" : dir->real,
               O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     for (size_t i = 0; fd >= 0 && n > 0 && i < LIST_READS_COUNT; i++) {
@@ -106,13 +109,18 @@ static enum ag_err
 look(struct trail_step *dir, const char *name, size_t len, char **ret_real,
      bool *ret_there)
 {
-    char *path = NULL;
+    size_t dir_len = strlen(dir->real);
+    char *path = malloc(dir_len + 1 + len + 1);
     char *real;
     struct stat st;
 
-    if (asprintf(&path, "%s/%.*s", dir->real, (int)len, name) < 0) {
+    if (path == NULL) {
         return AG_ENOMEM;
     }
+    memcpy(path, dir->real, dir_len);
+    path[dir_len] = '/';
+    memcpy(path + dir_len + 1, name, len);
+    path[dir_len + 1 + len] = '\0';
     *ret_real = path;
     *ret_there = may_hold(dir, name, len) &&
                  fstatat(AT_FDCWD, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
@@ -228,6 +236,7 @@ trail_done(struct trail *t)
     for (size_t i = 0; i < t->count; i++) {
         free(t->steps[i].path);
         free(t->steps[i].real);
+        free(t->steps[i].names);
     }
     free(t->steps);
     *t = (struct trail){0};
