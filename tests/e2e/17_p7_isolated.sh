@@ -54,6 +54,13 @@ cd "$TMPTREE" || exit 70
 inside -- 'echo done >made && ls /tmp | wc -l; cut -d" " -f5 /proc/self/mountinfo | sort | uniq -d'
 [ "$RC $OUT" = '0 1' ] && [ -e "$TMPTREE/made" ] || fail "a tree below /tmp: $RC $OUT $ERR"
 cd "$TREE" || exit 70
+# The root and /dev are closed, four places are open, whatever the umask.
+umask 077
+inside -- 'for d in / /dev /usr /var /proc/sys; do : >"$d/new" && echo "wrote $d"; done 2>/dev/null
+    for d in /run /tmp /var/tmp /dev/shm; do : >"$d/new" || echo "closed $d"; done
+    stat -c "%a%n" / /dev /run /tmp /var/tmp /dev/shm | tr "\n" " "; head -c 3 /dev/zero | tee /dev/full 2>&1 >/dev/null | grep -c "No space"'
+umask 022
+[ "$OUT" = "755/ 755/dev 755/run 1777/tmp 1777/var/tmp 1777/dev/shm 1" ] || fail "places of the view: $RC $OUT $ERR"
 say "ordinary work gets done"
 
 # ---- options ----
