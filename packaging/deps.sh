@@ -27,6 +27,8 @@ build|libinih-dev|settings.ini
 build|libcurl4-openssl-dev|calls to services (HTTP/1.1, HTTP/2, TLS); only the broker loads it
 build|zlib1g-dev|answers in gzip and deflate, on their way through the filter
 build|libzstd-dev|the same in zstd; its static API, for memory that is wiped
+build|libvectorscan-dev|rules for unknown secrets: compiled by it, and its run time searches streams; loaded only when rules are used
+build|libpcre2-dev|what Vectorscan finds is confirmed, and the secret cut out of it; loaded likewise
 build|ca-certificates|npm and git over TLS
 test|clang|second compiler: ASan, UBSan, TSan and fuzz builds
 test|libclang-rt-14-dev|their run-time libraries

@@ -139,6 +139,7 @@ find_data(struct paths *p)
     if (len > 0 && (size_t)len < sizeof(exe) - 1) {
         exe[len] = '\0';
         if (span_starts(span_str(exe), span_str(AG_BUILD_DIR "/"))) {
+            (void)!put(p->rules, PATH_BYTES, "%s", AG_BUILD_DIR "/rules");
             return put(p->data, PATH_BYTES, "%s", AG_SCHEMA_DIR);
         }
         for (int up = 0; up < 2; up++) {
@@ -147,9 +148,10 @@ find_data(struct paths *p)
         }
         if (put(p->data, PATH_BYTES, "%s/share/auth-guard", exe) == AG_OK &&
             is_dir(p->data)) {
-            return AG_OK;
+            return put(p->rules, PATH_BYTES, "%s/lib/auth-guard", exe);
         }
     }
+    (void)!put(p->rules, PATH_BYTES, "%s", AG_LIB_DIR);
     return put(p->data, PATH_BYTES, "%s", AG_DATA_DIR);
 }
 

@@ -25,6 +25,8 @@ struct paths {
         [PATH_BYTES]; /* settings.ini, profiles/: $XDG_CONFIG_HOME/auth-guard */
     char data[PATH_BYTES]; /* the content of schema/ (*.sql, profiles/, …), as
                               installed or in the source tree */
+    char rules[PATH_BYTES]; /* compiled rules (redact/rule_set.h), installed or
+                               in the build tree */
     char admin_sock[SOCKET_PATH_BYTES];
     char task_sock[SOCKET_PATH_BYTES];
     char fd_sock[SOCKET_PATH_BYTES];

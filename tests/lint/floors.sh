@@ -4,7 +4,7 @@
 set -eu
 cd "$(dirname "$0")/../.."
 
-floors='base:0 crypt:1 redact:1 wire:1 tls:1 privsep:2 caller:2 profile:2 upstream:2
+floors='base:0 crypt:1 redact:1 wire:1 tls:1 privsep:2 caller:2 profile:2 upstream:2 rules:2
 store:2 policy:3 rotate:3 core:4 http:5 handover:5 proxy:5 daemon:6'
 # What the command line may use: it never links libmicrohttpd or SQLite.
 cli_may='base crypt redact wire profile'

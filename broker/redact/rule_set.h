@@ -1,0 +1,56 @@
+/*
+ * rule_set.h - rules ready to be searched for: packs, databases, regexes.
+ * Immutable once built, shared by many streams.
+ * Floor: redact. Depends on: redact/rule_pack, redact/rule_lib.
+ */
+#ifndef AG_REDACT_RULE_SET_H
+#define AG_REDACT_RULE_SET_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "redact/rule.h"
+
+struct rule_set;
+struct rule_tools;
+
+enum {
+    RULE_PACKS_MAX_COUNT = 8, /* of one set */
+};
+
+enum rule_level_set {
+    RULES_NONE,
+    RULES_DEFAULT,
+    RULES_ALL,
+};
+
+/*
+ * Takes packs (the bytes of rule_pack.h) and makes them ready; all of what
+ * needs memory that can be executed happens here.
+ * Ownership: *ret is the caller's, freed with rule_set_free(); the bytes are
+ *            not needed any more.
+ * Errors: AG_EUNSUPPORTED the libraries are not here, or packs are of another
+ *         version of Vectorscan, with a sentence that says what to run;
+ *         AG_ECORRUPT; AG_ELIMIT; AG_ENOMEM.
+ * Threads: safe; the result may be used by any number of them.
+ */
+AG_CHECK AG_NONNULL enum ag_err
+rule_set_new(const struct span *packs, size_t count, struct rule_set **ret);
+
+/* The same of files: "default.rules" and, for RULES_ALL, "all.rules" of `dir`.
+ * A file must belong to root or to the caller and be writable by nobody else.
+ * Errors: AG_ENOTFOUND with a sentence; AG_EMODE; those above. */
+AG_CHECK AG_NONNULL enum ag_err rule_set_load(const char *dir,
+                                              enum rule_level_set level,
+                                              struct rule_set **ret);
+void rule_set_free(struct rule_set *set);
+AG_DEFINE_CLEANUP(rule_set, rule_set_free)
+
+/* Rules of all packs, in order. */
+AG_NONNULL size_t rule_set_count(const struct rule_set *set);
+AG_NONNULL const struct rule *rule_set_at(const struct rule_set *set,
+                                          size_t index);
+/* The longest window of any rule. */
+AG_NONNULL size_t rule_set_window(const struct rule_set *set);
+
+#endif
