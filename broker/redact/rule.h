@@ -35,7 +35,7 @@ enum {
     RULE_UNTIL_MAX_BYTES = 32,
     RULE_LEAD_MAX_BYTES = 64,
     RULE_STRINGS_MAX_COUNT = 64, /* keywords, allowed patterns: of one rule */
-    RULES_MAX_COUNT = 2048,      /* of one pack */
+    RULES_MAX_COUNT = 2048,      /* of one pack, of one set */
 };
 
 enum rule_flags {

@@ -63,7 +63,7 @@ add_rule(struct rule_set *set, const struct rule *rule)
     if (rule->window > set->window) {
         set->window = rule->window;
     }
-    return err;
+    return err == AG_OK ? rule_open_add(set->open, rule) : err;
 }
 
 /* ---- packs ---- */
@@ -101,6 +101,9 @@ add_pack(struct rule_set *set, struct span bytes)
         return err_why(AG_ECORRUPT, "the compiled rules are damaged; compile "
                                     "them again: auth-guard-rules install");
     }
+    if (set->count + parts.count > RULES_MAX_COUNT) {
+        return err_why(AG_ELIMIT, "more than %d rules", (int)RULES_MAX_COUNT);
+    }
     more = reallocarray(set->codes, set->count + parts.count, sizeof(*more));
     if (more == NULL) {
         return AG_ENOMEM;
@@ -124,12 +127,16 @@ rule_set_new(const struct span *packs, size_t count, struct rule_set **ret)
         err = err_why(AG_ELIMIT, "%zu packs of rules; there can be %d", count,
                       (int)RULE_PACKS_MAX_COUNT);
     }
+    if (err == AG_OK) {
+        err = rule_open_new(&set->open);
+    }
     for (size_t i = 0; err == AG_OK && i < count; i++) {
         err = add_pack(set, packs[i]);
     }
     if (err != AG_OK) {
         return err;
     }
+    rule_open_ready(set->open);
     *ret = AG_TAKE(set);
     return AG_OK;
 }
@@ -151,6 +158,7 @@ rule_set_free(struct rule_set *set)
         set->lib->pcre2_code_free_8(code->regex);
     }
     free(set->codes);
+    rule_open_free(set->open);
     for (size_t i = 0; i < set->pack_count; i++) {
         if (set->databases[i] != NULL) {
             (void)set->lib->hs_free_database(set->databases[i]);

@@ -3,6 +3,7 @@
 #define AG_REDACT_RULE_SET_IMPL_H
 
 #include "redact/rule_lib.h"
+#include "redact/rule_open.h"
 #include "redact/rule_pack.h"
 #include "redact/rule_set.h"
 
@@ -21,6 +22,7 @@ struct rule_set {
     size_t count;
     struct rule_code *codes;
     size_t window;
+    struct rule_open *open;
 };
 
 #endif

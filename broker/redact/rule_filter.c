@@ -1,0 +1,491 @@
+#include "redact/rule_filter.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "redact/lockmem.h"
+#include "redact/marker.h"
+#include "redact/rule_find.h"
+#include "redact/rule_set_impl.h"
+#include "redact/rule_spans.h"
+
+enum {
+    SLICE_BYTES = 16 * 1024, /* scanned at a time */
+    BEHIND_BYTES = RULE_WINDOW_MAX_BYTES + RULE_LEAD_MAX_BYTES + 1,
+    TEXT_BYTES = BEHIND_BYTES + RULE_FILTER_HELD_MAX_BYTES + SLICE_BYTES,
+    EVENTS_FIRST_COUNT = 256,
+};
+
+/* "A match of this rule ends here." */
+struct event {
+    uint32_t rule;
+    uint32_t end; /* in the text */
+};
+
+struct rule_filter {
+    const struct rule_set *set;
+    struct redactor_options options;
+    struct sink next;
+    struct marker marker;
+    struct rule_tools *tools;
+    hs_scratch_t *scratch;
+    hs_stream_t *streams[RULE_PACKS_MAX_COUNT];
+    struct lockmem mem;
+    uint8_t *text; /* what came last, TEXT_BYTES */
+    size_t len;
+    size_t out;                /* up to here it was let out, or taken out */
+    size_t hole_end;           /* behind the hole that was begun last */
+    uint64_t base;             /* where in the stream the text begins */
+    struct rule_spans spans;   /* secrets */
+    struct rule_spans waiting; /* confirmed, not decided */
+    struct event *events;
+    size_t event_count;
+    size_t event_cap;
+    enum ag_err event_err;
+    size_t first_rule; /* of the pack that is being scanned */
+    bool is_idle;
+};
+
+static struct span
+whole(const struct rule_filter *f)
+{
+    return span_of(f->text, f->len);
+}
+
+/* ---- what was found ---- */
+
+static enum ag_err
+need_event(struct rule_filter *f)
+{
+    size_t cap = f->event_cap == 0 ? EVENTS_FIRST_COUNT : 2 * f->event_cap;
+    struct event *more;
+
+    if (f->event_count < f->event_cap) {
+        return AG_OK;
+    }
+    more = reallocarray(f->events, cap, sizeof(*more));
+    if (more == NULL) {
+        return AG_ENOMEM;
+    }
+    f->events = more;
+    f->event_cap = cap;
+    return AG_OK;
+}
+
+static int
+on_event(unsigned id, unsigned long long from, unsigned long long to,
+         unsigned flags, void *ctx)
+{
+    struct rule_filter *f = ctx;
+
+    (void)from;
+    (void)flags;
+    f->event_err = need_event(f);
+    if (f->event_err != AG_OK) {
+        return 1;
+    }
+    f->events[f->event_count++] =
+        (struct event){.rule = (uint32_t)(f->first_rule + id),
+                       .end = (uint32_t)(to - f->base)};
+    return 0;
+}
+
+/* A secret found by what stands around it that is, or holds, the marker of a
+ * known value was taken out already. */
+static bool
+is_marker(const struct rule_filter *f, const struct rule_hit *hit)
+{
+    return f->marker.head_len > 0 &&
+           memmem(f->text + hit->from, hit->to - hit->from, f->marker.head,
+                  f->marker.head_len) != NULL;
+}
+
+static enum ag_err
+add(struct rule_filter *f, struct rule_spans *to, const struct rule_hit *hit)
+{
+    struct rule_span span = {
+        .hit = *hit,
+        .is_context =
+            (rule_set_at(f->set, hit->rule)->flags & RULE_CONTEXT) != 0};
+
+    if (span.is_context && is_marker(f, hit)) {
+        return AG_OK;
+    }
+    /* After an idle flush a part of it may be out. */
+    if (span.hit.from < f->out) {
+        span.hit.from = f->out;
+    }
+    return span.hit.to <= f->out && hit->tail.has_ended
+               ? AG_OK
+               : rule_spans_add(to, &span);
+}
+
+static enum ag_err
+judge(struct rule_filter *f, struct rule_hit *hit, bool has_end)
+{
+    const struct rule_text text = {.part = whole(f), .has_end = has_end};
+
+    switch (rule_judge(f->tools, text, hit)) {
+    case RULE_YES:
+        hit->to += rule_tail_take(&hit->tail,
+                                  span_sub(text.part, hit->to, text.part.len));
+        return add(f, &f->spans, hit);
+    case RULE_WAIT:
+        hit->tail = (struct rule_tail){.rule = NULL};
+        return add(f, &f->waiting, hit);
+    case RULE_NO:
+        break;
+    }
+    return AG_OK;
+}
+
+/* Those that wait, then those that were found. */
+static enum ag_err
+decide(struct rule_filter *f, bool has_end)
+{
+    const struct rule_text text = {.part = whole(f), .has_end = has_end};
+    struct rule_spans waiting = f->waiting;
+    enum ag_err err = f->event_err;
+
+    f->waiting = (struct rule_spans){.items = NULL};
+    for (size_t i = 0; err == AG_OK && i < waiting.count; i++) {
+        err = judge(f, &waiting.items[i].hit, has_end);
+    }
+    rule_spans_done(&waiting);
+    for (size_t i = 0; err == AG_OK && i < f->event_count; i++) {
+        struct rule_hit hit;
+
+        if (rule_confirm(f->tools, f->events[i].rule, text, f->events[i].end,
+                         &hit)) {
+            err = judge(f, &hit, has_end);
+        }
+    }
+    f->event_count = 0;
+    return err;
+}
+
+/* ---- letting out ---- */
+
+static enum ag_err
+put_marker(struct rule_filter *f, const struct rule_span *span)
+{
+    const struct rule *rule = rule_set_at(f->set, span->hit.rule);
+    char name[RULE_ID_MAX_BYTES + sizeof("rule:")];
+    uint8_t marker[MARKER_MAX_BYTES];
+    int len = snprintf(name, sizeof(name), "rule:%s", rule->id);
+    struct redactor_hit hit = {.id = RULE_FILTER_ID_BIT | span->hit.rule,
+                               .name = span_of(name, (size_t)len),
+                               .form = VARIANT_RAW,
+                               .offset = f->base + f->out};
+
+    if (f->options.on_hit != NULL) {
+        f->options.on_hit(f->options.hit_ctx, &hit);
+    }
+    return sink_feed(
+        &f->next, span_of(marker, marker_write(&f->marker, hit.name, marker)));
+}
+
+/* Text up to `to`. */
+static enum ag_err
+put_text(struct rule_filter *f, size_t to)
+{
+    enum ag_err err = AG_OK;
+
+    if (to > f->out) {
+        err = sink_feed(&f->next, span_of(f->text + f->out, to - f->out));
+        f->out = to;
+    }
+    return err;
+}
+
+/* All before `upto`: text, and a marker for each hole. */
+static enum ag_err
+let_out(struct rule_filter *f, size_t upto)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < f->spans.count; i++) {
+        struct rule_span *span = &f->spans.items[i];
+
+        if (span->hit.from >= upto) {
+            break;
+        }
+        if (!span->is_out && span->hit.from >= f->hole_end) {
+            err = put_text(f, span->hit.from);
+            if (err == AG_OK) {
+                err = put_marker(f, span);
+            }
+        }
+        span->is_out = true;
+        if (span->hit.to > f->hole_end) {
+            f->hole_end = span->hit.to;
+        }
+        if (f->out < f->hole_end) {
+            f->out = f->hole_end < upto ? f->hole_end : upto;
+        }
+    }
+    if (err == AG_OK && f->hole_end < upto) {
+        err = put_text(f, upto);
+    }
+    rule_spans_drop(&f->spans, f->out);
+    return err;
+}
+
+/* The start of the first that waits, or `upto`. */
+static size_t
+first_waiting(const struct rule_filter *f, size_t upto)
+{
+    return f->waiting.count > 0 && f->waiting.items[0].hit.from < upto
+               ? f->waiting.items[0].hit.from
+               : upto;
+}
+
+/* Forgets the text that no match can need any more. */
+static void
+forget(struct rule_filter *f)
+{
+    size_t keep = f->len > BEHIND_BYTES ? f->len - BEHIND_BYTES : 0;
+    size_t drop = f->out < keep ? f->out : keep;
+
+    if (drop == 0) {
+        return;
+    }
+    memmove(f->text, f->text + drop, f->len - drop);
+    f->len -= drop;
+    f->out -= drop;
+    f->hole_end = f->hole_end > drop ? f->hole_end - drop : 0;
+    f->base += drop;
+    rule_spans_move(&f->spans, drop);
+    rule_spans_move(&f->waiting, drop);
+}
+
+/* ---- a slice ---- */
+
+static enum ag_err
+scan(struct rule_filter *f, struct span slice)
+{
+    for (size_t i = 0; i < f->set->pack_count; i++) {
+        f->first_rule = f->set->firsts[i];
+        if (f->set->lib->hs_scan_stream(f->streams[i], (const char *)slice.ptr,
+                                        (unsigned)slice.len, 0, f->scratch,
+                                        on_event, f) != HS_SUCCESS) {
+            return f->event_err != AG_OK ? f->event_err : AG_EINTERNAL;
+        }
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+take_slice(struct rule_filter *f, struct span slice, bool is_last)
+{
+    size_t upto;
+    enum ag_err err;
+
+    AG_ASSERT(f->len + slice.len <= TEXT_BYTES);
+    memcpy(f->text + f->len, slice.ptr, slice.len);
+    f->len += slice.len;
+    rule_spans_grow(&f->spans, whole(f));
+    err = scan(f, slice);
+    if (err == AG_OK) {
+        err = decide(f, false);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    /* More is about to come: no need to look for keywords. */
+    upto = f->len > f->set->window + RULE_LEAD_MAX_BYTES
+               ? f->len - f->set->window - RULE_LEAD_MAX_BYTES
+               : 0;
+    if (is_last) {
+        upto = rule_open_from(f->set->open, whole(f));
+    }
+    upto = first_waiting(f, upto);
+    if (upto > f->out) {
+        err = let_out(f, upto);
+    }
+    forget(f);
+    return err;
+}
+
+enum ag_err
+rule_filter_feed(struct rule_filter *f, struct span part)
+{
+    enum ag_err err = AG_OK;
+
+    f->is_idle = false;
+    while (err == AG_OK && part.len > 0) {
+        struct span slice = span_sub(part, 0, SLICE_BYTES);
+
+        part = span_sub(part, slice.len, part.len);
+        err = take_slice(f, slice, part.len == 0);
+    }
+    return err;
+}
+
+enum ag_err
+rule_filter_idle(struct rule_filter *f)
+{
+    struct rule_spans waiting = f->waiting;
+    size_t upto;
+    enum ag_err err = AG_OK;
+
+    if (!rule_filter_is_holding(f)) {
+        return AG_OK;
+    }
+    f->is_idle = true;
+    f->waiting = (struct rule_spans){.items = NULL};
+    for (size_t i = 0; err == AG_OK && i < waiting.count; i++) {
+        struct rule_hit hit = waiting.items[i].hit;
+        const struct rule *rule = rule_set_at(f->set, hit.rule);
+        const struct rule_text text = {.part = whole(f), .has_end = true};
+
+        if (rule_judge(f->tools, text, &hit) != RULE_YES) {
+            err = add(f, &f->waiting, &waiting.items[i].hit);
+            continue;
+        }
+        /* What comes may belong to it. */
+        hit.tail.has_ended = (rule->flags & RULE_TAIL) == 0;
+        err = add(f, &f->spans, &hit);
+    }
+    rule_spans_done(&waiting);
+    upto = rule_open_pause(f->set->open, whole(f));
+    return err == AG_OK && upto > f->out ? let_out(f, upto) : err;
+}
+
+static enum ag_err
+close_streams(struct rule_filter *f)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < f->set->pack_count; i++) {
+        if (f->streams[i] == NULL) {
+            continue;
+        }
+        f->first_rule = f->set->firsts[i];
+        if (f->set->lib->hs_close_stream(f->streams[i], f->scratch, on_event,
+                                         f) != HS_SUCCESS) {
+            err = AG_EINTERNAL;
+        }
+        f->streams[i] = NULL;
+    }
+    return err;
+}
+
+enum ag_err
+rule_filter_finish(struct rule_filter *f)
+{
+    enum ag_err err = close_streams(f);
+
+    if (err == AG_OK) {
+        err = decide(f, true);
+    }
+    if (err == AG_OK) {
+        err = let_out(f, f->len);
+    }
+    return err == AG_OK ? sink_finish(&f->next) : err;
+}
+
+/* ---- life ---- */
+
+static enum ag_err
+open_streams(struct rule_filter *f)
+{
+    for (size_t i = 0; i < f->set->pack_count; i++) {
+        const hs_database_t *db = f->set->databases[i];
+
+        if (f->set->lib->hs_alloc_scratch(db, &f->scratch) != HS_SUCCESS) {
+            return AG_ENOMEM;
+        }
+        if (f->set->lib->hs_open_stream(db, 0, &f->streams[i]) != HS_SUCCESS) {
+            return AG_EMEMLOCK;
+        }
+    }
+    return AG_OK;
+}
+
+enum ag_err
+rule_filter_new(const struct redactor_options *options,
+                const struct rule_set *set, const struct sink *next,
+                struct rule_filter **ret)
+{
+    AG_AUTO(rule_filter) struct rule_filter *f = calloc(1, sizeof(*f));
+    enum ag_err err;
+
+    if (f == NULL) {
+        return AG_ENOMEM;
+    }
+    f->set = set;
+    f->options = *options;
+    f->next = *next;
+    err = marker_parse(options->marker, &f->marker);
+    if (err == AG_OK) {
+        err = lockmem_init(TEXT_BYTES, &f->mem);
+    }
+    if (err == AG_OK) {
+        f->text = f->mem.ptr;
+        err = rule_tools_new(set, &f->tools);
+    }
+    if (err == AG_OK) {
+        err = open_streams(f);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    *ret = AG_TAKE(f);
+    return AG_OK;
+}
+
+void
+rule_filter_free(struct rule_filter *f)
+{
+    if (f == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < f->set->pack_count; i++) {
+        if (f->streams[i] != NULL) {
+            (void)f->set->lib->hs_close_stream(f->streams[i], f->scratch, NULL,
+                                               NULL);
+        }
+    }
+    if (f->scratch != NULL) {
+        (void)f->set->lib->hs_free_scratch(f->scratch);
+    }
+    rule_tools_free(f->tools);
+    rule_spans_done(&f->spans);
+    rule_spans_done(&f->waiting);
+    lockmem_done(&f->mem);
+    free(f->events);
+    free(f);
+}
+
+static enum ag_err
+feed_as_sink(void *ctx, struct span part)
+{
+    return rule_filter_feed(ctx, part);
+}
+
+static enum ag_err
+finish_as_sink(void *ctx)
+{
+    return rule_filter_finish(ctx);
+}
+
+struct sink
+rule_filter_sink(struct rule_filter *f)
+{
+    return (struct sink){
+        .ctx = f, .feed = feed_as_sink, .finish = finish_as_sink};
+}
+
+bool
+rule_filter_is_holding(const struct rule_filter *f)
+{
+    return f->out < f->len && !f->is_idle;
+}
+
+size_t
+rule_filter_held_bytes(const struct rule_filter *f)
+{
+    return f->len - f->out;
+}

@@ -1,0 +1,67 @@
+/*
+ * rule_filter.h - the filter for unknown secrets: a sink that passes text on
+ * and puts a marker where a rule finds a secret. It stands behind the filter
+ * for known values (redactor.h), whose markers it leaves.
+ * Floor: redact. Depends on: redact/rule_set, redact/marker, redact/sink,
+ * redact/redactor (what a hit is).
+ *
+ * The output is that of one search through the whole text, whatever the parts
+ * it was fed in: secrets that overlap are one hole, named after the leftmost,
+ * of those with one start after the rule that needs no context, then the
+ * first of the set. Held back is the run of bytes without blanks and quotes
+ * that ends the text, if a keyword of a rule, or the beginning of one, is near
+ * enough before or in it, and what a match needs to be decided: at most
+ * RULE_FILTER_HELD_MAX_BYTES, as a rule nothing. A secret of any length costs
+ * no memory: what follows the bytes that decide is dropped as it comes.
+ *
+ * Idle, as redactor.h has it: what waits for a decision is decided as if the
+ * text ended; of what has not matched yet at most a quarter is shown where a
+ * rule knows the secret by its own looks; where it knows it by its context
+ * alone, whatever is too short for the rule is.
+ */
+#ifndef AG_REDACT_RULE_FILTER_H
+#define AG_REDACT_RULE_FILTER_H
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "redact/redactor.h"
+#include "redact/rule.h"
+#include "redact/sink.h"
+
+struct rule_filter;
+struct rule_set;
+
+enum {
+    RULE_FILTER_HELD_MAX_BYTES =
+        RULE_WINDOW_MAX_BYTES + RULE_LEAD_MAX_BYTES + RULE_JUDGED_BYTES + 1,
+};
+
+/* Hits of rules have this bit in their id, the rule's number below it; their
+ * name is "rule:ID", their form raw. */
+#define RULE_FILTER_ID_BIT (1ULL << 63)
+
+/*
+ * `options` as in redactor.h; the audience does not matter: rules are no
+ * secret. `set` and next's ctx are borrowed.
+ * Errors: AG_EINVAL marker; AG_EMEMLOCK; AG_ENOMEM.
+ * Threads: one at a time; a set serves many.
+ */
+AG_CHECK AG_NONNULL enum ag_err
+rule_filter_new(const struct redactor_options *options,
+                const struct rule_set *set, const struct sink *next,
+                struct rule_filter **ret);
+void rule_filter_free(struct rule_filter *f);
+AG_DEFINE_CLEANUP(rule_filter, rule_filter_free)
+
+/* Errors: those of the next sink; AG_ENOMEM; AG_EINTERNAL. */
+AG_CHECK AG_NONNULL enum ag_err rule_filter_feed(struct rule_filter *f,
+                                                 struct span part);
+AG_CHECK AG_NONNULL enum ag_err rule_filter_idle(struct rule_filter *f);
+AG_CHECK AG_NONNULL enum ag_err rule_filter_finish(struct rule_filter *f);
+
+AG_NONNULL struct sink rule_filter_sink(struct rule_filter *f);
+AG_NONNULL bool rule_filter_is_holding(const struct rule_filter *f);
+AG_NONNULL size_t rule_filter_held_bytes(const struct rule_filter *f);
+
+#endif
