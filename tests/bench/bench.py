@@ -386,7 +386,7 @@ def main():
     p.add_argument("--bin", default=os.path.join(ROOT, "build/release"))
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--quick", action="store_true")
-    p.add_argument("--only", choices=("api", "proxy"))
+    p.add_argument("--only", choices=("api", "proxy", "tunnel"))
     args = p.parse_args()
     describe()
     b = Bench(args)
@@ -395,15 +395,15 @@ def main():
         b.run("auth-guard", "put", "bench/secret",
               text=secrets.token_urlsafe(32))
         b.put_many(1, 99)
-        if args.only != "proxy":
+        if args.only in (None, "api"):
             b.starts()
             read_us = b.api()
             b.issue()
             b.filters()
             b.in_process()
         if args.only != "api":
-            b.proxy.rows()
-        if args.only != "proxy":
+            b.proxy.rows(args.only)
+        if args.only in (None, "api"):
             b.memory_and_scale(read_us)
     finally:
         b.stop()

@@ -238,9 +238,9 @@ class Proxy:
                 runs.append(self.by_forward_proxy(ends_here, path, count,
                                                   callers, anew))
         ours, base = median(got[True]), median(got[False])
-        way = (f"TLS ended here, {path}, {callers} "
+        way = (f"intercepted, {path}, {callers} "
                + ("caller" if callers == 1 else "callers")
-               + (", a connection each" if anew else ""))
+               + (", anew" if anew else ""))
         for key, name, unit in (("cpu_us", "CPU", "us/req"),
                                 ("rps", "rate", "req/s"),
                                 ("p50_us", "p50", "us"),
@@ -248,10 +248,18 @@ class Proxy:
             self.b.row(f"{way}: {name}", ours[key], unit, base[key],
                        "tunnelled")
 
-    def rows(self):
+    def rows(self, only=None):
         self.start()
-        scale = self.b.scale
-        few, many = int(2000 * scale), int(10000 * scale)
+        few, many = (int(n * self.b.scale) for n in (2000, 10000))
+        if only != "tunnel":
+            self.reverse(few, many)
+        for path in ("1k", "64k"):
+            self.intercepted(path, few, 1)
+        self.intercepted("1k", many // 2, 16)
+        self.intercepted("1k", few // 4, 1, anew=True)
+        self.intercepted("1k", few // 4, 16, anew=True)
+
+    def reverse(self, few, many):
         for to in ("plain", "tls"):
             self.loaded(to, "1k", many, False)
             self.loaded(to, "64k", many // 4, False)
@@ -273,8 +281,3 @@ class Proxy:
                    rate["ours"] >= 0.5 * rate["relay"])
         self.b.row("proxy, one stream, filtered", rate["ours"], "MB/s",
                    rate["nginx"], "nginx")
-        for path in ("1k", "64k"):
-            self.intercepted(path, few, 1)
-        self.intercepted("1k", many // 2, 16)
-        self.intercepted("1k", few // 4, 1, anew=True)
-        self.intercepted("1k", few // 4, 16, anew=True)

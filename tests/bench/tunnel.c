@@ -206,11 +206,14 @@ run_client(void *arg)
 static void
 report(uint64_t *latency_ns, size_t count, uint64_t took_ns)
 {
+    size_t middle = count / 2;
+    size_t late = count - 1 - count / 100;
+
     qsort(latency_ns, count, sizeof(*latency_ns), compare_u64);
     (void)printf("rps=%.2f p50_us=%.1f p99_us=%.1f requests=%zu\n",
                  (double)count * 1e9 / (double)took_ns,
-                 (double)latency_ns[count / 2] / 1e3,
-                 (double)latency_ns[count - 1 - count / 100] / 1e3, count);
+                 (double)latency_ns[middle] / 1e3,
+                 (double)latency_ns[late] / 1e3, count);
 }
 
 static void

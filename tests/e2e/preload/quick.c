@@ -7,19 +7,16 @@
  * the passphrase: a second of each start is its derivation. What it makes opens
  * only with it: a vault of such a broker is opened by such a broker.
  */
-#ifndef _GNU_SOURCE
-#define _GNU_SOURCE
-#endif
-#include <dlfcn.h>
 #include <stddef.h>
 
+#include <dlfcn.h>
 #include <sodium.h>
 
 typedef int (*derive_fn)(unsigned char *, unsigned long long, const char *,
                          unsigned long long, const unsigned char *,
                          unsigned long long, size_t, int);
 
-__attribute__((visibility("default"))) int
+int // NOLINTNEXTLINE(readability-function-size): libsodium's own
 crypto_pwhash_argon2id(unsigned char *const out, unsigned long long out_len,
                        const char *const secret, unsigned long long secret_len,
                        const unsigned char *const salt,
@@ -30,9 +27,8 @@ crypto_pwhash_argon2id(unsigned char *const out, unsigned long long out_len,
     (void)passes;
     (void)memory_bytes;
     *(void **)&derive = dlsym(RTLD_NEXT, "crypto_pwhash_argon2id");
-    return derive == NULL
-               ? -1
-               : derive(out, out_len, secret, secret_len, salt,
-                        crypto_pwhash_argon2id_OPSLIMIT_MIN,
-                        crypto_pwhash_argon2id_MEMLIMIT_MIN, kind);
+    return derive == NULL ? -1
+                          : derive(out, out_len, secret, secret_len, salt,
+                                   crypto_pwhash_argon2id_OPSLIMIT_MIN,
+                                   crypto_pwhash_argon2id_MEMLIMIT_MIN, kind);
 }
