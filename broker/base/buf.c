@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "base/wipealloc.h"
 
 enum {
     FIRST_BYTES = 256
@@ -20,11 +21,22 @@ buf_init(struct buf *b, size_t max_bytes, enum buf_flags flags)
 void
 buf_done(struct buf *b)
 {
-    if (b->ptr != NULL && b->flags == BUF_WIPE) {
-        wipe(b->ptr, b->cap);
+    if (b->flags == BUF_WIPE) {
+        wipe_free(b->ptr);
+    } else {
+        free(b->ptr);
     }
-    free(b->ptr);
     buf_init(b, b->max, b->flags);
+}
+
+void *
+buf_take(struct buf *b)
+{
+    void *ptr = b->ptr;
+
+    AG_ASSERT(b->flags == BUF_WIPE);
+    buf_init(b, b->max, b->flags);
+    return ptr;
 }
 
 void
@@ -43,12 +55,34 @@ buf_truncate(struct buf *b, size_t len)
     b->len = len;
 }
 
-/* Memory for `need` bytes and a NUL; the old block is wiped if it must be. */
+/* The old block is wiped if it must be. */
+static enum ag_err
+move_to(struct buf *b, size_t cap)
+{
+    uint8_t *ptr;
+
+    if (b->flags == BUF_PLAIN) {
+        ptr = realloc(b->ptr, cap);
+    } else {
+        ptr = wipe_malloc(cap);
+        if (ptr != NULL && b->ptr != NULL) {
+            memcpy(ptr, b->ptr, b->len);
+            wipe_free(b->ptr);
+        }
+    }
+    if (ptr == NULL) {
+        return AG_ENOMEM;
+    }
+    b->ptr = ptr;
+    b->cap = cap;
+    return AG_OK;
+}
+
+/* Memory for `need` bytes and a NUL. */
 static enum ag_err
 reserve(struct buf *b, size_t need)
 {
     size_t cap = b->cap < FIRST_BYTES ? FIRST_BYTES : b->cap;
-    uint8_t *ptr;
 
     if (need < b->cap) {
         return AG_OK;
@@ -58,22 +92,16 @@ reserve(struct buf *b, size_t need)
             return AG_ELIMIT;
         }
     }
-    if (b->flags == BUF_PLAIN) {
-        ptr = realloc(b->ptr, cap);
-    } else {
-        ptr = malloc(cap);
-        if (ptr != NULL && b->ptr != NULL) {
-            memcpy(ptr, b->ptr, b->len);
-            wipe(b->ptr, b->cap);
-            free(b->ptr);
-        }
+    return move_to(b, cap);
+}
+
+enum ag_err
+buf_expect(struct buf *b, size_t len)
+{
+    if (len > b->max) {
+        return AG_ELIMIT;
     }
-    if (ptr == NULL) {
-        return AG_ENOMEM;
-    }
-    b->ptr = ptr;
-    b->cap = cap;
-    return AG_OK;
+    return len < b->cap ? AG_OK : move_to(b, len + 1);
 }
 
 enum ag_err

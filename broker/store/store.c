@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "base/wipealloc.h"
 #include "crypt/chain.h"
 #include "crypt/keyring.h"
 #include "store/audit_cursor.h"
@@ -140,6 +141,7 @@ on_quiet(void *arg)
     const struct store *s = arg;
 
     db_shed(s->db);
+    wipe_shed();
     (void)malloc_trim(0);
 }
 

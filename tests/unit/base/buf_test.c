@@ -133,6 +133,110 @@ test_wiping_realloc_and_friends(void **state)
     wipe_free(zeros);
 }
 
+static void
+fill_and_free(char *p, size_t len)
+{
+    assert_non_null(p);
+    memset(p, 'x', len);
+    wipe_free(p);
+}
+
+/* For the next of that length, without a byte of what was in it. */
+static void
+test_large_blocks_are_kept_wiped(void **state)
+{
+    const size_t len = WIPEALLOC_KEPT_MIN_BYTES + 1;
+    char *p = wipe_malloc(len);
+    char *other = NULL;
+    char *again = NULL;
+
+    (void)state;
+    fill_and_free(p, len);
+    assert_int_equal(wipe_kept_count(), 1);
+    other = wipe_malloc(len + 1);
+    assert_int_equal(wipe_kept_count(), 1);
+    again = wipe_malloc(len);
+    assert_ptr_equal(again, p);
+    assert_int_equal(wipe_kept_count(), 0);
+    for (size_t i = 0; i < len; i++) {
+        assert_int_equal(again[i], 0);
+    }
+    fill_and_free(again, len);
+    fill_and_free(other, len + 1);
+    assert_int_equal(wipe_kept_count(), 2);
+    again = wipe_malloc(len); /* below the one that was freed last */
+    assert_ptr_equal(again, p);
+    wipe_free(again);
+    wipe_shed();
+    assert_int_equal(wipe_kept_count(), 0);
+}
+
+static void
+test_few_blocks_are_kept(void **state)
+{
+    static const size_t LENS[] = {WIPEALLOC_KEPT_MIN_BYTES - 1,
+                                  WIPEALLOC_KEPT_MAX_BYTES + 1};
+    char *blocks[WIPEALLOC_KEPT_MAX_COUNT + 2];
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(LENS); i++) {
+        fill_and_free(wipe_malloc(LENS[i]), LENS[i]);
+        assert_int_equal(wipe_kept_count(), 0);
+    }
+    for (size_t i = 0; i < AG_COUNT(blocks); i++) {
+        blocks[i] = wipe_malloc(WIPEALLOC_KEPT_MAX_BYTES);
+        assert_non_null(blocks[i]);
+    }
+    for (size_t i = 0; i < AG_COUNT(blocks); i++) {
+        wipe_free(blocks[i]);
+    }
+    assert_int_equal(wipe_kept_count(), WIPEALLOC_KEPT_MAX_COUNT);
+    wipe_shed();
+}
+
+static void
+test_what_is_expected_comes_without_a_move(void **state)
+{
+    AG_AUTO(buf) struct buf b;
+    const uint8_t *at = NULL;
+
+    (void)state;
+    buf_init(&b, 2000, BUF_WIPE);
+    check_ok(buf_add_str(&b, "some"));
+    check_ok(buf_expect(&b, 1000));
+    assert_int_equal(b.cap, 1001);
+    check_ok(buf_expect(&b, 4)); /* there is more already */
+    at = b.ptr;
+    for (int i = 0; i < 249; i++) {
+        check_ok(buf_add_str(&b, "text"));
+    }
+    assert_ptr_equal(b.ptr, at);
+    assert_int_equal(b.len, 1000);
+    assert_memory_equal(b.ptr, "sometext", 8);
+    check_ok(buf_add_byte(&b, 'x'));
+    check_err(buf_expect(&b, 2001), AG_ELIMIT);
+    assert_int_equal(b.len, 1001);
+}
+
+static void
+test_what_is_taken_is_the_takers(void **state)
+{
+    AG_AUTO(buf) struct buf b;
+    char *text = NULL;
+
+    (void)state;
+    buf_init(&b, 100, BUF_WIPE);
+    assert_null(buf_take(&b));
+    check_ok(buf_add_str(&b, "text"));
+    text = buf_take(&b);
+    assert_memory_equal(text, "text", 4);
+    assert_null(b.ptr);
+    assert_int_equal(b.len, 0);
+    check_ok(buf_add_str(&b, "next"));
+    assert_memory_equal(text, "text", 4);
+    wipe_free(text);
+}
+
 int
 main(void)
 {
@@ -144,6 +248,10 @@ main(void)
         cmocka_unit_test(test_a_wiping_buffer_wipes),
         cmocka_unit_test(test_wiping_realloc_and_friends),
         cmocka_unit_test(test_wiping_malloc),
+        cmocka_unit_test(test_large_blocks_are_kept_wiped),
+        cmocka_unit_test(test_few_blocks_are_kept),
+        cmocka_unit_test(test_what_is_expected_comes_without_a_move),
+        cmocka_unit_test(test_what_is_taken_is_the_takers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
