@@ -155,6 +155,15 @@ matcher_cut_in(const struct matcher *m, struct span text, size_t from)
     return 0;
 }
 
+size_t
+matcher_first_cut_in(const struct matcher *m, struct span text)
+{
+    size_t at = span_find(text, '\n');
+
+    return matcher_cut(m) == MATCHER_CUT_LINE && at < text.len ? at + 1
+                                                               : text.len;
+}
+
 static atomic_ullong enabled_forms = ~0ULL;
 
 void

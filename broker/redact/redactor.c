@@ -26,8 +26,10 @@ struct redactor {
     const struct matcher *set;
     struct lockmem held;
     size_t held_len;
+    size_t held_most;    /* all of `held` that text was in */
     struct lockmem line; /* of a task: not let out yet */
     size_t line_len;
+    size_t line_most; /* the same of `line` */
     size_t emitted;
     size_t hole_end;
     uint64_t offset; /* in the stream, of the first byte not decided */
@@ -165,6 +167,12 @@ advance(struct redactor *r, struct span text, size_t len)
     r->hole_end = r->hole_end > len ? r->hole_end - len : 0;
 }
 
+static void
+note_most(size_t *most, size_t len)
+{
+    *most = len > *most ? len : *most;
+}
+
 /*
  * What is held, followed by as much of `part` as its decision may need (no
  * form is longer than half the buffer). True in *ret: all of the part went
@@ -181,6 +189,7 @@ feed_held(struct redactor *r, struct span part, bool *ret)
     enum ag_err err;
 
     memcpy(held + r->held_len, part.ptr, take);
+    note_most(&r->held_most, text.len);
     err = decide(r, text, r->held_len, false, &done);
     if (err != AG_OK) {
         return err;
@@ -222,6 +231,7 @@ feed_now(struct redactor *r, struct span part)
     AG_ASSERT(part.len - done <= r->held.len);
     memcpy(r->held.ptr, part.ptr + done, part.len - done);
     r->held_len = part.len - done;
+    note_most(&r->held_most, r->held_len);
     return AG_OK;
 }
 
@@ -283,13 +293,15 @@ let_out_line(struct redactor *r, size_t upto, bool is_cut)
     return AG_OK;
 }
 
-/* As much of *part as there is room for. */
+/* As much of *part as there is room for; of a line that goes on its end. */
 static enum ag_err
 keep_some(struct redactor *r, struct span *part)
 {
     size_t most = REDACTOR_TASK_LINE_MAX_BYTES + matcher_longest_bytes(r->set);
     size_t room = most > r->line_len ? most - r->line_len : 0;
-    size_t take = part->len < room ? part->len : room;
+    size_t end =
+        r->line_len == 0 ? part->len : matcher_first_cut_in(r->set, *part);
+    size_t take = end < room ? end : room;
     size_t wanted = r->line.len == 0 ? LINE_FIRST_BYTES : r->line.len;
     size_t cut;
     enum ag_err err;
@@ -305,6 +317,7 @@ keep_some(struct redactor *r, struct span *part)
         memcpy((uint8_t *)r->line.ptr + r->line_len, part->ptr, take);
     }
     r->line_len += take;
+    note_most(&r->line_most, r->line_len);
     *part = span_sub(*part, take, part->len);
     cut = matcher_cut_in(r->set, span_of(r->line.ptr, r->line_len),
                          r->line_len - take);
@@ -383,10 +396,11 @@ redactor_restart(struct redactor *r, const struct redactor_options *options,
         return err;
     }
     if (r->line.len > LINE_KEEP_BYTES) {
-        lockmem_done(&r->line);
+        lockmem_done(&r->line); /* and wipes it all */
+        r->line_most = 0;
     }
-    wipe(r->line.ptr, r->line.len);
-    wipe(r->held.ptr, r->held.len);
+    wipe(r->line.ptr, r->line_most);
+    wipe(r->held.ptr, r->held_most);
     *r = (struct redactor){.own = r->own,
                            .options = *options,
                            .next = *next,

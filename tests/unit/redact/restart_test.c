@@ -1,3 +1,4 @@
+// WRAP: lockmem_init
 /* A filter that is used for one stream after another. */
 #include "base/buf.h"
 #include "common/check.h"
@@ -10,6 +11,43 @@ static enum ag_err
 take(void *ctx, struct span part)
 {
     return buf_add(ctx, part);
+}
+
+enum {
+    MAPS_COUNT = 8,
+};
+
+/* What the filter locked, in order; the first has its struct. */
+static struct {
+    struct lockmem maps[MAPS_COUNT];
+    size_t count;
+} locked;
+
+enum ag_err __real_lockmem_init(size_t len, struct lockmem *ret);
+enum ag_err __wrap_lockmem_init(size_t len, struct lockmem *ret);
+
+enum ag_err
+__wrap_lockmem_init(size_t len, struct lockmem *ret)
+{
+    enum ag_err err = __real_lockmem_init(len, ret);
+
+    if (err == AG_OK && locked.count < MAPS_COUNT) {
+        locked.maps[locked.count++] = *ret;
+    }
+    return err;
+}
+
+static bool
+is_zero(const struct lockmem *map)
+{
+    const uint8_t *bytes = map->ptr;
+
+    for (size_t i = 0; i < map->len; i++) {
+        if (bytes[i] != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void
@@ -64,11 +102,52 @@ test_another_stream_knows_nothing_of_the_first(void **state)
     assert_int_equal(lockmem_used_bytes(), 0);
 }
 
+/* Not only what is still held: all that ever was in its buffers. */
+static void
+test_nothing_of_a_stream_is_left(void **state)
+{
+    static const enum redactor_audience WHO[] = {REDACTOR_OPERATOR,
+                                                 REDACTOR_TASK};
+    const struct matcher_value value = {
+        .id = 1, .name = span_str("n"), .value = span_str(VALUE)};
+    AG_AUTO(buf) struct buf out = {0};
+    const struct sink sink = {.ctx = &out, .feed = take};
+    struct matcher *set = NULL;
+
+    (void)state;
+    buf_init(&out, 1024, BUF_PLAIN);
+    check_ok(matcher_build(&value, 1, &set));
+    for (size_t i = 0; i < AG_COUNT(WHO); i++) {
+        const struct redactor_options options = {.audience = WHO[i]};
+        struct redactor *r = NULL;
+
+        locked.count = 0;
+        check_ok(redactor_new(&options, &sink, &r));
+        check_ok(redactor_use(r, set));
+        feed(r, "a longer line, and the beginning of q7RtWz90LmXcA");
+        feed(r, "b11 and another q7RtWz90Lm");
+        feed(r, "x\nend q7Rt");
+        assert_int_equal(locked.count, 2);
+        assert_false(is_zero(&locked.maps[1]));
+        check_ok(redactor_restart(r, &options, &sink));
+        assert_true(is_zero(&locked.maps[1]));
+        check_ok(redactor_use(r, set));
+        feed(r, "q7R");
+        assert_false(is_zero(&locked.maps[1]));
+        check_ok(redactor_finish(r));
+        check_ok(redactor_restart(r, &options, &sink));
+        assert_true(is_zero(&locked.maps[1]));
+        redactor_free(r);
+    }
+    matcher_unref(set);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_another_stream_knows_nothing_of_the_first),
+        cmocka_unit_test(test_nothing_of_a_stream_is_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

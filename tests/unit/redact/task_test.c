@@ -112,6 +112,33 @@ test_a_task_gets_lines_as_they_come(void **state)
     finish(&rig, "[redacted:n1]\n\n");
 }
 
+/* The end of a line that goes on is joined to it, what follows is not. */
+static void
+test_a_line_that_goes_on_locks_no_more(void **state)
+{
+    static char text[32 * 1024];
+    struct rig rig;
+    size_t locked_bytes = 0;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(text) - 1; i++) {
+        text[i] = i % 64 == 5 ? '\n' : 'x';
+    }
+    memcpy(text + 100, "q7RtWz90LmXc", 12);
+    RIG(&rig, REDACTOR_TASK, "q7RtWz90LmXc");
+    feed(&rig, "begins ");
+    locked_bytes = lockmem_used_bytes();
+    check_ok(redactor_feed(rig.redactor, span_of(text, sizeof(text))));
+    assert_int_equal(lockmem_used_bytes(), locked_bytes);
+    assert_int_equal(rig.hits, 1);
+    assert_memory_equal(rig.out.ptr, "begins xxxxx\nxxx", 16);
+    assert_int_equal(redactor_held_bytes(rig.redactor),
+                     (sizeof(text) - 1) % 64 + 1 - 6);
+    assert_int_equal(rig.out.len + redactor_held_bytes(rig.redactor),
+                     7 + sizeof(text) - 12 + strlen("[redacted:n1]"));
+    rig_done(&rig);
+}
+
 static void
 test_a_tasks_endless_line_is_bounded(void **state)
 {
@@ -170,6 +197,7 @@ main(void)
         cmocka_unit_test(test_a_task_sees_whole_lines_only),
         cmocka_unit_test(test_a_task_cannot_tell_the_beginning_of_a_value),
         cmocka_unit_test(test_a_task_gets_lines_as_they_come),
+        cmocka_unit_test(test_a_line_that_goes_on_locks_no_more),
         cmocka_unit_test(test_a_tasks_endless_line_is_bounded),
         cmocka_unit_test(test_a_value_at_the_cut_of_a_full_buffer),
     };
