@@ -11,14 +11,14 @@
 #include "core/proxied.h"
 #include "core/state.h"
 #include "core/values.h"
-#include "profile/placeholder.h"
 
 void
 permit_done(struct permit *permit)
 {
     for (size_t i = 0; i < permit->edit_count; i++) {
-        secret_free(AG_TAKE(permit->edits[i].text));
+        secret_free(permit->edits[i].text);
     }
+    free(AG_TAKE(permit->edits));
     permit->edit_count = 0;
     matcher_unref(AG_TAKE(permit->filter));
     permit_meter_free(AG_TAKE(permit->meter));
@@ -117,7 +117,7 @@ take_place(struct core *core, struct deciding *d, struct proxied_item *item,
     if (err != AG_OK || !found.there) {
         return err;
     }
-    err = placeholder_read(d->key, found.value, &id);
+    err = finds_read(&d->finds, d->key, found.value, &id);
     if (err != AG_OK) {
         return err == AG_ENOTFOUND ? AG_OK : err;
     }

@@ -65,8 +65,8 @@ struct permit {
     uint16_t port;                /* 0: the usual one */
     bool inner;
     bool plain;
-    bool in_body; /* nothing is decided: ask again with the body */
-    struct permit_edit edits[PERMIT_EDITS_MAX_COUNT];
+    bool in_body;              /* nothing is decided: ask again with the body */
+    struct permit_edit *edits; /* owned */
     size_t edit_count;
     struct matcher *filter;     /* all values of the task's; NULL: none */
     struct permit_meter *meter; /* NULL: no grant bounds the bytes */

@@ -59,15 +59,41 @@ check_tokens(struct span text)
     return AG_OK;
 }
 
-/* One that is whole, and may be of the short ones that a scan does not see. */
+enum ag_err
+finds_read(const struct finds *f, const struct secret *key, struct span text,
+           uint64_t *ret_id)
+{
+    for (size_t i = 0; i < f->known_count; i++) {
+        if (f->known[i].text.ptr == text.ptr &&
+            f->known[i].text.len == text.len) {
+            *ret_id = f->known[i].id;
+            return AG_OK;
+        }
+    }
+    return placeholder_read(key, text, ret_id);
+}
+
+static void
+keep_known(struct finds *f, struct span text, uint64_t id)
+{
+    if (f->known_count < FINDS_KNOWN_MAX_COUNT) {
+        f->known[f->known_count++] = (struct find_known){text, id};
+    }
+}
+
+/* One that is whole, and may be of the short ones that a scan does not see.
+ * `stays`: the text is the request's own, and found again by finds_read(). */
 static enum ag_err
-look_whole(const struct secret *key, struct span text, size_t where,
+look_whole(const struct secret *key, struct span text, size_t where, bool stays,
            struct finds *f)
 {
     uint64_t id = 0;
     enum ag_err err =
         text.len > 0 ? placeholder_read(key, text, &id) : AG_ENOTFOUND;
 
+    if (err == AG_OK && stays) {
+        keep_known(f, text, id);
+    }
     if (err == AG_ENOTFOUND) {
         return AG_OK;
     }
@@ -104,10 +130,10 @@ look_basic(const struct secret *key, struct span word, size_t where,
         return err;
     }
     colon = span_find(text, ':');
-    err = look_whole(key, span_sub(text, 0, colon), where, f);
-    return err == AG_OK
-               ? look_whole(key, span_sub(text, colon + 1, text.len), where, f)
-               : err;
+    err = look_whole(key, span_sub(text, 0, colon), where, false, f);
+    return err == AG_OK ? look_whole(key, span_sub(text, colon + 1, text.len),
+                                     where, false, f)
+                        : err;
 }
 
 struct scanning {
@@ -136,29 +162,45 @@ scan(const struct secret *key, struct span text, size_t where, struct finds *f)
     return err == AG_OK ? placeholder_scan_finish(scan) : err;
 }
 
+/* Nothing that is known for sure yet: every place where one could stand. */
 static enum ag_err
-look_field(const struct secret *key, const struct request_field *field,
-           size_t where, struct finds *f)
+look_around(const struct secret *key, struct span text, struct span word,
+            size_t where, struct finds *f)
 {
-    struct span word = last_word(field->value);
-    enum ag_err err =
-        request_is_own_token(field) ? AG_OK : check_tokens(field->value);
+    enum ag_err err = AG_OK;
 
-    if (err == AG_OK) {
-        err = look_whole(key, field->value, where, f);
-    }
-
-    if (err == AG_OK && word.len < field->value.len) {
-        err = look_whole(key, word, where, f);
+    if (word.len < text.len) {
+        err = look_whole(key, text, where, true, f);
         if (err == AG_OK) {
             err = look_basic(key, word, where, f);
         }
     }
     /* The least number that a scan sees has 18 characters. */
-    if (err == AG_OK && field->value.len >= FINDS_SCAN_MIN_BYTES) {
-        err = scan(key, field->value, where, f);
+    if (err == AG_OK && text.len >= FINDS_SCAN_MIN_BYTES) {
+        err = scan(key, text, where, f);
     }
     return err;
+}
+
+/* A last word that is a placeholder is ours to the letter (code.h): in it, and
+ * in less than a scan sees before it, there is no other. */
+static enum ag_err
+look_field(const struct secret *key, const struct request_field *field,
+           size_t where, struct finds *f)
+{
+    struct span word = last_word(field->value);
+    size_t before = f->known_count;
+    enum ag_err err =
+        request_is_own_token(field) ? AG_OK : check_tokens(field->value);
+
+    if (err == AG_OK) {
+        err = look_whole(key, word, where, true, f);
+    }
+    if (err == AG_OK && f->known_count > before &&
+        field->value.len - word.len < FINDS_SCAN_MIN_BYTES) {
+        return AG_OK;
+    }
+    return err == AG_OK ? look_around(key, field->value, word, where, f) : err;
 }
 
 enum ag_err

@@ -18,6 +18,7 @@ struct secret;
 enum {
     FINDS_MAX_COUNT = 32,
     FINDS_SCAN_MIN_BYTES = 16,
+    FINDS_KNOWN_MAX_COUNT = 4,
 };
 
 /* Not a field's index. */
@@ -36,9 +37,17 @@ struct find {
     bool history; /* of an ended task, in a text */
 };
 
+/* A text of the request's own that was read as a whole, by where it lies. */
+struct find_known {
+    struct span text;
+    uint64_t id;
+};
+
 struct finds {
     size_t count;
     struct find items[FINDS_MAX_COUNT];
+    size_t known_count;
+    struct find_known known[FINDS_KNOWN_MAX_COUNT];
 };
 
 /* *ret is {0} before. Errors: AG_EPLACE more than FINDS_MAX_COUNT, or
@@ -46,6 +55,12 @@ struct finds {
 AG_CHECK AG_NONNULL enum ag_err finds_make(const struct secret *key,
                                            const struct request_ask *ask,
                                            struct finds *ret);
+
+/* placeholder_read(), without reading again what finds_make() has: the request
+ * is as it was then. Errors: those. */
+AG_CHECK AG_NONNULL enum ag_err finds_read(const struct finds *f,
+                                           const struct secret *key,
+                                           struct span text, uint64_t *ret_id);
 
 /* Another's stands where a value belongs; also in another spelling (escapes),
  * which finds_make() does not see. Errors as above. */

@@ -76,11 +76,19 @@ static enum ag_err
 add_edit(struct deciding *d, const struct permit_edit *edit)
 {
     struct permit *permit = d->permit;
+    struct permit_edit *edits = NULL;
 
     if (permit->edit_count == PERMIT_EDITS_MAX_COUNT) {
         secret_free(edit->text);
         return err_why(AG_ELIMIT, "too many values in one request");
     }
+    /* One by one: mostly there is one. */
+    edits = reallocarray(permit->edits, permit->edit_count + 1, sizeof(*edits));
+    if (edits == NULL) {
+        secret_free(edit->text);
+        return AG_ENOMEM;
+    }
+    permit->edits = edits;
     permit->edits[permit->edit_count++] = *edit;
     return AG_OK;
 }

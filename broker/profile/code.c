@@ -331,6 +331,16 @@ own_tag(const struct secret *key, const struct code *code, uint64_t id)
     return low_bits(hash(key, code, STEP_OWN, numbers, NULL), OWN_BITS);
 }
 
+static code_number
+frame_tag(const struct secret *key, const struct code *code, uint64_t id,
+          struct span text)
+{
+    const uint64_t numbers[2] = {id, 0};
+
+    return low_bits(hash(key, code, STEP_FRAME, numbers, &text),
+                    frame_bits(code));
+}
+
 /* The whole tag of an id in a text, own part above the frame's. */
 static code_number
 tag_of(const struct secret *key, const struct code *code, uint64_t id,
@@ -343,8 +353,7 @@ tag_of(const struct secret *key, const struct code *code, uint64_t id,
                         code->bits - CODE_ID_BITS);
     }
     return own_tag(key, code, id) << frame_bits(code) |
-           low_bits(hash(key, code, STEP_FRAME, numbers, &text),
-                    frame_bits(code));
+           frame_tag(key, code, id, text);
 }
 
 static uint64_t
@@ -376,16 +385,21 @@ unseal(const struct secret *key, const struct code *code, struct span text,
     bool same;
 
     if (code->bits >= CODE_BITS_FULL) {
+        code_number own = own_tag(key, code, id) << frame_bits(code);
+
         /* Before the frame, which may be long. */
-        want = own_tag(key, code, id) << frame_bits(code);
-        want |= (code_number)low_bits((uint64_t)tag, frame_bits(code));
+        want = own | low_bits((uint64_t)tag, frame_bits(code));
         if (sodium_memcmp(&want, &tag, sizeof(tag)) != 0) {
             return false;
         }
+        if (check == CODE_WHOLE) {
+            want = own | frame_tag(key, code, id, text);
+        }
     } else if (check == CODE_OWN) {
         return false;
+    } else {
+        want = tag_of(key, code, id, text);
     }
-    want = check == CODE_OWN ? tag : tag_of(key, code, id, text);
     same = sodium_memcmp(&want, &tag, sizeof(tag)) == 0;
     if (same) {
         *ret_id = id;

@@ -1,0 +1,145 @@
+/* Which placeholders stand in a field, and what is read only once. */
+#include "base/buf.h"
+#include "base/secret.h"
+#include "common/check.h"
+#include "core/permit_find.h"
+#include "profile/placeholder.h"
+
+enum {
+    ARENA_BYTES = 1024 * 1024,
+    ONE = 0x10203,
+    TWO = 0x40506,
+};
+
+#define REAL "sk-0123456789abcdefABCDEFghijklmnop"
+
+static struct secret *key;
+static char one[64];
+static char two[64];
+
+static void
+make(uint64_t id, char *text, size_t room)
+{
+    AG_AUTO(buf) struct buf out = {0};
+
+    buf_init(&out, 64, BUF_PLAIN);
+    check_ok(placeholder_make(key, id, NULL, span_str(REAL), &out));
+    (void)snprintf(text, room, "%s", buf_cstr(&out));
+}
+
+static int
+set_up(void **state)
+{
+    static const uint8_t BYTES[PLACEHOLDER_KEY_BYTES] = {7};
+
+    (void)state;
+    check_ok(secret_arena_open(ARENA_BYTES));
+    check_ok(secret_from(span_of(BYTES, sizeof(BYTES)), &key));
+    make(ONE, one, sizeof(one));
+    make(TWO, two, sizeof(two));
+    return 0;
+}
+
+static int
+tear_down(void **state)
+{
+    (void)state;
+    secret_free(key);
+    secret_arena_close();
+    return 0;
+}
+
+static bool
+has(const struct finds *f, uint64_t id)
+{
+    for (size_t i = 0; i < f->count; i++) {
+        if (f->items[i].id == id && f->items[i].where == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of one field: `before`, the first placeholder, `between`, the second. */
+static struct finds
+finds_of(const char *before, const char *a, const char *between, const char *b)
+{
+    static char value[256];
+    struct request_field field = {.name = span_str("X-Key")};
+    const struct request_ask ask = {
+        .path = span_str("/"), .fields = &field, .field_count = 1};
+    struct finds f = {0};
+
+    (void)snprintf(value, sizeof(value), "%s%s%s%s", before, a, between, b);
+    field.value = span_str(value);
+    check_ok(finds_make(key, &ask, &f));
+    return f;
+}
+
+static void
+test_one_that_ends_a_field_hides_no_other(void **state)
+{
+    static const char *const BETWEEN[] = {" ", " x ", ",", ", ", ":", "=", "/"};
+    struct finds f = finds_of("Bearer ", one, "", "");
+
+    (void)state;
+    assert_int_equal(f.count, 1);
+    assert_true(has(&f, ONE));
+    f = finds_of("a longer text of many words before: ", one, "", "");
+    assert_int_equal(f.count, 1);
+    assert_true(has(&f, ONE));
+    for (size_t i = 0; i < AG_COUNT(BETWEEN); i++) {
+        f = finds_of("", two, BETWEEN[i], one);
+        assert_int_equal(f.count, 2);
+        assert_true(has(&f, ONE) && has(&f, TWO));
+        f = finds_of("", one, BETWEEN[i], "and more");
+        assert_int_equal(f.count, 1);
+        assert_true(has(&f, ONE));
+    }
+    f = finds_of("Bearer ", "nothing-of-ours-0123456789", "", "");
+    assert_int_equal(f.count, 0);
+}
+
+/* By where it lies, and only what was a placeholder as a whole. */
+static void
+test_what_was_read_is_not_read_again(void **state)
+{
+    static const uint8_t OTHER[PLACEHOLDER_KEY_BYTES] = {9};
+    AG_AUTO(secret) struct secret *other = NULL;
+    char text[128];
+    char copy[128];
+    struct request_field field = {.name = span_str("X-Key")};
+    const struct request_ask ask = {
+        .path = span_str("/"), .fields = &field, .field_count = 1};
+    struct finds f = {0};
+    struct span word = {0};
+    uint64_t id = 0;
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), "Bearer %s", one);
+    (void)snprintf(copy, sizeof(copy), "%s", one);
+    field.value = span_str(text);
+    check_ok(secret_from(span_of(OTHER, sizeof(OTHER)), &other));
+    check_ok(finds_make(key, &ask, &f));
+    word = span_sub(span_str(text), strlen("Bearer "), strlen(text));
+    check_ok(finds_read(&f, other, word, &id));
+    assert_int_equal(id, ONE);
+    check_err(finds_read(&f, other, span_str(copy), &id), AG_ENOTFOUND);
+    check_err(finds_read(&f, other, span_str(text), &id), AG_ENOTFOUND);
+    check_err(finds_read(&f, other, span_sub(word, 0, word.len - 1), &id),
+              AG_ENOTFOUND);
+    id = 0;
+    check_ok(finds_read(&f, key, span_str(copy), &id));
+    assert_int_equal(id, ONE);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_one_that_ends_a_field_hides_no_other),
+        cmocka_unit_test(test_what_was_read_is_not_read_again),
+    };
+
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
