@@ -17,46 +17,24 @@ struct sum_row {
     int64_t last_ms;
 };
 
+enum {
+    ROWS_FIRST_COUNT = 64, /* most folds are of a few tasks */
+    PLACES_PER_ROW = 2,
+};
+
 struct uses_sum {
     struct db_tx *tx;
     uint64_t seen;
     size_t count;
-    struct sum_row rows[USES_FOLD_MAX_COUNT]; /* in order of arrival */
-    uint16_t places[2 * USES_FOLD_MAX_COUNT]; /* place in rows + 1, hashed */
+    size_t room;          /* of rows; a power of two */
+    struct sum_row *rows; /* in order of arrival */
+    uint16_t *places;     /* place in rows + 1, hashed; PLACES_PER_ROW each */
 };
 
 _Static_assert(USES_FOLD_MAX_COUNT < UINT16_MAX, "places hold an index");
-
-enum ag_err
-uses_sum_new(struct db_tx *tx, struct uses_sum **ret)
-{
-    struct uses_sum *sum = calloc(1, sizeof(*sum));
-
-    if (sum == NULL) {
-        return AG_ENOMEM;
-    }
-    sum->tx = tx;
-    *ret = sum;
-    return AG_OK;
-}
-
-void
-uses_sum_free(struct uses_sum *sum)
-{
-    free(sum);
-}
-
-enum ag_err
-uses_sum_start(struct uses_sum *sum, uint64_t *ret_number)
-{
-    struct vault_row row;
-    enum ag_err err = vault_row_get(&sum->tx->self, &row);
-
-    if (err == AG_OK) {
-        *ret_number = row.uses_folded;
-    }
-    return err;
-}
+_Static_assert(USES_FOLD_MAX_COUNT % ROWS_FIRST_COUNT == 0 &&
+                   (USES_FOLD_MAX_COUNT & (USES_FOLD_MAX_COUNT - 1)) == 0,
+               "doubling ends there");
 
 static bool
 same_use(const struct use *a, const struct use *b)
@@ -76,6 +54,83 @@ hash_use(const struct use *use)
     h = (h ^ (uint64_t)use->version << 3 ^ (uint64_t)use->verb) *
         0x9e3779b97f4a7c15U;
     return (size_t)(h >> 32);
+}
+
+static size_t
+place_count(const struct uses_sum *sum)
+{
+    return sum->room * PLACES_PER_ROW;
+}
+
+/* Where its row is, or goes. */
+static size_t
+find_place(const struct uses_sum *sum, const struct use *use)
+{
+    size_t at = hash_use(use) % place_count(sum);
+
+    while (sum->places[at] != 0 &&
+           !same_use(&sum->rows[sum->places[at] - 1].use, use)) {
+        at = (at + 1) % place_count(sum);
+    }
+    return at;
+}
+
+/* Twice the room, or the first. Errors: AG_ENOMEM; unchanged then. */
+static enum ag_err
+grow(struct uses_sum *sum)
+{
+    size_t room = sum->room == 0 ? ROWS_FIRST_COUNT : 2 * sum->room;
+    uint16_t *places = calloc(room * PLACES_PER_ROW, sizeof(*places));
+    struct sum_row *rows =
+        places != NULL ? reallocarray(sum->rows, room, sizeof(*rows)) : NULL;
+
+    if (rows == NULL) {
+        free(places);
+        return AG_ENOMEM;
+    }
+    free(sum->places);
+    sum->rows = rows;
+    sum->places = places;
+    sum->room = room;
+    for (size_t i = 0; i < sum->count; i++) {
+        places[find_place(sum, &rows[i].use)] = (uint16_t)(i + 1);
+    }
+    return AG_OK;
+}
+
+enum ag_err
+uses_sum_new(struct db_tx *tx, struct uses_sum **ret)
+{
+    AG_AUTO(uses_sum) struct uses_sum *sum = calloc(1, sizeof(*sum));
+    enum ag_err err = sum != NULL ? grow(sum) : AG_ENOMEM;
+
+    if (err == AG_OK) {
+        sum->tx = tx;
+        *ret = AG_TAKE(sum);
+    }
+    return err;
+}
+
+void
+uses_sum_free(struct uses_sum *sum)
+{
+    if (sum != NULL) {
+        free(sum->rows);
+        free(sum->places);
+    }
+    free(sum);
+}
+
+enum ag_err
+uses_sum_start(struct uses_sum *sum, uint64_t *ret_number)
+{
+    struct vault_row row;
+    enum ag_err err = vault_row_get(&sum->tx->self, &row);
+
+    if (err == AG_OK) {
+        *ret_number = row.uses_folded;
+    }
+    return err;
 }
 
 static void
@@ -160,7 +215,7 @@ flush(struct uses_sum *sum)
                        count < USES_ROW_MAX_COUNT ? count : USES_ROW_MAX_COUNT);
     }
     sum->count = 0;
-    for (i = 0; i < AG_COUNT(sum->places); i++) {
+    for (i = 0; i < place_count(sum); i++) {
         sum->places[i] = 0;
     }
     return err;
@@ -169,23 +224,25 @@ flush(struct uses_sum *sum)
 enum ag_err
 uses_sum_add(struct uses_sum *sum, const struct use_seen *seen)
 {
-    size_t at = hash_use(&seen->use) % AG_COUNT(sum->places);
-    struct sum_row *row = NULL;
+    size_t at = find_place(sum, &seen->use);
+    enum ag_err err = AG_OK;
 
-    while (sum->places[at] != 0) {
-        row = &sum->rows[sum->places[at] - 1];
-        if (same_use(&row->use, &seen->use)) {
-            break;
-        }
-        row = NULL;
-        at = (at + 1) % AG_COUNT(sum->places);
-    }
-    sum->seen++;
-    if (row != NULL) {
+    if (sum->places[at] != 0) {
+        struct sum_row *row = &sum->rows[sum->places[at] - 1];
+
+        sum->seen++;
         row->count++;
         row->last_ms = seen->wall_ms;
         return AG_OK;
     }
+    if (sum->count == sum->room) {
+        err = grow(sum);
+        if (err != AG_OK) {
+            return err;
+        }
+        at = find_place(sum, &seen->use);
+    }
+    sum->seen++;
     sum->rows[sum->count] = (struct sum_row){.use = seen->use,
                                              .count = 1,
                                              .first_ms = seen->wall_ms,

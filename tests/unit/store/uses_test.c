@@ -108,6 +108,39 @@ test_many_different_uses_take_several_rows(void **state)
     vault_check_sound();
 }
 
+static enum ag_err
+add_items(const struct audit_row *row, void *arg)
+{
+    AG_AUTO(wjson) json_t *tree = NULL;
+    size_t *sum = arg;
+
+    if (row->kind == AUDIT_USES) {
+        check_ok(wjson_parse(row->json, WJSON_MAX_BYTES, &tree));
+        *sum += json_array_size(json_object_get(tree, "uses"));
+    }
+    return AG_OK;
+}
+
+/* However many others came between. */
+static void
+test_equal_uses_are_one_item(void **state)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    struct use use = a_use();
+    size_t items = 0;
+
+    (void)state;
+    for (int i = 0; i < 3 * 500; i++) {
+        use.version = i % 500 + 1;
+        check_ok(store_use(vault.s, &use));
+    }
+    check_ok(store_flush(vault.s));
+    assert_int_equal(recorded_uses(), 3 * 500);
+    r = vault_read();
+    check_ok(audit_each(r, 0, 1000, add_items, &items));
+    assert_int_equal(items, 500);
+}
+
 static void *
 use_many(void *arg)
 {
@@ -442,6 +475,7 @@ main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, vault_tear_down)
         TEST(test_uses_are_folded),
         TEST(test_many_different_uses_take_several_rows),
+        TEST(test_equal_uses_are_one_item),
         TEST(test_no_use_is_lost_between_threads_and_folds),
         TEST(test_a_crash_before_the_fold_loses_nothing_and_doubles_nothing),
         TEST(test_leftover_uses_are_folded_by_the_next_unlock),
