@@ -19,6 +19,7 @@ on_answer(void *arg, const struct proxy_answer *answer)
         .fields = answer->fields,
         .field_count = answer->field_count,
         .whole = answer->whole,
+        .whole_len = answer->whole_len,
     };
 
     pass_answer(arg, &given);

@@ -3,37 +3,55 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <microhttpd.h>
 
 #include "base/buf.h"
+#include "base/wipealloc.h"
 #include "http/gate.h"
-#include "http/given.h"
 #include "http/pass_impl.h"
 #include "http/problem.h"
 
 enum {
     BLOCK_BYTES = 64 * 1024, /* of an answer at a time */
+    /* Of one of no said length: its chunks are written elsewhere. */
+    BLOCK_UNSAID_BYTES = 4 * 1024,
+    VALUE_BYTES = 1024, /* a longer one is written on the heap */
 };
 
 /* ---- suspending and waking: a wake is never lost ---- */
 
-/* Under the lock. Once resumed the pass is MHD's thread's, and may be gone when
- * the lock is: nobody touches it after that. While it is being decided it stays
- * where it is, whoever wakes it. */
-static void
+/* Under the lock. While it is being decided it stays where it is, whoever wakes
+ * it. */
+static bool
 wake(struct pass *pass)
 {
     bool was_woken = pass->woken;
+    bool resumes = pass->suspended && pass->phase != PASS_DECIDING;
 
     pass->woken = true;
     if (pass->phase == PASS_SWITCHED && !was_woken) {
         pass_switch_wake(pass->owner->switched);
     }
-    if (pass->suspended && pass->phase != PASS_DECIDING) {
+    if (resumes) {
         pass->suspended = false;
-        MHD_resume_connection(pass->mhd);
+        atomic_fetch_add(&pass->owner->resuming_count, 1);
+    }
+    return resumes;
+}
+
+/* Gives the lock back first, for which MHD's thread would wait: once resumed
+ * the pass is that thread's, and may be gone. */
+static void
+unlock_and_resume(struct pass *pass, bool resumes)
+{
+    struct passes *all = pass->owner;
+    struct MHD_Connection *mhd = pass->mhd;
+
+    (void)pthread_mutex_unlock(&pass->lock);
+    if (resumes) {
+        MHD_resume_connection(mhd);
+        atomic_fetch_sub(&all->resuming_count, 1);
     }
 }
 
@@ -41,8 +59,7 @@ void
 pass_wake(struct pass *pass)
 {
     (void)pthread_mutex_lock(&pass->lock);
-    wake(pass);
-    (void)pthread_mutex_unlock(&pass->lock);
+    unlock_and_resume(pass, wake(pass));
 }
 
 /* From MHD's thread: waits, unless there was a wake since the last time. */
@@ -76,8 +93,7 @@ pass_decided(struct pass *pass)
 {
     (void)pthread_mutex_lock(&pass->lock);
     pass->phase = PASS_BODY;
-    wake(pass);
-    (void)pthread_mutex_unlock(&pass->lock);
+    unlock_and_resume(pass, wake(pass));
 }
 
 bool
@@ -125,8 +141,7 @@ pass_fail(struct pass *pass, enum ag_err err, const char *why)
         pass->err = err;
         (void)snprintf(pass->why, sizeof(pass->why), "%s", why);
     }
-    wake(pass);
-    (void)pthread_mutex_unlock(&pass->lock);
+    unlock_and_resume(pass, wake(pass));
 }
 
 static ssize_t
@@ -146,47 +161,75 @@ on_give(void *cls, uint64_t pos, char *out, size_t room)
 }
 
 /* MHD takes C strings, and no tab. */
+static void
+copy_text(char *to, struct span from)
+{
+    for (size_t i = 0; i < from.len; i++) {
+        to[i] = from.ptr[i] == '\t' ? ' ' : (char)from.ptr[i];
+    }
+    to[from.len] = '\0';
+}
+
 static bool
 add_field(struct MHD_Response *response, const struct request_field *field)
 {
     char name[HTTP_HEADER_NAME_MAX_BYTES * 2 + 1];
-    AG_AUTO(buf) struct buf value;
-    const char *text = NULL;
+    char some[VALUE_BYTES];
+    char *value = some;
+    bool ok = false;
 
-    buf_init(&value, HTTP_REPLY_MAX_BYTES, BUF_PLAIN);
     if (field->name.len >= sizeof(name) ||
-        buf_add(&value, field->value) != AG_OK) {
+        field->value.len > HTTP_REPLY_MAX_BYTES) {
         return false;
     }
-    (void)snprintf(name, sizeof(name), "%.*s", (int)field->name.len,
-                   (const char *)field->name.ptr);
-    for (size_t i = 0; i < value.len; i++) {
-        value.ptr[i] = value.ptr[i] == '\t' ? ' ' : value.ptr[i];
+    if (field->value.len >= sizeof(some)) {
+        value = malloc(field->value.len + 1);
     }
-    text = buf_cstr(&value);
+    if (value == NULL) {
+        return false;
+    }
+    copy_text(name, field->name);
+    copy_text(value, field->value);
     /* What MHD does not want (an empty value) is left out. */
-    return text != NULL &&
-           (text[0] == '\0' ||
-            MHD_add_response_header(response, name, text) == MHD_YES);
+    ok = value[0] == '\0' ||
+         MHD_add_response_header(response, name, value) == MHD_YES;
+    if (value != some) {
+        free(value);
+    }
+    return ok;
+}
+
+/* As much at a time as the answer has, if that is known. */
+static struct MHD_Response *
+streamed(struct pass *pass, int64_t len)
+{
+    size_t block = BLOCK_BYTES;
+
+    if (len < BLOCK_BYTES) {
+        block = len > 0 ? (size_t)len : BLOCK_UNSAID_BYTES;
+    }
+    return MHD_create_response_from_callback(len >= 0 ? (uint64_t)len
+                                                      : MHD_SIZE_UNKNOWN,
+                                             block, on_give, pass, NULL);
 }
 
 static struct MHD_Response *
 new_response(struct pass *pass, const struct pass_answer *answer)
 {
-    struct span whole = answer->whole;
+    struct MHD_Response *response = NULL;
 
     if (answer->status == PASS_SWITCHED_STATUS) {
         return pass_switch_response(pass);
     }
-    /* The cast is libmicrohttpd's wish: it copies. */
-    return whole.len > 0
-               ? MHD_create_response_from_buffer(whole.len,
-                                                 (void *)(uintptr_t)whole.ptr,
-                                                 MHD_RESPMEM_MUST_COPY)
-               : MHD_create_response_from_callback(
-                     answer->body_bytes >= 0 ? (uint64_t)answer->body_bytes
-                                             : MHD_SIZE_UNKNOWN,
-                     BLOCK_BYTES, on_give, pass, NULL);
+    if (answer->whole == NULL) {
+        return streamed(pass, answer->body_bytes);
+    }
+    response = MHD_create_response_from_buffer_with_free_callback(
+        answer->whole_len, answer->whole, wipe_free);
+    if (response == NULL) {
+        wipe_free(answer->whole);
+    }
+    return response;
 }
 
 void
@@ -204,10 +247,7 @@ pass_answer(struct pass *pass, const struct pass_answer *answer)
         pass->status = answer->status;
         pass->response = AG_TAKE(response);
     }
-    if (ok) {
-        wake(pass);
-    }
-    (void)pthread_mutex_unlock(&pass->lock);
+    unlock_and_resume(pass, ok && wake(pass));
     if (response != NULL) {
         MHD_destroy_response(response);
     }
@@ -273,66 +313,7 @@ pass_status(const struct pass *pass)
     return pass->phase >= PASS_SENT ? pass->status : 0;
 }
 
-/* ---- the head ---- */
-
-static enum MHD_Result
-add_given(void *cls, enum MHD_ValueKind kind, const char *key, size_t key_size,
-          const char *value, size_t value_size)
-{
-    struct pass *pass = cls;
-    struct request_field *field = &pass->fields[pass->field_count];
-
-    (void)kind;
-    if (pass->field_count == PASS_FIELDS_MAX_COUNT) {
-        return MHD_NO; /* the strict layer has the same limit */
-    }
-    field->name = span_of(key, key_size);
-    field->value = span_of(value, value_size);
-    pass->field_count++;
-    return MHD_YES;
-}
-
-static bool
-is_named(const struct request_field *field, const char *name)
-{
-    return field->name.len == strlen(name) &&
-           strncasecmp((const char *)field->name.ptr, name, field->name.len) ==
-               0;
-}
-
-/* The strict layer has made sure that these are well-formed. */
-static void
-find_length(struct pass *pass)
-{
-    pass->body_bytes = PASS_BODY_NONE;
-    for (size_t i = 0; i < pass->field_count; i++) {
-        const struct request_field *field = &pass->fields[i];
-
-        if (is_named(field, MHD_HTTP_HEADER_TRANSFER_ENCODING)) {
-            pass->body_bytes = PASS_BODY_CHUNKED;
-        } else if (is_named(field, MHD_HTTP_HEADER_CONTENT_LENGTH)) {
-            pass->body_bytes = 0;
-            for (size_t k = 0; k < field->value.len; k++) {
-                pass->body_bytes =
-                    pass->body_bytes * 10 + (field->value.ptr[k] - '0');
-            }
-        }
-    }
-}
-
-/* A token of the broker's goes no further (proxy/rebuild.h), and does not stay
- * in memory. */
-static void
-wipe_tokens(struct pass *pass)
-{
-    for (size_t i = 0; i < pass->field_count; i++) {
-        const struct request_field *field = &pass->fields[i];
-
-        if (request_is_own_token(field)) {
-            given_wipe((const char *)field->value.ptr, field->value.len);
-        }
-    }
-}
+/* ---- the decision ---- */
 
 bool
 pass_ask(struct pass *pass, bool may_block)
@@ -358,7 +339,7 @@ pass_ask(struct pass *pass, bool may_block)
     if (err == AG_EBLOCKS && !may_block) {
         return false;
     }
-    wipe_tokens(pass);
+    pass_wipe_tokens(pass);
     if (err != AG_OK) {
         pass_fail(pass, err, err_text(err));
     }
@@ -374,9 +355,9 @@ begin(struct pass *pass, const char *method)
     if (pass->method == NULL) {
         return false;
     }
-    (void)MHD_get_connection_values_n(pass->mhd, MHD_HEADER_KIND, add_given,
-                                      pass);
-    find_length(pass);
+    if (pass_read_head(pass) != AG_OK) {
+        return false;
+    }
     pass_move(pass, PASS_DECIDING);
     if (!pass_ask(pass, false)) {
         return passes_push(pass) == AG_OK;

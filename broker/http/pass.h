@@ -88,7 +88,10 @@ struct pass_answer {
     int64_t body_bytes; /* or PASS_BODY_CHUNKED */
     const struct request_field *fields;
     size_t field_count;
-    struct span whole; /* all of the body, copied; give() is not asked then */
+    /* All of the body, in memory for wipe_free(), which it takes; give() is not
+     * asked then. Or NULL. */
+    uint8_t *whole;
+    size_t whole_len;
 };
 
 /* From any thread, once for a request. A second one is passed over. Errors:

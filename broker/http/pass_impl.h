@@ -1,6 +1,6 @@
 /*
- * pass_impl.h - what the two files about passed requests share: pass.c has the
- * steps of one, passes.c the thread and all of them.
+ * pass_impl.h - what the files about passed requests share: pass.c has the steps
+ * of one, pass_head.c its head, passes.c the thread and all of them.
  * Floor: http, and only this folder includes it.
  */
 #ifndef AG_HTTP_PASS_IMPL_H
@@ -42,7 +42,7 @@ struct pass {
     struct conn *conn;
     char *target;
     char *method;
-    struct request_field fields[PASS_FIELDS_MAX_COUNT];
+    struct request_field *fields; /* once it is begun */
     size_t field_count;
     int64_t body_bytes;
     /* MHD's thread only: */
@@ -76,8 +76,18 @@ struct passes {
     struct pass_list all;
     struct pass_list queue;
     struct pass_switch *_Atomic switched; /* pass_switch.c; from the first on */
+    /* Not suspended any more, but MHD is still to be told: it may not be stopped
+     * before. */
+    atomic_size_t resuming_count;
     atomic_bool stops; /* no more are begun, and those under way are cut */
 };
+
+/* Fields and length, borrowed from MHD: pass_head.c. Errors: AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err pass_read_head(struct pass *pass);
+
+/* A token of the broker's goes no further (proxy/rebuild.h), and does not stay
+ * in memory. */
+AG_NONNULL void pass_wipe_tokens(struct pass *pass);
 
 AG_NONNULL void pass_move(struct pass *pass, enum pass_phase phase);
 

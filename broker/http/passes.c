@@ -271,6 +271,7 @@ pass_free(struct pass *pass)
         MHD_destroy_response(pass->response);
     }
     (void)pthread_mutex_destroy(&pass->lock);
+    free(pass->fields);
     free(pass->method);
     free(pass->target);
     free(pass);
@@ -310,7 +311,8 @@ is_any_held(struct passes *all)
             return true;
         }
     }
-    return false;
+    /* Last: whoever is not held is counted, if MHD was not told. */
+    return atomic_load(&all->resuming_count) > 0;
 }
 
 void

@@ -1,5 +1,6 @@
 #include "proxy/answer.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -13,6 +14,9 @@
 void
 proxy_head_done(struct proxy_head *head)
 {
+    free(head->fields);
+    head->fields = NULL;
+    head->field_count = 0;
     buf_done(&head->text);
     buf_done(&head->changed);
 }
@@ -56,18 +60,34 @@ on_text(void *ctx, struct span part)
     return buf_add(ctx, part);
 }
 
+static enum ag_err
+on_nothing(void *ctx, struct span part)
+{
+    (void)ctx;
+    (void)part;
+    return AG_OK;
+}
+
+static enum ag_err
+redact_into(const struct search *search, struct span text,
+            const struct sink *sink, size_t *hits)
+{
+    enum ag_err err = sieve_begin(search->sieve, search->filter, sink, hits);
+
+    if (err == AG_OK) {
+        err = redactor_feed(search->sieve, text);
+    }
+    return err == AG_OK ? redactor_finish(search->sieve) : err;
+}
+
 /* Appends the text with markers in it to `out`; *hits grows. */
 static enum ag_err
 redact_text(const struct search *search, struct span text, struct buf *out,
             size_t *hits)
 {
     const struct sink sink = {.ctx = out, .feed = on_text};
-    enum ag_err err = sieve_begin(search->sieve, search->filter, &sink, hits);
 
-    if (err == AG_OK) {
-        err = redactor_feed(search->sieve, text);
-    }
-    return err == AG_OK ? redactor_finish(search->sieve) : err;
+    return redact_into(search, text, &sink, hits);
 }
 
 static int
@@ -111,9 +131,15 @@ holds_folded(const struct matcher *filter, struct span name)
 static enum ag_err
 all_texts(const struct proxy_head *head, struct buf *out)
 {
+    uint8_t *room = NULL;
+    size_t len = 0;
     enum ag_err err = AG_OK;
 
     buf_init(out, ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
+    for (size_t i = 0; i < head->field_count; i++) {
+        len += head->fields[i].name.len + head->fields[i].value.len + 2;
+    }
+    err = buf_room(out, len, &room); /* at once: what grows is copied */
     for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
         err = buf_add(out, head->fields[i].name);
         if (err == AG_OK) {
@@ -148,25 +174,21 @@ own_texts(struct proxy_head *head)
     return err;
 }
 
-/* All values in one pass: mostly there is nothing. */
+/* All values in one pass over `all`, the head's texts: mostly there is none. */
 static enum ag_err
 has_values(const struct proxy_head *head, const struct search *search,
-           bool *ret)
+           struct span all, bool *ret)
 {
-    AG_AUTO(buf) struct buf all = {0};
-    AG_AUTO(buf) struct buf out = {0};
+    const struct sink nowhere = {.feed = on_nothing};
     size_t hits = 0;
     bool folded_hit = false;
-    enum ag_err err = all_texts(head, &all);
+    enum ag_err err = AG_OK;
 
-    buf_init(&out, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
     for (size_t i = 0; i < head->field_count; i++) {
         folded_hit =
             folded_hit || holds_folded(search->filter, head->fields[i].name);
     }
-    if (err == AG_OK) {
-        err = redact_text(search, buf_view(&all), &out, &hits);
-    }
+    err = redact_into(search, all, &nowhere, &hits);
     *ret = folded_hit || hits > 0;
     return err;
 }
@@ -216,6 +238,7 @@ redact_values(struct proxy_head *head, const struct search *search)
 static enum ag_err
 redact_head(struct proxy_head *head, const struct search *search)
 {
+    AG_AUTO(buf) struct buf all = {0};
     bool found = false;
     enum ag_err err = drop_named_so(head, search);
 
@@ -223,7 +246,10 @@ redact_head(struct proxy_head *head, const struct search *search)
         err = redact_values(head, search);
     }
     if (err == AG_OK) {
-        err = has_values(head, search, &found);
+        err = all_texts(head, &all);
+    }
+    if (err == AG_OK) {
+        err = has_values(head, search, buf_view(&all), &found);
     }
     return err == AG_OK && found
                ? err_why(AG_EENCODED, "the head of the service's answer holds "
@@ -366,6 +392,17 @@ check_status(int status)
     return AG_OK;
 }
 
+static enum ag_err
+take_room(const struct upstream_head *head, struct proxy_head *ret)
+{
+    size_t count = head->field_count < ANSWER_FIELDS_MAX_COUNT
+                       ? head->field_count
+                       : ANSWER_FIELDS_MAX_COUNT;
+
+    ret->fields = count > 0 ? malloc(count * sizeof(*ret->fields)) : NULL;
+    return count == 0 || ret->fields != NULL ? AG_OK : AG_ENOMEM;
+}
+
 enum ag_err
 answer_head(const struct upstream_head *head, const struct matcher *filter,
             struct redactor *sieve, struct proxy_head *ret)
@@ -376,6 +413,9 @@ answer_head(const struct upstream_head *head, const struct matcher *filter,
 
     buf_init(&ret->changed, 2 * (size_t)ANSWER_HEAD_MAX_BYTES, BUF_WIPE);
     ret->body_bytes = PROXY_BODY_CHUNKED;
+    if (err == AG_OK) {
+        err = take_room(head, ret);
+    }
     for (size_t i = 0; err == AG_OK && i < head->field_count; i++) {
         err = take_field(head, i, ret);
     }
@@ -386,7 +426,7 @@ answer_head(const struct upstream_head *head, const struct matcher *filter,
         err = own_texts(ret);
     }
     if (err == AG_OK) {
-        err = has_values(ret, &search, &found);
+        err = has_values(ret, &search, buf_view(&ret->text), &found);
     }
     return err == AG_OK && found ? redact_head(ret, &search) : err;
 }

@@ -33,7 +33,7 @@ enum {
 
 /* The head as the client gets it. */
 struct proxy_head {
-    struct request_field fields[ANSWER_FIELDS_MAX_COUNT];
+    struct request_field *fields; /* room for the service's, owned */
     size_t field_count;
     int64_t body_bytes;               /* or PROXY_BODY_CHUNKED */
     struct decode_codings codings;    /* to be undone, decode.h */

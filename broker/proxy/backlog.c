@@ -10,6 +10,12 @@ backlog_init(struct backlog *b, size_t max_bytes)
     b->at = 0;
 }
 
+enum ag_err
+backlog_expect(struct backlog *b, size_t bytes)
+{
+    return buf_expect(&b->bytes, bytes);
+}
+
 void
 backlog_done(struct backlog *b)
 {
@@ -22,10 +28,14 @@ backlog_waiting_bytes(const struct backlog *b)
     return b->bytes.len - b->at;
 }
 
-struct span
-backlog_view(const struct backlog *b)
+uint8_t *
+backlog_take(struct backlog *b, size_t *ret_len)
 {
-    return span_sub(buf_view(&b->bytes), b->at, b->bytes.len);
+    if (b->at > 0 || b->bytes.len == 0) {
+        return NULL;
+    }
+    *ret_len = b->bytes.len;
+    return buf_take(&b->bytes);
 }
 
 /* What was given is at least half: the rest moves over it, and not itself. */

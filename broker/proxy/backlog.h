@@ -24,6 +24,9 @@ struct backlog {
 AG_NONNULL void backlog_init(struct backlog *b, size_t max_bytes);
 AG_NONNULL void backlog_done(struct backlog *b);
 
+/* So many bytes will come: room for them at once. Errors: as backlog_add(). */
+AG_CHECK AG_NONNULL enum ag_err backlog_expect(struct backlog *b, size_t bytes);
+
 /* Errors: AG_ELIMIT, AG_ENOMEM; unchanged then. */
 AG_CHECK AG_NONNULL enum ag_err backlog_add(struct backlog *b,
                                             struct span part);
@@ -33,7 +36,8 @@ AG_NONNULL size_t backlog_give(struct backlog *b, uint8_t *into, size_t room);
 
 AG_NONNULL size_t backlog_waiting_bytes(const struct backlog *b);
 
-/* All that waits, borrowed until the next backlog_ call. */
-AG_NONNULL struct span backlog_view(const struct backlog *b);
+/* All that waits, if nothing was given yet, in memory for wipe_free(), which is
+ * the caller's; NULL: it was, or nothing waits. */
+AG_NONNULL uint8_t *backlog_take(struct backlog *b, size_t *ret_len);
 
 #endif

@@ -41,35 +41,53 @@ flight_head_free(struct proxy_head *head)
 
 /* All of the body, if it is here: then it goes out as one with its head. A
  * HEAD's is none, and maybe has a length. */
-static struct span
-whole_body(struct flight *f)
+static void
+take_whole(struct flight *f, struct proxy_answer *answer)
 {
-    struct span body = {0};
+    size_t len = 0;
 
+    if (flight_socket_is_on(f)) {
+        return;
+    }
     (void)pthread_mutex_lock(&f->lock);
-    if (f->ended && !f->cut && f->err == AG_OK) {
-        body = backlog_view(&f->down); /* nobody adds to it any more */
+    len = backlog_waiting_bytes(&f->down);
+    if (f->ended && !f->cut && f->err == AG_OK &&
+        (f->body_bytes == PROXY_BODY_CHUNKED ||
+         (uint64_t)f->body_bytes == len)) {
+        answer->whole = backlog_take(&f->down, &answer->whole_len);
     }
     (void)pthread_mutex_unlock(&f->lock);
-    return !flight_socket_is_on(f) && (f->body_bytes == PROXY_BODY_CHUNKED ||
-                                       (uint64_t)f->body_bytes == body.len)
-               ? body
-               : (struct span){0};
 }
 
 static void
 tell_answer(struct flight *f)
 {
-    const struct proxy_answer answer = {
+    struct proxy_answer answer = {
         .status = f->status,
         .body_bytes = f->body_bytes,
         .fields = f->head->fields,
         .field_count = f->head->field_count,
-        .whole = whole_body(f),
     };
 
+    take_whole(f, &answer);
     f->client.answer(f->client.arg, &answer);
     flight_head_free(AG_TAKE(f->head));
+}
+
+/* For a body of that length, or its beginning. */
+static enum ag_err
+expect_body(struct flight *f)
+{
+    size_t most = FLIGHT_DOWN_BYTES / 2;
+    enum ag_err err = AG_OK;
+
+    if (f->body_bytes > 0) {
+        most = f->body_bytes < (int64_t)most ? (size_t)f->body_bytes : most;
+        (void)pthread_mutex_lock(&f->lock);
+        err = backlog_expect(&f->down, most);
+        (void)pthread_mutex_unlock(&f->lock);
+    }
+    return err;
 }
 
 static enum ag_err
@@ -99,6 +117,8 @@ start_answer(struct flight *f, const struct upstream_head *head)
         f->has_head = true;
         f->status = head->status;
         f->body_bytes = f->head->body_bytes;
+        f->came_bytes = 0;
+        err = expect_body(f);
     }
     if (err == AG_OK && head->status == HANDSHAKE_STATUS) {
         err = flight_socket_switch(f, head);
@@ -138,6 +158,36 @@ look_down(struct flight *f, bool *cut)
     return full ? UPSTREAM_WAIT : UPSTREAM_GO;
 }
 
+/* The text is whole. The sieve is for the next answer: this one may wait for
+ * others that came with it, and for its client. */
+static enum ag_err
+end_text(struct flight *f)
+{
+    enum ag_err err = AG_OK;
+
+    if (f->sieve != NULL) {
+        err = redactor_finish(f->sieve);
+        sieves_give(f->proxy->sieves, AG_TAKE(f->sieve));
+    }
+    return err;
+}
+
+static enum ag_err
+feed_text(struct flight *f, struct span part)
+{
+    enum ag_err err = AG_OK;
+
+    if (f->sieve == NULL) {
+        return part.len == 0 ? AG_OK
+                             : err_why(AG_EUPSTREAM,
+                                       "the service's answer is longer than it "
+                                       "said");
+    }
+    err = redactor_feed(f->sieve, part);
+    f->came_bytes += (int64_t)part.len;
+    return err == AG_OK && f->came_bytes == f->body_bytes ? end_text(f) : err;
+}
+
 static enum ag_err
 pass_on(struct flight *f, struct span part)
 {
@@ -146,7 +196,7 @@ pass_on(struct flight *f, struct span part)
     if (err == AG_OK && flight_socket_is_on(f)) {
         return flight_socket_on_body(f, part);
     }
-    return err == AG_OK ? redactor_feed(f->sieve, part) : err;
+    return err == AG_OK ? feed_text(f, part) : err;
 }
 
 /* A little may become much: what there is no room for comes again, with what
@@ -236,7 +286,7 @@ flight_on_end(void *ctx, enum ag_err err)
     }
     (void)snprintf(why, sizeof(why), "%s", err_text(err));
     if (err == AG_OK && f->has_head && !flight_socket_is_on(f)) {
-        err = redactor_finish(f->sieve);
+        err = end_text(f);
     }
     if (!f->has_head || (err != AG_OK && f->head != NULL)) {
         flight_fail(f, err != AG_OK ? err : AG_EUPSTREAM, why);

@@ -86,7 +86,7 @@ struct flight {
     bool cut;
     enum ag_err err;
     /* The upstream's thread only: */
-    struct redactor *sieve;
+    struct redactor *sieve;         /* from the head to the end of the text */
     struct decode *decode;          /* NULL: the answer is not encoded */
     struct decode_memory *decoding; /* the task's share, with the former */
     size_t decode_taken_bytes;      /* of the part that comes again */
@@ -95,6 +95,7 @@ struct flight {
     bool swallows; /* this call's answer is not the client's */
     bool has_head;
     int64_t body_bytes; /* promised; or PROXY_BODY_CHUNKED */
+    int64_t came_bytes; /* of the text, to the sieve */
     int64_t given_bytes;
 };
 

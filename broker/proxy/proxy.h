@@ -57,8 +57,10 @@ struct proxy_answer {
     int64_t body_bytes; /* or PROXY_BODY_CHUNKED */
     const struct request_field *fields;
     size_t field_count;
-    struct span whole; /* all of the body, if it is here; flight_give() then has
-                          nothing more */
+    /* All of the body, if it is here, in memory for wipe_free(): the client's.
+     * flight_give() then has nothing more. Or NULL. */
+    uint8_t *whole;
+    size_t whole_len;
 };
 
 /* Whose request it is. Called from the upstream's thread, or within a call of

@@ -1,5 +1,6 @@
 #include "proxy/rebuild.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -237,6 +238,22 @@ void
 rebuilt_done(struct rebuilt *rebuilt)
 {
     buf_done(&rebuilt->target);
+    free(rebuilt->fields);
+    rebuilt->fields = NULL;
+    rebuilt->field_count = 0;
+}
+
+/* For all fields there can be. */
+static enum ag_err
+take_room(const struct request_ask *ask, const struct permit *permit,
+          struct rebuilt *ret)
+{
+    size_t count = ask->field_count + permit->edit_count + REBUILT_SPARE_COUNT;
+
+    count =
+        count < UPSTREAM_FIELDS_MAX_COUNT ? count : UPSTREAM_FIELDS_MAX_COUNT;
+    ret->fields = malloc(count * sizeof(*ret->fields));
+    return ret->fields != NULL ? AG_OK : AG_ENOMEM;
 }
 
 enum ag_err
@@ -246,7 +263,10 @@ rebuild(const struct request_ask *ask, const struct permit *permit,
     enum ag_err err = AG_OK;
 
     buf_init(&ret->target, UPSTREAM_TARGET_MAX_BYTES, BUF_WIPE);
-    err = buf_add(&ret->target, ask->path);
+    err = take_room(ask, permit, ret);
+    if (err == AG_OK) {
+        err = buf_add(&ret->target, ask->path);
+    }
     if (err == AG_OK && ask->query.len > 0) {
         err = add_query(ask, permit, &ret->target);
     }

@@ -30,9 +30,14 @@ struct target {
 /* Errors: AG_EINVAL with a sentence. */
 AG_CHECK enum ag_err target_read(struct span text, struct target *ret);
 
+enum {
+    REBUILT_SPARE_COUNT = 1, /* of fields: an upgrade adds its own */
+};
+
 struct rebuilt {
-    struct buf target; /* wiped: a value may stand in it */
-    struct upstream_field fields[UPSTREAM_FIELDS_MAX_COUNT];
+    struct buf target;             /* wiped: a value may stand in it */
+    struct upstream_field *fields; /* owned; room for REBUILT_SPARE_COUNT more,
+                                      up to UPSTREAM_FIELDS_MAX_COUNT in all */
     size_t field_count;
 };
 

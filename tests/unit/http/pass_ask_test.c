@@ -67,6 +67,10 @@ test_a_token_is_wiped_once_decided(void **state)
     char token[] = "Bearer agt_0123456789";
     char other[] = "Bearer sk-0123456789";
     char shown[] = "agt_0123456789";
+    struct request_field fields[] = {
+        {span_str("authorization"), span_str(token)},
+        {span_str("Authorization"), span_str(other)},
+        {span_str("X-Vault-Token"), span_str(shown)}};
     struct passes all = {.app.begin = begin};
     struct pass *pass = calloc(1, sizeof(*pass));
 
@@ -76,13 +80,8 @@ test_a_token_is_wiped_once_decided(void **state)
     pass->conn = &conn;
     pass->method = (char[]){"GET"};
     pass->target = (char[]){"/p/x"};
-    pass->fields[0] =
-        (struct request_field){span_str("authorization"), span_str(token)};
-    pass->fields[1] =
-        (struct request_field){span_str("Authorization"), span_str(other)};
-    pass->fields[2] =
-        (struct request_field){span_str("X-Vault-Token"), span_str(shown)};
-    pass->field_count = 3;
+    pass->fields = fields;
+    pass->field_count = AG_COUNT(fields);
     (void)pthread_mutex_init(&pass->lock, NULL);
     answerer.says = AG_EBLOCKS;
     assert_false(pass_ask(pass, false));

@@ -2,6 +2,7 @@
  * what waits, however it is emptied. */
 #include <string.h>
 
+#include "base/wipealloc.h"
 #include "common/check.h"
 #include "proxy/backlog.h"
 
@@ -110,6 +111,34 @@ test_given_bytes_are_wiped(void **state)
     backlog_done(&b);
 }
 
+/* Only whole, and then it has nothing more. */
+static void
+test_it_is_taken_whole(void **state)
+{
+    struct backlog b;
+    uint8_t out[8];
+    uint8_t *all = NULL;
+    size_t len = 0;
+
+    (void)state;
+    backlog_init(&b, 1024);
+    assert_null(backlog_take(&b, &len));
+    check_ok(backlog_expect(&b, 600));
+    check_ok(backlog_add(&b, span_str("the answer")));
+    all = backlog_take(&b, &len);
+    assert_int_equal(len, 10);
+    assert_memory_equal(all, "the answer", 10);
+    wipe_free(all);
+    assert_int_equal(backlog_waiting_bytes(&b), 0);
+    assert_int_equal(backlog_give(&b, out, sizeof(out)), 0);
+    check_ok(backlog_add(&b, span_str("and another")));
+    assert_int_equal(backlog_give(&b, out, 4), 4);
+    assert_null(backlog_take(&b, &len));
+    assert_int_equal(backlog_waiting_bytes(&b), 7);
+    assert_int_equal(backlog_expect(&b, 4096), AG_ELIMIT);
+    backlog_done(&b);
+}
+
 int
 main(void)
 {
@@ -117,6 +146,7 @@ main(void)
         cmocka_unit_test(test_a_slow_reader_gets_it_all),
         cmocka_unit_test(test_its_bound),
         cmocka_unit_test(test_given_bytes_are_wiped),
+        cmocka_unit_test(test_it_is_taken_whole),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

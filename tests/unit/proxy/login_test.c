@@ -1,5 +1,6 @@
 // WRAP: upstream_start upstream_cancel
 /* A request that waits for its login. */
+#include "base/wipealloc.h"
 #include "common/logins.h"
 #include "common/permits.h"
 #include "proxy/proxy.h"
@@ -13,7 +14,7 @@ static void
 on_answer(void *arg, const struct proxy_answer *given)
 {
     (void)arg;
-    (void)given;
+    wipe_free(given->whole);
     (void)sem_post(&client.told);
 }
 

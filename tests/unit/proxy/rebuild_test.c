@@ -60,11 +60,14 @@ left_of(const char *name, const char *value)
         {span_str(name), span_str(value)}};
     const struct request_ask ask = {
         .path = span_str("/"), .fields = fields, .field_count = 2};
+    size_t count = 0;
+
     memset(&out, 0, sizeof(out));
     memset(&permit, 0, sizeof(permit));
     check_ok(rebuild(&ask, &permit, &out));
+    count = out.field_count;
     rebuilt_done(&out);
-    return out.field_count;
+    return count;
 }
 
 static void
@@ -142,6 +145,8 @@ test_edits(void **state)
     memset(&out, 0, sizeof(out));
     memset(&permit, 0, sizeof(permit));
     permit.edit_count = AG_COUNT(TEXTS);
+    permit.edits = calloc(permit.edit_count, sizeof(*permit.edits));
+    assert_non_null(permit.edits);
     permit.edits[0] =
         (struct permit_edit){.kind = PERMIT_QUERY, .at = 12, .len = 2};
     permit.edits[1] =
