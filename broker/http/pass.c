@@ -165,7 +165,7 @@ static void
 copy_text(char *to, struct span from)
 {
     for (size_t i = 0; i < from.len; i++) {
-        to[i] = from.ptr[i] == '\t' ? ' ' : (char)from.ptr[i];
+        to[i] = (char)(from.ptr[i] == '\t' ? ' ' : from.ptr[i]);
     }
     to[from.len] = '\0';
 }

@@ -351,7 +351,9 @@ weaken(struct request_field *field, char *at)
         return false;
     }
     memcpy(at, WEAK, mark);
-    memcpy(at + mark, field->value.ptr, field->value.len);
+    if (field->value.len > 0) {
+        memcpy(at + mark, field->value.ptr, field->value.len);
+    }
     field->value = span_of((const uint8_t *)at, mark + field->value.len);
     return true;
 }
@@ -392,6 +394,7 @@ check_status(int status)
     return AG_OK;
 }
 
+/* For all fields there can be. */
 static enum ag_err
 take_room(const struct upstream_head *head, struct proxy_head *ret)
 {
@@ -399,8 +402,8 @@ take_room(const struct upstream_head *head, struct proxy_head *ret)
                        ? head->field_count
                        : ANSWER_FIELDS_MAX_COUNT;
 
-    ret->fields = count > 0 ? malloc(count * sizeof(*ret->fields)) : NULL;
-    return count == 0 || ret->fields != NULL ? AG_OK : AG_ENOMEM;
+    ret->fields = calloc(count + 1, sizeof(*ret->fields)); /* never of none */
+    return ret->fields != NULL ? AG_OK : AG_ENOMEM;
 }
 
 enum ag_err
