@@ -163,7 +163,10 @@ send(struct login *l, const struct places *places)
     request.host = url.host;
     request.port = url.port;
     request.target = url.path;
-    request.flags = is_inner(places, url.authority) ? UPSTREAM_INNER : 0U;
+    /* Whoever asked, and his thread, may be gone before the answer. */
+    request.flags = UPSTREAM_APART;
+    request.flags |=
+        is_inner(places, url.authority) ? (unsigned)UPSTREAM_INNER : 0U;
     l->state = LOGIN_CALLS;
     err = upstream_start(l->owner->core->parts.upstream, &request, &EVENTS, l,
                          &trip->out);

@@ -2,10 +2,10 @@
  * conn.h - what we know of a connection beside what libmicrohttpd knows: which
  * socket it came by, whose it is, how far its request was read; and the table
  * by which recv() finds it.
- * Floor: http. Depends on: http/intake, caller/peer.
+ * Floor: http. Depends on: base/reactor, http/intake, caller/peer.
  *
- * Life: made by the accept thread, put into the table, handed to MHD; used
- * only by the MHD thread that has the connection; freed when MHD says closed,
+ * Life: made by the accept thread, put into the table, handed to a worker; used
+ * only by the thread of that worker; freed when MHD says closed,
  * which is before it closes the descriptor.
  */
 #ifndef AG_HTTP_CONN_H
@@ -16,11 +16,13 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "base/reactor.h"
 #include "http/intake.h"
 #include "policy/request.h"
 
 struct pass;
 struct peer;
+struct worker;
 
 /* The sockets, and their bits in a route's row. */
 enum http_socket {
@@ -57,6 +59,8 @@ struct conn {
     pid_t pid;
     struct peer *peer; /* owned */
     struct conns *owner;
+    struct worker *worker;     /* who serves it: worker_add() */
+    struct reactor_work added; /* worker_add()'s */
     struct pass *pass; /* the request under way, if it is passed on (pass.h) */
     struct intake intake;
     size_t unanswered; /* whole requests given to MHD and not completed */

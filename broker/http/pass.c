@@ -11,6 +11,7 @@
 #include "http/gate.h"
 #include "http/pass_impl.h"
 #include "http/problem.h"
+#include "http/worker.h"
 
 enum {
     BLOCK_BYTES = 64 * 1024, /* of an answer at a time */
@@ -46,11 +47,12 @@ static void
 unlock_and_resume(struct pass *pass, bool resumes)
 {
     struct passes *all = pass->owner;
+    struct worker *worker = pass->conn->worker;
     struct MHD_Connection *mhd = pass->mhd;
 
     (void)pthread_mutex_unlock(&pass->lock);
     if (resumes) {
-        MHD_resume_connection(mhd);
+        worker_resume(worker, mhd);
         atomic_fetch_sub(&all->resuming_count, 1);
     }
 }

@@ -15,6 +15,7 @@
 #include "base/fdx.h"
 #include "base/secret.h"
 #include "http/pass_impl.h"
+#include "http/worker.h"
 
 enum {
     BLOCK_BYTES = 16 * 1024, /* each way, for each connection */
@@ -232,8 +233,10 @@ step(struct pass_switch *all, struct ours *o)
 static void
 give_back(struct ours *o)
 {
+    struct worker *worker = o->pass->conn->worker;
+
     pass_move(o->pass, PASS_CLOSED);
-    (void)MHD_upgrade_action(o->urh, MHD_UPGRADE_ACTION_CLOSE);
+    worker_close(worker, o->urh);
     wipe(o->in, sizeof(o->in));
     wipe(o->out, sizeof(o->out));
     free(o);
@@ -405,7 +408,7 @@ on_upgrade(void *cls, struct MHD_Connection *mhd, void *con_cls,
         atomic_load(&pass->owner->stops)) {
         free(o);
         pass_move(pass, PASS_CLOSED);
-        (void)MHD_upgrade_action(urh, MHD_UPGRADE_ACTION_CLOSE);
+        worker_close(pass->conn->worker, urh);
         return;
     }
     o->pass = pass;

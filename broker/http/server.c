@@ -1,7 +1,5 @@
 #include "http/server.h"
 
-#include <sys/socket.h>
-
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -22,9 +20,10 @@
 #include "http/pass.h"
 #include "http/problem.h"
 #include "http/request.h"
+#include "http/worker.h"
 
 enum {
-    POOL_THREADS_COUNT = 2,
+    WORKERS_COUNT = 2,
     STATUS_CLASSES_COUNT = 6, /* 0, 1xx … 5xx */
 };
 
@@ -34,7 +33,8 @@ struct server {
     struct dispatch *dispatch;
     struct passes *passes; /* NULL: nothing is passed on */
     atomic_bool draining;
-    struct MHD_Daemon *mhd;
+    struct worker *workers[WORKERS_COUNT];
+    atomic_uint next;     /* whose the next connection is */
     pthread_mutex_t lock; /* of those who wait for `idle` */
     pthread_cond_t idle;
     atomic_size_t active_count; /* requests between first call and completion */
@@ -267,7 +267,7 @@ on_suspend(struct request *rq)
 static void
 on_resume(struct request *rq)
 {
-    MHD_resume_connection(rq->mhd);
+    worker_resume(rq->conn->worker, rq->mhd);
 }
 
 /* ---- the server's life ---- */
@@ -279,18 +279,15 @@ start_mhd(struct server *s, const struct http_limits *limits)
     unsigned int connections = (unsigned int)limits->connections * 2;
 
     return MHD_start_daemon(
-        MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC |
-            MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE |
-            MHD_USE_SUPPRESS_DATE_NO_CLOCK,
-        0, NULL, NULL, on_access, s, MHD_OPTION_THREAD_POOL_SIZE,
-        (unsigned int)POOL_THREADS_COUNT, MHD_OPTION_CONNECTION_LIMIT,
-        connections, MHD_OPTION_CONNECTION_TIMEOUT,
-        (unsigned int)limits->idle_s, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-        (size_t)HTTP_MEMORY_BYTES, MHD_OPTION_STRICT_FOR_CLIENT, 1,
-        MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, NULL,
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, s, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL,
-        MHD_OPTION_END);
+        MHD_USE_NO_LISTEN_SOCKET | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME |
+            MHD_ALLOW_UPGRADE | MHD_USE_SUPPRESS_DATE_NO_CLOCK,
+        0, NULL, NULL, on_access, s, MHD_OPTION_CONNECTION_LIMIT, connections,
+        MHD_OPTION_CONNECTION_TIMEOUT, (unsigned int)limits->idle_s,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_MEMORY_BYTES,
+        MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_UNESCAPE_CALLBACK,
+        on_unescape, NULL, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, s,
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, NULL, MHD_OPTION_END);
 }
 
 static enum ag_err
@@ -317,10 +314,14 @@ server_start(struct server *s, const struct route_set *routes,
     if (err != AG_OK) {
         return err;
     }
-    s->mhd = start_mhd(s, limits);
-    return s->mhd != NULL
-               ? AG_OK
-               : err_why(AG_EIO, "the HTTP server could not be started");
+    for (size_t i = 0; err == AG_OK && i < WORKERS_COUNT; i++) {
+        struct MHD_Daemon *mhd = start_mhd(s, limits);
+
+        err = mhd == NULL
+                  ? err_why(AG_EIO, "the HTTP server could not be started")
+                  : worker_new(mhd, &s->workers[i]);
+    }
+    return err;
 }
 
 enum ag_err
@@ -385,6 +386,7 @@ server_drain(struct server *s)
 static void
 settle(struct server *s)
 {
+    atomic_store(&s->draining, true);
     dispatch_drain(s->dispatch);
     dispatch_settle(s->dispatch);
     if (s->passes != NULL) {
@@ -399,13 +401,18 @@ server_free(struct server *s)
     if (s == NULL) {
         return;
     }
-    if (s->mhd != NULL) {
-        atomic_store(&s->draining, true);
+    if (s->workers[0] != NULL) {
         settle(s);
-        MHD_stop_daemon(s->mhd);
     }
+    for (size_t i = 0; i < WORKERS_COUNT; i++) {
+        worker_stop(s->workers[i]);
+    }
+    /* Their threads may be waking a worker still. */
     dispatch_free(s->dispatch);
     passes_free(s->passes);
+    for (size_t i = 0; i < WORKERS_COUNT; i++) {
+        worker_free(s->workers[i]);
+    }
     conns_free(s->conns);
     (void)pthread_cond_destroy(&s->idle);
     (void)pthread_mutex_destroy(&s->lock);
@@ -416,9 +423,7 @@ enum ag_err
 server_take(struct server *s, int fd, const struct conn_door *door,
             struct peer *peer)
 {
-    /* MHD looks at the family only; who it is, is in the connection. */
-    const struct sockaddr addr = {
-        .sa_family = door->socket == HTTP_TCP ? AF_INET : AF_UNIX};
+    unsigned number = atomic_fetch_add(&s->next, 1);
     struct conn *c = NULL;
     enum ag_err err = conns_add(s->conns, fd, door, peer, &c);
 
@@ -428,11 +433,7 @@ server_take(struct server *s, int fd, const struct conn_door *door,
         fd_close(fd);
         return err;
     }
-    /* MHD closes the socket also when it fails, and then tells nobody. */
-    if (MHD_add_connection(s->mhd, fd, &addr, sizeof(addr)) != MHD_YES) {
-        conn_free(c);
-        return err_why(AG_ENOMEM, "a connection could not be taken");
-    }
+    worker_add(s->workers[number % WORKERS_COUNT], c);
     return AG_OK;
 }
 

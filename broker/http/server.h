@@ -1,10 +1,11 @@
 /*
- * server.h - the life of the one libmicrohttpd daemon and of a request in it.
- * Floor: http. Depends on: http/route, http/conn, http/gate, libmicrohttpd.
+ * server.h - the life of the HTTP server and of a request in it.
+ * Floor: http. Depends on: http/route, http/conn, http/gate, http/worker,
+ * libmicrohttpd.
  *
- * No listening socket of MHD's own: accept.h gives it connections. Threads: an
- * epoll pool of two, the writer (core's), one for key derivation, one for what
- * waits. A request whose row says WORK_WRITE, WORK_SLOW or WORK_WAIT is
+ * No listening socket of MHD's own: accept.h gives it connections. Threads: two
+ * workers, each with its share of the connections, the writer (core's), one for
+ * key derivation, one for what waits. A request whose row says WORK_WRITE, WORK_SLOW or WORK_WAIT is
  * suspended meanwhile.
  */
 #ifndef AG_HTTP_SERVER_H
@@ -50,7 +51,7 @@ AG_CHECK AG_NONNULL enum ag_err server_new(const struct server_app *app,
 /*
  * Takes over an accepted stream connection and its peer, also on error: the
  * caller was told why and both are gone.
- * Errors: AG_EBUSY a cap is reached, AG_ENOMEM.
+ * Errors: AG_EBUSY a cap is reached, AG_ENOMEM. Threads: any.
  */
 AG_CHECK AG_NONNULL enum ag_err server_take(struct server *s, int fd,
                                             const struct conn_door *door,

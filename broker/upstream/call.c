@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/fdx.h"
 #include "upstream/easy.h"
+#include "upstream/lane.h"
 
 static void
 call_free(struct upstream_call *call)
@@ -26,7 +27,7 @@ call_free(struct upstream_call *call)
 AG_DEFINE_CLEANUP(upstream_call, call_free)
 
 enum ag_err
-call_new(const struct upstream_request *request,
+call_new(struct lane *lane, const struct upstream_request *request,
          const struct upstream_events *events, void *ctx,
          struct upstream_call **ret)
 {
@@ -37,6 +38,9 @@ call_new(const struct upstream_request *request,
     if (call == NULL) {
         return AG_ENOMEM;
     }
+    call->lane = lane;
+    call->gate = &lane->gate;
+    call->work = (struct reactor_work){.fn = lane_serve, .ctx = call};
     call->dialed_fd = -1;
     call->own_fd = -1;
     call->events = events;
@@ -45,7 +49,7 @@ call_new(const struct upstream_request *request,
     call->body_bytes = request->body_bytes;
     call->upgrade = (request->flags & UPSTREAM_UPGRADE) != 0;
     call->dial = (request->flags & UPSTREAM_DIAL) != 0;
-    call->state = CALL_WAITING;
+    call->state = CALL_STARTED;
     call->phase = PHASE_CONNECT;
     atomic_init(&call->refs, 2);
     answer_init(&call->answer, call->upgrade);
@@ -75,6 +79,15 @@ call_release(struct upstream_call *call)
     }
 }
 
+void
+call_touch(struct upstream_call *call)
+{
+    (void)atomic_fetch_add(&call->refs, 1);
+    if (!reactor_post(call->lane->reactor, &call->work)) {
+        call_release(call);
+    }
+}
+
 bool
 call_may_go_on(const struct upstream_call *call)
 {
@@ -87,6 +100,7 @@ call_enter(struct upstream_call *call)
     atomic_store(&call->gate->busy, call);
     if (call_may_go_on(call)) {
         call->was_told = true;
+        lane_changed(call->lane, call);
         return true;
     }
     call_leave(call);
@@ -135,6 +149,7 @@ call_unpause(struct upstream_call *call)
     call->send_paused = false;
     call->recv_paused = false;
     call->progress_ms = clock_steady_ms();
+    lane_changed(call->lane, call);
     return curl_easy_pause(call->easy, CURLPAUSE_CONT);
 }
 

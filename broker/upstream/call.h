@@ -1,7 +1,8 @@
 /*
  * call.h - one call: its libcurl handle, what is told of it, and the gate that
  * keeps events from a call that was cancelled.
- * Floor: upstream. Depends on: upstream/answer, fail, guard, request, libcurl.
+ * Floor: upstream. Depends on: base/reactor, upstream/answer, fail, guard,
+ * request, libcurl.
  */
 #ifndef AG_UPSTREAM_CALL_H
 #define AG_UPSTREAM_CALL_H
@@ -13,6 +14,7 @@
 
 #include <curl/curl.h>
 
+#include "base/reactor.h"
 #include "upstream/answer.h"
 #include "upstream/fail.h"
 #include "upstream/guard.h"
@@ -25,8 +27,11 @@ enum {
     CALL_LOOK_MS = 1000,  /* between two looks at an upgraded connection */
 };
 
+struct lane;
+struct turns_place;
+
 /*
- * One per upstream: which call is in an event just now. Who enters writes
+ * One per lane: which call is in an event just now. Who enters writes
  * `busy`, then reads `cancelled`; who cancels writes `cancelled`, then reads
  * `busy`: one of them sees the other, and only who has to wait takes the lock.
  */
@@ -39,15 +44,16 @@ struct gate {
 };
 
 enum call_state {
+    CALL_STARTED, /* its lane has not seen it */
     CALL_WAITING,
     CALL_RUNNING,
     CALL_ENDED,
 };
 
 struct upstream_call {
-    TAILQ_ENTRY(upstream_call) link;
-    struct upstream *owner;
-    struct gate *gate;
+    struct lane *lane;
+    struct gate *gate; /* the lane's */
+    struct reactor_work work;
     const struct upstream_events *events;
     void *ctx;
     struct request_parts parts;
@@ -60,10 +66,19 @@ struct upstream_call {
     /* any thread */
     atomic_bool resume;
     atomic_bool cancelled;
-    atomic_bool ended; /* the loop is done with it */
-    atomic_uint refs;  /* the caller's and the loop's */
+    atomic_bool ended;    /* the lane is done with it */
+    atomic_bool has_turn; /* written under the lock of the turns */
+    atomic_uint refs;     /* the caller's, the lane's, and of `work` */
 
-    /* the loop's thread */
+    /* under the lock of the turns */
+    TAILQ_ENTRY(upstream_call) waits; /* without has_turn */
+    struct turns_place *place;
+
+    /* the lane's thread */
+    TAILQ_ENTRY(upstream_call) link;
+    TAILQ_ENTRY(upstream_call) changed; /* while is_changed */
+    bool is_changed;
+    bool is_unwatched; /* its socket can't be waited for: it ends */
     enum call_state state;
     enum call_phase phase;
     CURL *easy;
@@ -71,7 +86,7 @@ struct upstream_call {
     struct answer answer;
     bool send_paused;
     bool recv_paused;
-    bool was_told; /* something in this turn of the loop: on_turn is due */
+    bool was_told; /* something in this turn of the lane: on_turn is due */
     int dialed_fd; /* -1: none, or told */
     int opened[CALL_OPENED_MAX_COUNT]; /* of an upgrade: made for it, the latest
                                           of them; libcurl's */
@@ -86,19 +101,25 @@ struct upstream_call {
 };
 
 TAILQ_HEAD(call_list, upstream_call);
+TAILQ_HEAD(changed_list, upstream_call);
 
 /*
  * A call ready to run, its request checked and copied.
  * Errors: as upstream_start(). Threads: safe. Blocks: no.
  */
-AG_CHECK AG_NONNULL enum ag_err call_new(const struct upstream_request *request,
+AG_CHECK AG_NONNULL enum ag_err call_new(struct lane *lane,
+                                         const struct upstream_request *request,
                                          const struct upstream_events *events,
                                          void *ctx, struct upstream_call **ret);
 
-/* Gives back one of the two holds; the last frees. */
+/* Gives back a hold; the last frees. */
 AG_NONNULL void call_release(struct upstream_call *call);
 
-/* ---- the loop's thread ---- */
+/* Lets its lane look at it soon; while it has not ended, or with a hold on it.
+ * Threads: any. */
+AG_NONNULL void call_touch(struct upstream_call *call);
+
+/* ---- the lane's thread ---- */
 
 /* May libcurl go on? False once it was cancelled. */
 AG_NONNULL bool call_may_go_on(const struct upstream_call *call);
@@ -107,7 +128,7 @@ AG_NONNULL bool call_may_go_on(const struct upstream_call *call);
 AG_CHECK AG_NONNULL bool call_enter(struct upstream_call *call);
 AG_NONNULL void call_leave(struct upstream_call *call);
 
-/* The turn of the loop is over: on_turn, if there was an event. */
+/* The turn of the lane is over: on_turn, if there was an event. */
 AG_NONNULL void call_turn(struct upstream_call *call);
 
 /* Keeps the sentence of `err`, raised in a callback, for the end. */

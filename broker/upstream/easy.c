@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/wipealloc.h"
 #include "upstream/call.h"
+#include "upstream/lane.h"
 #include "upstream/lib.h"
 
 enum {
@@ -101,8 +102,8 @@ on_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
                     text)) {
         return CURL_SOCKET_BAD;
     }
-    fd = socket(address->family, address->socktype | SOCK_CLOEXEC,
-                address->protocol);
+    fd = lane_open_socket(call->lane, address->family,
+                          address->socktype | SOCK_CLOEXEC, address->protocol);
     if (call->upgrade && fd >= 0) {
         call->opened[call->opened_count++ % CALL_OPENED_MAX_COUNT] = fd;
     }
@@ -148,6 +149,7 @@ on_connected(void *arg, char *address, char *own, int port, int own_port)
     find_own(call, own_port);
     call->phase = PHASE_ASK;
     call->progress_ms = clock_steady_ms();
+    lane_changed(call->lane, call);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -285,7 +287,7 @@ static const struct {
     long value;
 } NUMBERS[] = {
     {CURLOPT_NOSIGNAL, 1},
-    {CURLOPT_QUICK_EXIT, 1}, /* the loop never waits for a resolver's thread */
+    {CURLOPT_QUICK_EXIT, 1}, /* the lane never waits for a resolver's thread */
     {CURLOPT_NOPROGRESS, 1},
     {CURLOPT_FOLLOWLOCATION, 0},
     {CURLOPT_NETRC, CURL_NETRC_IGNORED},
@@ -324,6 +326,10 @@ set_callbacks(CURL *easy, struct upstream_call *call)
            curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_socket) ==
                CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION,
+                            lane_close_socket) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, call->lane) ==
+               CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_connected) ==
                CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PREREQDATA, call) == CURLE_OK &&

@@ -28,14 +28,10 @@
       (CURLM *multi_handle, CURL *curl_handle), (multi_handle, curl_handle))   \
     X(CURLMcode, curl_multi_remove_handle,                                     \
       (CURLM *multi_handle, CURL *curl_handle), (multi_handle, curl_handle))   \
-    X(CURLMcode, curl_multi_perform,                                           \
-      (CURLM *multi_handle, int *running_handles),                             \
-      (multi_handle, running_handles))                                         \
-    X(CURLMcode, curl_multi_poll,                                              \
-      (CURLM *multi_handle, struct curl_waitfd extra_fds[],                    \
-       unsigned int extra_nfds, int timeout_ms, int *ret),                     \
-      (multi_handle, extra_fds, extra_nfds, timeout_ms, ret))                  \
-    X(CURLMcode, curl_multi_wakeup, (CURLM *multi_handle), (multi_handle))     \
+    X(CURLMcode, curl_multi_socket_action,                                     \
+      (CURLM *multi_handle, curl_socket_t s, int ev_bitmask,                   \
+       int *running_handles),                                                  \
+      (multi_handle, s, ev_bitmask, running_handles))                          \
     X(CURLMsg *, curl_multi_info_read,                                         \
       (CURLM *multi_handle, int *msgs_in_queue),                               \
       (multi_handle, msgs_in_queue))
@@ -116,16 +112,20 @@ curl_easy_getinfo(CURL *curl, CURLINFO info, ...)
     return code;
 }
 
-/* Only options of numbers are used here. */
+/* As above; none has a curl_off_t. */
 CURLMcode
 curl_multi_setopt(CURLM *multi_handle, CURLMoption option, ...)
 {
-    CURLMcode code = CURLM_UNKNOWN_OPTION;
+    CURLMcode code;
     va_list args;
 
     va_start(args, option);
+    // NOLINTNEXTLINE(bugprone-branch-clone): the types differ
     if ((int)option < CURLOPTTYPE_OBJECTPOINT) {
         code = lib.curl_multi_setopt(multi_handle, option, va_arg(args, long));
+    } else {
+        code =
+            lib.curl_multi_setopt(multi_handle, option, va_arg(args, void *));
     }
     va_end(args);
     return code;

@@ -6,7 +6,7 @@
 
 #include "upstream/call.h"
 #include "upstream/easy.h"
-#include "upstream/loop.h"
+#include "upstream/lane.h"
 
 enum {
     MS_PER_S = 1000,
@@ -36,12 +36,8 @@ upstream_new(const struct upstream_limits *limits, const char *ca_file,
         free(u);
         return AG_ENOMEM;
     }
-    u->limits = *limits;
-    u->loop = LOOP_NONE;
-    TAILQ_INIT(&u->inbox);
-    TAILQ_INIT(&u->calls);
-    (void)pthread_mutex_init(&u->gate.lock, NULL);
-    (void)pthread_cond_init(&u->gate.changed, NULL);
+    turns_init(&u->turns, limits);
+    SLIST_INIT(&u->lanes);
     *ret = u;
     return AG_OK;
 }
@@ -49,23 +45,16 @@ upstream_new(const struct upstream_limits *limits, const char *ca_file,
 void
 upstream_free(struct upstream *u)
 {
-    bool join;
-
     if (u == NULL) {
         return;
     }
-    (void)pthread_mutex_lock(&u->gate.lock);
     AG_ASSERT(u->held_count == 0);
-    u->stop = true;
-    join = u->loop != LOOP_NONE;
-    loop_wake(u);
-    (void)pthread_mutex_unlock(&u->gate.lock);
-    if (join) {
-        (void)pthread_join(u->thread, NULL);
+    if (u->own_lane != NULL) {
+        reactor_call(u->own, lane_end, u->own_lane);
     }
-    AG_ASSERT(TAILQ_EMPTY(&u->calls) && TAILQ_EMPTY(&u->inbox));
-    (void)pthread_cond_destroy(&u->gate.changed);
-    (void)pthread_mutex_destroy(&u->gate.lock);
+    reactor_free(u->own);
+    AG_ASSERT(SLIST_EMPTY(&u->lanes));
+    turns_done(&u->turns);
     free(u->ca_file);
     free(u);
 }
@@ -73,10 +62,7 @@ upstream_free(struct upstream *u)
 void
 upstream_set_limits(struct upstream *u, const struct upstream_limits *limits)
 {
-    (void)pthread_mutex_lock(&u->gate.lock);
-    u->limits = *limits;
-    loop_wake(u);
-    (void)pthread_mutex_unlock(&u->gate.lock);
+    turns_set_limits(&u->turns, limits);
 }
 
 /* ---- calls ---- */
@@ -92,27 +78,56 @@ times_of(const struct upstream_limits *limits)
     };
 }
 
-/* Under the lock. */
+/* Under the lock: the lane of this thread, or of the upstream's own. */
 static enum ag_err
-add_call(struct upstream *u, struct upstream_call *call,
-         struct upstream_call **ret)
+find_lane(struct upstream *u, unsigned flags, struct lane **ret)
 {
-    enum ag_err err;
+    struct reactor *here = reactor_here();
+    enum ag_err err = AG_OK;
 
-    if (u->unended_count >= u->limits.calls + u->limits.waiting) {
-        return err_why(AG_EBUSY, "%lld calls to services are under way",
-                       (long long)u->unended_count);
+    if (here != NULL && (flags & UPSTREAM_APART) == 0) {
+        return lane_need(u, here, ret);
     }
-    err = loop_need(u);
-    if (err != AG_OK) {
-        return err;
+    if (u->own == NULL) {
+        err = reactor_new(&u->own);
     }
-    u->unended_count++;
-    u->held_count++;
-    *ret = call; /* before the loop can tell of it */
-    TAILQ_INSERT_TAIL(&u->inbox, call, link);
-    loop_wake(u);
-    return AG_OK;
+    if (err == AG_OK) {
+        err = lane_need(u, u->own, &u->own_lane);
+    }
+    if (err == AG_OK) {
+        *ret = u->own_lane;
+    }
+    return err;
+}
+
+static enum ag_err
+need_lane(struct upstream *u, unsigned flags, struct lane **ret,
+          struct upstream_limits *ret_limits)
+{
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&u->turns.lock);
+    *ret_limits = u->turns.limits;
+    err = find_lane(u, flags, ret);
+    (void)pthread_mutex_unlock(&u->turns.lock);
+    return err;
+}
+
+static enum ag_err
+take_turn(struct upstream *u, struct upstream_call *call,
+          struct upstream_call **ret)
+{
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&u->turns.lock);
+    err = turns_take(&u->turns, call);
+    if (err == AG_OK) {
+        u->held_count++;
+        *ret = call; /* before its lane can tell of it */
+        call_touch(call);
+    }
+    (void)pthread_mutex_unlock(&u->turns.lock);
+    return err;
 }
 
 enum ag_err
@@ -121,24 +136,25 @@ upstream_start(struct upstream *u, const struct upstream_request *request,
                struct upstream_call **ret)
 {
     struct upstream_request complete = *request;
-    struct upstream_limits limits = loop_limits(u);
-    struct upstream_times times = times_of(&limits);
+    struct upstream_limits limits;
+    struct upstream_times times;
     struct upstream_call *call = NULL;
-    enum ag_err err;
+    struct lane *lane = NULL;
+    enum ag_err err = need_lane(u, request->flags, &lane, &limits);
 
-    if (complete.times == NULL) {
-        complete.times = &times;
-    }
-    err = call_new(&complete, events, ctx, &call);
     if (err != AG_OK) {
         return err;
     }
-    call->owner = u;
-    call->gate = &u->gate;
+    times = times_of(&limits);
+    if (complete.times == NULL) {
+        complete.times = &times;
+    }
+    err = call_new(lane, &complete, events, ctx, &call);
+    if (err != AG_OK) {
+        return err;
+    }
     call->wait_ms = limits.wait_s * MS_PER_S;
-    (void)pthread_mutex_lock(&u->gate.lock);
-    err = add_call(u, call, ret);
-    (void)pthread_mutex_unlock(&u->gate.lock);
+    err = take_turn(u, call, ret);
     if (err != AG_OK) {
         call_release(call);
         call_release(call);
@@ -168,45 +184,42 @@ upstream_dial(struct upstream *u, const struct upstream_target *target,
 void
 upstream_resume(struct upstream_call *call)
 {
-    struct upstream *u = call->owner;
-
-    if (atomic_load(&call->ended) || atomic_exchange(&call->resume, true)) {
-        return; /* over, or the loop has not come to it yet */
+    if (!atomic_load(&call->ended) && !atomic_exchange(&call->resume, true)) {
+        call_touch(call);
     }
-    (void)pthread_mutex_lock(&u->gate.lock);
-    loop_wake(u);
-    (void)pthread_mutex_unlock(&u->gate.lock);
 }
 
-/* Under the lock: until its event is over, if one runs. */
+/* Until its event is over, if one runs. */
 static void
-wait_for_event(struct upstream *u, const struct upstream_call *call)
+wait_for_event(struct gate *gate, const struct upstream_call *call)
 {
-    (void)atomic_fetch_add(&u->gate.waiting_count, 1);
-    while (atomic_load(&u->gate.busy) == call) {
-        (void)pthread_cond_wait(&u->gate.changed, &u->gate.lock);
+    (void)pthread_mutex_lock(&gate->lock);
+    (void)atomic_fetch_add(&gate->waiting_count, 1);
+    while (atomic_load(&gate->busy) == call) {
+        (void)pthread_cond_wait(&gate->changed, &gate->lock);
     }
-    (void)atomic_fetch_sub(&u->gate.waiting_count, 1);
+    (void)atomic_fetch_sub(&gate->waiting_count, 1);
+    (void)pthread_mutex_unlock(&gate->lock);
 }
 
 void
 upstream_cancel(struct upstream_call *call)
 {
-    struct upstream *u;
+    struct upstream *u = NULL;
 
     if (call == NULL) {
         return;
     }
-    u = call->owner;
-    (void)pthread_mutex_lock(&u->gate.lock);
+    u = call->lane->owner;
     atomic_store(&call->cancelled, true);
+    if (reactor_here() != call->lane->reactor) {
+        wait_for_event(call->gate, call);
+    }
+    (void)pthread_mutex_lock(&u->turns.lock);
     u->held_count--;
-    if (u->loop != LOOP_RUNS || !pthread_equal(pthread_self(), u->thread)) {
-        wait_for_event(u, call);
-    }
+    (void)pthread_mutex_unlock(&u->turns.lock);
     if (!atomic_load(&call->ended)) {
-        loop_wake(u);
+        call_touch(call);
     }
-    (void)pthread_mutex_unlock(&u->gate.lock);
     call_release(call);
 }

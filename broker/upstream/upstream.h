@@ -1,10 +1,14 @@
 /*
  * upstream.h - the broker's calls out: HTTP requests to services, streamed
- * both ways, many at once on one thread of their own.
- * Floor: upstream. Depends on: upstream/guard, libcurl (its OpenSSL build).
+ * both ways, many at once.
+ * Floor: upstream. Depends on: upstream/guard, base/reactor, libcurl (its
+ * OpenSSL build).
  *
- * One thread drives one libcurl multi handle; it comes with the first call and
- * goes after two minutes without one.
+ * A call runs on the thread that starts it, if that is a reactor's, with a
+ * libcurl multi handle of that thread: who serves a client there waits for no
+ * other thread. Calls from other threads share one of the upstream's own, which
+ * comes with the first of them. The limits are over all threads together; a
+ * connection stays with its thread.
  * HTTP/2 where the service offers it, else HTTP/1.1; one call at a time on a
  * connection, which is then kept for the next call of the same owner, never
  * for another's: no stream waits behind another task's, and whatever a service
@@ -19,8 +23,8 @@
  * begins. Copies that libcurl makes are wiped when it frees them: its send
  * buffer when the call ends, at the latest. Out of reach, until the connection
  * closes, is HTTP/2's compression table in nghttp2, which keeps every field but
- * `authorization`; all connections close after two minutes without a call, and
- * the daemon's allocator overwrites what is freed (M_PERTURB).
+ * `authorization`; all connections of a thread close after two minutes without a
+ * call there, and the daemon's allocator overwrites what is freed (M_PERTURB).
  */
 #ifndef AG_UPSTREAM_UPSTREAM_H
 #define AG_UPSTREAM_UPSTREAM_H
@@ -85,6 +89,8 @@ enum upstream_flags {
     UPSTREAM_UPGRADE = 1 << 2, /* after a 101 the bytes are the caller's */
     UPSTREAM_EXPECT = 1 << 3,  /* the body waits for 100, or for a second */
     UPSTREAM_DIAL = 1 << 4,    /* upstream_dial() sets it */
+    UPSTREAM_APART = 1 << 5,   /* on the upstream's own thread: the call may
+                                  outlive the reactor it is started on */
 };
 
 struct upstream_field {
@@ -136,8 +142,8 @@ struct upstream_head {
 };
 
 /*
- * What a call tells and asks, all on the upstream's thread, one at a time, so
- * none may block; what they lend is borrowed until they return. Order: on_send
+ * What a call tells and asks, all on the call's thread, one at a time there, so
+ * none may block, and never within upstream_start() or another event; what they lend is borrowed until they return. Order: on_send
  * as long as there is a body; on_head once; on_body; on_trailers at most once;
  * on_end once, the last; on_turn behind any of them but the last. An interim
  * answer (100, 103) is not told.
@@ -174,7 +180,9 @@ struct upstream_events {
 AG_CHECK enum ag_err upstream_new(const struct upstream_limits *limits,
                                   const char *ca_file, struct upstream **ret);
 
-/* Every call must have been given to upstream_cancel() before. NULL allowed. */
+/* Every call must have been given to upstream_cancel() before, and each reactor
+ * whose thread started one be freed, which wants the same of its calls but those
+ * that are UPSTREAM_APART. NULL allowed. */
 void upstream_free(struct upstream *u);
 AG_DEFINE_CLEANUP(upstream, upstream_free)
 

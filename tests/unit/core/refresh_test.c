@@ -20,7 +20,7 @@ test_all_who_ask_wait_for_one_call(void **state)
     assert_int_equal(wire.started, 1);
     assert_string_equal(wire.host, "platform.claude.com");
     assert_string_equal(wire.target, "/v1/oauth/token");
-    assert_int_equal(wire.flags, 0);
+    assert_int_equal(wire.flags, UPSTREAM_APART);
     refresh_forget(flow.core, &w[2].wait);
     answer(200, "", NEW);
     assert_non_null(
