@@ -5,7 +5,7 @@
  * What a rule finds. Its regex matches up to `window` bytes that end at e; of
  * all matches that end there, the leftmost counts, if
  * - one of the keywords (in any case) begins within it, at the secret's first
- *   byte or before, or behind it by bytes of `lead` alone;
+ *   byte or before, or behind it by at most lead_max bytes, all of `lead`;
  * - the secret, the capture `secret` of it, has no blank, quote or control
  *   character before the match's last byte (not with RULE_BLOCK).
  * Where there is a `tail`, the regex says the least there must be, and the
@@ -33,7 +33,7 @@ enum {
     RULE_KEYWORD_MIN_BYTES = 2,
     RULE_KEYWORD_MAX_BYTES = 32,
     RULE_UNTIL_MAX_BYTES = 32,
-    RULE_LEAD_MAX_BYTES = 64,
+    RULE_LEAD_MAX_BYTES = 64,    /* what a rule's lead_max may be */
     RULE_STRINGS_MAX_COUNT = 64, /* keywords, allowed patterns: of one rule */
     RULES_MAX_COUNT = 2048,      /* of one pack, of one set */
 };
@@ -62,6 +62,7 @@ struct rule {
     uint32_t window;     /* bytes of the longest match */
     uint32_t min_bytes;  /* of the shortest */
     uint32_t tail_max;   /* bytes; 0: no end */
+    uint32_t lead_max;   /* bytes */
     uint32_t entropy;    /* bits per hundred characters, at least; or 0 */
     uint32_t efficiency; /* characters per hundred word pieces, at most; or 0 */
     enum rule_sum sum;

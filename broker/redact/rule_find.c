@@ -84,7 +84,7 @@ has_keyword(const struct rule *rule, struct span match, size_t secret)
 
     if ((rule->flags & RULE_LEAD) != 0) {
         last += rule_class_run(&rule->lead,
-                               span_sub(match, secret, RULE_LEAD_MAX_BYTES));
+                               span_sub(match, secret, rule->lead_max));
     }
     for (size_t at = 0; at <= last && at < match.len; at++) {
         if (keyword_at(rule, span_sub(match, at, match.len))) {

@@ -139,8 +139,7 @@ less(size_t a, size_t b)
 static size_t
 start_of(const struct rule *rule, size_t at, size_t run)
 {
-    size_t lead = (rule->flags & RULE_LEAD) != 0 ? RULE_LEAD_MAX_BYTES : 0;
-    size_t from = at > lead ? at - lead : 0;
+    size_t from = at > rule->lead_max ? at - rule->lead_max : 0;
 
     return (rule->flags & RULE_BLOCK) == 0 && from < run ? run : from;
 }
@@ -167,7 +166,7 @@ lead_start(const struct rule_open *o, struct span text)
     for (size_t i = 0; i < o->lead_count; i++) {
         size_t from = text.len;
 
-        while (from > 0 && text.len - from < RULE_LEAD_MAX_BYTES &&
+        while (from > 0 && text.len - from < o->leads[i]->lead_max &&
                rule_class_has(&o->leads[i]->lead, text.ptr[from - 1])) {
             from--;
         }

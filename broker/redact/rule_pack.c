@@ -6,7 +6,7 @@
 #define MAGIC "AGRULES1"
 
 enum {
-    NUMBER_COUNT = 8,
+    NUMBER_COUNT = 9,
     CLASS_COUNT = 3,
     ENGINE_MAX_BYTES = 64,
 };
@@ -66,8 +66,9 @@ static enum ag_err
 put_rule(struct buf *out, const struct rule *r)
 {
     const uint32_t numbers[NUMBER_COUNT] = {
-        r->secret,  r->window,     r->min_bytes,     r->tail_max,
-        r->entropy, r->efficiency, (uint32_t)r->sum, (uint32_t)r->flags};
+        r->secret,        r->window,          r->min_bytes,
+        r->tail_max,      r->entropy,         r->efficiency,
+        (uint32_t)r->sum, (uint32_t)r->flags, r->lead_max};
     const struct rule_class *classes[CLASS_COUNT] = {&r->tail, &r->stop,
                                                      &r->lead};
     enum ag_err err = put_texts(out, r);
@@ -203,9 +204,11 @@ get_rule(struct reader *r, struct rule_pack *p, struct rule *ret)
     ret->efficiency = n[5];
     ret->sum = (enum rule_sum)n[6];
     ret->flags = (enum rule_flags)n[7];
+    ret->lead_max = n[8];
     r->bad = r->bad || ret->window == 0 ||
              ret->window > RULE_WINDOW_MAX_BYTES ||
              ret->until.len > RULE_UNTIL_MAX_BYTES || n[6] > RULE_SUM_BASIC ||
+             ret->lead_max > RULE_LEAD_MAX_BYTES ||
              strlen(ret->id) > RULE_ID_MAX_BYTES;
 }
 

@@ -7,7 +7,7 @@
  *   "AGRULES1" | text: Vectorscan's version | rules 4 | per rule:
  *     text id | text service | text regex | text until
  *     n 1 | n texts keywords | n 1 | n texts allow
- *     8 numbers of 4, in the order of struct rule | 3 classes of 32
+ *     9 numbers of 4, in the order of struct rule | 3 classes of 32
  *   | database length 4 | database
  * The database is code to whoever runs it and carries no more than a CRC: a
  * pack is loaded only from a place that the user alone, or root, can write.

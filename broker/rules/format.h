@@ -11,6 +11,8 @@
  * keywords    a text that every match has; any case.
  * secret      the capture that is the secret; 0, the whole match, by default.
  * tail, stop, lead   classes, as in a regex between brackets, without them.
+ * lead_max    bytes of `lead` at most; as many wait at the end of a text, since
+ *             they may begin a secret: no more than the format needs.
  * entropy, efficiency   hundredths: 350 is 3.5 bits a character at least, 250
  *             is 2.5 characters a word piece at most.
  * words       placeholder words are left; always so with `context`.
@@ -57,6 +59,7 @@ struct rule_item {
     char *until;
     char *stop;
     char *lead;
+    int64_t lead_max;
     bool context;
     bool block;
     bool words;

@@ -149,6 +149,9 @@ check_item(const struct rule_item *item)
     if (item->tail == NULL && (item->tail_max != 0 || item->until != NULL)) {
         return wrong(item, "tail_max and until belong to a `tail`");
     }
+    if ((item->lead == NULL) != (item->lead_max == 0)) {
+        return wrong(item, "lead and lead_max belong together");
+    }
     if (item->checksum_must && item->checksum == RULE_SUM_NONE) {
         return wrong(item, "checksum_must needs a `checksum`");
     }

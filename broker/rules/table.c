@@ -92,6 +92,8 @@ static const struct msg_field ITEM_FIELDS[] = {
                      check_class),
     MSG_FIELD_STRING(struct rule_item, lead, 1, CLASS_MAX_BYTES, MSG_OPTIONAL,
                      check_class),
+    MSG_FIELD_INT(struct rule_item, lead_max, 1, RULE_LEAD_MAX_BYTES,
+                  MSG_OPTIONAL, 0),
     MSG_FIELD_BOOL(struct rule_item, context, MSG_OPTIONAL, false),
     MSG_FIELD_BOOL(struct rule_item, block, MSG_OPTIONAL, false),
     MSG_FIELD_BOOL(struct rule_item, words, MSG_OPTIONAL, false),

@@ -27,7 +27,7 @@ static const char RULES[] =
     "{\"id\":\"stop\"," META "\"regex\":\"\\\\bSS[A-Z]{6}\","
     "\"keywords\":[\"SS\"],\"stop\":\"A-Z\"," TEXTS "},"
     "{\"id\":\"lead\"," META "\"regex\":\"[0-9]{3,6}:AA[a-z]{4}\","
-    "\"keywords\":[\":AA\"],\"lead\":\"0-9\"," TEXTS "},"
+    "\"keywords\":[\":AA\"],\"lead\":\"0-9\",\"lead_max\":6," TEXTS "},"
     "{\"id\":\"block\"," META "\"regex\":\"--BEGIN KEY--[\\\\s|+>]{1,4}"
     "[A-Za-z0-9]{4}\",\"keywords\":[\"--BEGIN KEY\"],\"block\":true,"
     "\"tail\":\"A-Za-z0-9+/= \\\\n|>\\\\-\",\"until\":\"--END KEY--\"," TEXTS
