@@ -13,7 +13,7 @@
  * text `until`, when there is one, and for tail_max bytes at most, unless that
  * is 0. The byte behind the secret must not be of the class `stop`.
  * That decides where a secret may stand. Whether it is one: a right `sum` says
- * yes; a wrong one says no with RULE_SUM_MUST. Else it must have the entropy,
+ * yes; with RULE_SUM_MUST a wrong one says no. Else it must have the entropy,
  * the efficiency, be none of the words people write in a secret's place
  * (RULE_WORDS) and match none of `allow`. Of a long secret only the first
  * RULE_JUDGED_BYTES are looked at.

@@ -199,11 +199,12 @@ is_secret(const struct rule_tools *t, const struct rule_code *code,
 {
     const struct rule *r = code->rule;
 
-    if (rule_sum_holds(r->sum, secret)) {
-        return true;
+    bool must = (r->flags & RULE_SUM_MUST) != 0;
+
+    if (r->sum != RULE_SUM_NONE && rule_sum_holds(r->sum, secret) != must) {
+        return !must; /* proof, or what had to be is not */
     }
-    if ((r->flags & RULE_SUM_MUST) != 0 ||
-        (r->entropy != 0 && rule_score_entropy(secret) < r->entropy) ||
+    if ((r->entropy != 0 && rule_score_entropy(secret) < r->entropy) ||
         (r->efficiency != 0 && rule_score_efficiency(secret) > r->efficiency) ||
         ((r->flags & RULE_WORDS) != 0 && rule_score_is_placeholder(secret))) {
         return false;
