@@ -312,28 +312,14 @@ make_view(const struct run_options *o, const struct paths *paths,
                                                 : err;
 }
 
-/* By each of these git reads more configuration, or other. */
-static const char *const ASTRAY[] = {".git/commondir", ".git/config.worktree"};
-
 static bool
-is_there(const struct view *v, const char *name)
+has_git(const struct view *v)
 {
-    AG_AUTO(fd) int tree = open(v->tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    char path[PATH_TEXT_BYTES];
     struct stat st;
 
-    return fstatat(tree, name, &st, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
-/* One bit each of those that are there. */
-static unsigned
-astray(const struct view *v)
-{
-    unsigned found = 0;
-
-    for (size_t i = 0; i < AG_COUNT(ASTRAY); i++) {
-        found |= is_there(v, ASTRAY[i]) ? 1U << i : 0U;
-    }
-    return found;
+    (void)snprintf(path, sizeof(path), "%s/.git", v->tree);
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
 enum ag_err
@@ -369,7 +355,9 @@ isolation_make(const struct run_options *o, const struct paths *paths,
         err = make_view(o, paths, ret);
     }
     if (err == AG_OK) {
-        ret->astray = astray(ret->view);
+        ret->had_git = has_git(ret->view);
+        gitcheck_note(ret->view, &ret->notes);
+        (void)clock_gettime(CLOCK_REALTIME_COARSE, &ret->since);
     }
     if (err != AG_OK) {
         isolation_done(ret);
@@ -377,22 +365,19 @@ isolation_make(const struct run_options *o, const struct paths *paths,
     return err;
 }
 
-const char *
-isolation_tidy(struct isolation *is)
+void
+isolation_tidy(const struct isolation *is, gitcheck_found_fn found, void *arg)
 {
-    const struct view *v = isolation_shown(is);
-    AG_AUTO(fd) int tree = -1;
+    const struct gitcheck what = {.view = isolation_shown(is),
+                                  .notes = &is->notes,
+                                  .since = is->since,
+                                  .had_git = is->had_git,
+                                  .found = found,
+                                  .arg = arg};
 
-    for (size_t i = 0; v != NULL && i < AG_COUNT(ASTRAY); i++) {
-        if ((is->astray & 1U << i) != 0 || !is_there(v, ASTRAY[i])) {
-            continue;
-        }
-        is->astray |= 1U << i;
-        tree = open(v->tree, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        (void)unlinkat(tree, ASTRAY[i], 0);
-        return ASTRAY[i];
+    if (what.view != NULL) {
+        gitcheck_run(&what);
     }
-    return NULL;
 }
 
 void
@@ -400,6 +385,7 @@ isolation_done(struct isolation *is)
 {
     view_free(is->view);
     view_free(is->fence);
+    gitnotes_done(&is->notes);
     is->view = NULL;
     is->fence = NULL;
     if (is->scratch != NULL) {

@@ -1,29 +1,33 @@
 /*
  * isolate.h - from the options of `run` to what an isolated task is shown:
  * preset, working tree, places that are opened, paths that are hidden.
- * Floor: cli/run. Depends on: run/plan, run/preset, run/view, profile/expand.
+ * Floor: cli/run. Depends on: run/gitcheck, run/plan, run/preset, run/view, profile/expand.
  */
 #ifndef AG_CLI_RUN_ISOLATE_H
 #define AG_CLI_RUN_ISOLATE_H
 
 #include <stdbool.h>
+#include <time.h>
 
 #include <jansson.h>
 
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/paths.h"
+#include "run/gitcheck.h"
 #include "run/plan.h"
 #include "run/view.h"
 
 struct task;
 
 struct isolation {
-    struct view *view;  /* NULL: the task is not isolated, or by a fence */
-    struct view *fence; /* where there are no namespaces: what it opens */
-    char *scratch;      /* with a fence: its temporary files, taken away */
-    int keep_lock;      /* on --keep-home while the task runs, or -1 */
-    unsigned astray; /* which files lead git astray already (isolation_tidy) */
+    struct view *view;     /* NULL: the task is not isolated, or by a fence */
+    struct view *fence;    /* where there are no namespaces: what it opens */
+    char *scratch;         /* with a fence: its temporary files, taken away */
+    int keep_lock;         /* on --keep-home while the task runs, or -1 */
+    struct gitnotes notes; /* for isolation_tidy() */
+    struct timespec since; /* the same */
+    bool had_git;          /* the same */
 };
 
 /*
@@ -52,11 +56,10 @@ AG_CHECK AG_NONNULL enum ag_err isolation_fence(struct isolation *is);
 /* What the task is shown, one way or the other, or NULL. */
 AG_NONNULL struct view *isolation_shown(const struct isolation *is);
 
-/* When no process of the task is left: takes a `.git/commondir` or
- * `.git/config.worktree` away that it has made, by which git would read hooks
- * and configuration of the task's choice. One at a time: its name, or NULL when
- * there is none (more). */
-AG_NONNULL const char *isolation_tidy(struct isolation *is);
+/* When no process of the task is left: what of git's it has made, by which git
+ * would run programs of the task's choice (run/gitcheck.h). */
+void isolation_tidy(const struct isolation *is, gitcheck_found_fn found,
+                    void *arg);
 
 /* Hides the paths of the broker's answer: what the profiles know, existing or
  * not. Errors: AG_ECORRUPT, AG_ELIMIT, AG_ENOMEM. */

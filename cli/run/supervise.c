@@ -382,15 +382,35 @@ exit_of(const struct run *r)
 }
 
 static void
-tidy(struct run *r)
+on_found(void *arg, enum gitcheck_kind kind, const char *path, const char *to)
 {
-    const char *name = NULL;
+    struct run *r = arg;
 
-    while ((name = isolation_tidy(&r->isolation)) != NULL) {
+    switch (kind) {
+    case GITCHECK_ASIDE:
         out_warn(&r->cli->out,
-                 "the task made a %s, by which git would run what it chose; it "
-                 "was taken away",
-                 name);
+                 "the task made %s, by which git would run what it chose; it "
+                 "was renamed to %s",
+                 path, to);
+        break;
+    case GITCHECK_STAYS:
+        out_warn(&r->cli->out,
+                 "the task made %s, by which git would run what it chose, and "
+                 "it can't be renamed; run no git there before it is gone",
+                 path);
+        break;
+    case GITCHECK_LOOK:
+        out_warn(&r->cli->out,
+                 "%s names programs for git to run, in a repository that the "
+                 "task changed; look at it before you run git there",
+                 path);
+        break;
+    case GITCHECK_PARTLY:
+        out_warn(&r->cli->out,
+                 "%s has more than %d directories: not all were looked "
+                 "through for repositories that the task made",
+                 path, GITCHECK_DIRS_MAX_COUNT);
+        break;
     }
 }
 
@@ -422,7 +442,7 @@ run_supervise(struct run *r, int *ret_exit)
     }
     watch_finish(r->watch, r->broker_gone ? NULL : r->session);
     keeper_remove_files(&r->spec);
-    tidy(r);
+    isolation_tidy(&r->isolation, on_found, r);
     await_streams(r, clock_steady_ms() + STREAMS_GRACE_MS);
     *ret_exit = exit_of(r);
     if (!r->broker_gone) {

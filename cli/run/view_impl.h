@@ -46,6 +46,10 @@ AG_CHECK AG_NONNULL enum ag_err view_system(const struct building *b);
 /* The working tree, covers over hidden places, places opened by name. */
 AG_CHECK AG_NONNULL enum ag_err view_places(const struct building *b);
 
+/* In the working tree: read-only what git runs programs by, there where it is
+ * (view_git.c). What comes new is gitcheck.h's. */
+AG_CHECK AG_NONNULL enum ag_err view_git(const struct building *b);
+
 /* The task's sockets, its directory of files, links to them. */
 AG_CHECK AG_NONNULL enum ag_err view_own(const struct building *b);
 

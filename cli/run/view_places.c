@@ -15,47 +15,6 @@
 
 /* ---- what is opened and what is covered ---- */
 
-/* Names in a repository that programs outside run by. */
-static const char *const RUN_BY_GIT[] = {".git", ".git/hooks", ".git/config",
-                                         ".git/config.worktree"};
-
-/*
- * Hooks and configuration of the repository name programs that the person runs
- * with the next git command. `.git` is mounted on itself, so that it can't be
- * renamed away and made anew.
- */
-static enum ag_err
-guard_repository(const struct building *b)
-{
-    char path[VIEW_PATH_BYTES];
-    struct stat st;
-    enum ag_err err = AG_OK;
-
-    for (size_t i = 0; err == AG_OK && i < AG_COUNT(RUN_BY_GIT); i++) {
-        int n =
-            snprintf(path, sizeof(path), "%s/%s", b->view->tree, RUN_BY_GIT[i]);
-
-        if (n < 0 || (size_t)n >= sizeof(path)) {
-            return view_failed("guarding", b->view->tree);
-        }
-        if (i == 1) {
-            (void)!mkdir(path, 0755); /* else the task could make it */
-        }
-        if (lstat(path, &st) != 0 || S_ISLNK(st.st_mode)) {
-            st.st_mode = 0;
-        }
-        if (i == 0 && !S_ISDIR(st.st_mode)) {
-            return AG_OK; /* none, or elsewhere (a linked worktree) */
-        }
-        if (st.st_mode == 0) {
-            continue;
-        }
-        err = mnt_bind(AT_FDCWD, path, i == 0 ? VIEW_TAME : VIEW_READ_ONLY,
-                       b->root, path);
-    }
-    return err;
-}
-
 static enum ag_err
 open_place(const struct building *b, const struct view_given *given)
 {
@@ -136,7 +95,7 @@ view_places(const struct building *b)
     enum ag_err err = open_place(b, &tree);
 
     if (err == AG_OK) {
-        err = guard_repository(b);
+        err = view_git(b);
     }
     if (err == AG_OK) {
         err = cover_all(b, false);
