@@ -7,10 +7,12 @@
 #include "base/secret.h"
 #include "caller/peer.h"
 #include "core/intake.h"
+#include "core/proxied.h"
 #include "core/redaction.h"
 #include "core/stamp.h"
 #include "core/state.h"
 #include "core/tripwire.h"
+#include "core/turned.h"
 #include "core/values.h"
 #include "store/exposure.h"
 #include "store/leases.h"
@@ -336,9 +338,13 @@ handout_finish(struct core *core, int64_t task_id, int exit_code, json_t **ret)
 {
     AG_AUTO(wjson) json_t *answer = NULL;
     AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(proxied) struct proxied *set = NULL;
     char id[24];
     int64_t hits = running_hits(core->running, task_id);
-    enum ag_err err = finish(core, task_id, END_DONE, exit_code);
+    enum ag_err err = AG_OK;
+
+    (void)!running_proxied(core->running, task_id, &set); /* as it ends */
+    err = finish(core, task_id, END_DONE, exit_code);
 
     if (err == AG_OK) {
         err = store_read(core->store, &r);
@@ -354,6 +360,11 @@ handout_finish(struct core *core, int64_t task_id, int exit_code, json_t **ret)
     }
     err = exposure_of_task_each(r, task_id, EXPOSED_MAX_COUNT, exposed_one,
                                 json_object_get(answer, "exposed"));
+    if (err == AG_OK && set != NULL) {
+        (void)pthread_mutex_lock(&set->lock);
+        err = turned_show(set->turned, answer);
+        (void)pthread_mutex_unlock(&set->lock);
+    }
     if (err == AG_OK) {
         *ret = AG_TAKE(answer);
     }

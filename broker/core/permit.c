@@ -27,7 +27,7 @@ permit_done(struct permit *permit)
 /* ---- which host ---- */
 
 static enum ag_err
-find_host(const struct proxied *set, struct deciding *d)
+find_host(struct proxied *set, struct deciding *d)
 {
     if (d->ask->via != REQUEST_REVERSE) {
         return permit_host(set, d);

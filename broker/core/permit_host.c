@@ -12,7 +12,7 @@ static const struct place OPEN = {.plain = true};
 static const struct place OPEN_INNER = {.plain = true, .inner = true};
 
 enum ag_err
-permit_host(const struct proxied *set, struct deciding *d)
+permit_host(struct proxied *set, struct deciding *d)
 {
     const bool plain = d->ask->via == REQUEST_PLAIN;
     const uint16_t usual = plain ? PORT_HTTP : PORT_HTTPS;
@@ -37,11 +37,12 @@ permit_host(const struct proxied *set, struct deciding *d)
         d->place = allow->inner ? &OPEN_INNER : &OPEN;
         return AG_OK;
     }
-    return reach_place(set, d->host, !plain) != NULL
-               ? err_why(AG_ENOTALLOWED, "%s is called by https://%s",
-                         d->host_text, d->host_text)
-               : err_why(AG_ENOTALLOWED,
-                         "this task may not reach %s; to let it: run --allow "
-                         "%s",
-                         d->host_text, d->host_text);
+    if (reach_place(set, d->host, !plain) != NULL) {
+        return err_why(AG_ENOTALLOWED, "%s is called by https://%s",
+                       d->host_text, d->host_text);
+    }
+    proxied_turn_away(set, d->host_text);
+    return err_why(AG_ENOTALLOWED,
+                   "this task may not reach %s; to let it: run --allow %s",
+                   d->host_text, d->host_text);
 }

@@ -46,7 +46,7 @@ struct deciding {
 /* Of a request to the client's proxy: the service is a host, and how the
  * request came says how it is reached. Errors: AG_ENOTALLOWED, AG_EINVAL,
  * AG_EADDRESS. */
-AG_CHECK AG_NONNULL enum ag_err permit_host(const struct proxied *set,
+AG_CHECK AG_NONNULL enum ag_err permit_host(struct proxied *set,
                                             struct deciding *d);
 
 /* Adds what is put in the placeholder's stead, and what goes along. */

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "core/turned.h"
 #include "redact/matcher.h"
 #include "tls/authority.h"
 
@@ -46,8 +47,17 @@ proxied_release(struct proxied *set)
     matcher_unref(set->filter);
     free(set->allow);
     authority_free(set->authority);
+    turned_free(set->turned);
     (void)pthread_mutex_destroy(&set->lock);
     free(set);
+}
+
+void
+proxied_turn_away(struct proxied *set, const char *host)
+{
+    (void)pthread_mutex_lock(&set->lock);
+    turned_note(&set->turned, host);
+    (void)pthread_mutex_unlock(&set->lock);
 }
 
 void

@@ -24,6 +24,7 @@
 
 struct authority;
 struct matcher;
+struct turned;
 
 enum {
     PROXIED_FILE_MAX_BYTES = 128 * 1024, /* a stored value; a JWT may grow */
@@ -49,6 +50,7 @@ struct proxied {
     struct allow *allow;    /* hosts without a credential */
     size_t allow_count;
     struct authority *authority; /* of interception; NULL: none is needed */
+    struct turned *turned;       /* under `lock`: hosts it was refused */
     size_t count;
     struct proxied_item items[];
 };
@@ -58,6 +60,9 @@ AG_CHECK AG_NONNULL enum ag_err proxied_new(size_t count, struct proxied **ret);
 AG_NONNULL struct proxied *proxied_share(struct proxied *set);
 void proxied_release(struct proxied *set);
 AG_DEFINE_CLEANUP(proxied, proxied_release)
+
+/* A host that `--allow` would have permitted was refused. Threads: any. */
+AG_NONNULL void proxied_turn_away(struct proxied *set, const char *host);
 
 /* The items' grants have rows now: grant_id was an index into `ids`. */
 AG_NONNULL void proxied_bind(struct proxied *set, const int64_t *ids);

@@ -137,6 +137,7 @@ look(struct core *core, const struct call *call, const struct guard_host *host,
     }
     allow = reach_allowed(set, host, port);
     if (allow == NULL) {
+        proxied_turn_away(set, text);
         return err_why(AG_ENOTALLOWED,
                        "this task may not reach %s; to let it: run --allow %s",
                        text, text);

@@ -70,6 +70,7 @@ struct run {
     int line;                /* to it */
     int signal_fd;
     sigset_t mask_before;
+    json_t *receipt;  /* the broker's answer to the task's end, or NULL */
     bool raw;         /* the person's terminal is ours */
     bool broker_gone; /* the session broke */
     bool killed;      /* by us, for `reason` */

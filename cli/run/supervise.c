@@ -12,6 +12,7 @@
 #include "base/fdx.h"
 #include "cli.h"
 #include "client.h"
+#include "run/refused.h"
 #include "run/run.h"
 #include "run/term.h"
 
@@ -352,13 +353,11 @@ await_streams(struct run *r, int64_t until_ms)
 void
 run_tell_end(struct run *r, int exit_code)
 {
-    json_t *answer = NULL;
     enum ag_err err = session_send_end(r->session, exit_code);
 
     if (err == AG_OK) {
-        err = session_answer(r->session, &answer);
+        err = session_answer(r->session, &r->receipt);
     }
-    json_decref(answer);
     /* A task that was ended from the other side is not known any more. */
     if (err != AG_OK && !r->killed && r->why == AG_OK) {
         r->why = err;
@@ -450,6 +449,7 @@ run_supervise(struct run *r, int *ret_exit)
     }
     await_streams(r, 0);
     term_restore();
+    refused_tell(&r->cli->out, r->receipt);
     if (watch_trouble(r->watch) != NULL) {
         out_warn(&r->cli->out, "%s", watch_trouble(r->watch));
     }
@@ -478,6 +478,7 @@ run_done(struct run *r)
     argv_free(r->argv);
     isolation_done(&r->isolation);
     task_free(r->task);
+    json_decref(r->receipt);
     fd_close(r->line);
     fd_close(r->signal_fd);
     (void)sigprocmask(SIG_SETMASK, &r->mask_before, NULL);

@@ -42,6 +42,9 @@ task "localhost:$TLS,inner" -- "$CURL -p -i https://localhost:$PLAIN/; curl -sS 
 has "$ERR$OUT" 403
 audit_has policy.denied host_not_allowed "localhost:$PLAIN"
 audit_has policy.denied host_not_allowed example.org
+has "$ERR" "warning: refused: localhost:$PLAIN (1 time), example.org (1 time); allow with --allow HOST"
+task "localhost:$TLS,inner" -- "$CURL -f https://localhost:$TLS/nothing-refused"
+hasnt "$ERR" 'refused:' "the end of a task that was refused nothing"
 cat >"$TREE/raw.py" <<'T'
 """Sends stdin to the proxy, prints what comes."""
 import os, socket, sys

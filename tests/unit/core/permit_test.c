@@ -3,6 +3,7 @@
 #include "common/permits.h"
 #include "core/reach.h"
 #include "core/state.h"
+#include "core/turned.h"
 #include "crypt/token.h"
 #include "redact/matcher.h"
 
@@ -316,6 +317,59 @@ test_what_is_allowed_does_not_fill_the_record(void **state)
     assert_int_equal(now.folded - calls.folded, COUNT - FOLDS_CALLS_PER_MINUTE);
 }
 
+static void
+check_turned_away(const json_t *receipt, size_t at, const char *host, int count)
+{
+    const json_t *item =
+        json_array_get(json_object_get(receipt, "refused"), at);
+
+    assert_string_equal(text_at(item, "host"), host);
+    assert_int_equal(json_integer_value(json_object_get(item, "count")), count);
+}
+
+/* Hosts that --allow would have permitted, by tunnels and plain requests. */
+static void
+test_the_end_tells_who_was_turned_away(void **state)
+{
+    AG_AUTO(wjson) json_t *receipt = NULL;
+    AG_AUTO(wjson) json_t *none = NULL;
+    struct call call = {0};
+    struct guard_host host = {0};
+    char name[32];
+
+    (void)state;
+    start_allowed("open.example");
+    call = call_of(flow.task_peer);
+    const struct permit_ask ask = {
+        .call = &call,
+        .service = span_str("shut.example"),
+        .via = REQUEST_PLAIN,
+        .request = {.method = span_str("GET"), .path = span_str("/x")}};
+
+    for (int i = 0; i < TURNED_HOSTS_MAX_COUNT + 2; i++) {
+        AG_AUTO(reach) struct reach reach = {0};
+        AG_AUTO(permit) struct permit permit = {0};
+
+        check_err(permit_decide(flow.core, &ask, false, &permit),
+                  AG_ENOTALLOWED);
+        (void)snprintf(name, sizeof(name), "h%d.example", i);
+        check_ok(guard_read_host(span_str(name), &host));
+        check_err(reach_decide(flow.core, &call, &host, 8443, &reach),
+                  AG_ENOTALLOWED);
+    }
+    check_ok(handout_finish(flow.core, sender.id, 0, &receipt));
+    assert_int_equal(json_array_size(json_object_get(receipt, "refused")),
+                     TURNED_HOSTS_MAX_COUNT);
+    check_turned_away(receipt, 0, "shut.example", TURNED_HOSTS_MAX_COUNT + 2);
+    check_turned_away(receipt, 1, "h0.example:8443", 1);
+    assert_int_equal(
+        json_integer_value(json_object_get(receipt, "refused_more")), 3);
+    start_allowed("open.example");
+    open_tunnels(1);
+    check_ok(handout_finish(flow.core, sender.id, 0, &none));
+    assert_null(json_object_get(none, "refused"));
+}
+
 /* A neighbour that forks is one neighbour, of the proxy and of tokens. */
 static void
 test_a_neighbour_is_its_uid(void **state)
@@ -498,6 +552,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_refused_connections_are_one_row),
         cmocka_unit_test(test_refusals_without_end_are_one_row),
         cmocka_unit_test(test_what_is_allowed_does_not_fill_the_record),
+        cmocka_unit_test(test_the_end_tells_who_was_turned_away),
         cmocka_unit_test(test_a_token_of_the_brokers_goes_nowhere),
         cmocka_unit_test(test_a_neighbour_is_its_uid),
         cmocka_unit_test(test_a_locked_vault_has_no_key_for_anything),
