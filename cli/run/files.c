@@ -89,6 +89,9 @@ files_name(struct run *r)
             (void)snprintf(path, sizeof(path), "%s/%s/%s", r->dir, d->dir,
                            d->name);
             err = forward_trust(r, path);
+            if (err == AG_OK) {
+                err = forward_cover(r, path, &r->keeper_files[i].made);
+            }
         }
         if (d->var != NULL) {
             (void)snprintf(path, sizeof(path), "%s/%s%s%s", r->dir, d->dir,

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -97,28 +98,54 @@ forward_trust(struct run *r, const char *path)
     return set_all(r, json_object_get(forward, "files"), path);
 }
 
+static const char *const PLACES[] = {
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    NULL,
+};
+
+/* The caller's own, or NULL. */
+static const char *
+given_roots(void)
+{
+    const char *given =
+        getenv("SSL_CERT_FILE"); // NOLINT(concurrency-mt-unsafe)
+
+    return given != NULL && access(given, R_OK) == 0 ? given : NULL;
+}
+
 /* Where systems have theirs; the caller's own come first. */
 static const char *
 find_roots(void)
 {
-    static const char *const PLACES[] = {
-        "/etc/ssl/certs/ca-certificates.crt",
-        "/etc/pki/tls/certs/ca-bundle.crt",
-        "/etc/ssl/ca-bundle.pem",
-        "/etc/ssl/cert.pem",
-    };
-    const char *given =
-        getenv("SSL_CERT_FILE"); // NOLINT(concurrency-mt-unsafe)
+    const char *given = given_roots();
 
-    if (given != NULL && access(given, R_OK) == 0) {
+    if (given != NULL) {
         return given;
     }
-    for (size_t i = 0; i < AG_COUNT(PLACES); i++) {
+    for (size_t i = 0; PLACES[i] != NULL; i++) {
         if (access(PLACES[i], R_OK) == 0) {
             return PLACES[i];
         }
     }
     return NULL;
+}
+
+enum ag_err
+forward_cover(struct run *r, const char *path, bool *ret)
+{
+    struct view *view = r->isolation.view;
+
+    *ret = view != NULL && given_roots() == NULL;
+    if (!*ret) {
+        return AG_OK;
+    }
+    free(view->trust_file);
+    view->trust_file = strdup(path);
+    view->trust_places = PLACES;
+    return view->trust_file != NULL ? AG_OK : AG_ENOMEM;
 }
 
 enum ag_err

@@ -5,6 +5,8 @@
 #ifndef AG_CLI_RUN_FORWARD_H
 #define AG_CLI_RUN_FORWARD_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "base/err.h"
 
@@ -25,5 +27,11 @@ AG_CHECK AG_NONNULL enum ag_err forward_trust(struct run *r, const char *path);
 /* Writes that file: the system's roots, or those of the caller's SSL_CERT_FILE,
  * and the broker's authority. Errors: AG_EIO, … */
 AG_CHECK AG_NONNULL enum ag_err forward_fill(struct run *r, int fd);
+
+/* Has this path cover the system's roots in the view, unless the person has
+ * others in their stead. *ret: it does, and the jail makes it. Errors:
+ * AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err forward_cover(struct run *r, const char *path,
+                                              bool *ret);
 
 #endif

@@ -226,6 +226,9 @@ enter_view(struct view *view, const char *tmpfs_dir)
         err = mount_files(tmpfs_dir);
     }
     if (err == AG_OK) {
+        err = view_trust(view);
+    }
+    if (err == AG_OK) {
         err = give_up();
     }
     if (err == AG_OK) {

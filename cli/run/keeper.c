@@ -56,7 +56,8 @@ fail(int line, int step, int errno_value, const char *text)
 static enum ag_err
 open_file(int jail_fd, const struct keeper_file *file, int ret_fds[2])
 {
-    int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
+    int flags =
+        O_WRONLY | O_CLOEXEC | O_NOFOLLOW | (file->made ? 0 : O_CREAT | O_EXCL);
     AG_AUTO(fd) int dir_fd = -1;
     int fd;
 

@@ -31,6 +31,7 @@ struct keeper_file {
     const char *dir;  /* one segment below the jail's directory */
     const char *name; /* one segment */
     mode_t mode;
+    bool made; /* by the jail already */
 };
 
 struct keeper_spec {

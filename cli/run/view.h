@@ -54,6 +54,11 @@ struct view {
     struct relay_line lines[RELAY_LINES_MAX_COUNT]; /* out of its network */
     size_t line_count;
     char *place; /* of the task's files: a directory that is made */
+    /* Of these, the roots that the task trusts, in `place`: they cover the
+     * system's, each of trust_places (ends with NULL) that is shown. NULL: the
+     * system's are trusted. */
+    char *trust_file;
+    const char *const *trust_places;
     struct view_given given[VIEW_GIVEN_MAX_COUNT];
     size_t given_count;
     struct trail trail; /* known while what is hidden is looked up */
@@ -83,5 +88,9 @@ AG_CHECK AG_NONNULL enum ag_err view_link(struct view *v, const char *path,
  * Errors: AG_EUNSUPPORTED with a sentence, errno kept.
  */
 AG_CHECK AG_NONNULL enum ag_err view_build(struct view *v);
+
+/* In the view, with its place of files mounted: makes trust_file, empty, and
+ * lets it cover the system's roots. Errors: as above. */
+AG_CHECK AG_NONNULL enum ag_err view_trust(const struct view *v);
 
 #endif

@@ -33,6 +33,7 @@ view_free(struct view *v)
     }
     free(v->task_sock);
     free(v->place);
+    free(v->trust_file);
     free(v);
 }
 

@@ -57,6 +57,29 @@ run_task "$CURL --cacert $TREE/ours.pem https://localhost:$TLS/x"
 run_task "curl -sS -v -m 20 https://localhost:$TLS/x 2>&1 | sed -n 's/.*subject: //p'"
 has "$OUT" auth-guard
 
+say "clients that look at none of these variables trust it too, in the view alone"
+SYSTEM=/etc/ssl/certs/ca-certificates.crt
+sum=$(sha256sum <"$SYSTEM")
+unaware() { # PATH OPTION…
+    local path=$1
+    shift
+    run env -u SSL_CERT_FILE auth-guard run "$@" "--proxy=$P" -- sh -c "unset NO_PROXY no_proxy SSL_CERT_FILE \
+        CURL_CA_BUNDLE; grep -c BEGIN $SYSTEM; (echo x >>$SYSTEM) 2>/dev/null && echo WRITTEN
+        umount $SYSTEM 2>/dev/null && echo UNCOVERED; rm -f $SYSTEM 2>/dev/null && echo REMOVED
+        $CURL -f https://localhost:$TLS$path"
+}
+unaware /unaware
+[ $RC -eq 0 ] || fail "the authority is not among the system's roots: $RC $OUT $ERR"
+saw tls /unaware
+[ "$(sed -n 1p <<<"$OUT")" -eq $(($(grep -c BEGIN "$SYSTEM") + 1)) ] || fail "not the system's and ours: $OUT"
+[[ $OUT != *WRITTEN* && $OUT != *UNCOVERED* && $OUT != *REMOVED* ]] || fail "the roots can be changed: $OUT"
+[ "$(sha256sum <"$SYSTEM")" = "$sum" ] || fail "the system's roots changed"
+unaware /unaware-outside --no-isolate
+[ $RC -ne 0 ] || fail "trusted without isolation"
+# Whoever has roots of their own has them instead of the system's; those stay.
+run env SSL_CERT_FILE="$HOME/roots.pem" auth-guard run "--proxy=$P" -- grep -c BEGIN "$SYSTEM"
+[ "$OUT" -eq "$(grep -c BEGIN "$SYSTEM")" ] || fail "the system's roots are covered: $OUT $ERR"
+
 say "whom a request is for is what the tunnel is for"
 HELLO="python3 - <<'T'
 import os, socket, ssl
