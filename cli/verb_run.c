@@ -5,6 +5,7 @@
 
 #include "args.h"
 #include "run/plan.h"
+#include "run/preview.h"
 #include "run/run.h"
 #include "verb.h"
 
@@ -28,6 +29,11 @@ run_with(struct cli *cli, const struct run_options *options, int *ret_exit)
 
     if (err == AG_OK) {
         err = plan_make(options, &plan);
+    }
+    if (err == AG_OK && options->dry_run) {
+        err = run_preview(cli, plan);
+        *ret_exit = err == AG_OK ? 0 : *ret_exit;
+        return err;
     }
     return err == AG_OK ? run_command(cli, plan, ret_exit) : err;
 }
@@ -59,6 +65,10 @@ static const struct arg_opt OPTIONS[] = {
      "what the task's token may do besides"},
     {"ttl", ARG_DURATION, &given.ttl_ms, "D",
      "the task ends after this time, e.g. 2h"},
+    {"dry-run", ARG_FLAG, &given.dry_run, NULL,
+     "only says what it would be given, at which grade,\nwhich places and "
+     "hosts, "
+     "and how it would be kept apart"},
     {"name", ARG_TEXT, &given.name, "TEXT", "its name on the record"},
     {"purpose", ARG_TEXT, &given.purpose, "TEXT", "what it is for"},
     {NULL, ARG_HEADING, NULL, NULL,

@@ -5,6 +5,7 @@
 #include "core/handout.h"
 #include "core/lead.h"
 #include "core/moves.h"
+#include "core/preview.h"
 #include "core/record.h"
 #include "core/stray.h"
 #include "core/tasks.h"
@@ -63,6 +64,17 @@ h_task_start(struct request *rq)
 
     return reply_with(
         rq, core_task_start(rq->core, rq->tx, &rq->call, &request, &tree),
+        &tree);
+}
+
+enum ag_err
+h_task_preview(struct request *rq)
+{
+    const struct task_request request = task_request_of(rq);
+    json_t *tree = NULL;
+
+    return reply_with(
+        rq, core_task_preview(rq->core, rq->tx, &rq->call, &request, &tree),
         &tree);
 }
 

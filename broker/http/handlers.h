@@ -47,6 +47,7 @@ HANDLER(h_version_change);
 /* h_tasks.c: tasks, leases, streams, redact, moves */
 HANDLER(h_task_prepare); /* keys that it may need; then h_task_start() */
 HANDLER(h_task_start);
+HANDLER(h_task_preview);
 HANDLER(h_task_list);
 HANDLER(h_task_show);
 HANDLER(h_task_end);

@@ -52,6 +52,7 @@ static const struct route ROWS[] = {
     {"POST",   "/v1/secrets/{name}/versions",    OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_VERSION,        h_version_change, NULL},
 
     {"POST",   "/v1/tasks",                      OPERATOR | SERVICE,        ROLES_RUNNER,  ADMIN,  OPEN,        WORK_READ,  NULL,            &MSG_TASK,           h_task_prepare, h_task_start},
+    {"POST",   "/v1/preview",                    OPERATOR | SERVICE,        ROLES_RUNNER,  ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_TASK,           h_task_preview, NULL},
     {"GET",    "/v1/tasks",                      OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_task_list,    NULL},
     {"GET",    "/v1/tasks/{id}",                 OPERATOR | TASK,           ROLES_NONE,    UNIX,   OPEN,        WORK_READ,  NULL,            NULL,                h_task_show,    NULL},
     {"DELETE", "/v1/tasks/{id}",                 OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_task_end,     NULL},

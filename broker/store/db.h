@@ -43,6 +43,10 @@ AG_NONNULL struct db_read *db_tx_read(struct db_tx *tx);
 /* The time of this job, one value for all its rows. */
 AG_NONNULL int64_t db_tx_now_ms(const struct db_tx *tx);
 
+/* What this job has changed so far, and changes yet, is undone at its end,
+ * though it ends well: it was only to be seen what would come of it. */
+AG_NONNULL void db_tx_discard(struct db_tx *tx);
+
 /* ---- for this room ------------------------------------------------------ */
 
 /* Is there a vault? Nothing is made. AG_ENOVAULT, AG_ENEWER, AG_EMODE, … */

@@ -104,22 +104,10 @@ tx_save(struct db_tx *tx)
         tx->saved = tx->end;
         tx->gone_saved = tx->gone.len;
         tx->now_ms = clock_wall_ms();
+        tx->discards = false;
         forget_marks(tx);
     }
     return err;
-}
-
-enum ag_err
-tx_keep(struct db_tx *tx)
-{
-    if (!tx_alive(tx)) {
-        return err_why(AG_EIO, "vault.db: the transaction was rolled back");
-    }
-    if (tx->mark_count != 0) {
-        return err_why(AG_EINTERNAL, "%zu rows changed off the record",
-                       tx->mark_count);
-    }
-    return conn_exec(&tx->self.conn, SQL_KEEP);
 }
 
 void
@@ -133,4 +121,27 @@ tx_undo(struct db_tx *tx)
         /* What can't be undone alone is undone with the group. */
         leave(tx);
     }
+}
+
+void
+db_tx_discard(struct db_tx *tx)
+{
+    tx->discards = true;
+}
+
+enum ag_err
+tx_keep(struct db_tx *tx)
+{
+    if (!tx_alive(tx)) {
+        return err_why(AG_EIO, "vault.db: the transaction was rolled back");
+    }
+    if (tx->discards) {
+        tx_undo(tx);
+        return AG_OK;
+    }
+    if (tx->mark_count != 0) {
+        return err_why(AG_EINTERNAL, "%zu rows changed off the record",
+                       tx->mark_count);
+    }
+    return conn_exec(&tx->self.conn, SQL_KEEP);
 }

@@ -54,7 +54,8 @@ struct db_tx {
     struct buf gone;
     size_t gone_saved;
     bool open;
-    bool wiped; /* a value was destroyed: the WAL is to be emptied */
+    bool discards; /* db_tx_discard(): what the job changed is not kept */
+    bool wiped;    /* a value was destroyed: the WAL is to be emptied */
 };
 
 /* Prepares the statements below, so that a rollback needs no memory. */
@@ -67,7 +68,8 @@ AG_CHECK AG_NONNULL enum ag_err tx_commit(struct db_tx *tx);
 AG_NONNULL void tx_rollback(struct db_tx *tx);
 
 /* One job: tx_save(), the job, tx_keep() or tx_undo(). tx_keep() refuses marks
- * that are not on the record (AG_EINTERNAL); then tx_undo(). */
+ * that are not on the record (AG_EINTERNAL); then tx_undo(). Of a job that
+ * discards it keeps nothing. */
 AG_CHECK AG_NONNULL enum ag_err tx_save(struct db_tx *tx);
 AG_CHECK AG_NONNULL enum ag_err tx_keep(struct db_tx *tx);
 AG_NONNULL void tx_undo(struct db_tx *tx);

@@ -165,12 +165,17 @@ _Static_assert(VIEW_GIVEN_MAX_COUNT >= 2 * ARG_LIST_MAX_COUNT, "no overflow");
 /* What a task keeps between runs must not be in its reach by another way: there
  * it could take the marks away that hide things. */
 static enum ag_err
-keep_home(struct isolation *is, const char *dir)
+keep_home(struct isolation *is, const char *dir, bool dry_run)
 {
     AG_AUTO(fd) int fd = -1;
     char real[PATH_TEXT_BYTES];
-    enum ag_err err = fs_private_dir(dir, &fd);
+    enum ag_err err = AG_OK;
 
+    if (dry_run) {
+        is->view->keep = strdup(dir);
+        return is->view->keep != NULL ? AG_OK : AG_ENOMEM;
+    }
+    err = fs_private_dir(dir, &fd);
     if (err != AG_OK || realpath(dir, real) == NULL) {
         return err_why(AG_EUSAGE,
                        "--keep-home: %s must be a directory of yours that "
@@ -308,8 +313,9 @@ make_view(const struct run_options *o, const struct paths *paths,
     if (err == AG_OK) {
         err = hide_own(v, paths, o);
     }
-    return err == AG_OK && o->keep_home != NULL ? keep_home(is, o->keep_home)
-                                                : err;
+    return err == AG_OK && o->keep_home != NULL
+               ? keep_home(is, o->keep_home, o->dry_run)
+               : err;
 }
 
 static bool

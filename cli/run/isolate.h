@@ -32,7 +32,7 @@ struct isolation {
 
 /*
  * Checks the options and finds the places; nothing is made but the directory
- * of --keep-home. Errors: AG_EUSAGE with a sentence; AG_EBUSY that directory
+ * of --keep-home, and that not with --dry-run. Errors: AG_EUSAGE with a sentence; AG_EBUSY that directory
  * belongs to a running task; AG_ENOMEM.
  */
 AG_CHECK AG_NONNULL enum ag_err isolation_make(const struct run_options *o,

@@ -43,6 +43,7 @@ struct run_options {
     bool pty;
     bool no_pty;
     bool no_isolate;
+    bool dry_run; /* nothing is made, either */
 };
 
 struct run_plan {

@@ -162,6 +162,28 @@ refused 'none of proxy' auth-guard run --profile mytool --grade best-of-all -- t
 refused 'for --profile' auth-guard run --grade file -- true
 refused 'grade sign' auth-guard run --profile mytool --grade sign -- true
 
+say "a dry run says what would be given, and starts nothing"
+sleep 1.2
+before=$(auth-guard audit tail --json | jq .last)
+dry() { ok env -u AUTH_GUARD_PASSPHRASE_FILE auth-guard run --dry-run "$@" -- touch "$HOME/work/ran"; }
+dry --profile mytool --keep-home "$HOME/kept" --allow example.org
+has "$OUT" 'mytool/default, version 1, at grade proxy: a placeholder in file'
+has "$OUT" "mytool/default to $HOST, /v1/*, in header Authorization, inside, by http"
+has "$OUT" 'example.org, registry.npmjs.org'
+has "$OUT" 'workspace: network broker, home kept'
+has "$OUT" "writes to   $TREE"
+hasnt "$OUT" passphrase "a dry run that costs none"
+dry --profile mytool --grade file --no-isolate
+has "$OUT" 'at grade file instead of proxy: the value in file'
+has "$OUT" 'costs       the passphrase'
+has "$OUT" 'isolation   none, on purpose'
+dry --json --grant 'openai/*:read' --env V=ag://openai/low
+[ "$(jq -c '[.passphrase, .values[0].instead_of, .grants[1].secret]' <<<"$OUT")" = '[true,"proxy","openai/*"]' ] || fail "$OUT"
+refused 'not in the vault' auth-guard run --dry-run --env V=ag://no/such -- true
+[ ! -e "$HOME/work/ran" ] && [ ! -e "$HOME/kept" ] || fail "something was started or made"
+[ "$(auth-guard audit tail --json | jq .last)" = "$before" ] || fail "a dry run is on the record"
+neighbour auth-guard run --dry-run --env V=ag://openai/low -- true >"$C/out" 2>&1 && fail "a neighbour may ask what a task would get"
+
 say "placeholders that come back change nothing"
 before=$(version)
 ok auth-guard run --profile mytool -- "$HOME/work/mytool" back

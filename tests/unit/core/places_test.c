@@ -1,6 +1,9 @@
 /* Where a secret may go: what is sealed with it, what a task gets of it, and
  * what it takes to open more. */
 #include "common/permits.h"
+#include "core/preview.h"
+#include "core/running.h"
+#include "core/state.h"
 
 #define ONE "https://one.example"
 #define TWO "https://two.example"
@@ -129,6 +132,75 @@ test_a_profile_opens_nothing_without_a_proof(void **state)
     check_ok(put_as(CALLER_OPERATOR, "fresh/one", "openai"));
 }
 
+static enum ag_err
+do_preview(struct core *core, struct db_tx *tx, const struct call *call,
+           const void *request, json_t **ret)
+{
+    return core_task_preview(core, tx, call, request, ret);
+}
+
+static int64_t
+audit_last(void)
+{
+    AG_AUTO(wjson) json_t *rows = NULL;
+
+    check_ok(record_audit(flow.core, -1, 1, &rows));
+    return json_integer_value(json_object_get(rows, "last"));
+}
+
+/* The same decisions, of which nothing stays: no place, no row, no task. */
+static void
+test_a_preview_changes_nothing(void **state)
+{
+    const struct task_proxy_request *wish =
+        WISH(.ref = "ag://seen/only", .upstream = ONE, .key_env = "K");
+    const char *allow = "open.example";
+    const struct task_request request = {.name = "sender",
+                                         .proxies = wish,
+                                         .proxy_count = 1,
+                                         .allow = &allow,
+                                         .allow_count = 1};
+    const struct task_request missing = {
+        .proxies =
+            WISH(.ref = "ag://seen/none", .upstream = ONE, .key_env = "K"),
+        .proxy_count = 1};
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(wjson) json_t *answer = NULL;
+    AG_AUTO(wjson) json_t *proven = NULL;
+    const json_t *place = NULL;
+    int64_t last = 0;
+    int64_t id = 0;
+
+    (void)state;
+    put("seen/only", VALUE, NULL);
+    last = audit_last();
+    call.who = CALLER_OPERATOR;
+    check_ok(act(do_preview, &call, &request, &answer));
+    assert_true(json_is_true(json_object_get(answer, "passphrase")));
+    place = json_array_get(json_object_get(answer, "places"), 0);
+    assert_string_equal(text_at(place, "secret"), "seen/only");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(place, "hosts"), 0)),
+        "one.example");
+    assert_string_equal(
+        text_at(json_array_get(json_object_get(answer, "values"), 0), "grade"),
+        "proxy");
+    assert_string_equal(
+        json_string_value(json_array_get(json_object_get(answer, "allow"), 0)),
+        allow);
+    call.who = CALLER_PROOF;
+    check_ok(act(do_preview, &call, &request, &proven));
+    assert_false(json_is_true(json_object_get(proven, "passphrase")));
+    check_err(act(do_preview, &call, &missing, NULL), AG_ENOTFOUND);
+    assert_int_equal(audit_last(), last);
+    assert_int_equal(running_ids(flow.core->running, &id, 1), 0);
+    call.who = CALLER_OPERATOR;
+    check_err(start_sender_as(&call, wish, 1), AG_EPROOF);
+    /* What is written next is kept as ever. */
+    put("seen/later", VALUE, NULL);
+    assert_int_equal(audit_last(), last + 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -137,6 +209,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_nor_has_it_another_place_of_the_same_host),
         cmocka_unit_test(test_without_one_it_has_the_profiles),
         cmocka_unit_test(test_a_profile_opens_nothing_without_a_proof),
+        cmocka_unit_test(test_a_preview_changes_nothing),
     };
 
     if (broker_is_helper(argc, argv)) {
