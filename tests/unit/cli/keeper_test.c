@@ -59,7 +59,7 @@ start(void)
     static char *argv[] = {sh, flag, script, NULL};
     static char *env[] = {NULL};
     static sigset_t mask;
-    static const struct keeper_file file = {"tool-0", "login", 0600};
+    static const struct keeper_file file = {"tool-0", "login", 0600, false};
     static struct keeper_spec spec;
     struct keeper_message m = {0};
     int fds[2] = {-1, -1};
