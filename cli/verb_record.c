@@ -55,8 +55,14 @@ verb_exposure(struct cli *cli, int argc, char **argv)
         return err == AG_OK ? out_json(&cli->out, answer) : err;
     }
     if (json_object_get(answer, "needs_login") != NULL) {
-        out_say(&cli->out, "%s needs login: the service refused it (%s).",
-                args.words[0], out_member(answer, "needs_login"));
+        const char *code = out_member(answer, "needs_login");
+
+        out_say(&cli->out,
+                strcmp(code, "unusable_answer") == 0
+                    ? "%s needs login: what the service answered to a refresh "
+                      "could not be kept (%s)."
+                    : "%s needs login: the service refused it (%s).",
+                args.words[0], code);
     }
     return acts_rows(cli, json_object_get(answer, "exposure"), columns,
                      AG_COUNT(columns));

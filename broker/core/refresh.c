@@ -89,6 +89,13 @@ has_ended(const struct login *l)
 static enum ag_err
 say_needed(const struct login_facts *facts)
 {
+    if (strcmp(facts->code, OAUTH2_UNUSABLE) == 0) {
+        return err_why(AG_ELOGIN,
+                       "the service answered a refresh with what can't be "
+                       "kept, and takes the login for refreshed; log in anew "
+                       "with its tool outside of a task, then: auth-guard "
+                       "adopt");
+    }
     return err_why(AG_ELOGIN,
                    "the service refused this login for good (%s); log in anew "
                    "with its tool outside of a task, then: auth-guard adopt",
@@ -112,12 +119,27 @@ say_paused(const struct login *l, int64_t now_ms)
                    (long long)((l->not_before_ms - now_ms + 999) / 1000));
 }
 
+static int64_t
+forced_pause_ms(const struct login *l, int64_t now_ms)
+{
+    int64_t ms = REFRESH_PAUSE_MS;
+
+    for (unsigned i = 0; i < l->forced_count && ms < REFRESH_FORCED_MAX_MS &&
+                         now_ms - l->forced_ms < REFRESH_FORCED_QUIET_MS;
+         i++) {
+        ms *= 2;
+    }
+    return ms < REFRESH_FORCED_MAX_MS ? ms : REFRESH_FORCED_MAX_MS;
+}
+
 /* Does this cause ask for a refresh of the version that is current? */
 static enum refresh_say
 needs(const struct login *l, const struct refresh_want *want, int64_t now_ms)
 {
-    bool just_now =
-        l->refreshed_ms != 0 && now_ms - l->refreshed_ms < REFRESH_PAUSE_MS;
+    int64_t pause_ms = want->cause == REFRESH_REFUSED
+                           ? forced_pause_ms(l, now_ms)
+                           : REFRESH_PAUSE_MS;
+    bool just_now = l->refreshed_ms != 0 && now_ms - l->refreshed_ms < pause_ms;
 
     if (!l->facts.can) {
         return REFRESH_NONE;
@@ -169,6 +191,7 @@ begin(struct login *l, const struct refresh_want *want, enum refresh_say *ret,
         *ret_settle = true;
         return AG_OK;
     }
+    l->is_forced = want->cause == REFRESH_REFUSED;
     err = trip_start(l);
     if (err != AG_OK) {
         pause_more(l, 0);
@@ -244,6 +267,18 @@ refresh_forget(struct core *core, struct refresh_wait *wait)
 
 /* ---- the outcome ---- */
 
+static void
+note_refresh(struct login *l, int64_t now_ms)
+{
+    l->refreshed_ms = now_ms;
+    if (l->is_forced) {
+        l->forced_count = forced_pause_ms(l, now_ms) == REFRESH_PAUSE_MS
+                              ? 1
+                              : l->forced_count + 1;
+        l->forced_ms = now_ms;
+    }
+}
+
 /* Under the lock: what became of the call, as all who wait are told. */
 static enum ag_err
 conclude(struct login *l, enum ag_err err)
@@ -264,7 +299,7 @@ conclude(struct login *l, enum ag_err err)
         l->facts.version = 0; /* read anew */
     }
     if (err == AG_OK && trip->result.outcome == OAUTH2_FRESH) {
-        l->refreshed_ms = clock_steady_ms();
+        note_refresh(l, clock_steady_ms());
     } else if (err == AG_OK && !trip->retained) {
         (void)snprintf(l->facts.code, sizeof(l->facts.code), "%s",
                        trip->result.code);

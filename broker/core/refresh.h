@@ -13,6 +13,9 @@
  * - refused for good: the version is marked, nothing is called for it any more,
  *   all are told AG_ELOGIN at once, and so is who comes later, until there is
  *   another version;
+ * - answered with tokens that can't be kept (too large, not of their grammar):
+ *   the same as refused, with a sentence of its own, since the service takes the
+ *   old refresh token for used;
  * - anything else: tried again after a pause that doubles, or as long as the
  *   service said. In it a token that has not ended goes on being used; without
  *   one AG_EREFRESH.
@@ -51,6 +54,11 @@ enum {
     /* A login is not refreshed again so soon, whoever asks: a task must not
      * make the broker call out as it likes. */
     REFRESH_PAUSE_MS = 20 * 1000,
+    /* After a 401 the pause doubles with each refresh for that cause, to this;
+     * an hour without one, and it is the short one again. Whom a task calls may
+     * answer 401 as often as the task likes. */
+    REFRESH_FORCED_MAX_MS = 20 * 60 * 1000,
+    REFRESH_FORCED_QUIET_MS = 60 * 60 * 1000,
     REFRESH_BACKOFF_MIN_MS = 1000,
     REFRESH_BACKOFF_MAX_MS = 5 * 60 * 1000,
     REFRESH_CALL_MS = 30 * 1000,

@@ -276,7 +276,12 @@ refresh_denial(struct core *core, int64_t secret_id, struct buf *out)
     if (err != AG_OK) {
         return err;
     }
-    (void)refresh_is_needed(&a.row, detail, &code);
+    /* In words that its tool knows. */
+    if (refresh_is_needed(&a.row, detail, &code) &&
+        strcmp(code, OAUTH2_UNUSABLE) == 0) {
+        code = a.way->permanent.count > 0 ? a.way->permanent.items[0]
+                                          : "invalid_grant";
+    }
     emit_start(&e, out);
     emit_open(&e, NULL, '{');
     emit_str(&e, "error", code);

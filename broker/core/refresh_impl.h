@@ -67,6 +67,9 @@ struct login {
     struct refresh_waits waits;
     struct login_facts facts;
     int64_t refreshed_ms;  /* steady clock; 0: never */
+    int64_t forced_ms;     /* the same, after a 401 */
+    unsigned forced_count; /* since it was quiet for long */
+    bool is_forced;        /* the call under way is for a 401 */
     int64_t not_before_ms; /* steady clock: the pause after a failure */
     unsigned failures;
     struct trip trip;

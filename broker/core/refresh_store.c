@@ -222,6 +222,15 @@ run_outcome(struct core *core, struct db_tx *tx, struct core_job *job)
 }
 
 static void
+make_unusable(struct trip *trip)
+{
+    oauth2_result_done(&trip->result);
+    trip->result = (struct oauth2_result){.outcome = OAUTH2_DENIED};
+    (void)snprintf(trip->result.code, sizeof(trip->result.code), "%s",
+                   OAUTH2_UNUSABLE);
+}
+
+static void
 outcome_done(struct core *core, struct core_job *job)
 {
     (void)core;
@@ -251,10 +260,19 @@ login_settle(struct login *l, enum ag_err why)
 
     if (trip->has_answer) {
         err = read_answer(trip);
+    } else if (why == AG_ELIMIT && trip->is_too_long) {
+        /* Of its beginning only this is believed: were tokens in it? */
+        err = read_answer(trip);
+        err = err == AG_OK && trip->result.outcome == OAUTH2_FRESH ? AG_ELIMIT
+                                                                   : err;
     } else {
         trip->result = (struct oauth2_result){.outcome = OAUTH2_LATER};
         (void)snprintf(trip->result.code, sizeof(trip->result.code), "%s",
                        err_code(why));
+    }
+    if (err == AG_ELIMIT) { /* today and whenever it is tried again */
+        make_unusable(trip);
+        err = AG_OK;
     }
     if (err != AG_OK) {
         login_done(l, err);

@@ -74,9 +74,12 @@ AG_CHECK AG_NONNULL enum ag_err oauth2_body(const struct oauth2_login *login,
 AG_CHECK AG_NONNULL const char *
 oauth2_media(const struct profile_refresh *refresh);
 
+#define OAUTH2_UNUSABLE "unusable_answer"
+
 enum oauth2_outcome {
     OAUTH2_FRESH,  /* `content` is the value with its new tokens */
-    OAUTH2_DENIED, /* for good: `code` is one of the profile's */
+    OAUTH2_DENIED, /* for good: `code` is one of the profile's, or
+                      OAUTH2_UNUSABLE: there were tokens, of no good form */
     OAUTH2_LATER,  /* try again; not before `retry_after_ms` if that is not 0 */
 };
 
@@ -99,7 +102,8 @@ void oauth2_result_done(struct oauth2_result *result);
 AG_DEFINE_CLEANUP_INPLACE(oauth2_result, oauth2_result_done)
 
 /*
- * Reads an answer. What is not an answer at all is OAUTH2_LATER. *ret is {0}
+ * Reads an answer. What is not an answer at all is OAUTH2_LATER, what is one that
+ * can't be used OAUTH2_DENIED. *ret is {0}
  * before, and given back with oauth2_result_done().
  * Errors: AG_EMEMLOCK, AG_ENOMEM: the tokens of a good answer are not lost, it
  *         may be read again (then the outcome is OAUTH2_FRESH, without

@@ -1,5 +1,6 @@
 /* What an answer makes of a login. */
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/parse.h"
@@ -94,6 +95,21 @@ read_refusal(const struct oauth2_login *login,
     }
 }
 
+/* Is there something in the place of a token? */
+static bool
+has_members(const struct profile_refresh *r, const json_t *tree)
+{
+    for (size_t i = 0; i < r->replaces.count; i++) {
+        const json_t *value =
+            json_object_get(tree, r->replaces.items[i].member);
+
+        if (value != NULL && !json_is_null(value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The new tokens, as fields to be replaced. False: it is no good answer. */
 static bool
 take_members(const struct profile_refresh *r, const json_t *tree,
@@ -127,9 +143,9 @@ add_expiry(const struct profile_refresh *r, const json_t *tree, int64_t now_ms,
         json_is_integer(value) ? json_integer_value(value) : EXPIRES_DEFAULT_S;
     int64_t until_ms = 0;
 
-    if (seconds < 0 || seconds > EXPIRES_MAX_S) {
-        return false;
-    }
+    /* The tokens are good whatever is said of their end. */
+    seconds = seconds < 0 ? 0 : seconds;
+    seconds = seconds < EXPIRES_MAX_S ? seconds : EXPIRES_MAX_S;
     until_ms = now_ms + seconds * 1000;
     switch (r->expiry_field != NULL ? r->expiry : EXPIRY_NONE) {
     case EXPIRY_NONE:
@@ -150,6 +166,35 @@ add_expiry(const struct profile_refresh *r, const json_t *tree, int64_t now_ms,
     return oauth2_doc_add(doc, r->expiry_field, span_str(doc->expiry));
 }
 
+/* The same of what can't be parsed. */
+static bool
+speaks_of_tokens(const struct profile_refresh *r, struct span body)
+{
+    char word[OAUTH2_CODE_BYTES];
+
+    for (size_t i = 0; i < r->replaces.count; i++) {
+        int n =
+            snprintf(word, sizeof(word), "\"%s\"", r->replaces.items[i].member);
+
+        if (n > 0 && (size_t)n < sizeof(word) && body.len > 0 &&
+            memmem(body.ptr, body.len, word, (size_t)n) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Where tokens were, the service has made new ones: asked again with the old it
+ * would take that for theft, or say no for ever. */
+static void
+say_malformed(bool had_tokens, struct oauth2_result *ret)
+{
+    ret->outcome = had_tokens ? OAUTH2_DENIED : OAUTH2_LATER;
+    ret->retry_after_ms = had_tokens ? 0 : ret->retry_after_ms;
+    (void)snprintf(ret->code, sizeof(ret->code), "%s",
+                   had_tokens ? OAUTH2_UNUSABLE : "malformed_answer");
+}
+
 static enum ag_err
 read_tokens(const struct oauth2_login *login,
             const struct oauth2_answer *answer, const json_t *tree,
@@ -159,8 +204,7 @@ read_tokens(const struct oauth2_login *login,
     struct oauth2_doc doc = {0};
     enum ag_err err = AG_OK;
 
-    ret->outcome = OAUTH2_LATER;
-    (void)snprintf(ret->code, sizeof(ret->code), "malformed_answer");
+    say_malformed(has_members(r, tree), ret);
     if (!take_members(r, tree, &doc) ||
         !add_expiry(r, tree, answer->now_ms, &doc)) {
         return AG_OK;
@@ -192,7 +236,7 @@ oauth2_read(const struct oauth2_login *login,
     if (!good || err != AG_OK) {
         read_refusal(login, answer, tree, ret);
         if (good) {
-            (void)snprintf(ret->code, sizeof(ret->code), "malformed_answer");
+            say_malformed(speaks_of_tokens(login->refresh, answer->body), ret);
         }
         return AG_OK;
     }

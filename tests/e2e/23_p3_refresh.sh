@@ -177,6 +177,20 @@ for mode in 500 garbage huge cut; do
     [ "$(version kept/$mode)" = 2 ] || fail "$mode: version $(version kept/$mode)"
 done
 
+say "tokens that can't be kept are asked for once"
+new_login spent/login -60
+echo spent >"$O/mode"
+ok auth-guard run --proxy "$W" -- sh -c "$call; $call; sleep 3; $call"
+has "$OUT" needs_login
+has "$OUT" "can't be kept"
+hasnt "$OUT" refresh_failed "the answers"
+[ "$(refreshes)" -eq 1 ] || fail "$(refreshes) refreshes"
+rm "$O/mode"
+audit_has login.needed spent/login unusable_answer
+has "$(auth-guard list)" 'needs login (unusable_answer)'
+ok auth-guard exposure spent/login
+has "$OUT$ERR" 'could not be kept'
+
 say "a token that has not ended goes on while the service is down"
 new_login four/login 40
 control ttl/40

@@ -108,6 +108,9 @@ class Service(http.server.BaseHTTPRequestHandler):
         if mode == "huge":
             self.note(what="refresh", answer="huge")
             return self.reply(200, {"pad": "x" * 300000})
+        if mode == "spent":
+            self.note(what="refresh", answer="spent")
+            return self.reply(200, {"access_token": "not a token", "refresh_token": "x" * 70000})
         if mode == "cut":
             self.note(what="refresh", answer="cut")
             self.send_response(200)

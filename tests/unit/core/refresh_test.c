@@ -1,7 +1,9 @@
 // LINKS: core
 // WRAP: upstream_start upstream_cancel
 /* A login refreshed: who waits for what, and what it comes to. */
+#include "base/buf.h"
 #include "common/logins.h"
+#include "rotate/oauth2.h"
 
 /* ---- the good way ---- */
 
@@ -168,16 +170,13 @@ test_a_token_that_is_good_goes_on_in_a_pause(void **state)
 }
 
 static void
-test_garbage_and_too_much_of_it_are_failures(void **state)
+test_garbage_is_a_failure(void **state)
 {
-    static char huge[OAUTH2_ANSWER_MAX_BYTES + 2000];
-    const char *const bodies[] = {"", "<html>", "{\"access_token\":5}", huge};
+    const char *const bodies[] = {"", "<html>", "{\"token\":5}"};
     struct waiter w;
     enum refresh_say say = REFRESH_GO;
 
     (void)state;
-    memset(huge, ' ', sizeof(huge) - 1);
-    memcpy(huge, NEW, sizeof(NEW) - 1);
     new_login(-1);
     for (size_t i = 0; i < AG_COUNT(bodies); i++) {
         check_ok(ask(&w, REFRESH_DUE, 0, &say));
@@ -186,6 +185,95 @@ test_garbage_and_too_much_of_it_are_failures(void **state)
         pass(LONG_MS);
     }
     check_current(1, "old");
+}
+
+/* Asked again with the old refresh token the service would say no for ever. */
+static void
+test_tokens_that_can_not_be_kept_are_the_end_of_a_login(void **state)
+{
+    static char huge[OAUTH2_ANSWER_MAX_BYTES + 2000];
+    const char *const bodies[] = {"{\"access_token\":5}", huge};
+    struct call call = call_of(flow.operator_peer);
+    struct waiter w;
+    enum refresh_say say = REFRESH_GO;
+    AG_AUTO(buf) struct buf denial = {0};
+    AG_AUTO(wjson) json_t *shown = NULL;
+
+    (void)state;
+    memset(huge, ' ', sizeof(huge) - 1);
+    memcpy(huge, NEW, sizeof(NEW) - 1);
+    for (size_t i = 0; i < AG_COUNT(bodies); i++) {
+        new_login(-1);
+        check_ok(ask(&w, REFRESH_DUE, 0, &say));
+        answer(200, "", bodies[i]);
+        assert_int_equal(told(&w), AG_ELOGIN);
+        assert_non_null(strstr(w.why, "can't be kept"));
+        pass(LONG_MS);
+        check_err(ask(&w, REFRESH_DUE, 0, &say), AG_ELOGIN);
+        assert_non_null(strstr(err_text(AG_ELOGIN), "can't be kept"));
+        assert_int_equal(wire.started, 1);
+        check_current(1, "old");
+    }
+    check_ok(core_secret_show(flow.core, &call, login_name, &shown));
+    assert_string_equal(text_at(shown, "needs_login"), OAUTH2_UNUSABLE);
+    /* Its tool hears a word that it knows. */
+    buf_init(&denial, 4096, BUF_PLAIN);
+    check_ok(refresh_denial(flow.core, login_id, &denial));
+    assert_non_null(strstr(buf_cstr(&denial), "invalid_grant"));
+    /* A huge page that is no success, or speaks of none, says nothing. */
+    for (int status = 200; status <= 502; status += 302) {
+        new_login(-1);
+        check_ok(ask(&w, REFRESH_DUE, 0, &say));
+        memcpy(huge, "<html>", status == 200 ? 6 : 0);
+        memset(huge + 6, ' ', status == 200 ? sizeof(NEW) : 0);
+        answer(status, "", huge);
+        assert_int_equal(told(&w), AG_EREFRESH);
+        memcpy(huge, NEW, sizeof(NEW) - 1);
+    }
+}
+
+/* A task that has the service, or another, answer 401. */
+static void
+test_refreshes_that_are_forced_get_rare(void **state)
+{
+    struct waiter w;
+    enum refresh_say say = REFRESH_GO;
+    int64_t version = 1;
+    int64_t slept_ms = 0;
+    int64_t before_ms = 0;
+
+    (void)state;
+    new_login(60);
+    for (int i = 0; i < 9; i++) {
+        before_ms = slept_ms;
+        slept_ms = 0;
+        check_ok(ask(&w, REFRESH_REFUSED, version, &say));
+        while (say == REFRESH_NONE) {
+            pass(1000);
+            slept_ms += 1000;
+            check_ok(ask(&w, REFRESH_REFUSED, version, &say));
+        }
+        assert_int_equal(say, REFRESH_WAIT);
+        assert_true(i < 2 || slept_ms == 2 * before_ms ||
+                    slept_ms == REFRESH_FORCED_MAX_MS);
+        answer(200, "", NEW);
+        check_ok(told(&w));
+        version++;
+    }
+    assert_int_equal(slept_ms, REFRESH_FORCED_MAX_MS);
+    /* What is due is not held up by that; and quiet is believed. */
+    pass(REFRESH_PAUSE_MS);
+    check_say(REFRESH_REFUSED, version, REFRESH_NONE);
+    pass(REFRESH_FORCED_QUIET_MS);
+    check_ok(ask(&w, REFRESH_DUE, 0, &say));
+    assert_int_equal(say, REFRESH_WAIT);
+    answer(200, "", NEW);
+    check_ok(told(&w));
+    pass(REFRESH_PAUSE_MS);
+    check_ok(ask(&w, REFRESH_REFUSED, version + 1, &say));
+    assert_int_equal(say, REFRESH_WAIT);
+    answer(200, "", NEW);
+    check_ok(told(&w));
 }
 
 static void
@@ -301,7 +389,10 @@ main(int argc, char **argv)
         cmocka_unit_test(test_refused_for_good_is_told_at_once_and_for_long),
         cmocka_unit_test(test_a_failing_service_is_left_in_peace),
         cmocka_unit_test(test_a_token_that_is_good_goes_on_in_a_pause),
-        cmocka_unit_test(test_garbage_and_too_much_of_it_are_failures),
+        cmocka_unit_test(test_garbage_is_a_failure),
+        cmocka_unit_test(
+            test_tokens_that_can_not_be_kept_are_the_end_of_a_login),
+        cmocka_unit_test(test_refreshes_that_are_forced_get_rare),
         cmocka_unit_test(test_a_call_that_does_not_begin),
         cmocka_unit_test(test_a_version_put_meanwhile_stays_current),
         cmocka_unit_test(test_a_login_removed_meanwhile_needs_no_answer),

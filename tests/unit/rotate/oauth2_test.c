@@ -209,10 +209,9 @@ static void
 test_what_is_no_answer_changes_nothing(void **state)
 {
     static const char *const BODIES[] = {
-        "",
-        "garbage",
-        "[]",
-        "{}",
+        "", "garbage", "[]", "{}", "{\"access_token\":null}",
+    };
+    static const char *const SPENT[] = {
         "{\"access_token\":1}",
         "{\"access_token\":\"\"}",
         "{\"access_token\":\"a b\"}",
@@ -220,6 +219,9 @@ test_what_is_no_answer_changes_nothing(void **state)
         "{\"access_token\":\"a\",\"refresh_token\":{}}",
         "{\"access_token\":\"a\",\"access_token\":\"b\"}",
         "{\"access_token\":\"a\"}x",
+        "{\"refresh_token\":\"a",
+    };
+    static const char *const ODD[] = {
         "{\"access_token\":\"a\",\"expires_in\":-1}",
         "{\"access_token\":\"a\",\"expires_in\":99999999999}",
     };
@@ -233,10 +235,23 @@ test_what_is_no_answer_changes_nothing(void **state)
         assert_null(got.content);
         assert_string_equal(got.code, "malformed_answer");
     }
+    /* With tokens in it: the old ones are no good any more. */
+    for (size_t i = 0; i < AG_COUNT(SPENT); i++) {
+        check_ok(read_answer(&login, 200, SPENT[i], &got));
+        assert_int_equal(got.outcome, OAUTH2_DENIED);
+        assert_null(got.content);
+        assert_string_equal(got.code, OAUTH2_UNUSABLE);
+    }
+    /* An end that can't be is no reason to lose them. */
+    for (size_t i = 0; i < AG_COUNT(ODD); i++) {
+        check_ok(read_answer(&login, 200, ODD[i], &got));
+        assert_int_equal(got.outcome, OAUTH2_FRESH);
+        oauth2_result_done(&got);
+    }
 }
 
 static void
-test_a_huge_answer_is_none(void **state)
+test_a_huge_answer_is_unusable(void **state)
 {
     static char huge[OAUTH2_ANSWER_MAX_BYTES + 64];
     const struct oauth2_login login = login_of("claude", CLAUDE);
@@ -247,7 +262,8 @@ test_a_huge_answer_is_none(void **state)
     memcpy(huge, "{\"access_token\":\"a\"", 19);
     huge[sizeof(huge) - 2] = '}';
     check_ok(read_answer(&login, 200, huge, &got));
-    assert_int_equal(got.outcome, OAUTH2_LATER);
+    assert_int_equal(got.outcome, OAUTH2_DENIED);
+    assert_string_equal(got.code, OAUTH2_UNUSABLE);
 }
 
 static void
@@ -365,7 +381,7 @@ main(void)
         cmocka_unit_test(
             test_new_tokens_take_their_fields_and_nothing_else_changes),
         cmocka_unit_test(test_what_is_no_answer_changes_nothing),
-        cmocka_unit_test(test_a_huge_answer_is_none),
+        cmocka_unit_test(test_a_huge_answer_is_unusable),
         cmocka_unit_test(test_only_the_codes_of_the_profile_are_for_good),
         cmocka_unit_test(test_retry_after_is_kept_within_bounds),
         cmocka_unit_test(test_a_number_stays_one_and_null_becomes_a_text),
