@@ -34,8 +34,9 @@ find_host(struct proxied *set, struct deciding *d)
     }
     for (size_t i = 0; i < set->count; i++) {
         d->place =
-            places_serve(&set->items[i].places, d->ask->service, &d->host);
+            places_serve(&set->items[i].places, d->ask->service, d->host_text);
         if (d->place != NULL) {
+            d->host = span_str(d->host_text);
             return AG_OK;
         }
     }

@@ -17,6 +17,7 @@
 enum {
     EXPIRES_MIN_S = 60, /* of an answer: no tool is to ask again at once */
     EXPIRES_UNKNOWN_S = 3600,
+    PORT_HTTPS = 443,
 };
 
 /* ---- which login ---- */
@@ -25,14 +26,14 @@ int64_t
 refresh_of_service(struct core *core, int64_t task_id, struct span service)
 {
     AG_AUTO(proxied) struct proxied *set = NULL;
-    struct span host = {0};
+    char host[GUARD_AUTHORITY_BYTES];
 
     if (running_proxied(core->running, task_id, &set) != AG_OK) {
         return 0;
     }
     for (size_t i = 0; i < set->count; i++) {
         if (set->items[i].places.refresh != NULL &&
-            places_serve(&set->items[i].places, service, &host) != NULL) {
+            places_serve(&set->items[i].places, service, host) != NULL) {
             return set->items[i].secret_id;
         }
     }
@@ -45,15 +46,16 @@ refresh_at(struct core *core, int64_t task_id, struct span authority,
 {
     AG_AUTO(proxied) struct proxied *set = NULL;
     struct oauth2_url url = {0};
+    char key[GUARD_AUTHORITY_BYTES];
 
-    if (running_proxied(core->running, task_id, &set) != AG_OK) {
+    if (running_proxied(core->running, task_id, &set) != AG_OK ||
+        guard_authority_key(authority, PORT_HTTPS, key) != AG_OK) {
         return 0;
     }
     for (size_t i = 0; i < set->count; i++) {
         if (set->items[i].places.refresh != NULL &&
             oauth2_url_read(set->items[i].places.refresh, &url) == AG_OK &&
-            span_equal(url.authority, authority) &&
-            span_equal(url.path, path)) {
+            span_is(url.authority, key) && span_equal(url.path, path)) {
             return set->items[i].secret_id;
         }
     }

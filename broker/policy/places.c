@@ -1,5 +1,6 @@
 #include "policy/places.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/parse.h"
@@ -8,6 +9,8 @@
 
 enum {
     HOST_MAX_BYTES = 255 + 6, /* with a port */
+    PORT_HTTP = 80,
+    PORT_HTTPS = 443,
     PATH_MAX_BYTES = 1024,
     LIST_MAX_COUNT = 64,
     FIELD_MAX_BYTES = 1024,
@@ -146,20 +149,69 @@ check_place(const struct place *p)
                : AG_OK;
 }
 
+static uint16_t
+usual_port(const struct place *p)
+{
+    return p->plain ? PORT_HTTP : PORT_HTTPS;
+}
+
+static enum ag_err
+use_key(json_t *hosts, size_t index, uint16_t usual)
+{
+    const char *host = json_string_value(json_array_get(hosts, index));
+    const char *star = host != NULL && strncmp(host, "*.", 2) == 0 ? "*." : "";
+    char key[GUARD_AUTHORITY_BYTES];
+
+    /* What is none is refused by the table, or nobody's. */
+    if (host == NULL || guard_authority_key(span_str(host + strlen(star)),
+                                            usual, key) != AG_OK) {
+        return AG_OK;
+    }
+    return json_array_set_new(hosts, index, json_sprintf("%s%s", star, key)) ==
+                   0
+               ? AG_OK
+               : AG_ENOMEM;
+}
+
+/* A copy with the hosts in the spelling by which they are compared. */
+static enum ag_err
+keyed(const json_t *list, json_t **ret)
+{
+    AG_AUTO(wjson) json_t *copy = json_deep_copy(list);
+    const json_t *item = NULL;
+    size_t i;
+    enum ag_err err = list == NULL || copy != NULL ? AG_OK : AG_ENOMEM;
+
+    json_array_foreach(copy, i, item)
+    {
+        json_t *hosts = json_object_get(item, "hosts");
+        uint16_t usual = json_is_true(json_object_get(item, "plain"))
+                             ? PORT_HTTP
+                             : PORT_HTTPS;
+
+        for (size_t k = 0; err == AG_OK && k < json_array_size(hosts); k++) {
+            err = use_key(hosts, k, usual);
+        }
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(copy);
+    }
+    return err;
+}
+
 enum ag_err
 places_read(json_t *detail, struct places *ret)
 {
-    json_t *list = json_object_get(detail, "places");
+    AG_AUTO(wjson) json_t *list = NULL;
+    AG_AUTO(wjson) json_t *tree = NULL;
     json_t *refresh = json_object_get(detail, "refresh");
-    AG_AUTO(wjson)
-    json_t *tree =
-        json_pack("{s:O*, s:O*}", "places", list, "refresh", refresh);
-    enum ag_err err = AG_OK;
+    enum ag_err err = keyed(json_object_get(detail, "places"), &list);
 
     *ret = (struct places){0};
-    if (list == NULL && refresh == NULL) {
-        return AG_OK;
+    if (err != AG_OK || (list == NULL && refresh == NULL)) {
+        return err;
     }
+    tree = json_pack("{s:O*, s:O*}", "places", list, "refresh", refresh);
     if (tree == NULL) {
         return AG_ENOMEM;
     }
@@ -345,19 +397,22 @@ place_covers(const struct place *p, struct span host)
 }
 
 const struct place *
-places_serve(const struct places *p, struct span service, struct span *ret_host)
+places_serve(const struct places *p, struct span service,
+             char ret_host[GUARD_AUTHORITY_BYTES])
 {
     for (size_t i = 0; i < p->places.count; i++) {
         const struct place *place = &p->places.items[i];
         struct span host = exact_host(place);
 
         if (place->service != NULL && span_is(service, place->service) &&
-            host.len > 0) {
-            *ret_host = host;
+            host.len > 0 && host.len < GUARD_AUTHORITY_BYTES) {
+            (void)snprintf(ret_host, GUARD_AUTHORITY_BYTES, "%.*s",
+                           (int)host.len, (const char *)host.ptr);
             return place;
         }
-        if (place_covers(place, service)) {
-            *ret_host = service;
+        if (guard_authority_key(service, usual_port(place), ret_host) ==
+                AG_OK &&
+            place_covers(place, span_str(ret_host))) {
             return place;
         }
     }

@@ -1,7 +1,7 @@
 /*
  * places.h - where a value may go: the hosts, paths and places that are sealed
  * with a secret, as data.
- * Floor: policy. Depends on: profile/profile, wire/msg.
+ * Floor: policy. Depends on: profile/profile, upstream/guard, wire/msg.
  *
  * They are taken from the profile when a secret is put or adopted, or from the
  * operator's own words, and stay as they are until a person says otherwise: a
@@ -23,6 +23,7 @@
 #include "base/err.h"
 #include "base/span.h"
 #include "profile/profile.h"
+#include "upstream/guard.h"
 
 enum {
     PLACES_MAX_COUNT = 32, /* of one secret: a profile names a handful */
@@ -55,6 +56,7 @@ struct places {
 
 /*
  * Decodes these members of a description; without them *ret has none.
+ * Hosts are then spelled as guard_authority_key() does for the place's scheme.
  * Ownership: *ret is filled and given back with places_done().
  * Errors: AG_EINVAL with a sentence (a host, format or name that is none);
  *         AG_ENOMEM.
@@ -85,9 +87,11 @@ AG_NONNULL bool place_host_covers(const char *pattern, struct span host);
 AG_NONNULL bool place_covers(const struct place *place, struct span host);
 
 /* The first place that one of the words `service` means, by its name (then
- * *ret_host is its first exact host) or by a host of it; NULL when none. */
-AG_NONNULL const struct place *places_serve(const struct places *p,
-                                            struct span service,
-                                            struct span *ret_host);
+ * ret_host is its first exact host) or by a host of it, which may be spelled in
+ * any way that guard_authority_key() knows; NULL when none, ret_host is then
+ * anything. */
+AG_NONNULL const struct place *
+places_serve(const struct places *p, struct span service,
+             char ret_host[GUARD_AUTHORITY_BYTES]);
 
 #endif

@@ -16,6 +16,10 @@ oauth2_is_memory(enum ag_err err)
 
 /* ---- the address ---- */
 
+enum {
+    PORT_HTTPS = 443,
+};
+
 static bool
 is_authority_byte(uint8_t c)
 {
@@ -50,6 +54,10 @@ split_port(struct oauth2_url *url)
         url->host = span_sub(all, 0, at - 1);
     }
     url->port = (uint16_t)port;
+    if (port == PORT_HTTPS) { /* as places are spelled */
+        url->port = 0;
+        url->authority = url->host;
+    }
     return AG_OK;
 }
 

@@ -35,7 +35,7 @@ enum {
 
 /* https://HOST[:PORT]/PATH apart; borrowed from the text. */
 struct oauth2_url {
-    struct span authority; /* host, and port where one is said; lower case */
+    struct span authority; /* host, and a port but the usual; lower case */
     struct span host;
     uint16_t port; /* 0: the usual one */
     struct span path;

@@ -426,3 +426,17 @@ guard_write_authority(const struct guard_host *host, uint16_t port,
                        (unsigned)port);
     }
 }
+
+enum ag_err
+guard_authority_key(struct span text, uint16_t usual,
+                    char out[GUARD_AUTHORITY_BYTES])
+{
+    struct guard_host host = {0};
+    uint16_t port = 0;
+    enum ag_err err = guard_read_authority(text, &host, &port);
+
+    if (err == AG_OK) {
+        guard_write_authority(&host, port == 0 ? usual : port, usual, out);
+    }
+    return err;
+}

@@ -94,6 +94,15 @@ enum {
     GUARD_AUTHORITY_BYTES = GUARD_HOST_MAX_BYTES + 3 + 6,
 };
 
+/*
+ * The one spelling of an authority by which places, grants and addresses are
+ * compared: lower case, an address as it is written shortest, no port that is
+ * the usual one. Errors: those of guard_read_authority(); *out as it was.
+ */
+AG_CHECK AG_NONNULL enum ag_err
+guard_authority_key(struct span text, uint16_t usual,
+                    char out[GUARD_AUTHORITY_BYTES]);
+
 AG_NONNULL void guard_write_authority(const struct guard_host *host,
                                       uint16_t port, uint16_t usual,
                                       char out[GUARD_AUTHORITY_BYTES]);

@@ -190,6 +190,7 @@ audit_has login.needed spent/login unusable_answer
 has "$(auth-guard list)" 'needs login (unusable_answer)'
 ok auth-guard exposure spent/login
 has "$OUT$ERR" 'could not be kept'
+ok auth-guard rm --yes spent/login
 
 say "a token that has not ended goes on while the service is down"
 new_login four/login 40

@@ -8,6 +8,7 @@
 #include "base/encode.h"
 #include "common/broker.h"
 #include "core/proxied.h"
+#include "core/refresh.h"
 #include "core/running.h"
 #include "core/state.h"
 #include "profile/placeholder.h"

@@ -53,6 +53,38 @@ test_a_login_of_another_kind_goes_another_way(void **state)
     end();
 }
 
+/* However a task spells the host: no way past the broker's own refresh. */
+static void
+test_a_service_is_known_by_any_spelling(void **state)
+{
+    static const char *const services[] = {"chatgpt.com", "chatgpt.com:443",
+                                           "ChatGPT.com:443"};
+    static const char *const refreshes[] = {
+        "auth.openai.com", "auth.openai.com:443", "AUTH.openai.com"};
+    const struct span path = span_str("/oauth/token");
+    int64_t id = 0;
+
+    (void)state;
+    check_ok(start("codex", TASK_GRADE_BEST, CALLER_OPERATOR));
+    id = refresh_of_service(flow.core, started.id, span_str(services[0]));
+    assert_true(id != 0);
+    for (size_t i = 0; i < AG_COUNT(services); i++) {
+        assert_int_equal(
+            refresh_of_service(flow.core, started.id, span_str(services[i])),
+            id);
+        assert_int_equal(
+            refresh_at(flow.core, started.id, span_str(refreshes[i]), path),
+            id);
+    }
+    assert_int_equal(
+        refresh_at(flow.core, started.id, span_str("auth.openai.com:80"), path),
+        0);
+    assert_int_equal(
+        refresh_at(flow.core, started.id, span_str("auth.openai.com."), path),
+        0);
+    end();
+}
+
 static void
 test_two_tasks_share_a_login_at_proxy_only(void **state)
 {
@@ -270,6 +302,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_best_grade_is_the_default),
         cmocka_unit_test(test_a_login_of_another_kind_goes_another_way),
+        cmocka_unit_test(test_a_service_is_known_by_any_spelling),
         cmocka_unit_test(test_two_tasks_share_a_login_at_proxy_only),
         cmocka_unit_test(test_a_worse_grade_is_the_operators_word),
         cmocka_unit_test(test_what_was_the_best_is_no_downgrade),

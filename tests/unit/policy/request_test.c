@@ -92,21 +92,67 @@ static void
 test_services_by_name_and_by_host(void **state)
 {
     AG_AUTO(places) struct places p = {0};
-    struct span host = {0};
+    char host[GUARD_AUTHORITY_BYTES];
 
     (void)state;
     check_ok(read_places(SEALED, &p));
-    assert_ptr_equal(places_serve(&p, span_str("api"), &host),
+    assert_ptr_equal(places_serve(&p, span_str("api"), host),
                      &p.places.items[0]);
-    check_span(host, "api.example.com");
-    assert_ptr_equal(places_serve(&p, span_str("x.example.com"), &host),
+    assert_string_equal(host, "api.example.com");
+    assert_ptr_equal(places_serve(&p, span_str("x.example.com"), host),
                      &p.places.items[0]);
-    check_span(host, "x.example.com");
-    assert_ptr_equal(places_serve(&p, span_str("10.0.0.1:8080"), &host),
+    assert_string_equal(host, "x.example.com");
+    assert_ptr_equal(places_serve(&p, span_str("10.0.0.1:8080"), host),
                      &p.places.items[1]);
-    assert_null(places_serve(&p, span_str("10.0.0.1"), &host));
-    assert_null(places_serve(&p, span_str("example.com"), &host));
-    assert_null(places_serve(&p, span_str(""), &host));
+    assert_null(places_serve(&p, span_str("10.0.0.1"), host));
+    assert_null(places_serve(&p, span_str("example.com"), host));
+    assert_null(places_serve(&p, span_str(""), host));
+}
+
+/* One host however it is spelled; the usual port is that of the scheme. */
+static void
+test_hosts_have_one_spelling(void **state)
+{
+    static const char *const same[] = {"a.example.com", "a.example.com:443",
+                                       "A.Example.COM", "A.example.com:443"};
+    static const char *const others[] = {
+        "a.example.com:80",   "a.example.com:8443",  "a.example.com.",
+        "a.example.com:0443", "a.example.com:",      "a.example.com:443:443",
+        "xn--\xc3\xa4.com",   "\xc3\xa4.example.com"};
+    AG_AUTO(places) struct places p = {0};
+    AG_AUTO(places) struct places twin = {0};
+    char host[GUARD_AUTHORITY_BYTES];
+
+    (void)state;
+    check_ok(read_places(
+        "{\"places\":[{\"hosts\":[\"a.example.com:443\",\"*.b.com:443\"],"
+        "\"field\":\"\",\"in\":\"header\",\"name\":\"A\",\"format\":\"{}\"},"
+        "{\"hosts\":[\"10.0.0.1:80\",\"[0:0::1]:80\"],\"field\":\"\","
+        "\"in\":\"header\",\"name\":\"A\",\"format\":\"{}\",\"inner\":true,"
+        "\"plain\":true}]}",
+        &p));
+    check_ok(read_places(
+        "{\"places\":[{\"hosts\":[\"a.example.com\",\"*.b.com\"],"
+        "\"field\":\"\",\"in\":\"header\",\"name\":\"A\",\"format\":\"{}\"}]}",
+        &twin));
+    assert_true(place_equal(&p.places.items[0], &twin.places.items[0]));
+    for (size_t i = 0; i < AG_COUNT(same); i++) {
+        assert_ptr_equal(places_serve(&p, span_str(same[i]), host),
+                         &p.places.items[0]);
+        assert_string_equal(host, "a.example.com");
+    }
+    for (size_t i = 0; i < AG_COUNT(others); i++) {
+        assert_null(places_serve(&p, span_str(others[i]), host));
+    }
+    assert_ptr_equal(places_serve(&p, span_str("x.b.com:443"), host),
+                     &p.places.items[0]);
+    assert_ptr_equal(places_serve(&p, span_str("10.0.0.1"), host),
+                     &p.places.items[1]);
+    assert_string_equal(host, "10.0.0.1");
+    assert_ptr_equal(places_serve(&p, span_str("[::1]:80"), host),
+                     &p.places.items[1]);
+    assert_string_equal(host, "[::1]");
+    assert_null(places_serve(&p, span_str("10.0.0.1:443"), host));
 }
 
 static void
@@ -288,6 +334,7 @@ main(void)
         cmocka_unit_test(test_what_is_sealed_is_read_strictly),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_services_by_name_and_by_host),
+        cmocka_unit_test(test_hosts_have_one_spelling),
         cmocka_unit_test(test_a_path_has_one_reading),
         cmocka_unit_test(test_each_rule_refuses_by_itself),
         cmocka_unit_test(test_header),

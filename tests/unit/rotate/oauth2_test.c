@@ -360,6 +360,9 @@ test_the_address_is_read_strictly(void **state)
     assert_true(span_is(url.host, "auth.openai.com"));
     assert_true(span_is(url.path, "/oauth/token"));
     assert_int_equal(url.port, 0);
+    check_ok(oauth2_url_read("https://a.example:443/t", &url));
+    assert_true(span_is(url.authority, "a.example"));
+    assert_int_equal(url.port, 0);
     check_ok(oauth2_url_read("https://127.0.0.1:8443/t", &url));
     assert_true(span_is(url.authority, "127.0.0.1:8443"));
     assert_true(span_is(url.host, "127.0.0.1"));
