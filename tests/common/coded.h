@@ -118,4 +118,22 @@ coded_undo(const char *names, struct span in, size_t part_bytes,
     return err == AG_OK ? decode_finish(d) : err;
 }
 
+/* A text in a zstd frame whose window is 2 to the `log`. */
+static inline void
+coded_window(int log, const char *text, struct buf *out)
+{
+    ZSTD_CCtx *c = ZSTD_createCCtx();
+    uint8_t part[4096];
+    ZSTD_inBuffer in = {.src = text, .size = strlen(text)};
+    ZSTD_outBuffer to = {.dst = part, .size = sizeof(part)};
+
+    assert_non_null(c);
+    assert_false(
+        ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, log)));
+    assert_int_equal(ZSTD_compressStream2(c, &to, &in, ZSTD_e_flush), 0);
+    assert_int_equal(ZSTD_compressStream2(c, &to, &in, ZSTD_e_end), 0);
+    check_ok(buf_add(out, span_of(part, to.pos)));
+    (void)ZSTD_freeCCtx(c);
+}
+
 #endif

@@ -1,6 +1,5 @@
 /* Answers in each coding, cut anywhere: the same text, or none. */
 #include "common/coded.h"
-#include "proxy/shares.h"
 
 #define TEXT "{\"key\": \"sk-0123456789abcdefghijklmn\"}\n"
 
@@ -313,23 +312,6 @@ test_a_thousandfold_in_the_middle_is_refused(void **state)
 }
 
 static void
-coded_window(int log, struct buf *out)
-{
-    ZSTD_CCtx *c = ZSTD_createCCtx();
-    uint8_t part[4096];
-    ZSTD_inBuffer in = {.src = TEXT, .size = strlen(TEXT)};
-    ZSTD_outBuffer to = {.dst = part, .size = sizeof(part)};
-
-    assert_non_null(c);
-    assert_false(
-        ZSTD_isError(ZSTD_CCtx_setParameter(c, ZSTD_c_windowLog, log)));
-    assert_int_equal(ZSTD_compressStream2(c, &to, &in, ZSTD_e_flush), 0);
-    assert_int_equal(ZSTD_compressStream2(c, &to, &in, ZSTD_e_end), 0);
-    check_ok(buf_add(out, span_of(part, to.pos)));
-    (void)ZSTD_freeCCtx(c);
-}
-
-static void
 test_windows(void **state)
 {
     AG_AUTO(buf) struct buf largest = {0};
@@ -338,83 +320,10 @@ test_windows(void **state)
     (void)state;
     buf_init(&largest, CODED_MAX_BYTES, BUF_PLAIN);
     buf_init(&larger, CODED_MAX_BYTES, BUF_PLAIN);
-    coded_window(23, &largest);
-    coded_window(24, &larger);
+    coded_window(23, TEXT, &largest);
+    coded_window(24, TEXT, &larger);
     check_undone("zstd", buf_view(&largest), TEXT);
     check_refused("zstd", buf_view(&larger));
-}
-
-/* Decoders in the middle of the largest windows: how many of them fit. */
-static size_t
-fill(struct decode_memory *memory, struct span coded, struct decode **all,
-     size_t count)
-{
-    const struct decode_codings codings = {.at = {DECODE_ZSTD}, .count = 1};
-    AG_AUTO(buf) struct buf out = {0};
-    size_t fit = 0;
-
-    buf_init(&out, CODED_MAX_BYTES, BUF_PLAIN);
-    for (size_t i = 0; i < count; i++) {
-        enum ag_err err = AG_OK;
-
-        check_ok(decode_new(&codings, memory, &all[i]));
-        err = coded_feed(all[i], coded, &out);
-        assert_true(err == AG_OK || err == AG_ENOMEM);
-        fit += err == AG_OK ? 1 : 0;
-    }
-    return fit;
-}
-
-static void
-empty(struct decode **all, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        decode_free(all[i]);
-    }
-}
-
-/* A task has its share, and no more; the others have theirs all the same, as
- * long as there is any. */
-static void
-test_each_task_has_a_bound(void **state)
-{
-    enum {
-        EACH = 4,
-        TASKS = 16
-    };
-
-    AG_AUTO(shares) struct shares *shares = NULL;
-    struct decode_memory *memory[TASKS] = {0};
-    struct decode_memory *again = NULL;
-    struct decode *all[TASKS][EACH] = {0};
-    AG_AUTO(buf) struct buf coded = {0};
-    size_t fit = 0;
-
-    (void)state;
-    buf_init(&coded, CODED_MAX_BYTES, BUF_PLAIN);
-    coded_window(23, &coded);
-    coded.len -= 3;
-    check_ok(shares_new(&shares));
-    for (int i = 0; i < TASKS; i++) {
-        check_ok(shares_take(shares, 100 + i, &memory[i]));
-        fit = fill(memory[i], buf_view(&coded), all[i], EACH);
-        assert_true(atomic_load(&memory[i]->used_bytes) <= SHARES_TASK_BYTES);
-        assert_true(i >= 10 || fit == 2);
-    }
-    assert_int_equal(fit, 0);
-    check_ok(shares_take(shares, 100, &again));
-    assert_ptr_equal(again, memory[0]);
-    shares_give(shares, again);
-    for (int i = 0; i < TASKS; i++) {
-        empty(all[i], EACH);
-        assert_int_equal(atomic_load(&memory[i]->used_bytes), 0);
-        shares_give(shares, memory[i]);
-    }
-    check_ok(shares_take(shares, 100, &memory[0]));
-    assert_int_equal(fill(memory[0], buf_view(&coded), all[0], EACH), 2);
-    empty(all[0], EACH);
-    shares_give(shares, memory[0]);
-    shares_give(shares, NULL);
 }
 
 /* An event that is longer than what is given at once. */
@@ -500,7 +409,6 @@ main(void)
         cmocka_unit_test(test_a_thousandfold_is_refused_beyond_a_mebibyte),
         cmocka_unit_test(test_a_thousandfold_in_the_middle_is_refused),
         cmocka_unit_test(test_windows),
-        cmocka_unit_test(test_each_task_has_a_bound),
         cmocka_unit_test(test_what_is_flushed_is_there),
     };
 
