@@ -107,10 +107,9 @@ AG_NONNULL enum matcher_cut matcher_cut(const struct matcher *m);
 AG_NONNULL size_t matcher_cut_in(const struct matcher *m, struct span text,
                                  size_t from);
 
-/* The length of `text` up to the first place that is one whatever stands before
- * it (a line's end); all of it: there is none, or what is before decides. */
-AG_NONNULL size_t matcher_first_cut_in(const struct matcher *m,
-                                       struct span text);
+/* The length of the first line of `text`, behind which there may be such a
+ * place; all of it: it has no end, or there is no such place in any text. */
+AG_NONNULL size_t matcher_line_in(const struct matcher *m, struct span text);
 
 /* The longest form of any piece: nothing longer is ever held back. */
 AG_NONNULL size_t matcher_longest_bytes(const struct matcher *m);

@@ -156,11 +156,11 @@ matcher_cut_in(const struct matcher *m, struct span text, size_t from)
 }
 
 size_t
-matcher_first_cut_in(const struct matcher *m, struct span text)
+matcher_line_in(const struct matcher *m, struct span text)
 {
     size_t at = span_find(text, '\n');
 
-    return matcher_cut(m) == MATCHER_CUT_LINE && at < text.len ? at + 1
+    return matcher_cut(m) != MATCHER_CUT_NONE && at < text.len ? at + 1
                                                                : text.len;
 }
 

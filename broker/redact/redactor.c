@@ -299,8 +299,7 @@ keep_some(struct redactor *r, struct span *part)
 {
     size_t most = REDACTOR_TASK_LINE_MAX_BYTES + matcher_longest_bytes(r->set);
     size_t room = most > r->line_len ? most - r->line_len : 0;
-    size_t end =
-        r->line_len == 0 ? part->len : matcher_first_cut_in(r->set, *part);
+    size_t end = r->line_len == 0 ? part->len : matcher_line_in(r->set, *part);
     size_t take = end < room ? end : room;
     size_t wanted = r->line.len == 0 ? LINE_FIRST_BYTES : r->line.len;
     size_t cut;
