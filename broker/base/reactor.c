@@ -37,11 +37,12 @@ struct reactor {
     pthread_mutex_t lock; /* over all below, to the next remark */
     pthread_cond_t called;
     struct work_list posted;
+    struct work_list at_end;
     bool sleeps; /* or is about to: who posts wakes it */
     bool stops;
+    bool is_over; /* nothing is taken any more */
     /* Its thread only: */
     struct timer_list timers;
-    struct work_list at_end;
     struct source_list closed; /* an event of them may be under way */
     size_t source_count;
 };
@@ -71,14 +72,21 @@ wake(struct reactor *r)
 bool
 reactor_post(struct reactor *r, struct reactor_work *w)
 {
+    bool taken = false;
+
     if (atomic_exchange(&w->queued, true)) {
         return false;
     }
     (void)pthread_mutex_lock(&r->lock);
-    TAILQ_INSERT_TAIL(&r->posted, w, link);
-    wake(r);
+    taken = !r->is_over;
+    if (taken) {
+        TAILQ_INSERT_TAIL(&r->posted, w, link);
+        wake(r);
+    } else {
+        atomic_store(&w->queued, false);
+    }
     (void)pthread_mutex_unlock(&r->lock);
-    return true;
+    return taken;
 }
 
 /* False: there was nothing. */
@@ -148,8 +156,9 @@ reactor_call(struct reactor *r, reactor_fn fn, void *ctx)
 void
 reactor_at_end(struct reactor *r, struct reactor_work *w)
 {
-    AG_ASSERT(here == r);
+    (void)pthread_mutex_lock(&r->lock);
     TAILQ_INSERT_HEAD(&r->at_end, w, link);
+    (void)pthread_mutex_unlock(&r->lock);
 }
 
 /* ---- times ---- */
@@ -340,13 +349,15 @@ take_events(struct reactor *r, int timeout_ms)
 
 /* ---- life ---- */
 
+/* The end of it: after this nobody else has to do with `at_end`. */
 static bool
 is_over(struct reactor *r)
 {
     bool over = false;
 
     (void)pthread_mutex_lock(&r->lock);
-    over = r->stops && TAILQ_EMPTY(&r->posted);
+    r->is_over = r->stops && TAILQ_EMPTY(&r->posted);
+    over = r->is_over;
     (void)pthread_mutex_unlock(&r->lock);
     return over;
 }

@@ -72,18 +72,18 @@ struct reactor *reactor_here(void);
 
 /* Runs w->fn soon, on the reactor's thread, once however often it is posted
  * until then; it may be posted anew from when it runs. False: it was posted
- * already. Threads: any. */
+ * already, or the reactor ends and does nothing more. Threads: any. */
 AG_NONNULL bool reactor_post(struct reactor *r, struct reactor_work *w);
 
 /* Runs fn(ctx) there, and waits until it has. Threads: any. Blocks: unless it is
  * the reactor's own thread. */
 AG_NONNULL void reactor_call(struct reactor *r, reactor_fn fn, void *ctx);
 
-/* ---- the reactor's thread only ---- */
-
 /* Runs w->fn when the reactor ends; `w` must stay until then and is not to be
- * posted. */
+ * posted. Threads: any. */
 AG_NONNULL void reactor_at_end(struct reactor *r, struct reactor_work *w);
+
+/* ---- the reactor's thread only ---- */
 
 /*
  * Watches `fd`, at first for nothing, without owning it.

@@ -94,6 +94,7 @@ struct upstream_call {
     int own_fd;        /* of these the one it goes by; -1 */
     int64_t closed_ms; /* since when the service is gone; 0 */
     int64_t sent_bytes;
+    int64_t got_bytes;   /* of the answer's body */
     int64_t begun_ms;    /* waiting: since; running: from when */
     int64_t progress_ms; /* the last byte either way */
     enum ag_err err;     /* why a callback of ours stopped it */

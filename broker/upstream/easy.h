@@ -5,6 +5,8 @@
 #ifndef AG_UPSTREAM_EASY_H
 #define AG_UPSTREAM_EASY_H
 
+#include <stdbool.h>
+
 #include <curl/curl.h>
 
 #include "base/attr.h"
@@ -25,7 +27,9 @@ AG_CHECK enum ag_err easy_setup(void);
 AG_CHECK enum ag_err easy_new(struct upstream_call *call,
                               const struct upstream_request *request);
 
-/* Which roots; before the handle runs. Errors: AG_ENOMEM. */
+/* Which roots, and how much is read at a time; before the handle runs.
+ * Errors: AG_ENOMEM. */
 AG_CHECK enum ag_err easy_trust(CURL *easy, const char *ca_file);
+AG_CHECK enum ag_err easy_expect(CURL *easy, bool much);
 
 #endif

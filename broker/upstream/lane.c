@@ -38,6 +38,7 @@ end_call(struct lane *lane, struct upstream_call *call, CURLcode code,
         (void)curl_multi_remove_handle(lane->multi, call->easy);
     }
     TAILQ_REMOVE(&lane->calls, call, link);
+    turns_note_bytes(call, call->got_bytes);
     turns_leave(&lane->owner->turns, call);
     call_end(call, code, err);
     if (call->is_changed) {
@@ -55,6 +56,9 @@ run_call(struct lane *lane, struct upstream_call *call)
 {
     enum ag_err err = easy_trust(call->easy, lane->owner->ca_file);
 
+    if (err == AG_OK) {
+        err = easy_expect(call->easy, turns_expects_much(call));
+    }
     if (err == AG_OK) {
         err = lane_multi_need(lane);
     }
@@ -249,6 +253,25 @@ on_look(void *ctx)
 
 /* ---- life ---- */
 
+/* A reactor_fn: the reactor ends, and what is posted now is not done. */
+static void
+on_end(void *ctx)
+{
+    struct lane *lane = ctx;
+    struct upstream *u = lane->owner;
+
+    AG_ASSERT(TAILQ_EMPTY(&lane->calls));
+    lane_multi_close(lane);
+    reactor_set(lane->reactor, &lane->look, INT64_MAX);
+    (void)pthread_mutex_lock(&u->turns.lock);
+    SLIST_REMOVE(&u->lanes, lane, lane, link);
+    (void)pthread_mutex_unlock(&u->turns.lock);
+    (void)pthread_cond_destroy(&lane->gate.changed);
+    (void)pthread_mutex_destroy(&lane->gate.lock);
+    free(lane->sockets);
+    free(lane);
+}
+
 enum ag_err
 lane_need(struct upstream *u, struct reactor *reactor, struct lane **ret)
 {
@@ -268,35 +291,15 @@ lane_need(struct upstream *u, struct reactor *reactor, struct lane **ret)
     lane->owner = u;
     lane->reactor = reactor;
     lane->turn = (struct reactor_work){.fn = on_turn, .ctx = lane};
-    lane->end = (struct reactor_work){.fn = lane_end, .ctx = lane};
+    lane->end = (struct reactor_work){.fn = on_end, .ctx = lane};
     lane->due = (struct reactor_timer){.fn = lane_multi_due, .ctx = lane};
     lane->look = (struct reactor_timer){.fn = on_look, .ctx = lane};
     (void)pthread_mutex_init(&lane->gate.lock, NULL);
     (void)pthread_cond_init(&lane->gate.changed, NULL);
     TAILQ_INIT(&lane->calls);
     TAILQ_INIT(&lane->changed);
-    if (reactor == reactor_here()) {
-        reactor_at_end(reactor, &lane->end);
-    }
+    reactor_at_end(reactor, &lane->end);
     SLIST_INSERT_HEAD(&u->lanes, lane, link);
     *ret = lane;
     return AG_OK;
-}
-
-void
-lane_end(void *ctx)
-{
-    struct lane *lane = ctx;
-    struct upstream *u = lane->owner;
-
-    AG_ASSERT(TAILQ_EMPTY(&lane->calls));
-    lane_multi_close(lane);
-    reactor_set(lane->reactor, &lane->look, INT64_MAX);
-    (void)pthread_mutex_lock(&u->turns.lock);
-    SLIST_REMOVE(&u->lanes, lane, lane, link);
-    (void)pthread_mutex_unlock(&u->turns.lock);
-    (void)pthread_cond_destroy(&lane->gate.changed);
-    (void)pthread_mutex_destroy(&lane->gate.lock);
-    free(lane->sockets);
-    free(lane);
 }

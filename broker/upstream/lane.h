@@ -20,7 +20,6 @@ struct upstream {
     int64_t held_count; /* started and not given to upstream_cancel() */
     struct lane_list lanes;
     struct reactor *own; /* for calls from threads without; NULL: none yet */
-    struct lane *own_lane;
     atomic_int_fast64_t open_count; /* sockets, those at rest included */
     char *ca_file;                  /* NULL: the system's */
 };
@@ -49,14 +48,11 @@ struct lane {
 };
 
 /*
- * The lane of a reactor: the calling thread's, or u->own. Under the lock of the
- * turns. Errors: AG_ENOMEM.
+ * The lane of a reactor, which goes when that ends: no call may be left then.
+ * Under the lock of the turns. Errors: AG_ENOMEM.
  */
 AG_CHECK AG_NONNULL enum ag_err
 lane_need(struct upstream *u, struct reactor *reactor, struct lane **ret);
-
-/* On the reactor's thread, when it ends: no call may be left. A reactor_fn. */
-void lane_end(void *lane);
 
 /* What a call's work does: starts it, lets it go on, ends it. A reactor_fn. */
 void lane_serve(void *call);

@@ -3,10 +3,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    MUCH_BYTES = 32 * 1024,
+};
+
 struct turns_place {
     TAILQ_ENTRY(turns_place) link;
     int64_t running_count;
     int64_t waiting_count;
+    atomic_bool gives_much; /* without the lock */
     uint16_t port;
     char host[sizeof(((struct guard_host *)NULL)->text)];
 };
@@ -78,6 +83,7 @@ find_place(struct turns *t, const struct request_parts *parts)
         }
         TAILQ_INSERT_TAIL(&t->places, unused, link);
     }
+    atomic_store(&unused->gives_much, false);
     unused->port = parts->port;
     memcpy(unused->host, parts->host.text, sizeof(unused->host));
     return unused;
@@ -155,6 +161,22 @@ turns_leave(struct turns *t, struct upstream_call *call)
     call->place = NULL;
     call_next(t);
     (void)pthread_mutex_unlock(&t->lock);
+}
+
+bool
+turns_expects_much(const struct upstream_call *call)
+{
+    return atomic_load(&call->place->gives_much);
+}
+
+void
+turns_note_bytes(struct upstream_call *call, int64_t bytes)
+{
+    bool much = bytes > MUCH_BYTES;
+
+    if (atomic_load(&call->place->gives_much) != much) {
+        atomic_store(&call->place->gives_much, much);
+    }
 }
 
 void

@@ -37,6 +37,11 @@ AG_CHECK AG_NONNULL enum ag_err turns_take(struct turns *t,
 /* The call is over, or waits no more: others have their turn. */
 AG_NONNULL void turns_leave(struct turns *t, struct upstream_call *call);
 
+/* Was the last answer from there a large one? What this one has so far. On the
+ * call's thread, before turns_leave(). */
+AG_NONNULL bool turns_expects_much(const struct upstream_call *call);
+AG_NONNULL void turns_note_bytes(struct upstream_call *call, int64_t bytes);
+
 AG_NONNULL void turns_set_limits(struct turns *t,
                                  const struct upstream_limits *limits);
 

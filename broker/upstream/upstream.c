@@ -49,9 +49,6 @@ upstream_free(struct upstream *u)
         return;
     }
     AG_ASSERT(u->held_count == 0);
-    if (u->own_lane != NULL) {
-        reactor_call(u->own, lane_end, u->own_lane);
-    }
     reactor_free(u->own);
     AG_ASSERT(SLIST_EMPTY(&u->lanes));
     turns_done(&u->turns);
@@ -91,13 +88,7 @@ find_lane(struct upstream *u, unsigned flags, struct lane **ret)
     if (u->own == NULL) {
         err = reactor_new(&u->own);
     }
-    if (err == AG_OK) {
-        err = lane_need(u, u->own, &u->own_lane);
-    }
-    if (err == AG_OK) {
-        *ret = u->own_lane;
-    }
-    return err;
+    return err == AG_OK ? lane_need(u, u->own, ret) : err;
 }
 
 static enum ag_err

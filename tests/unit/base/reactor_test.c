@@ -253,6 +253,7 @@ test_times_in_their_turn(void **state)
 struct ending {
     struct reactor *reactor;
     struct reactor_work work;
+    struct reactor_work *posts;
     int *at;
     int ran_at;
 };
@@ -264,6 +265,10 @@ note_end(void *ctx)
 
     assert_ptr_equal(reactor_here(), e->reactor);
     e->ran_at = ++*e->at;
+    if (e->posts != NULL) { /* it is too late for that */
+        assert_false(reactor_post(e->reactor, e->posts));
+        assert_false(atomic_load(&e->posts->queued));
+    }
 }
 
 static void
@@ -288,6 +293,7 @@ test_the_end_runs_what_was_posted_first(void **state)
         ends[i] = (struct ending){.reactor = r, .at = &at};
         ends[i].work = (struct reactor_work){.fn = note_end, .ctx = &ends[i]};
     }
+    ends[0].posts = &ends[2].work;
     reactor_call(r, add_ending, &ends[0]);
     reactor_call(r, add_ending, &ends[1]);
     assert_true(reactor_post(r, &ends[2].work));
