@@ -136,7 +136,9 @@ def proxy(values):
                     a, b = value[:n].encode(), wrong(value[:n]).encode()
                     if n < len(value):
                         where = "prefix %d behind %s" % (n, fill)
-                        pauses += [(where, (text + guess + end + b"PAUSE" + b"tail\n",))
+                        # What follows is no character of a value: it would be
+                        # the last one, once in 64 times.
+                        pauses += [(where, (text + guess + end + b"PAUSE" + b"!tail\n",))
                                    for guess in (a, b)]
     answers = list(all_of(ask, pauses, ASKS_AT_ONCE))
     for ((where, _), (before_a, all_a)), (_, (before_b, all_b)) in zip(
