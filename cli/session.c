@@ -78,26 +78,18 @@ send_text(struct session *s, const char *text, const int *fds, size_t fd_count)
     return err == AG_OK ? AG_OK : AG_ENOBROKER;
 }
 
-struct fds {
-    const int *fds;
-    size_t count;
-};
-
-/* `audience` NULL: not said. */
 static enum ag_err
-send_op(struct session *s, const char *op, const char *ticket,
-        const char *audience, struct fds fds)
+send_message(struct session *s, json_t *message, const int *fds,
+             size_t fd_count)
 {
-    json_auto_t *message = json_pack("{s:s, s:s*, s:s*}", "op", op, "ticket",
-                                     ticket, "audience", audience);
     char *text = message == NULL ? NULL : json_dumps(message, JSON_COMPACT);
-    enum ag_err err;
+    enum ag_err err = AG_ENOMEM;
 
-    if (text == NULL) {
-        return AG_ENOMEM;
+    if (text != NULL) {
+        err = send_text(s, text, fds, fd_count);
+        wipe_free(text);
     }
-    err = send_text(s, text, fds.fds, fds.count);
-    wipe_free(text);
+    json_decref(message);
     return err;
 }
 
@@ -105,16 +97,22 @@ enum ag_err
 session_send(struct session *s, const char *op, const char *ticket,
              const int *fds, size_t fd_count)
 {
-    return send_op(s, op, ticket, NULL, (struct fds){fds, fd_count});
+    return send_message(s, json_pack("{s:s,s:s*}", "op", op, "ticket", ticket),
+                        fds, fd_count);
 }
 
 enum ag_err
-session_send_stream(struct session *s, const char *ticket, const int fds[2],
-                    enum session_audience audience)
+session_send_stream(struct session *s, const char *ticket,
+                    const struct session_stream *stream)
 {
-    return send_op(s, "stream", ticket,
-                   audience == SESSION_TASK ? "task" : NULL,
-                   (struct fds){fds, 2});
+    const int fds[] = {stream->src_fd, stream->dst_fd};
+    const char *audience = stream->audience == SESSION_TASK ? "task" : NULL;
+
+    return send_message(s,
+                        json_pack("{s:s,s:s,s:s*,s:s*}", "op", "stream",
+                                  "ticket", ticket, "audience", audience,
+                                  "rules", stream->rules),
+                        fds, 2);
 }
 
 enum ag_err

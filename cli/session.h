@@ -37,14 +37,21 @@ AG_CHECK enum ag_err session_send(struct session *s, const char *op,
                                   const char *ticket, const int *fds,
                                   size_t fd_count);
 
-/* A stream from fds[0] to fds[1], for whom can read it (privsep/filter.h). */
+/* Who can read what comes out (privsep/filter.h). */
 enum session_audience {
     SESSION_OPERATOR,
     SESSION_TASK,
 };
+
+struct session_stream {
+    int src_fd;
+    int dst_fd;
+    enum session_audience audience;
+    const char *rules; /* "default", "all", or NULL: none */
+};
 AG_CHECK AG_NONNULL enum ag_err
-session_send_stream(struct session *s, const char *ticket, const int fds[2],
-                    enum session_audience audience);
+session_send_stream(struct session *s, const char *ticket,
+                    const struct session_stream *stream);
 AG_CHECK AG_NONNULL enum ag_err session_send_end(struct session *s,
                                                  int exit_code);
 

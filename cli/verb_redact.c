@@ -16,6 +16,7 @@
 #include "base/fdx.h"
 #include "base/wipealloc.h"
 #include "client.h"
+#include "rules.h"
 #include "session.h"
 #include "verb.h"
 
@@ -25,6 +26,9 @@ enum {
 
 struct redaction {
     struct cli *cli;
+    enum rule_level_word rules;
+    struct rule_stage *stage; /* rules in this process, or NULL */
+    bool is_local; /* without a vault: known values can't be looked for */
     struct session *session;
     json_t *streams; /* one report each */
     int64_t hits;
@@ -73,42 +77,112 @@ end_as_filters_do(void)
     }
 }
 
+/* The end of one stream: its report, or why it has none. */
 static enum ag_err
-filter_one(struct redaction *r, const char *ticket, const char *name, int src)
+filter_end(struct redaction *r, const char *name, json_t *report)
 {
-    int fds[] = {src, STDOUT_FILENO};
+    enum ag_err err;
+
+    /* A stream that did not end with its source says why. */
+    if (json_object_get(report, "code") != NULL) {
+        end_as_filters_do();
+        err = err_why(err_from_code(out_member(report, "code")),
+                      "the stream of %s broke off; nothing after that point "
+                      "was passed on",
+                      name);
+        json_decref(report);
+        return err;
+    }
+    r->hits += out_member_int(report, "hits");
+    (void)json_object_del(report, "event");
+    (void)json_object_del(report, "stream");
+    if (json_object_set_new(report, "file", json_string(name)) != 0 ||
+        json_array_append_new(r->streams, report) != 0) {
+        return AG_ENOMEM;
+    }
+    return AG_OK;
+}
+
+/* Through the broker's filter to `dst`. */
+static enum ag_err
+send_one(struct redaction *r, const char *ticket, int src, int dst)
+{
+    const struct session_stream stream = {
+        .src_fd = src, .dst_fd = dst, .rules = rule_word_text(r->rules)};
     json_t *answer = NULL;
-    json_t *event = NULL;
-    enum ag_err err = session_send(r->session, "stream", ticket, fds, 2);
+    enum ag_err err = session_send_stream(r->session, ticket, &stream);
 
     if (err == AG_OK) {
         err = session_answer(r->session, &answer);
         json_decref(answer);
     }
+    return err;
+}
+
+/* The hits of our own stage belong to what the broker reports. */
+static void
+add_report(json_t *report, const json_t *own)
+{
+    json_int_t hits =
+        out_member_int(report, "hits") + out_member_int(own, "hits");
+
+    (void)json_object_set_new(report, "hits", json_integer(hits));
+    (void)json_object_update(json_object_get(report, "counts"),
+                             json_object_get(own, "counts"));
+    (void)json_object_set(report, "bytes_out",
+                          json_object_get(own, "bytes_out"));
+}
+
+/* Known values first, in the broker's filter; then this process's rules on
+ * what it lets out. */
+static enum ag_err
+filter_twice(struct redaction *r, const char *ticket, const char *name, int src)
+{
+    AG_AUTO(fd) int in = -1;
+    json_t *own = NULL;
+    json_t *event = NULL;
+    int pair[2];
+    enum ag_err err;
+
+    if (pipe2(pair, O_CLOEXEC) != 0) {
+        return err_from_errno(errno);
+    }
+    in = pair[0];
+    err = send_one(r, ticket, src, pair[1]);
+    fd_close(pair[1]);
+    if (err == AG_OK) {
+        err = rule_stage_copy(r->stage, in, STDOUT_FILENO, &own);
+    }
     if (err == AG_OK) {
         err = wait_end(r, &event);
     }
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        add_report(event, own);
+        err = filter_end(r, name, event);
     }
-    /* A stream that did not end with its source says why. */
-    if (json_object_get(event, "code") != NULL) {
-        end_as_filters_do();
-        err = err_why(err_from_code(out_member(event, "code")),
-                      "the stream of %s broke off; nothing after that point "
-                      "was passed on",
-                      name);
-        json_decref(event);
-        return err;
+    json_decref(own);
+    return err;
+}
+
+/* Without a ticket: here. */
+static enum ag_err
+filter_one(struct redaction *r, const char *ticket, const char *name, int src)
+{
+    json_t *report = NULL;
+    enum ag_err err;
+
+    if (ticket == NULL) {
+        err = rule_stage_copy(r->stage, src, STDOUT_FILENO, &report);
+        return err == AG_OK ? filter_end(r, name, report) : err;
     }
-    r->hits += out_member_int(event, "hits");
-    (void)json_object_del(event, "event");
-    (void)json_object_del(event, "stream");
-    if (json_object_set_new(event, "file", json_string(name)) != 0 ||
-        json_array_append_new(r->streams, event) != 0) {
-        return AG_ENOMEM;
+    if (r->stage != NULL) {
+        return filter_twice(r, ticket, name, src);
     }
-    return AG_OK;
+    err = send_one(r, ticket, src, STDOUT_FILENO);
+    if (err == AG_OK) {
+        err = wait_end(r, &report);
+    }
+    return err == AG_OK ? filter_end(r, name, report) : err;
 }
 
 static enum ag_err
@@ -154,13 +228,14 @@ filter_named(struct redaction *r, const char *name)
 static enum ag_err
 filter_all(struct redaction *r, char *const *names, size_t count)
 {
-    enum ag_err err = cli_connect(r->cli);
+    enum ag_err err = r->is_local ? AG_OK : cli_connect(r->cli);
 
-    if (err == AG_OK) {
+    if (err == AG_OK && !r->is_local) {
         err = session_open(r->cli->paths.fd_sock, &r->session);
     }
     for (size_t i = 0; err == AG_OK && i < count; i++) {
-        err = filter_named(r, names[i]);
+        err = r->is_local ? filter_file(r, NULL, names[i])
+                          : filter_named(r, names[i]);
     }
     return err;
 }
@@ -204,19 +279,58 @@ write_report(const struct redaction *r, int fd)
     return err;
 }
 
+/* Which rules, and where they run. */
+static enum ag_err
+choose_rules(struct redaction *r, const char *rules,
+             const struct arg_list *files)
+{
+    enum ag_err err = rule_word_parse(rules, &r->rules);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    if (r->rules == RULE_WORD_NONE && files->count == 0) {
+        return err_why(AG_EUSAGE, "--rules none leaves nothing to look for; "
+                                  "name a --rules-file");
+    }
+    /* Said on purpose, or the vault's values would be missed unseen. */
+    r->is_local =
+        r->rules == RULE_WORD_NONE ||
+        (rule_word_text(r->rules) != NULL && cli_vault_absent(r->cli));
+    if (r->rules == RULE_WORD_UNSAID) {
+        r->rules = RULE_WORD_DEFAULT;
+    }
+    if (!r->is_local && files->count == 0) {
+        return AG_OK;
+    }
+    cli_harden_bare(r->cli); /* text passes through this process now */
+    return rule_stage_new(&r->cli->paths,
+                          r->is_local ? r->rules : RULE_WORD_NONE, files,
+                          &r->stage);
+}
+
 enum ag_err
 verb_redact(struct cli *cli, int argc, char **argv)
 {
     const char *report = NULL;
+    const char *rules = NULL;
+    struct arg_list files = {.count = 0};
     const struct arg_opt opts[] = {
+        {"rules", ARG_TEXT, &rules, "known|default|all|none",
+         "what else is looked for: values that only look like\nsecrets; "
+         "default unless said otherwise. Without a vault\nthe shipped rules "
+         "alone, when they are asked for"},
+        {"rules-file", ARG_LIST, &files, "FILE",
+         "rules of your own, as schema/rule.schema.json says"},
         {"report", ARG_TEXT, &report, "FILE",
          "write counts by name as JSON; never values"},
     };
     const struct arg_spec spec = {
         .usage = "redact [options] [FILE…]",
         .about = "Copies stdin, or the files, to stdout and takes every known "
-                 "secret out, in every\nencoding. Refuses while the vault is "
-                 "locked, rather than pass values.",
+                 "secret out, in every\nencoding, and what rules take for a "
+                 "secret. Refuses while the vault is locked,\nrather than pass "
+                 "values.",
         .opts = opts,
         .opt_count = AG_COUNT(opts),
         .words_max = FILES_MAX_COUNT};
@@ -227,10 +341,14 @@ verb_redact(struct cli *cli, int argc, char **argv)
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
+    if (err == AG_OK && !args.help) {
+        err = choose_rules(&r, rules, &files);
+    }
     if (err == AG_OK && !args.help && report != NULL) {
         err = open_report(report, &report_fd);
     }
     if (err != AG_OK || args.help) {
+        rule_stage_free(r.stage);
         return err;
     }
     r.streams = json_array();
@@ -241,5 +359,6 @@ verb_redact(struct cli *cli, int argc, char **argv)
     }
     json_decref(r.streams);
     session_close(r.session);
+    rule_stage_free(r.stage);
     return err;
 }

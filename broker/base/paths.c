@@ -129,8 +129,8 @@ is_dir(const char *path)
  * what lies beside it (PREFIX/bin/../share/auth-guard), else the directory that
  * was named when it was built.
  */
-static enum ag_err
-find_data(struct paths *p)
+enum ag_err
+paths_find_data(struct paths *p)
 {
     char exe[PATH_BYTES];
     ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
@@ -174,7 +174,7 @@ paths_find(struct paths *ret)
     err = err != AG_OK ? err : find_run(&p, home_given);
     err = err != AG_OK ? err : find_sockets(&p);
     err = err != AG_OK ? err : user_dir(p.config, "XDG_CONFIG_HOME", ".config");
-    err = err != AG_OK ? err : find_data(&p);
+    err = err != AG_OK ? err : paths_find_data(&p);
     err = err != AG_OK ? err : find_addr(&p);
     if (err == AG_OK) {
         *ret = p;

@@ -36,6 +36,9 @@ struct paths {
     char addr[64]; /* $AUTH_GUARD_ADDR, 127.0.0.1:PORT; "" when not set */
 };
 
+/* Only p->data and p->rules, which the environment has no say in. */
+AG_CHECK AG_NONNULL enum ag_err paths_find_data(struct paths *p);
+
 /* Errors: AG_EINVAL when HOME is missing or a path is too long or relative. */
 AG_CHECK AG_NONNULL enum ag_err paths_find(struct paths *ret);
 

@@ -34,6 +34,7 @@ struct rule_filter {
     struct lockmem mem;
     uint8_t *text; /* what came last, TEXT_BYTES */
     size_t len;
+    size_t scanned;            /* by Vectorscan */
     size_t out;                /* up to here it was let out, or taken out */
     size_t hole_end;           /* behind the hole that was begun last */
     uint64_t base;             /* where in the stream the text begins */
@@ -43,6 +44,7 @@ struct rule_filter {
     size_t event_count;
     size_t event_cap;
     enum ag_err event_err;
+    size_t pack_count; /* of the set, as many as the level has */
     size_t first_rule; /* of the pack that is being scanned */
     bool is_idle;
 };
@@ -253,6 +255,7 @@ forget(struct rule_filter *f)
     }
     memmove(f->text, f->text + drop, f->len - drop);
     f->len -= drop;
+    f->scanned -= drop;
     f->out -= drop;
     f->hole_end = f->hole_end > drop ? f->hole_end - drop : 0;
     f->base += drop;
@@ -262,42 +265,43 @@ forget(struct rule_filter *f)
 
 /* ---- a slice ---- */
 
+/* What has come since the last time. */
 static enum ag_err
-scan(struct rule_filter *f, struct span slice)
+scan(struct rule_filter *f)
 {
-    for (size_t i = 0; i < f->set->pack_count; i++) {
+    const char *from = (const char *)f->text + f->scanned;
+    size_t len = f->len - f->scanned;
+
+    for (size_t i = 0; len > 0 && i < f->pack_count; i++) {
         f->first_rule = f->set->firsts[i];
-        if (f->set->lib->hs_scan_stream(f->streams[i], (const char *)slice.ptr,
-                                        (unsigned)slice.len, 0, f->scratch,
-                                        on_event, f) != HS_SUCCESS) {
+        if (f->set->lib->hs_scan_stream(f->streams[i], from, (unsigned)len, 0,
+                                        f->scratch, on_event,
+                                        f) != HS_SUCCESS) {
             return f->event_err != AG_OK ? f->event_err : AG_EINTERNAL;
         }
     }
+    f->scanned = f->len;
     return AG_OK;
 }
 
+/* Searches what came; `exact`: lets out all that can be, else what surely can,
+ * since more is about to come. */
 static enum ag_err
-take_slice(struct rule_filter *f, struct span slice, bool is_last)
+search(struct rule_filter *f, bool exact)
 {
-    size_t upto;
+    size_t reach = f->set->window + RULE_LEAD_MAX_BYTES;
+    size_t upto = f->len > reach ? f->len - reach : 0;
     enum ag_err err;
 
-    AG_ASSERT(f->len + slice.len <= TEXT_BYTES);
-    memcpy(f->text + f->len, slice.ptr, slice.len);
-    f->len += slice.len;
     rule_spans_grow(&f->spans, whole(f));
-    err = scan(f, slice);
+    err = scan(f);
     if (err == AG_OK) {
         err = decide(f, false);
     }
     if (err != AG_OK) {
         return err;
     }
-    /* More is about to come: no need to look for keywords. */
-    upto = f->len > f->set->window + RULE_LEAD_MAX_BYTES
-               ? f->len - f->set->window - RULE_LEAD_MAX_BYTES
-               : 0;
-    if (is_last) {
+    if (exact) {
         upto = rule_open_from(f->set->open, whole(f));
     }
     upto = first_waiting(f, upto);
@@ -315,12 +319,24 @@ rule_filter_feed(struct rule_filter *f, struct span part)
 
     f->is_idle = false;
     while (err == AG_OK && part.len > 0) {
-        struct span slice = span_sub(part, 0, SLICE_BYTES);
+        size_t room = SLICE_BYTES - (f->len - f->scanned);
+        size_t take = part.len < room ? part.len : room;
 
-        part = span_sub(part, slice.len, part.len);
-        err = take_slice(f, slice, part.len == 0);
+        AG_ASSERT(f->len + take <= TEXT_BYTES);
+        memcpy(f->text + f->len, part.ptr, take);
+        f->len += take;
+        part = span_sub(part, take, part.len);
+        if (take == room) {
+            err = search(f, false);
+        }
     }
     return err;
+}
+
+enum ag_err
+rule_filter_settle(struct rule_filter *f)
+{
+    return f->is_idle ? AG_OK : search(f, true);
 }
 
 enum ag_err
@@ -358,7 +374,7 @@ close_streams(struct rule_filter *f)
 {
     enum ag_err err = AG_OK;
 
-    for (size_t i = 0; i < f->set->pack_count; i++) {
+    for (size_t i = 0; i < f->pack_count; i++) {
         if (f->streams[i] == NULL) {
             continue;
         }
@@ -375,8 +391,12 @@ close_streams(struct rule_filter *f)
 enum ag_err
 rule_filter_finish(struct rule_filter *f)
 {
-    enum ag_err err = close_streams(f);
+    enum ag_err err = scan(f);
 
+    rule_spans_grow(&f->spans, whole(f));
+    if (err == AG_OK) {
+        err = close_streams(f);
+    }
     if (err == AG_OK) {
         err = decide(f, true);
     }
@@ -391,7 +411,7 @@ rule_filter_finish(struct rule_filter *f)
 static enum ag_err
 open_streams(struct rule_filter *f)
 {
-    for (size_t i = 0; i < f->set->pack_count; i++) {
+    for (size_t i = 0; i < f->pack_count; i++) {
         const hs_database_t *db = f->set->databases[i];
 
         if (f->set->lib->hs_alloc_scratch(db, &f->scratch) != HS_SUCCESS) {
@@ -405,8 +425,7 @@ open_streams(struct rule_filter *f)
 }
 
 enum ag_err
-rule_filter_new(const struct redactor_options *options,
-                const struct rule_set *set, const struct sink *next,
+rule_filter_new(const struct rule_filter_terms *terms, const struct sink *next,
                 struct rule_filter **ret)
 {
     AG_AUTO(rule_filter) struct rule_filter *f = calloc(1, sizeof(*f));
@@ -415,16 +434,17 @@ rule_filter_new(const struct redactor_options *options,
     if (f == NULL) {
         return AG_ENOMEM;
     }
-    f->set = set;
-    f->options = *options;
+    f->set = terms->set;
+    f->pack_count = terms->level == RULES_DEFAULT ? 1 : f->set->pack_count;
+    f->options = terms->options;
     f->next = *next;
-    err = marker_parse(options->marker, &f->marker);
+    err = marker_parse(terms->options.marker, &f->marker);
     if (err == AG_OK) {
         err = lockmem_init(TEXT_BYTES, &f->mem);
     }
     if (err == AG_OK) {
         f->text = f->mem.ptr;
-        err = rule_tools_new(set, &f->tools);
+        err = rule_tools_new(f->set, &f->tools);
     }
     if (err == AG_OK) {
         err = open_streams(f);
@@ -442,7 +462,7 @@ rule_filter_free(struct rule_filter *f)
     if (f == NULL) {
         return;
     }
-    for (size_t i = 0; i < f->set->pack_count; i++) {
+    for (size_t i = 0; i < f->pack_count; i++) {
         if (f->streams[i] != NULL) {
             (void)f->set->lib->hs_close_stream(f->streams[i], f->scratch, NULL,
                                                NULL);

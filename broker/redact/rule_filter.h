@@ -27,14 +27,21 @@
 #include "base/span.h"
 #include "redact/redactor.h"
 #include "redact/rule.h"
+#include "redact/rule_set.h"
 #include "redact/sink.h"
 
 struct rule_filter;
-struct rule_set;
 
 enum {
     RULE_FILTER_HELD_MAX_BYTES =
         RULE_WINDOW_MAX_BYTES + RULE_LEAD_MAX_BYTES + RULE_JUDGED_BYTES + 1,
+};
+
+struct rule_filter_terms {
+    const struct rule_set *set;
+    enum rule_level_set level; /* RULES_DEFAULT: of the first pack alone */
+    /* As in redactor.h; the audience does not matter: rules are no secret. */
+    struct redactor_options options;
 };
 
 /* Hits of rules have this bit in their id, the rule's number below it; their
@@ -42,21 +49,25 @@ enum {
 #define RULE_FILTER_ID_BIT (1ULL << 63)
 
 /*
- * `options` as in redactor.h; the audience does not matter: rules are no
- * secret. `set` and next's ctx are borrowed.
+ * What is borrowed: the set, next's ctx.
  * Errors: AG_EINVAL marker; AG_EMEMLOCK; AG_ENOMEM.
  * Threads: one at a time; a set serves many.
  */
 AG_CHECK AG_NONNULL enum ag_err
-rule_filter_new(const struct redactor_options *options,
-                const struct rule_set *set, const struct sink *next,
+rule_filter_new(const struct rule_filter_terms *terms, const struct sink *next,
                 struct rule_filter **ret);
 void rule_filter_free(struct rule_filter *f);
 AG_DEFINE_CLEANUP(rule_filter, rule_filter_free)
 
-/* Errors: those of the next sink; AG_ENOMEM; AG_EINTERNAL. */
+/*
+ * feed:   gathers; many small parts cost no more than a large one. What is
+ *         gathered is searched when there is enough of it, and by settle.
+ * settle: lets out all that can be, after the parts that came together.
+ * Errors: those of the next sink; AG_ENOMEM; AG_EINTERNAL.
+ */
 AG_CHECK AG_NONNULL enum ag_err rule_filter_feed(struct rule_filter *f,
                                                  struct span part);
+AG_CHECK AG_NONNULL enum ag_err rule_filter_settle(struct rule_filter *f);
 AG_CHECK AG_NONNULL enum ag_err rule_filter_idle(struct rule_filter *f);
 AG_CHECK AG_NONNULL enum ag_err rule_filter_finish(struct rule_filter *f);
 

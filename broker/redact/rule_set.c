@@ -239,26 +239,32 @@ read_pack(const char *path, struct buf *out)
 }
 
 enum ag_err
-rule_set_load(const char *dir, enum rule_level_set level, struct rule_set **ret)
+rule_set_load(const struct rule_source *source, struct rule_set **ret)
 {
     static const char *const NAMES[] = {"default", "all"};
     struct buf files[AG_COUNT(NAMES)];
-    struct span packs[AG_COUNT(NAMES)];
-    size_t wanted = level == RULES_ALL ? 2 : 1;
+    struct span packs[AG_COUNT(NAMES) + 1];
+    size_t count = source->level == RULES_ALL       ? 2
+                   : source->level == RULES_DEFAULT ? 1
+                                                    : 0;
     enum ag_err err = AG_OK;
 
     for (size_t i = 0; i < AG_COUNT(NAMES); i++) {
         buf_init(&files[i], RULE_PACK_MAX_BYTES, BUF_PLAIN);
     }
-    for (size_t i = 0; err == AG_OK && i < wanted; i++) {
+    for (size_t i = 0; err == AG_OK && i < count; i++) {
         char path[PATH_MAX_BYTES];
 
-        (void)snprintf(path, sizeof(path), "%s/%s.rules", dir, NAMES[i]);
+        (void)snprintf(path, sizeof(path), "%s/%s.rules", source->dir,
+                       NAMES[i]);
         err = read_pack(path, &files[i]);
         packs[i] = buf_view(&files[i]);
     }
+    if (source->own != NULL) {
+        packs[count++] = *source->own;
+    }
     if (err == AG_OK) {
-        err = rule_set_new(packs, wanted, ret);
+        err = rule_set_new(packs, count, ret);
     }
     for (size_t i = 0; i < AG_COUNT(NAMES); i++) {
         buf_done(&files[i]);

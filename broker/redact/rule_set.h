@@ -37,11 +37,19 @@ enum rule_level_set {
 AG_CHECK AG_NONNULL enum ag_err
 rule_set_new(const struct span *packs, size_t count, struct rule_set **ret);
 
-/* The same of files: "default.rules" and, for RULES_ALL, "all.rules" of `dir`.
- * A file must belong to root or to the caller and be writable by nobody else.
- * Errors: AG_ENOTFOUND with a sentence; AG_EMODE; those above. */
-AG_CHECK AG_NONNULL enum ag_err rule_set_load(const char *dir,
-                                              enum rule_level_set level,
+/*
+ * The same of files: "default.rules" and, for RULES_ALL, "all.rules" of a
+ * directory. A file must belong to root or to the caller and be writable by
+ * nobody else. `own`, if not NULL, is one more pack, the last.
+ */
+struct rule_source {
+    const char *dir;
+    enum rule_level_set level;
+    const struct span *own;
+};
+
+/* Errors: AG_ENOTFOUND with a sentence; AG_EMODE; those above. */
+AG_CHECK AG_NONNULL enum ag_err rule_set_load(const struct rule_source *source,
                                               struct rule_set **ret);
 void rule_set_free(struct rule_set *set);
 AG_DEFINE_CLEANUP(rule_set, rule_set_free)

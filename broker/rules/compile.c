@@ -205,6 +205,12 @@ rule_compile(const struct rule_book *book, enum rule_level level,
 }
 
 enum ag_err
+rule_compile_all(const struct rule_book *book, struct buf *out)
+{
+    return compile(book, 0, rule_book_count(book), -1, out);
+}
+
+enum ag_err
 rule_compile_one(const struct rule_book *book, size_t index, struct buf *out)
 {
     return compile(book, index, 1, -1, out);

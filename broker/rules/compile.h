@@ -22,6 +22,10 @@ AG_CHECK AG_NONNULL enum ag_err rule_compile(const struct rule_book *book,
                                              enum rule_level level,
                                              struct buf *out);
 
+/* All rules, whatever their level: of a person's own file. */
+AG_CHECK AG_NONNULL enum ag_err rule_compile_all(const struct rule_book *book,
+                                                 struct buf *out);
+
 /* Only the rule number `index`, whatever its level. */
 AG_CHECK AG_NONNULL enum ag_err rule_compile_one(const struct rule_book *book,
                                                  size_t index, struct buf *out);

@@ -23,11 +23,13 @@
 static const char USAGE[] =
     "usage: auth-guard-rules check PATH...\n"
     "       auth-guard-rules compile [--out DIR] PATH...\n"
+    "       auth-guard-rules pack PATH...\n"
     "       auth-guard-rules install\n"
     "\n"
     "A PATH is a file of rules or a directory of them.\n"
     "check    loads them and tries every example\n"
     "compile  writes default.rules and all.rules for the filter to DIR (.)\n"
+    "pack     writes one file of all of them to stdout\n"
     "install  compiles the shipped rules to where the programs look for them\n";
 
 static void
@@ -100,6 +102,20 @@ compile(const char *out, char *const *paths, size_t count)
 }
 
 static enum ag_err
+pack(char *const *paths, size_t count)
+{
+    AG_AUTO(rule_book) struct rule_book *book = NULL;
+    AG_AUTO(buf) struct buf out = {0};
+    enum ag_err err = rule_book_load(paths, count, &book);
+
+    buf_init(&out, RULE_PACK_MAX_BYTES, BUF_PLAIN);
+    if (err == AG_OK) {
+        err = rule_compile_all(book, &out);
+    }
+    return err == AG_OK ? fd_write_all(STDOUT_FILENO, buf_view(&out)) : err;
+}
+
+static enum ag_err
 install(void)
 {
     struct paths p;
@@ -127,6 +143,8 @@ main(int argc, char **argv)
         err = compile(argv[3], argv + 4, (size_t)argc - 4);
     } else if (strcmp(verb, "compile") == 0 && argc > 2) {
         err = compile(".", argv + 2, (size_t)argc - 2);
+    } else if (strcmp(verb, "pack") == 0 && argc > 2) {
+        err = pack(argv + 2, (size_t)argc - 2);
     } else if (strcmp(verb, "install") == 0 && argc == 2) {
         err = install();
     } else if (strcmp(verb, "--help") == 0) {

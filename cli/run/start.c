@@ -163,15 +163,19 @@ claim_life(struct run *r)
 static enum ag_err
 send_stream(struct run *r, int src_fd, int dst_fd)
 {
-    int fds[] = {src_fd, dst_fd};
+    const struct session_stream stream = {
+        .src_fd = src_fd,
+        .dst_fd = dst_fd,
+        .audience = readback_can(&r->isolation, dst_fd) ? SESSION_TASK
+                                                        : SESSION_OPERATOR,
+    };
     enum ag_err err;
 
     if (r->streams_left >= r->task->stream_count) {
         return err_why(AG_ECORRUPT, "the broker gave too few stream tickets");
     }
-    err = session_send_stream(
-        r->session, r->task->streams[r->streams_left], fds,
-        readback_can(&r->isolation, dst_fd) ? SESSION_TASK : SESSION_OPERATOR);
+    err = session_send_stream(r->session, r->task->streams[r->streams_left],
+                              &stream);
     r->answers_due += err == AG_OK ? 1 : 0;
     r->streams_left += err == AG_OK ? 1 : 0;
     return err;

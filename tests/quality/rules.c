@@ -53,10 +53,13 @@ put(const struct buf *b)
 static enum ag_err
 filter(const struct rule_set *set, struct span text)
 {
-    const struct redactor_options options = {.hit_ctx = &names, .on_hit = note};
+    const struct rule_filter_terms terms = {
+        .set = set,
+        .level = RULES_ALL,
+        .options = {.hit_ctx = &names, .on_hit = note}};
     const struct sink next = {.ctx = &out, .feed = gather};
     AG_AUTO(rule_filter) struct rule_filter *f = NULL;
-    enum ag_err err = rule_filter_new(&options, set, &next, &f);
+    enum ag_err err = rule_filter_new(&terms, &next, &f);
 
     if (err == AG_OK) {
         err = rule_filter_feed(f, text);
@@ -75,9 +78,11 @@ main(int argc, char **argv)
     buf_init(&out, (size_t)2 * TEXT_MAX_BYTES, BUF_PLAIN);
     buf_init(&names, TEXT_MAX_BYTES, BUF_PLAIN);
     if (argc == 3) {
-        err = rule_set_load(
-            argv[1], strcmp(argv[2], "all") == 0 ? RULES_ALL : RULES_DEFAULT,
-            &set);
+        const struct rule_source source = {
+            .dir = argv[1],
+            .level = strcmp(argv[2], "all") == 0 ? RULES_ALL : RULES_DEFAULT};
+
+        err = rule_set_load(&source, &set);
     }
     while (err == AG_OK && fread(&len, sizeof(len), 1, stdin) == 1) {
         if (len > TEXT_MAX_BYTES || fread(text, 1, len, stdin) != len) {
