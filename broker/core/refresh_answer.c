@@ -128,7 +128,7 @@ open_login(struct core *core, int64_t task_id, int64_t secret_id,
     }
     a->profile = value_profile(core, &a->row, &a->file);
     a->way = login_way(core, &a->row, &a->format);
-    return a->way != NULL ? AG_OK : AG_ENOTFOUND;
+    return a->way != NULL && a->profile != NULL ? AG_OK : AG_ENOTFOUND;
 }
 
 /* The delivery of this field alone, or of the whole; the former wins. */

@@ -54,8 +54,11 @@ const struct profile_refresh *
 login_way(struct core *core, const struct secret_row *row,
           enum file_format *ret_format)
 {
-    const struct profile_file *file = NULL;
-    const struct profile *profile = value_profile(core, row, &file);
+    /* Also of one that is not trusted: that it is not is told when it would be
+     * refreshed (trip_start()), rather than sending an old token. */
+    const struct profile *profile = value_named(core, row);
+    const struct profile_file *file =
+        profile != NULL ? value_file(row, profile) : NULL;
 
     *ret_format = file != NULL ? file->format : FORMAT_JSON;
     return profile != NULL ? profile->refresh : NULL;

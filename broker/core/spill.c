@@ -64,14 +64,15 @@ winner_of(struct core *core, struct db_read *r, const struct secret_row *row,
     if (err != AG_OK) {
         return err;
     }
-    if (profile == NULL && row->profile[0] != '\0') {
-        /* Its rule is not known, or not trusted. */
-        *ret = secret_equal(current, s->content) ? WINNER_SAME : WINNER_CURRENT;
-        return AG_OK;
-    }
-    return conflict_decide(
+    err = conflict_decide(
         profile, file != NULL ? (size_t)(file - profile->files.items) : 0,
         current, s->content, ret);
+    /* Where the rule is not known, or not trusted, what is there stays. */
+    if (err == AG_OK && profile == NULL && row->profile[0] != '\0' &&
+        *ret == WINNER_INCOMING) {
+        *ret = WINNER_CURRENT;
+    }
+    return err;
 }
 
 /* A box says nothing about who made it: what it holds is kept, but becomes

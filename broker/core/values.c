@@ -88,8 +88,8 @@ value_file(const struct secret_row *row, const struct profile *profile)
     return index < profile->files.count ? &profile->files.items[index] : NULL;
 }
 
-static const struct profile *
-named_profile(struct core *core, const struct secret_row *row)
+const struct profile *
+value_named(struct core *core, const struct secret_row *row)
 {
     const struct profile *profile = NULL;
 
@@ -104,7 +104,7 @@ const struct profile *
 value_profile(struct core *core, const struct secret_row *row,
               const struct profile_file **ret_file)
 {
-    const struct profile *profile = named_profile(core, row);
+    const struct profile *profile = value_named(core, row);
 
     if (profile != NULL && !trust_stands(core, profile)) {
         profile = NULL;
@@ -133,7 +133,7 @@ const struct profile_file *
 value_fields(struct core *core, const struct secret_row *row,
              struct span content)
 {
-    const struct profile *profile = named_profile(core, row);
+    const struct profile *profile = value_named(core, row);
     const struct profile_file *file =
         profile != NULL ? value_file(row, profile) : NULL;
 

@@ -50,6 +50,11 @@ const struct profile *value_profile(struct core *core,
                                     const struct secret_row *row,
                                     const struct profile_file **ret_file);
 
+/* The profile that a secret names, trusted or not, or NULL: who acts by it asks
+ * trust_find() first. */
+AG_NONNULL const struct profile *value_named(struct core *core,
+                                             const struct secret_row *row);
+
 /* By what the secret fields of `content`, a value of this secret, are found: the
  * entry of its profile; NULL without one. Of a profile that is not trusted the
  * format at most is believed, and no field is left out. */

@@ -67,9 +67,16 @@ for WAY in reverse connect; do
     say "a placeholder of another task's in a message ends the task ($WAY)"
     run auth-guard run --proxy "$P" -- sh -c "printf %s \"\$API_KEY\" >$TREE/past"
     client "stray=$TREE/past"
+    has "$OUT" 'stray passed' # of one that has ended: history
+    audit_has redact.tripwire ended_placeholder '"found":"body"'
+    rm -f "$TREE/live"
+    auth-guard run --proxy "$P" -- sh -c "printf %s \"\$API_KEY\" >$TREE/live; sleep 60" >/dev/null 2>&1 &
+    at_end "kill $!"
+    within 10 test -s "$TREE/live" || fail "no placeholder"
+    client "stray=$TREE/live"
     hasnt "$OUT" 'stray passed' "the outcome"
     has "$ERR" 'the task was ended: alarm'
-    saw_not one "$(cat "$TREE/past")"
+    saw_not one "$(cat "$TREE/live")"
 
     say "it ends with its task ($WAY)"
     rm -f "$TREE/here"

@@ -61,11 +61,14 @@ test_of_one_host(void **state)
     assert_int_equal(batch.items[0].count, 2);
     assert_int_equal(batch.items[0].caller, TASK);
     assert_string_equal(batch.items[0].text, "a.example");
-    /* While it is on its way nobody else takes it. */
+    /* While it is on its way nobody else takes it, nor what comes meanwhile. */
+    for (int i = 0; i < FOLDS_CALLS_PER_MINUTE; i++) {
+        (void)!call(f, "a.example", NOW_MS + MINUTE_MS);
+    }
     assert_int_equal(take(f, 0, ALL_MS, true), 0);
     folds_settle(f, &batch, false);
-    assert_int_equal(take(f, 0, ALL_MS, false), 2);
-    assert_int_equal(take(f, 0, ALL_MS, true), 2);
+    assert_int_equal(take(f, 0, ALL_MS, false), 3);
+    assert_int_equal(take(f, 0, ALL_MS, true), 3);
     assert_int_equal(take(f, 0, ALL_MS, true), 0);
     assert_int_equal(folds_next_ms(f), INT64_MAX);
 }
@@ -137,7 +140,10 @@ test_a_crowd(void **state)
 
     (void)state;
     check_ok(folds_new(&f));
-    for (int64_t caller = 1; caller <= 10 * MANY; caller++) {
+    for (int i = 0; i <= FOLDS_CALLS_PER_MINUTE; i++) {
+        (void)!folds_note(f, 1, FOLD_CALLED, "x", NOW_MS);
+    }
+    for (int64_t caller = 2; caller <= 10 * MANY; caller++) {
         assert_int_equal(folds_note(f, caller, FOLD_CALLED, "x", NOW_MS),
                          FOLD_ROW);
     }
@@ -153,6 +159,12 @@ test_a_crowd(void **state)
     assert_int_equal(
         folds_note(f, 10 * MANY, FOLD_CALLED, "x", NOW_MS + MINUTE_MS),
         FOLD_COUNTED);
+    /* What was counted and is not told yet makes none. */
+    for (int64_t caller = 2; caller <= 10 * MANY; caller++) {
+        (void)!folds_note(f, caller, FOLD_CALLED, "x", NOW_MS + 2 * MINUTE_MS);
+    }
+    assert_int_equal(take(f, 1, ALL_MS, true), 1);
+    assert_int_equal(take(f, 10 * MANY, ALL_MS, true), 1);
 }
 
 int
