@@ -54,8 +54,9 @@ struct lane {
 AG_CHECK AG_NONNULL enum ag_err
 lane_need(struct upstream *u, struct reactor *reactor, struct lane **ret);
 
-/* What a call's work does: starts it, lets it go on, ends it. A reactor_fn. */
-void lane_serve(void *call);
+/* What a call's work does: starts it, lets it go on, ends it. A reactor_fn;
+ * `ctx` is the call. */
+void lane_serve(void *ctx);
 
 /* ---- for libcurl's callbacks ---- */
 
@@ -63,8 +64,8 @@ void lane_serve(void *call);
 AG_NONNULL int lane_open_socket(struct lane *lane, int family, int type,
                                 int protocol);
 
-/* CURLOPT_CLOSESOCKETFUNCTION */
-int lane_close_socket(void *lane, curl_socket_t fd);
+/* CURLOPT_CLOSESOCKETFUNCTION; `ctx` is the lane. */
+int lane_close_socket(void *ctx, curl_socket_t fd);
 
 /* ---- its multi handle: lane_multi.c ---- */
 
@@ -80,8 +81,8 @@ AG_NONNULL void lane_multi_run(struct lane *lane, curl_socket_t fd, int mask);
 /* After a socket was opened: how many connections may be kept now. */
 AG_NONNULL void lane_multi_fit(struct lane *lane);
 
-/* Of `due`. A reactor_fn. */
-void lane_multi_due(void *lane);
+/* Of `due`. A reactor_fn; `ctx` is the lane. */
+void lane_multi_due(void *ctx);
 
 /* ---- */
 
