@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "args.h"
+#include "rules.h"
 #include "run/plan.h"
 #include "run/preview.h"
 #include "run/run.h"
@@ -19,6 +20,21 @@ check_stdio(void)
         }
     }
     return AG_OK;
+}
+
+static enum ag_err
+choose_rules(struct run_options *o)
+{
+    enum rule_level_word word;
+    enum ag_err err = rule_word_parse(o->rules, &word);
+
+    if (err == AG_OK && word == RULE_WORD_NONE) {
+        err = err_why(AG_EUSAGE, "a task's output is always searched for the "
+                                 "vault's values; the least is --rules known");
+    }
+    o->rules =
+        rule_word_text(word == RULE_WORD_UNSAID ? RULE_WORD_DEFAULT : word);
+    return err;
 }
 
 static enum ag_err
@@ -88,6 +104,9 @@ static const struct arg_opt OPTIONS[] = {
     {NULL, ARG_HEADING, NULL, NULL, "streams:"},
     {"pty", ARG_FLAG, &given.pty, NULL, "give it a terminal of its own"},
     {"no-pty", ARG_FLAG, &given.no_pty, NULL, "don't"},
+    {"rules", ARG_TEXT, &given.rules, "known|default|all",
+     "what is taken out besides the vault's values: what\nlooks like a secret "
+     "(default), more of it, or nothing"},
 };
 
 static const struct arg_spec SPEC = {
@@ -138,6 +157,9 @@ verb_run(struct cli *cli, int argc, char **argv)
     }
     if (err == AG_OK) {
         given.command = args.words;
+        err = choose_rules(&given);
+    }
+    if (err == AG_OK) {
         err = run_with(cli, &given, &exit_code);
     }
     cli->exit_code = exit_code;

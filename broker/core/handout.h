@@ -72,6 +72,7 @@ AG_CHECK AG_NONNULL enum ag_err handout_take(struct core *core,
  * asked for it: audience and the task its hits are put to (0: none). */
 struct stream_terms {
     enum filter_audience audience;
+    enum filter_rules rules; /* as who sends the stream asks for */
     int64_t task_id;
     char marker[64];
 };

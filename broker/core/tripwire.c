@@ -51,8 +51,10 @@ tripwire_count(struct core *core, int64_t task_id, const json_t *counts)
 
     json_object_foreach((json_t *)(uintptr_t)counts, name, count)
     {
-        /* 256 bits are not guessed; its own stands in a task's environment. */
-        if (n < AG_COUNT(hits) && strcmp(name, REDACTION_TOKEN_NAME) != 0) {
+        /* 256 bits are not guessed; its own stands in a task's environment. What
+         * only looks like a secret is none of the vault's. */
+        if (n < AG_COUNT(hits) && strcmp(name, REDACTION_TOKEN_NAME) != 0 &&
+            strncmp(name, "rule:", 5) != 0) {
             hits[n++] = (struct named_hits){name, json_integer_value(count)};
         }
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/err.h"
+#include "daemon/ours.h"
 #include "daemon/run.h"
 #include "privsep/filter.h"
 #include "privsep/spawn.h"
@@ -28,6 +29,15 @@ run_broker(void)
     return err_exit(err);
 }
 
+static int
+run_filter(void)
+{
+    const struct filter_ours *ours = NULL;
+    enum ag_err err = ours_open(&ours);
+
+    return err == AG_OK ? filter_main(SPAWN_CHANNEL_FD, ours) : err_exit(err);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -37,7 +47,7 @@ main(int argc, char **argv)
         return run_broker();
     }
     if (what != NULL && strcmp(what, spawn_argument(SPAWN_FILTER)) == 0) {
-        return filter_main(SPAWN_CHANNEL_FD);
+        return run_filter();
     }
     if (what != NULL && strcmp(what, spawn_argument(SPAWN_WITNESS)) == 0) {
         return witness_main(SPAWN_CHANNEL_FD);

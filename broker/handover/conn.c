@@ -211,6 +211,7 @@ do_stream(struct conn *c, const struct message *m, const int *fds)
         m->audience == MESSAGE_TASK ? FILTER_TASK : FILTER_OPERATOR, &terms);
 
     if (err == AG_OK) {
+        terms.rules = (enum filter_rules)m->rules;
         err = stream_start(c, &terms, fds, &number);
     }
     if (err != AG_OK) {

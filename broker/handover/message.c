@@ -1,6 +1,7 @@
 #include "handover/message.h"
 
 #include "base/buf.h"
+#include "privsep/filter.h"
 #include "wire/emit.h"
 #include "wire/msg.h"
 
@@ -20,6 +21,13 @@ static const char *const AUDIENCES[] = {
     [MESSAGE_AUDIENCE_COUNT] = NULL,
 };
 
+static const char *const RULES[] = {
+    [FILTER_RULES_NONE] = "known",
+    [FILTER_RULES_DEFAULT] = "default",
+    [FILTER_RULES_ALL] = "all",
+    NULL,
+};
+
 static const struct msg_field FIELDS[] = {
     MSG_FIELD_CHOICE(struct message, op, OPS, MSG_REQUIRED, 0),
     MSG_FIELD_STRING(struct message, ticket, 1, MESSAGE_TICKET_MAX_BYTES,
@@ -32,6 +40,8 @@ static const struct msg_field FIELDS[] = {
      .min = 0,
      .max = EXIT_MAX,
      .absent = -1},
+    MSG_FIELD_CHOICE(struct message, rules, RULES, MSG_OPTIONAL,
+                     FILTER_RULES_NONE),
 };
 
 static const struct msg_spec SPEC = MSG_SPEC(struct message, FIELDS);
@@ -60,6 +70,9 @@ check(const struct message *m, size_t fd_count)
     }
     if (m->op != MESSAGE_STREAM && m->audience != MESSAGE_OPERATOR) {
         return err_why(AG_EINVAL, "audience: not allowed with this op");
+    }
+    if (m->rules != FILTER_RULES_NONE && m->op != MESSAGE_STREAM) {
+        return err_why(AG_EINVAL, "rules: not allowed with this op");
     }
     if (NEEDS[m->op].fd_count != fd_count) {
         return err_why(AG_EINVAL, "%s comes with %zu descriptors, not %zu",

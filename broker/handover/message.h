@@ -1,7 +1,7 @@
 /*
  * message.h - what is said over fd.sock, as bytes: requests decoded strictly,
  * answers and events made.
- * Floor: handover. Depends on: wire/msg, wire/emit.
+ * Floor: handover. Depends on: wire/msg, wire/emit, privsep/filter.
  */
 #ifndef AG_HANDOVER_MESSAGE_H
 #define AG_HANDOVER_MESSAGE_H
@@ -38,6 +38,7 @@ struct message {
     int audience;      /* MESSAGE_STREAM: enum message_audience */
     char *ticket;      /* NULL with MESSAGE_END only */
     int64_t exit_code; /* MESSAGE_END: 0..255, else -1 */
+    int rules;         /* MESSAGE_STREAM: enum filter_rules */
 };
 
 /*

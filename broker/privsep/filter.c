@@ -309,15 +309,21 @@ filter_stats(struct filter *f, struct filter_stats *ret)
         ask_numbers(f, FILTER_OP_STATS, numbers, AG_COUNT(numbers));
 
     if (err == AG_OK) {
-        *ret = (struct filter_stats){
-            .epoch = numbers[0],
-            .value_count = numbers[1],
-            .entry_count = numbers[2],
-            .locked_bytes = numbers[3],
-            .stream_count = numbers[4],
-        };
+        /* In the order of the struct. */
+        *ret = (struct filter_stats){numbers[0], numbers[1], numbers[2],
+                                     numbers[3], numbers[4]};
     }
     return err;
+}
+
+enum ag_err
+filter_know(struct filter *f, const struct secret *key)
+{
+    struct channel_question question = {.op = FILTER_OP_KNOW,
+                                        .body = secret_view(key),
+                                        .wait_ms = CHANGE_WAIT_MS};
+
+    return ask(f, &question, NULL);
 }
 
 /* ---- streams ---- */
@@ -328,6 +334,7 @@ ask_stream(struct filter *f, const struct filter_route *route, uint64_t id)
     struct fmsg_stream stream = {
         .id = id,
         .audience = route->options.audience,
+        .rules = route->options.rules,
         .has_marker = route->options.marker != NULL,
     };
     const int fds[] = {route->src_fd, route->dst_fd};

@@ -21,8 +21,20 @@
 struct filter;
 struct secret;
 
-/* The helper's main: serves until the channel ends. Returns an exit code. */
-int filter_main(int channel_fd);
+/*
+ * What the helper knows of placeholders, which look like secrets and are none:
+ * given by whoever starts it, since they are made of profiles. Called on any
+ * thread of the helper.
+ */
+struct filter_ours {
+    /* The key they are known by; empty: there is none any more. */
+    enum ag_err (*set_key)(struct span key);
+    bool (*is_ours)(void *ctx, struct span secret);
+};
+
+/* The helper's main: serves until the channel ends. Returns an exit code.
+ * `ours` may be NULL. */
+int filter_main(int channel_fd, const struct filter_ours *ours);
 
 enum {
     FILTER_VALUE_MAX_BYTES = 64 * 1024,
@@ -98,6 +110,11 @@ AG_CHECK AG_NONNULL enum ag_err filter_commit(struct filter *f,
  */
 AG_CHECK AG_NONNULL enum ag_err filter_wipe(struct filter *f);
 
+/* The key that placeholders are known by, until filter_wipe(): those found by
+ * rules are left. Errors: AG_EMEMLOCK, AG_ENOMEM, AG_EFILTER, AG_ETIMEOUT. */
+AG_CHECK AG_NONNULL enum ag_err filter_know(struct filter *f,
+                                            const struct secret *key);
+
 struct filter_stats {
     uint64_t epoch; /* 0: no set */
     uint64_t value_count;
@@ -115,9 +132,17 @@ enum filter_audience {
     FILTER_TASK,     /* no oracle: see redact/redactor.h */
 };
 
+/* What is looked for besides the set: secrets that only look like one. */
+enum filter_rules {
+    FILTER_RULES_NONE,
+    FILTER_RULES_DEFAULT,
+    FILTER_RULES_ALL,
+};
+
 struct filter_options {
     enum filter_audience audience;
-    const char *marker; /* one %s or none; NULL: "[redacted:%s]" */
+    enum filter_rules rules; /* hits are named "rule:ID" */
+    const char *marker;      /* one %s or none; NULL: "[redacted:%s]" */
 };
 
 /* Hits on one value in one form. */
@@ -157,7 +182,9 @@ typedef void (*filter_hits_fn)(void *arg, const struct filter_report *report);
  * may come before this call returns. Once it has been called everything that
  * could be written has been.
  * Errors: AG_ELOCKED no set; AG_ELIMIT too many streams; AG_EINVAL marker;
- *         AG_EMEMLOCK; AG_EFILTER; AG_ETIMEOUT.
+ *         AG_EMEMLOCK; AG_EFILTER; AG_ETIMEOUT; with rules also what the
+ *         helper could not load them for, with a sentence: AG_EUNSUPPORTED,
+ *         AG_ENOTFOUND, AG_EMODE, AG_ECORRUPT.
  */
 struct filter_route {
     int src_fd;

@@ -19,6 +19,7 @@ struct fcopy {
     struct fset *set;
     atomic_int *stop;
     struct redactor *redactor;
+    struct rule_filter *rules; /* behind it; NULL: none */
     struct lockmem input;
     struct fout out;
     int src_fd;
@@ -88,8 +89,8 @@ tell_hits(struct fcopy *c)
 /* ---- one stream ---- */
 
 enum ag_err
-fcopy_new(const struct fmsg_stream *stream, struct fset *set, atomic_int *stop,
-          struct fcopy **ret)
+fcopy_new(const struct fmsg_stream *stream, struct fset *set,
+          const struct frules *rules, atomic_int *stop, struct fcopy **ret)
 {
     AG_AUTO(fcopy) struct fcopy *c = calloc(1, sizeof(*c));
     struct redactor_options options = {
@@ -110,7 +111,13 @@ fcopy_new(const struct fmsg_stream *stream, struct fset *set, atomic_int *stop,
     c->end.id = stream->id;
     c->is_task = stream->audience == FILTER_TASK;
     sink = fout_sink(&c->out);
-    err = lockmem_init(FCOPY_READ_BYTES, &c->input);
+    err = frules_filter(rules, stream->rules, &options, &sink, &c->rules);
+    if (err == AG_OK && c->rules != NULL) {
+        sink = rule_filter_sink(c->rules);
+    }
+    if (err == AG_OK) {
+        err = lockmem_init(FCOPY_READ_BYTES, &c->input);
+    }
     if (err == AG_OK) {
         err = redactor_new(&options, &sink, &c->redactor);
     }
@@ -138,6 +145,7 @@ fcopy_free(struct fcopy *c)
         return;
     }
     redactor_free(c->redactor);
+    rule_filter_free(c->rules);
     lockmem_done(&c->input);
     fout_done(&c->out);
     free(c);
@@ -200,6 +208,31 @@ enum step {
     STEP_FINISH,
 };
 
+/* What the redactor let out, through the rules: they need no set. */
+static enum ag_err
+apply_rules(struct fcopy *c, enum step step)
+{
+    if (c->rules == NULL) {
+        return AG_OK;
+    }
+    switch (step) {
+    case STEP_FEED:
+        return rule_filter_settle(c->rules);
+    case STEP_IDLE:
+        return rule_filter_idle(c->rules);
+    case STEP_FINISH:
+        break; /* by the redactor's own finish */
+    }
+    return AG_OK;
+}
+
+static bool
+is_holding(const struct fcopy *c)
+{
+    return redactor_is_holding(c->redactor) ||
+           (c->rules != NULL && rule_filter_is_holding(c->rules));
+}
+
 /* Searches under the set, then writes without it. */
 static enum ag_err
 search(struct fcopy *c, enum step step, size_t len)
@@ -227,6 +260,9 @@ search(struct fcopy *c, enum step step, size_t len)
         }
     }
     fset_leave(c->set);
+    if (err == AG_OK) {
+        err = apply_rules(c, step);
+    }
     tell_hits(c);
     return err != AG_OK ? err : write_out(c);
 }
@@ -256,9 +292,9 @@ read_some(struct fcopy *c, size_t *ret_len, bool *ret_ended)
 
 /* For poll(): as long as nothing is to be done without input. */
 static int
-patience_ms(const struct fcopy *c, bool is_holding)
+patience_ms(const struct fcopy *c, bool holds)
 {
-    return is_holding                                        ? REDACTOR_IDLE_MS
+    return holds                                             ? REDACTOR_IDLE_MS
            : c->hits != NULL && c->told_count != c->end.hits ? FCOPY_TELL_MS
                                                              : -1;
 }
@@ -266,18 +302,18 @@ patience_ms(const struct fcopy *c, bool is_holding)
 static enum ag_err
 copy_some(struct fcopy *c, bool *ret_ended)
 {
-    bool is_holding = redactor_is_holding(c->redactor);
+    bool holds = is_holding(c);
     bool ready = false;
     size_t len = 0;
     enum ag_err err =
-        wait_for(c->src_fd, POLLIN, patience_ms(c, is_holding), &ready);
+        wait_for(c->src_fd, POLLIN, patience_ms(c, holds), &ready);
 
     if (err != AG_OK || stopped(c) != AG_OK) {
         return err;
     }
     tell_hits(c);
     if (!ready) {
-        return is_holding ? search(c, STEP_IDLE, 0) : AG_OK;
+        return holds ? search(c, STEP_IDLE, 0) : AG_OK;
     }
     err = read_some(c, &len, ret_ended);
     if (err != AG_OK || len == 0) {

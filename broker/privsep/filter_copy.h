@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "privsep/filter_msg.h"
+#include "privsep/filter_rules.h"
 #include "privsep/filter_set.h"
 
 struct fcopy;
@@ -23,12 +24,13 @@ enum {
 
 /*
  * Prepares a stream; nothing is read yet. `stop` becomes an enum ag_err other
- * than AG_OK when the stream shall end; both borrowed.
- * Errors: AG_EINVAL marker; AG_EMEMLOCK; AG_ENOMEM.
+ * than AG_OK when the stream shall end; set, rules and it are borrowed.
+ * Errors: AG_EINVAL marker; AG_EMEMLOCK; AG_ENOMEM; those of frules_filter().
  */
 AG_CHECK AG_NONNULL enum ag_err fcopy_new(const struct fmsg_stream *stream,
-                                          struct fset *set, atomic_int *stop,
-                                          struct fcopy **ret);
+                                          struct fset *set,
+                                          const struct frules *rules,
+                                          atomic_int *stop, struct fcopy **ret);
 void fcopy_free(struct fcopy *c);
 AG_DEFINE_CLEANUP(fcopy, fcopy_free)
 

@@ -15,6 +15,7 @@
 #include "privsep/confine.h"
 #include "privsep/filter.h"
 #include "privsep/filter_msg.h"
+#include "privsep/filter_rules.h"
 #include "privsep/filter_set.h"
 #include "privsep/filter_stream.h"
 #include "redact/lockmem.h"
@@ -22,6 +23,7 @@
 struct server {
     int channel_fd;
     struct fset *set;
+    struct frules *rules;
     struct fpool *pool;
     struct lockmem packet_mem; /* a packet may carry a value */
     struct channel_packet *packet;
@@ -60,7 +62,13 @@ op_wipe(struct server *s)
 {
     fpool_cancel_all(s->pool, AG_ELOCKED);
     fset_wipe(s->set);
-    return AG_OK;
+    return frules_know(s->rules, span_of(NULL, 0));
+}
+
+static enum ag_err
+op_know(struct server *s)
+{
+    return frules_know(s->rules, s->packet->body);
 }
 
 static enum ag_err
@@ -118,6 +126,7 @@ static const struct {
     {FILTER_OP_CHANGE, op_change}, {FILTER_OP_COMMIT, op_commit},
     {FILTER_OP_WIPE, op_wipe},     {FILTER_OP_STATS, op_stats},
     {FILTER_OP_STREAM, op_stream}, {FILTER_OP_CANCEL, op_cancel},
+    {FILTER_OP_KNOW, op_know},
 };
 
 static enum ag_err
@@ -231,7 +240,7 @@ raise_memlock(void)
 }
 
 static enum ag_err
-begin(struct server *s)
+begin(struct server *s, const struct filter_ours *ours)
 {
     const struct fpool_hooks hooks = {
         .ctx = s, .hits = tell_hits, .end = tell_end};
@@ -252,24 +261,28 @@ begin(struct server *s)
     s->packet = s->packet_mem.ptr;
     err = fset_new(&s->set);
     if (err == AG_OK) {
-        err = fpool_new(s->set, &hooks, &s->pool);
+        err = frules_new(ours, &s->rules);
+    }
+    if (err == AG_OK) {
+        err = fpool_new(s->set, s->rules, &hooks, &s->pool);
     }
     return err != AG_OK ? err : confine();
 }
 
 int
-filter_main(int channel_fd)
+filter_main(int channel_fd, const struct filter_ours *ours)
 {
     struct server s = {.channel_fd = channel_fd};
     enum ag_err err;
 
     buf_init(&s.answer, CHANNEL_BODY_MAX_BYTES, BUF_PLAIN);
-    err = begin(&s);
+    err = begin(&s, ours);
     if (err == AG_OK) {
         err = serve(&s);
     }
     fpool_free(s.pool);
     fset_free(s.set);
+    frules_free(s.rules);
     lockmem_done(&s.packet_mem);
     buf_done(&s.answer);
     return err == AG_ENOBROKER ? 0 : err_exit(err);

@@ -8,7 +8,7 @@
  *   load 2 | id 8 | flags 4 | value length 4 | name length 2 | part length 4 |
  *            name | part
  *   more 3 | part length 4 | part        (the value last loaded goes on)
- * A stream: id 8 | audience 1 | marker length 1 (255: default) | marker.
+ * A stream: id 8 | audience 1 | rules 1 | marker length 1 (255: default) | marker.
  * Its end: id 8 | result 4 | in 8 | out 8 | hits 8 | rows 4, and per row
  *   id 8 | form 1 | count 8 | first offset 8 | name length 1 | name.
  */
@@ -31,6 +31,7 @@ enum filter_op {
     FILTER_OP_CANCEL = 6, /* id 8 */
     FILTER_OP_END = 7,    /* an event */
     FILTER_OP_HITS = 8,   /* the same body, while the stream runs */
+    FILTER_OP_KNOW = 9,   /* body: the key */
 };
 
 enum fmsg_record_kind {
@@ -66,6 +67,7 @@ AG_CHECK AG_NONNULL enum ag_err fmsg_get_record(struct span *rest,
 struct fmsg_stream {
     uint64_t id;
     enum filter_audience audience;
+    enum filter_rules rules;
     char marker[FILTER_MARKER_MAX_BYTES + 1];
     bool has_marker;
 };

@@ -29,6 +29,7 @@ struct slot {
 
 struct fpool {
     struct fset *set;
+    const struct frules *rules;
     struct fpool_hooks hooks;
     pthread_mutex_t lock; /* over the slots, but for `stop` */
     size_t thread_count;
@@ -148,7 +149,8 @@ start_thread(struct fpool *p, struct slot *slot)
 }
 
 enum ag_err
-fpool_new(struct fset *set, const struct fpool_hooks *hooks, struct fpool **ret)
+fpool_new(struct fset *set, const struct frules *rules,
+          const struct fpool_hooks *hooks, struct fpool **ret)
 {
     AG_AUTO(fpool) struct fpool *p = calloc(1, sizeof(*p));
 
@@ -157,6 +159,7 @@ fpool_new(struct fset *set, const struct fpool_hooks *hooks, struct fpool **ret)
     }
     catch_nudges();
     p->set = set;
+    p->rules = rules;
     p->hooks = *hooks;
     (void)pthread_mutex_init(&p->lock, NULL);
     while (p->thread_count < FILTER_STREAMS_MAX_COUNT) {
@@ -243,7 +246,7 @@ fpool_start(struct fpool *p, const struct fmsg_stream *stream, int src_fd,
     err = find_slot(p, stream->id, &slot);
     if (err == AG_OK) {
         atomic_store(&slot->stop, AG_OK);
-        err = fcopy_new(stream, p->set, &slot->stop, &copy);
+        err = fcopy_new(stream, p->set, p->rules, &slot->stop, &copy);
     }
     if (err == AG_OK) {
         slot->copy = copy;

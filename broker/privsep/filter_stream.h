@@ -16,6 +16,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "privsep/filter_msg.h"
+#include "privsep/filter_rules.h"
 #include "privsep/filter_set.h"
 
 struct fpool;
@@ -31,8 +32,9 @@ struct fpool_hooks {
     void (*end)(void *ctx, const struct fmsg_end *end);
 };
 
-/* Errors: AG_ENOMEM. `set` is borrowed. */
+/* Errors: AG_ENOMEM. `set` and `rules` are borrowed. */
 AG_CHECK AG_NONNULL enum ag_err fpool_new(struct fset *set,
+                                          const struct frules *rules,
                                           const struct fpool_hooks *hooks,
                                           struct fpool **ret);
 
@@ -43,7 +45,7 @@ AG_DEFINE_CLEANUP(fpool, fpool_free)
 /*
  * Starts a stream. On AG_OK both descriptors are the pool's.
  * Errors: AG_ELOCKED no set; AG_ELIMIT all threads are busy; AG_EINVAL marker
- *         or an id in use; AG_EMEMLOCK; AG_ENOMEM.
+ *         or an id in use; AG_EMEMLOCK; AG_ENOMEM; those of frules_filter().
  */
 AG_CHECK AG_NONNULL enum ag_err fpool_start(struct fpool *p,
                                             const struct fmsg_stream *stream,

@@ -25,7 +25,7 @@ struct event {
 
 struct rule_filter {
     const struct rule_set *set;
-    struct redactor_options options;
+    struct rule_filter_terms terms;
     struct sink next;
     struct marker marker;
     struct rule_tools *tools;
@@ -93,14 +93,22 @@ on_event(unsigned id, unsigned long long from, unsigned long long to,
     return 0;
 }
 
-/* A secret found by what stands around it that is, or holds, the marker of a
- * known value was taken out already. */
+/* The marker of a known value: it was taken out already. */
 static bool
 is_marker(const struct rule_filter *f, const struct rule_hit *hit)
 {
     return f->marker.head_len > 0 &&
            memmem(f->text + hit->from, hit->to - hit->from, f->marker.head,
                   f->marker.head_len) != NULL;
+}
+
+/* One that the caller knows, and knows to be none. */
+static bool
+is_left(const struct rule_filter *f, const struct rule_hit *hit)
+{
+    return f->terms.leave != NULL && hit->tail.has_ended &&
+           f->terms.leave(f->terms.leave_ctx,
+                          span_of(f->text + hit->from, hit->to - hit->from));
 }
 
 static enum ag_err
@@ -132,7 +140,7 @@ judge(struct rule_filter *f, struct rule_hit *hit, bool has_end)
     case RULE_YES:
         hit->to += rule_tail_take(&hit->tail,
                                   span_sub(text.part, hit->to, text.part.len));
-        return add(f, &f->spans, hit);
+        return is_left(f, hit) ? AG_OK : add(f, &f->spans, hit);
     case RULE_WAIT:
         hit->tail = (struct rule_tail){.rule = NULL};
         return add(f, &f->waiting, hit);
@@ -176,13 +184,13 @@ put_marker(struct rule_filter *f, const struct rule_span *span)
     char name[RULE_ID_MAX_BYTES + sizeof("rule:")];
     uint8_t marker[MARKER_MAX_BYTES];
     int len = snprintf(name, sizeof(name), "rule:%s", rule->id);
-    struct redactor_hit hit = {.id = RULE_FILTER_ID_BIT | span->hit.rule,
+    struct redactor_hit hit = {.id = RULE_FILTER_ID_BITS | span->hit.rule,
                                .name = span_of(name, (size_t)len),
                                .form = VARIANT_RAW,
                                .offset = f->base + f->out};
 
-    if (f->options.on_hit != NULL) {
-        f->options.on_hit(f->options.hit_ctx, &hit);
+    if (f->terms.options.on_hit != NULL) {
+        f->terms.options.on_hit(f->terms.options.hit_ctx, &hit);
     }
     return sink_feed(
         &f->next, span_of(marker, marker_write(&f->marker, hit.name, marker)));
@@ -436,7 +444,7 @@ rule_filter_new(const struct rule_filter_terms *terms, const struct sink *next,
     }
     f->set = terms->set;
     f->pack_count = terms->level == RULES_DEFAULT ? 1 : f->set->pack_count;
-    f->options = terms->options;
+    f->terms = *terms;
     f->next = *next;
     err = marker_parse(terms->options.marker, &f->marker);
     if (err == AG_OK) {
@@ -477,25 +485,6 @@ rule_filter_free(struct rule_filter *f)
     lockmem_done(&f->mem);
     free(f->events);
     free(f);
-}
-
-static enum ag_err
-feed_as_sink(void *ctx, struct span part)
-{
-    return rule_filter_feed(ctx, part);
-}
-
-static enum ag_err
-finish_as_sink(void *ctx)
-{
-    return rule_filter_finish(ctx);
-}
-
-struct sink
-rule_filter_sink(struct rule_filter *f)
-{
-    return (struct sink){
-        .ctx = f, .feed = feed_as_sink, .finish = finish_as_sink};
 }
 
 bool

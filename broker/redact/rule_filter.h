@@ -40,13 +40,17 @@ enum {
 struct rule_filter_terms {
     const struct rule_set *set;
     enum rule_level_set level; /* RULES_DEFAULT: of the first pack alone */
+    /* Is a secret, found whole, one to be left? Borrowed for the call; may be
+     * NULL. One that goes on beyond RULE_JUDGED_BYTES is not asked for. */
+    bool (*leave)(void *ctx, struct span secret);
+    void *leave_ctx;
     /* As in redactor.h; the audience does not matter: rules are no secret. */
     struct redactor_options options;
 };
 
-/* Hits of rules have this bit in their id, the rule's number below it; their
+/* Hits of rules have these bits in their id, the rule's number below; their
  * name is "rule:ID", their form raw. */
-#define RULE_FILTER_ID_BIT (1ULL << 63)
+#define RULE_FILTER_ID_BITS (3ULL << 62)
 
 /*
  * What is borrowed: the set, next's ctx.

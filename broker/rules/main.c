@@ -130,26 +130,53 @@ install(void)
     return compile(p.rules, paths, 1);
 }
 
+/* compile [--out DIR] PATH... */
+static enum ag_err
+compile_words(char *const *words, size_t count)
+{
+    if (strcmp(words[0], "--out") != 0) {
+        return compile(".", words, count);
+    }
+    return count > 2 ? compile(words[1], words + 2, count - 2) : AG_EUSAGE;
+}
+
+static enum ag_err
+install_words(char *const *words, size_t count)
+{
+    (void)words;
+    (void)count;
+    return install();
+}
+
+static enum ag_err
+help(char *const *words, size_t count)
+{
+    (void)words;
+    (void)count;
+    (void)fputs(USAGE, stdout);
+    return AG_OK;
+}
+
+static const struct {
+    const char *name;
+    bool takes_words;
+    enum ag_err (*run)(char *const *words, size_t count);
+} VERBS[] = {
+    {"check", true, check},  {"compile", true, compile_words},
+    {"pack", true, pack},    {"install", false, install_words},
+    {"--help", false, help},
+};
+
 int
 main(int argc, char **argv)
 {
-    const char *verb = argc > 1 ? argv[1] : "";
     enum ag_err err = AG_EUSAGE;
 
-    if (strcmp(verb, "check") == 0 && argc > 2) {
-        err = check(argv + 2, (size_t)argc - 2);
-    } else if (strcmp(verb, "compile") == 0 && argc > 4 &&
-               strcmp(argv[2], "--out") == 0) {
-        err = compile(argv[3], argv + 4, (size_t)argc - 4);
-    } else if (strcmp(verb, "compile") == 0 && argc > 2) {
-        err = compile(".", argv + 2, (size_t)argc - 2);
-    } else if (strcmp(verb, "pack") == 0 && argc > 2) {
-        err = pack(argv + 2, (size_t)argc - 2);
-    } else if (strcmp(verb, "install") == 0 && argc == 2) {
-        err = install();
-    } else if (strcmp(verb, "--help") == 0) {
-        (void)fputs(USAGE, stdout);
-        return 0;
+    for (size_t i = 0; argc > 1 && i < AG_COUNT(VERBS); i++) {
+        if (strcmp(argv[1], VERBS[i].name) == 0 &&
+            VERBS[i].takes_words == (argc > 2)) {
+            err = VERBS[i].run(argv + 2, (size_t)argc - 2);
+        }
     }
     if (err == AG_EUSAGE) {
         (void)fputs(USAGE, stderr);

@@ -42,6 +42,7 @@ struct run_options {
     char **command; /* NULL-ended, at least one */
     bool pty;
     bool no_pty;
+    const char *rules; /* default, all; NULL: known values alone */
     bool no_isolate;
     bool dry_run; /* nothing is made, either */
 };

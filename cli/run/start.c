@@ -168,6 +168,7 @@ send_stream(struct run *r, int src_fd, int dst_fd)
         .dst_fd = dst_fd,
         .audience = readback_can(&r->isolation, dst_fd) ? SESSION_TASK
                                                         : SESSION_OPERATOR,
+        .rules = r->plan->options->rules,
     };
     enum ag_err err;
 

@@ -3,7 +3,7 @@
  * processes made of facts, and the writer's use cases as plain calls.
  *
  * The filter is the test program executed anew: main() begins with
- *     if (broker_is_helper(argc, argv)) { return filter_main(SPAWN_CHANNEL_FD); }
+ *     if (broker_is_helper(argc, argv)) { return filter_main(SPAWN_CHANNEL_FD, NULL); }
  */
 #ifndef AG_TESTS_BROKER_H
 #define AG_TESTS_BROKER_H

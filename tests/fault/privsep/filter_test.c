@@ -151,6 +151,8 @@ test_a_value_that_never_came_whole(void **state)
     assert_int_equal(lockmem_used_bytes(), 0);
 }
 
+static struct frules *no_rules;
+
 /* One stream over pipes; *out gets what was written. */
 static enum ag_err
 copy(struct fset *set, char *out, size_t cap)
@@ -167,7 +169,7 @@ copy(struct fset *set, char *out, size_t cap)
     assert_int_equal(pipe(to), 0);
     assert_int_equal(write(in[1], "x " VALUE " y\n", 21), 21);
     fd_close(in[1]);
-    err = fcopy_new(&stream, set, &stop, &c);
+    err = fcopy_new(&stream, set, no_rules, &stop, &c);
     if (err == AG_OK) {
         err = fcopy_run(c, in[0], to[1])->result;
     }
@@ -189,6 +191,7 @@ test_a_stream_says_why_it_ended(void **state)
     unsigned n;
 
     (void)state;
+    check_ok(frules_new(NULL, &no_rules));
     check_ok(fset_new(&s));
     check_ok(load(s, 1, "a", VALUE));
     check_ok(fset_commit(s, &epoch));
@@ -210,6 +213,7 @@ test_a_stream_says_why_it_ended(void **state)
     }
     assert_true(n > 7);
     fset_free(s);
+    frules_free(no_rules);
     assert_int_equal(lockmem_used_bytes(), 0);
 }
 

@@ -257,7 +257,7 @@ static inline bool
 rig_is_helper(int argc, char **argv, int *ret)
 {
     if (argc == 2 && strcmp(argv[1], spawn_argument(SPAWN_FILTER)) == 0) {
-        *ret = filter_main(SPAWN_CHANNEL_FD);
+        *ret = filter_main(SPAWN_CHANNEL_FD, NULL);
         return true;
     }
     (void)signal(SIGPIPE, SIG_IGN);
