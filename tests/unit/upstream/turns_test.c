@@ -1,5 +1,7 @@
 /* Whose connection a call gets, whose turn it is, and when it is too late; the
  * clock is ours. */
+#include <unistd.h>
+
 #include "base/clock.h"
 #include "common/fdcount.h"
 #include "common/talk.h"
@@ -368,7 +370,11 @@ test_rest_closes_connections(void **state)
     clock_fix_ms(now_ms + (int64_t)(119 + 121) * 1000);
     assert_int_not_equal(connection_of(service.plain, 21, 0), before);
     clock_fix_ms(-1);
-    assert_true(fd_count_open() < open_count);
+    /* The service's side of them goes in a moment of its own. */
+    for (int tries = 0; fd_count_open() >= open_count; tries++) {
+        assert_true(tries < 5000);
+        (void)usleep(1000);
+    }
 }
 
 int
