@@ -93,6 +93,24 @@ for WAY in reverse connect; do
     say "tried: the socket ends $took ms after its task"
 done
 
+for WAY in reverse connect; do
+    say "a lock ends it ($WAY)"
+    rm -f "$TREE/here"
+    client "stay=$TREE/here" >"$C/stay.out" 2>&1 &
+    CLIENT=$!
+    at_end "kill $CLIENT 2>/dev/null"
+    within 20 test -s "$TREE/here" || fail "no socket: $(cat "$C/stay.out")"
+    : >"$C/one.log"
+    begun=$(date +%s%N)
+    ok auth-guard lock
+    within 5 grep -qF '"end"' "$C/one.log" || fail "the socket goes on"
+    took=$((($(date +%s%N) - begun) / 1000000))
+    [ $took -lt 2000 ] || fail "it took $took ms"
+    say "tried: the socket ends $took ms after the lock"
+    within 10 eval "! kill -0 $CLIENT 2>/dev/null" || fail "the task goes on"
+    ok auth-guard unlock
+done
+
 say "a path that the value does not go to"
 printf %s "$(canary sk-paths-)" | auth-guard put api/paths >"$C/out" || fail put
 P2="secret=ag://api/paths,upstream=https://localhost:$PORT/only,key-env=API_KEY,inner"

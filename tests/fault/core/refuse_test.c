@@ -1,0 +1,149 @@
+// LINKS: core
+// WRAP: tx_commit
+/*
+ * What can't be committed. The first use of a value: nothing of it is on the
+ * record, so the next one is a first use too, whatever else was committed
+ * meanwhile. A refusal: it is one all the same, and what trips the wire ends
+ * whom it concerns.
+ */
+#include "common/fault.h"
+#include "common/parties.h"
+#include "core/live.h"
+#include "store/tx.h"
+
+enum ag_err __real_tx_commit(struct db_tx *tx);
+enum ag_err __wrap_tx_commit(struct db_tx *tx);
+
+/* A token that is looked at before each commit. */
+static const struct live_token *watched;
+static bool was_revoked;
+
+enum ag_err
+__wrap_tx_commit(struct db_tx *tx)
+{
+    was_revoked = watched != NULL && atomic_load(&watched->revoked);
+    if (fault_now()) {
+        tx_rollback(tx);
+        return AG_ENOSPACE;
+    }
+    return __real_tx_commit(tx);
+}
+
+static void
+test_what_was_rolled_back_is_not_known(void **state)
+{
+    const struct task_proxy_request wish = {.ref = "ag://github/bot",
+                                            .upstream = "https://api.example",
+                                            .key_env = "K",
+                                            .uses = -1};
+
+    (void)state;
+    start_sender(&wish, 1);
+    struct sent sent = {.service = "api.example",
+                        .name = "Authorization",
+                        .value = bearer(sender.keys[0])};
+
+    fault_arm(1);
+    check_err(send_one(&sent), AG_ENOSPACE);
+    assert_true(fault_done());
+    sent.quick = true;
+    check_err(send_one(&sent), AG_EBLOCKS);
+    sent.quick = false;
+    check_ok(send_one(&sent));
+    sent.quick = true;
+    check_ok(send_one(&sent));
+    end_sender();
+}
+
+static void
+check_cut(const struct party *p)
+{
+    assert_non_null(p->reason);
+    assert_string_equal(p->reason, "alarm");
+    check_err(show_token(p->child, p->token), AG_EREVOKED);
+}
+
+static void
+check_runs(const struct party *p)
+{
+    assert_null(p->reason);
+    check_ok(show_token(p->child, p->token));
+    check_ok(send_key(p->child, p->key));
+}
+
+static void
+test_a_tripwire_without_a_record_ends_all_the_same(void **state)
+{
+    (void)state;
+    fault_arm(1);
+    check_err(send_key(caller.child, owner.key), AG_EFOREIGN);
+    assert_true(fault_done());
+    check_cut(&owner);
+    check_cut(&caller);
+}
+
+static void
+test_so_does_one_from_outside(void **state)
+{
+    (void)state;
+    fault_arm(1);
+    check_err(send_key(flow.stranger_peer, owner.key), AG_EFOREIGN);
+    assert_true(fault_done());
+    check_cut(&owner);
+    check_runs(&caller);
+}
+
+static void
+test_a_refusal_without_a_record_is_one(void **state)
+{
+    (void)state;
+    fault_arm(1);
+    check_err(send_one(&(struct sent){.peer = caller.child, .service = "no"}),
+              AG_ESERVICE);
+    assert_true(fault_done());
+    fault_arm(1);
+    check_err(send_one(&(struct sent){.peer = caller.child,
+                                      .service = "api.example",
+                                      .name = "X-Other",
+                                      .value = caller.key}),
+              AG_EPLACE);
+    assert_true(fault_done());
+    check_runs(&caller);
+    check_runs(&owner);
+}
+
+/* Whose placeholder got out has no token any more before that is written. */
+static void
+test_a_token_goes_before_the_record(void **state)
+{
+    struct call call = {0};
+
+    (void)state;
+    check_ok(
+        access_check(flow.core, owner.child, span_str(owner.token), &call));
+    watched = call.token;
+    was_revoked = false;
+    check_err(send_key(caller.child, owner.key), AG_EFOREIGN);
+    assert_true(was_revoked);
+    watched = NULL;
+    access_done(flow.core, &call);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, parties_begin, parties_end)
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_was_rolled_back_is_not_known),
+        TEST(test_a_tripwire_without_a_record_ends_all_the_same),
+        TEST(test_so_does_one_from_outside),
+        TEST(test_a_refusal_without_a_record_is_one),
+        TEST(test_a_token_goes_before_the_record),
+    };
+
+    if (broker_is_helper(argc, argv)) {
+        return filter_main(SPAWN_CHANNEL_FD);
+    }
+    return cmocka_run_group_tests(tests, flow_open_vault, flow_close);
+}

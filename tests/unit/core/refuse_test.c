@@ -1,0 +1,318 @@
+/* What is refused, between two tasks that run at once and one outside: who ends,
+ * what is on the record, and what stays without consequence. */
+#include "common/parties.h"
+#include "store/tasks.h"
+
+static const char API[] = "https://api.example";
+
+/* ---- what was left behind ---- */
+
+struct last {
+    enum audit_kind kind;
+    int64_t task_id;
+    char json[512];
+    int count;
+};
+
+static enum ag_err
+on_row(const struct audit_row *row, void *arg)
+{
+    struct last *last = arg;
+
+    if (row->kind == AUDIT_TRIPWIRE || row->kind == AUDIT_POLICY_DENIED) {
+        last->kind = row->kind;
+        last->task_id = row->task_id;
+        (void)snprintf(last->json, sizeof(last->json), "%.*s",
+                       (int)row->json.len, (const char *)row->json.ptr);
+        last->count++;
+    }
+    return AG_OK;
+}
+
+static struct last
+last_refusal(void)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    struct last last = {0};
+
+    check_ok(store_read(flow.core->store, &r));
+    check_ok(audit_each(r, 0, UINT32_MAX, on_row, &last));
+    return last;
+}
+
+static void
+check_row(enum audit_kind kind, int64_t task_id, const char *code,
+          int64_t owner_id)
+{
+    struct last last = last_refusal();
+    char wanted[64];
+
+    assert_int_equal(last.kind, kind);
+    assert_int_equal(last.task_id, task_id);
+    assert_non_null(strstr(last.json, code));
+    (void)snprintf(wanted, sizeof(wanted), "\"owner\":%lld",
+                   (long long)owner_id);
+    assert_non_null(strstr(last.json, wanted));
+}
+
+/* Told, revoked, and in the vault. */
+static void
+check_ended(const struct party *p)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(task_row) struct task_row row = {0};
+
+    assert_non_null(p->reason);
+    assert_string_equal(p->reason, "alarm");
+    check_err(show_token(p->child, p->token), AG_EREVOKED);
+    check_ok(store_read(flow.core->store, &r));
+    check_ok(tasks_get(r, p->id, &row));
+    assert_true(row.ended_ms != 0);
+    assert_int_equal(row.end_reason, END_ALARM);
+}
+
+static void
+check_runs(const struct party *p)
+{
+    assert_null(p->reason);
+    check_ok(show_token(p->child, p->token));
+    check_ok(send_key(p->child, p->key));
+}
+
+/* ---- in a head ---- */
+
+static void
+test_one_of_a_task_that_runs_ends_both(void **state)
+{
+    (void)state;
+    check_err(send_key(caller.child, owner.key), AG_EFOREIGN);
+    assert_non_null(strstr(err_text(AG_EFOREIGN), "both are ended"));
+    check_ended(&owner);
+    check_ended(&caller);
+    check_row(AUDIT_TRIPWIRE, caller.id, "foreign_placeholder", owner.id);
+}
+
+static void
+test_one_of_a_task_that_has_ended_ends_only_the_caller(void **state)
+{
+    struct party past;
+
+    (void)state;
+    start_party(&past, 4000);
+    end_party(&past);
+    check_err(send_key(caller.child, past.key), AG_EENDED);
+    assert_non_null(strstr(err_text(AG_EENDED), "this one is ended too"));
+    check_ended(&caller);
+    check_runs(&owner);
+    check_row(AUDIT_TRIPWIRE, caller.id, "ended_placeholder", past.id);
+}
+
+/* It is told to nobody outside, and whose it is may not go on: it was stolen.
+ */
+static void
+test_one_that_got_out_ends_whose_it_is(void **state)
+{
+    (void)state;
+    check_err(send_key(flow.stranger_peer, owner.key), AG_EFOREIGN);
+    check_ended(&owner);
+    check_runs(&caller);
+    check_row(AUDIT_TRIPWIRE, 0, "foreign_placeholder", owner.id);
+}
+
+static void
+test_ones_own_at_a_wrong_place_has_no_consequence(void **state)
+{
+    (void)state;
+    check_err(send_one(&(struct sent){.peer = caller.child,
+                                      .service = "api.example",
+                                      .name = "X-Other",
+                                      .value = caller.key}),
+              AG_EPLACE);
+    assert_non_null(strstr(err_text(AG_EPLACE), "where no value belongs"));
+    check_row(AUDIT_POLICY_DENIED, caller.id, "wrong_place", caller.id);
+    check_runs(&caller);
+    check_runs(&owner);
+}
+
+/* Somebody outside who is refused often is no task that searches. */
+static void
+test_who_is_no_task_is_no_search(void **state)
+{
+    (void)state;
+    for (int i = 0; i < PERMIT_STRAYS_MAX_COUNT + 3; i++) {
+        char token[80];
+
+        (void)snprintf(token, sizeof(token), "x=%s", owner.token);
+        check_err(send_one(&(struct sent){.peer = flow.stranger_peer,
+                                          .service = "api.example",
+                                          .query = token}),
+                  AG_EPLACE);
+        check_row(AUDIT_POLICY_DENIED, 0, "wrong_place", 0);
+    }
+    check_runs(&owner);
+    check_runs(&caller);
+}
+
+static void
+test_a_value_that_does_not_go_there(void **state)
+{
+    const struct task_proxy_request wishes[] = {
+        {.uses = -1, .ref = "ag://github/bot", .upstream = API, .key_env = "A"},
+        {.uses = -1,
+         .ref = "ag://second/key",
+         .upstream = "https://two.example",
+         .key_env = "B"}};
+
+    (void)state;
+    start_sender(wishes, AG_COUNT(wishes));
+    check_err(send_key(NULL, sender.keys[1]), AG_EHOST);
+    assert_non_null(strstr(err_text(AG_EHOST), "the task is ended"));
+    assert_string_equal(ended_reason, "alarm");
+    check_row(AUDIT_TRIPWIRE, sender.id, "wrong_host", sender.id);
+    end_sender();
+}
+
+static void
+test_a_text_that_is_nobodys(void **state)
+{
+    AG_AUTO(secret) struct secret *key = NULL;
+    uint64_t id = 0;
+    struct call call = call_of(caller.child);
+
+    (void)state;
+    /* Of a task that never was, and of none. */
+    check_ok(proxied_id(caller.id + 1000, 0, &id));
+    check_ok(permit_stray(flow.core, &call, id));
+    check_ok(permit_stray(flow.core, &call, 7));
+    check_runs(&caller);
+}
+
+/* ---- in a body ---- */
+
+static void
+test_in_a_body_ones_own_goes_on(void **state)
+{
+    struct call call = call_of(caller.child);
+    struct last before = last_refusal();
+
+    (void)state;
+    for (int i = 0; i < PERMIT_STRAYS_MAX_COUNT + 3; i++) {
+        check_ok(permit_stray(flow.core, &call, caller.key_id));
+    }
+    assert_int_equal(last_refusal().count, before.count);
+    check_runs(&caller);
+}
+
+static void
+test_in_a_body_anothers_ends_both(void **state)
+{
+    struct call call = call_of(caller.child);
+
+    (void)state;
+    check_err(permit_stray(flow.core, &call, owner.key_id), AG_EFOREIGN);
+    check_ended(&owner);
+    check_ended(&caller);
+    check_row(AUDIT_TRIPWIRE, caller.id, "foreign_placeholder", owner.id);
+    assert_non_null(strstr(last_refusal().json, "\"service\":\"body\""));
+}
+
+static void
+test_in_a_body_one_of_an_ended_task(void **state)
+{
+    struct call call = call_of(caller.child);
+    struct party past;
+
+    (void)state;
+    start_party(&past, 4000);
+    end_party(&past);
+    check_err(permit_stray(flow.core, &call, past.key_id), AG_EENDED);
+    check_ended(&caller);
+    check_runs(&owner);
+}
+
+/* ---- counted, and folded ---- */
+
+static enum ag_err
+do_fold(struct core *core, struct db_tx *tx, const struct call *call,
+        const void *request, json_t **ret)
+{
+    (void)call;
+    (void)ret;
+    return permit_fold(core, tx, *(const int64_t *)request);
+}
+
+static void
+test_a_fold_says_who(void **state)
+{
+    const int64_t later_ms = INT64_MAX;
+    struct peer *outside = make_peer(5000, 950, 1);
+    struct last last = {0};
+    int_fast64_t before = 0;
+
+    (void)state;
+    check_ok(act(do_fold, NULL, &later_ms, NULL));
+    before = atomic_load(&flow.core->refused_count);
+    for (int i = 0; i < PERMIT_REFUSALS_PER_MINUTE + 2; i++) {
+        check_err(
+            send_one(&(struct sent){.peer = outside, .service = "api.example"}),
+            i < PERMIT_REFUSALS_PER_MINUTE ? AG_EDENIED : AG_ERATE);
+    }
+    assert_non_null(strstr(err_text(AG_ERATE), "denied"));
+    assert_int_equal(atomic_load(&flow.core->refused_count) - before,
+                     PERMIT_REFUSALS_PER_MINUTE + 2);
+    check_ok(act(do_fold, NULL, &later_ms, NULL));
+    last = last_refusal();
+    assert_int_equal(last.task_id, 0);
+    assert_non_null(strstr(last.json, "\"pid\":5000"));
+    assert_non_null(strstr(last.json, "\"folded\":2"));
+    for (int i = 0; i < PERMIT_REFUSALS_PER_MINUTE + 2; i++) {
+        check_err(
+            send_one(&(struct sent){.peer = caller.child, .service = "no"}),
+            i < PERMIT_REFUSALS_PER_MINUTE ? AG_ESERVICE : AG_ERATE);
+    }
+    check_ok(act(do_fold, NULL, &later_ms, NULL));
+    last = last_refusal();
+    assert_int_equal(last.task_id, caller.id);
+    assert_non_null(strstr(last.json, "\"pid\":0"));
+    /* What ends a task has its row all the same. */
+    check_err(send_key(caller.child, owner.key), AG_EFOREIGN);
+    check_row(AUDIT_TRIPWIRE, caller.id, "foreign_placeholder", owner.id);
+    check_ended(&owner);
+    peer_free(outside);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, parties_begin, parties_end)
+
+static int
+open_vault(void **state)
+{
+    int failed = flow_open_vault(state);
+
+    if (failed == 0) {
+        put("second/key", "sk-second-0123456789abcdefghij0123", NULL);
+    }
+    return failed;
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_one_of_a_task_that_runs_ends_both),
+        TEST(test_one_of_a_task_that_has_ended_ends_only_the_caller),
+        TEST(test_one_that_got_out_ends_whose_it_is),
+        TEST(test_ones_own_at_a_wrong_place_has_no_consequence),
+        TEST(test_who_is_no_task_is_no_search),
+        TEST(test_a_value_that_does_not_go_there),
+        TEST(test_a_text_that_is_nobodys),
+        TEST(test_in_a_body_ones_own_goes_on),
+        TEST(test_in_a_body_anothers_ends_both),
+        TEST(test_in_a_body_one_of_an_ended_task),
+        TEST(test_a_fold_says_who),
+    };
+
+    if (broker_is_helper(argc, argv)) {
+        return filter_main(SPAWN_CHANNEL_FD);
+    }
+    return cmocka_run_group_tests(tests, open_vault, flow_close);
+}
