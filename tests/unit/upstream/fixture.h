@@ -10,13 +10,14 @@
 static struct upstream *u;
 
 /* What the calls of other programs would be steered by: a proxy that nobody
- * answers at, and a password for the service. Before the first thread. */
+ * answers at, a password for the service, a file for the keys of TLS. Before the
+ * first thread. */
 static void
 steer_others(void)
 {
     static const char *const PROXIES[] = {"http_proxy", "https_proxy",
                                           "HTTPS_PROXY", "all_proxy"};
-    char path[sizeof(service.dir) + sizeof("/.netrc")];
+    char path[sizeof(service.dir) + 16];
     FILE *netrc;
 
     // NOLINTBEGIN(concurrency-mt-unsafe): there is one thread
@@ -26,6 +27,8 @@ steer_others(void)
     (void)unsetenv("no_proxy");
     (void)unsetenv("NO_PROXY");
     assert_int_equal(setenv("HOME", service.dir, 1), 0);
+    (void)snprintf(path, sizeof(path), "%s/keys", service.dir);
+    assert_int_equal(setenv("SSLKEYLOGFILE", path, 1), 0);
     // NOLINTEND(concurrency-mt-unsafe)
     (void)snprintf(path, sizeof(path), "%s/.netrc", service.dir);
     netrc = fopen(path, "we");

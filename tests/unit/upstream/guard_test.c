@@ -148,6 +148,7 @@ test_what_is_no_address(void **state)
 {
     struct sockaddr_un local = {.sun_family = AF_UNIX};
     struct sockaddr_in cut = {.sin_family = AF_INET};
+    struct sockaddr_in6 cut6 = {.sin6_family = AF_INET6};
     char text[GUARD_TEXT_BYTES];
     enum guard_rule rule = GUARD_PUBLIC;
 
@@ -158,6 +159,12 @@ test_what_is_no_address(void **state)
     cut.sin_addr.s_addr = htonl(0x08080808);
     assert_int_equal(
         guard_judge((const struct sockaddr *)&cut, sizeof(cut) - 1),
+        GUARD_RESERVED);
+    assert_int_equal(inet_pton(AF_INET6, "2606:4700::1", &cut6.sin6_addr), 1);
+    assert_int_equal(guard_judge((const struct sockaddr *)&cut6, sizeof(cut6)),
+                     GUARD_PUBLIC);
+    assert_int_equal(
+        guard_judge((const struct sockaddr *)&cut6, sizeof(cut6) - 1),
         GUARD_RESERVED);
     guard_text((const struct sockaddr *)&local, sizeof(local), text);
     assert_string_equal(text, "?");
@@ -251,6 +258,8 @@ static const struct {
     {"::1]", NULL, 0, AG_EINVAL},
     {"[]", NULL, 0, AG_EINVAL},
     {"[[::1]]", NULL, 0, AG_EINVAL},
+    {"x::1]", NULL, 0, AG_EINVAL},
+    {"[::1x", NULL, 0, AG_EINVAL},
     {"[127.0.0.1]", NULL, 0, AG_EINVAL},
     {"[fe80::1%eth0]", NULL, 0, AG_EINVAL},
     {"fe80::1%1", NULL, 0, AG_EINVAL},
@@ -294,6 +303,78 @@ test_host_lengths(void **state)
     check_ok(guard_read_host(span_of(text, 63), &host));
     check_err(guard_read_host(span_of(text, 64), &host), AG_EINVAL);
     check_err(guard_read_host(span_of("a\0b", 3), &host), AG_EINVAL);
+    memset(text, ':', sizeof(text));
+    check_err(guard_read_host(span_of(text, GUARD_HOST_MAX_BYTES), &host),
+              AG_EINVAL);
+}
+
+static void
+test_what_is_said_of_a_host(void **state)
+{
+    struct guard_host host;
+
+    (void)state;
+    check_err(guard_read_host(span_str(""), &host), AG_EINVAL);
+    assert_non_null(strstr(err_text(AG_EINVAL), "must have 1 to"));
+    check_err(guard_read_host(span_str("a\x80"), &host), AG_EINVAL);
+    assert_non_null(strstr(err_text(AG_EINVAL), "a byte that no host has"));
+    check_err(guard_read_host(span_str("a/b"), &host), AG_EINVAL);
+    assert_non_null(strstr(err_text(AG_EINVAL), "not a name or address"));
+}
+
+static const struct {
+    const char *text;
+    const char *host; /* NULL: refused */
+    uint16_t port;
+} AUTHORITIES[] = {
+    {"a.b", "a.b", 0},
+    {"A.b:443", "a.b", 443},
+    {"a.b:1", "a.b", 1},
+    {"a.b:65535", "a.b", 65535},
+    {"127.0.0.1:80", "127.0.0.1", 80},
+    {"[::1]", "[::1]", 0},
+    {"[::1]:8443", "[::1]", 8443},
+    {"", NULL, 0},
+    {":80", NULL, 0},
+    {"a.b:", NULL, 0},
+    {"a.b:0", NULL, 0},
+    {"a.b:00", NULL, 0},
+    {"a.b:080", NULL, 0},
+    {"a.b:65536", NULL, 0},
+    {"a.b:+80", NULL, 0},
+    {"a.b:-1", NULL, 0},
+    {"a.b: 80", NULL, 0},
+    {"a.b:80 ", NULL, 0},
+    {"a.b:80:80", NULL, 0},
+    {"a.b:http", NULL, 0},
+    {"::1", NULL, 0},
+    {"::1:80", NULL, 0},
+    {"[::1]:", NULL, 0},
+    {"[::1]80", NULL, 0},
+    {"[::1]:0", NULL, 0},
+    {"u@a.b:80", NULL, 0},
+};
+
+static void
+test_authorities(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(AUTHORITIES); i++) {
+        struct guard_host host;
+        uint16_t port = 7;
+        enum ag_err err =
+            guard_read_authority(span_str(AUTHORITIES[i].text), &host, &port);
+
+        if ((err == AG_OK) != (AUTHORITIES[i].host != NULL)) {
+            fail_msg("\"%s\": %s", AUTHORITIES[i].text, err_code(err));
+        }
+        if (err == AG_OK) {
+            assert_string_equal(host.text, AUTHORITIES[i].host);
+            assert_int_equal(port, AUTHORITIES[i].port);
+        } else {
+            assert_int_equal(port, 7);
+        }
+    }
 }
 
 int
@@ -305,6 +386,8 @@ main(void)
         cmocka_unit_test(test_who_may_call_what),
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_host_lengths),
+        cmocka_unit_test(test_what_is_said_of_a_host),
+        cmocka_unit_test(test_authorities),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

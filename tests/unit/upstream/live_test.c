@@ -62,11 +62,13 @@ test_request_is_sent_as_it_is(void **state)
     talk_done(t);
 }
 
-/* Neither a proxy of the environment nor a password of ~/.netrc (fixture.h). */
+/* Neither a proxy of the environment nor a password of ~/.netrc, and the keys of
+ * TLS go to no file (fixture.h). */
 static void
 test_nothing_steers_a_call(void **state)
 {
     const uint16_t ports[] = {service.plain, service.good};
+    char path[sizeof(service.dir) + 16];
 
     (void)state;
     for (size_t i = 0; i < AG_COUNT(ports); i++) {
@@ -76,6 +78,8 @@ test_nothing_steers_a_call(void **state)
         expect_not_in(t->body, "Authorization");
         talk_done(t);
     }
+    (void)snprintf(path, sizeof(path), "%s/keys", service.dir);
+    assert_int_equal(access(path, F_OK), -1);
 }
 
 static void

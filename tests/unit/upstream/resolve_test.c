@@ -225,11 +225,17 @@ test_only_allowed_addresses_are_tried(void **state)
          .addresses = {"169.254.169.254", "0.0.0.0", "127.0.0.1"}},
     };
     struct upstream *u = talk_upstream();
+    struct talk *t = NULL;
 
     (void)state;
     names_are(lines, AG_COUNT(lines));
     expect(u, "a.service.test", UPSTREAM_INNER, AG_OK, NULL);
     expect(u, "a.service.test", 0, AG_EADDRESS, "a.service.test: ");
+    /* What fails behind that is told as what it is. */
+    t = call_name("a.service.test", UPSTREAM_INNER);
+    t->request.target = span_str("/cut-body");
+    talk_run(u, t, AG_EUPSTREAM, "closed within its answer");
+    talk_done(t);
     upstream_free(u);
 }
 

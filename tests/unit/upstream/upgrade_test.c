@@ -113,6 +113,84 @@ test_is_http1(void **state)
     talk_done(t);
 }
 
+static int
+connection_in(const struct talk *t)
+{
+    const char *at = strstr(t->body, "\"connection\": ");
+
+    assert_non_null(at);
+    return (int)strtol(at + strlen("\"connection\": "), NULL, 10);
+}
+
+static int
+ordinary(void)
+{
+    struct talk *t = talk_new(service.good, "/echo");
+    int number = 0;
+
+    t->request.owner = 21;
+    talk_run(u, t, AG_OK, NULL);
+    number = connection_in(t);
+    talk_done(t);
+    return number;
+}
+
+/* Neither the one of a call before it, nor is it another's after it. */
+static void
+test_has_a_connection_of_its_own(void **state)
+{
+    int kept = ordinary();
+    struct talk *t = ask(service.good, "/echo");
+    int own = 0;
+
+    (void)state;
+    assert_int_equal(ordinary(), kept);
+    t->request.owner = 21;
+    talk_run(u, t, AG_OK, NULL);
+    own = connection_in(t);
+    talk_done(t);
+    assert_int_not_equal(own, kept);
+    assert_int_equal(ordinary(), kept);
+}
+
+static void
+test_nor_is_it_kept(void **state)
+{
+    struct talk *t = ask(service.good, "/echo");
+    int own = 0;
+
+    (void)state;
+    t->request.owner = 22;
+    talk_run(u, t, AG_OK, NULL);
+    own = connection_in(t);
+    talk_done(t);
+    t = talk_new(service.good, "/echo");
+    t->request.owner = 22;
+    talk_run(u, t, AG_OK, NULL);
+    assert_int_not_equal(connection_in(t), own);
+    talk_done(t);
+}
+
+/* It closes while there is nothing to send: that is noticed all the same. */
+static void
+test_service_ends_a_quiet_one(void **state)
+{
+    const uint16_t ports[] = {service.plain, service.good};
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(ports); i++) {
+        struct talk *t = ask(ports[i], "/switch");
+
+        atomic_store(&t->hold_send, true);
+        talk_start(u, t);
+        talk_wait_end(t);
+        check_ok(t->err);
+        assert_int_equal(t->status, 101);
+        assert_string_equal(t->body, "raw");
+        talk_done(t);
+    }
+}
+
 int
 main(void)
 {
@@ -122,6 +200,9 @@ main(void)
         cmocka_unit_test(test_a_megabyte_each_way),
         cmocka_unit_test(test_refused_upgrade_is_an_answer),
         cmocka_unit_test(test_is_http1),
+        cmocka_unit_test(test_has_a_connection_of_its_own),
+        cmocka_unit_test(test_nor_is_it_kept),
+        cmocka_unit_test(test_service_ends_a_quiet_one),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
