@@ -25,11 +25,12 @@ AG_CHECK AG_NONNULL enum ag_err allowed_take(const struct call *call,
                                              const struct task_request *request,
                                              struct proxied *set);
 
-/* Adds the list to the row's detail. Errors: AG_ENOMEM, AG_ECORRUPT. */
+/* Adds the list to the row's detail. Errors: AG_EINVAL it is damaged; AG_ELIMIT,
+ * AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err allowed_keep(const struct task_request *request,
                                              struct task_row *row);
 
-/* Sets it as the member `allow` of `object`. Errors: AG_ECORRUPT, AG_ENOMEM. */
+/* Sets it as the member `allow` of `object`. Errors: as allowed_keep(). */
 AG_CHECK AG_NONNULL enum ag_err allowed_show(const struct task_row *row,
                                              json_t *object);
 

@@ -12,6 +12,9 @@ static struct {
     int64_t id;
     char keys[4][1024]; /* the placeholders, as they were asked for */
     size_t key_count;
+    /* Of the next one: hosts without a credential. */
+    const char *const *allow;
+    size_t allow_count;
 } sender;
 
 /* A task of the operator's, its placeholders in `sender`. */
@@ -19,8 +22,11 @@ static inline enum ag_err
 start_sender_as(const struct call *call,
                 const struct task_proxy_request *wishes, size_t count)
 {
-    const struct task_request request = {
-        .name = "sender", .proxies = wishes, .proxy_count = count};
+    const struct task_request request = {.name = "sender",
+                                         .proxies = wishes,
+                                         .proxy_count = count,
+                                         .allow = sender.allow,
+                                         .allow_count = sender.allow_count};
     AG_AUTO(wjson) json_t *answer = NULL;
     json_t *delivery = NULL;
     size_t i = 0;
