@@ -9,6 +9,7 @@
 #include "common/fault.h"
 #include "common/parties.h"
 #include "core/live.h"
+#include "core/reach.h"
 #include "store/tx.h"
 
 enum ag_err __real_tx_commit(struct db_tx *tx);
@@ -129,6 +130,37 @@ test_a_token_goes_before_the_record(void **state)
     access_done(flow.core, &call);
 }
 
+/* A tunnel that can't be put on record is not opened; a refusal is one. */
+static void
+test_a_tunnel_without_a_record_is_none(void **state)
+{
+    static const char *const ALLOW[] = {"open.example"};
+    struct call call = {0};
+    struct guard_host open = {0};
+    struct guard_host other = {0};
+    struct reach reach = {0};
+
+    (void)state;
+    sender.allow = ALLOW;
+    sender.allow_count = 1;
+    start_sender(NULL, 0);
+    call = call_of(flow.task_peer);
+    check_ok(guard_read_host(span_str("open.example"), &open));
+    check_ok(guard_read_host(span_str("other.example"), &other));
+    fault_arm(1);
+    check_err(reach_decide(flow.core, &call, &open, 443, &reach), AG_ENOSPACE);
+    assert_true(fault_done());
+    assert_int_equal(reach.task_id, 0);
+    fault_arm(1);
+    check_err(reach_decide(flow.core, &call, &other, 443, &reach),
+              AG_ENOTALLOWED);
+    assert_true(fault_done());
+    check_ok(reach_decide(flow.core, &call, &open, 443, &reach));
+    reach_done(&reach);
+    end_sender();
+    sender.allow_count = 0;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, parties_begin, parties_end)
 
 int
@@ -136,6 +168,7 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_was_rolled_back_is_not_known),
+        cmocka_unit_test(test_a_tunnel_without_a_record_is_none),
         TEST(test_a_tripwire_without_a_record_ends_all_the_same),
         TEST(test_so_does_one_from_outside),
         TEST(test_a_refusal_without_a_record_is_one),
