@@ -57,8 +57,6 @@ read_value(struct core *core, const struct proxied_item *item,
     }
     if (err == AG_OK) {
         secret_free(AG_TAKE(*ret)); /* of an older secret of that name */
-    } else if (err != AG_ENOTFOUND) {
-        return err;
     }
     err = stored_value(core, item, field, version, ret);
     if (err == AG_OK) {

@@ -39,7 +39,9 @@ static struct {
     struct filter *filter;
     struct profiles *profiles;
     struct core *core;
-    struct upstream *upstream; /* set before flow_open(); NULL: none */
+    /* Set before flow_open(); NULL: none, and the shipped ones. */
+    struct upstream *upstream;
+    const char *profile_dir;
     struct peer *operator_peer;
     struct peer *task_peer;
     struct peer *stranger_peer;
@@ -228,8 +230,10 @@ flow_open(void **state)
     (void)snprintf(flow.paths.home, sizeof(flow.paths.home), "%s",
                    scratch.path);
     check_ok(filter_start(NULL, NULL, &flow.filter));
-    check_ok(
-        profiles_load(AG_SOURCE_DIR "/schema/profiles", NULL, &flow.profiles));
+    check_ok(profiles_load(flow.profile_dir != NULL ? flow.profile_dir
+                                                    : AG_SOURCE_DIR
+                               "/schema/profiles",
+                           NULL, &flow.profiles));
     parts.filter = flow.filter;
     parts.profiles = flow.profiles;
     parts.upstream = flow.upstream;

@@ -8,9 +8,14 @@
 #include "common/broker.h"
 #include "core/permit.h"
 
+enum {
+    SENDER_KEYS_COUNT = PERMIT_EDITS_MAX_COUNT + 1,
+};
+
 static struct {
     int64_t id;
-    char keys[4][1024]; /* the placeholders, as they were asked for */
+    char keys[SENDER_KEYS_COUNT]
+             [1024]; /* the placeholders, as they were asked for */
     size_t key_count;
     /* Of the next one: hosts without a credential. */
     const char *const *allow;
