@@ -5,7 +5,6 @@
 enum {
     RECORD_HANDSHAKE = 22,
     RECORD_HEAD_BYTES = 5,
-    RECORD_MAX_BYTES = 16 * 1024,
     MESSAGE_CLIENT_HELLO = 1,
     MESSAGE_HEAD_BYTES = 4,
     VERSION_MAJOR = 3,
@@ -43,8 +42,7 @@ read_record_head(struct span rest, bool first, size_t *ret_len)
         return HELLO_MORE;
     }
     *ret_len = (size_t)rest.ptr[3] << 8 | rest.ptr[4];
-    return *ret_len == 0 || *ret_len > RECORD_MAX_BYTES ? HELLO_MALFORMED
-                                                        : HELLO_WHOLE;
+    return *ret_len == 0 ? HELLO_MALFORMED : HELLO_WHOLE;
 }
 
 /* Joins what the records carry, until the message is whole: what comes behind
@@ -64,6 +62,7 @@ join_records(struct span bytes, uint8_t out[HELLO_MAX_BYTES], size_t *ret_len)
         if (result != HELLO_WHOLE) {
             return result;
         }
+        /* Nor may one record be longer: RFC 8446 has the same bound. */
         if (*ret_len + len > HELLO_MAX_BYTES) {
             return HELLO_MALFORMED;
         }

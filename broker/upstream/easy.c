@@ -286,6 +286,8 @@ on_fill(char *into, size_t size, size_t count, void *arg)
 
 /* ---- options ---- */
 
+/* Second belts: HTTP_CONTENT_DECODING acts only where a coding is asked for, and
+ * SSLVERSION is what Debian's OpenSSL demands anyway. */
 static const struct {
     CURLoption option;
     long value;
@@ -297,7 +299,6 @@ static const struct {
     {CURLOPT_NETRC, CURL_NETRC_IGNORED},
     {CURLOPT_HTTP09_ALLOWED, 0},
     {CURLOPT_HTTP_CONTENT_DECODING, 0},
-    {CURLOPT_PATH_AS_IS, 1},
     {CURLOPT_SSL_VERIFYPEER, 1},
     {CURLOPT_SSL_VERIFYHOST, 2},
     {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
@@ -384,6 +385,7 @@ set_target(CURL *easy, const struct upstream_call *call,
     (void)snprintf(url, sizeof(url), "%s://%s:%u/", scheme,
                    call->parts.host.text, (unsigned)call->parts.port);
     done = set_text(easy, CURLOPT_URL, url) &&
+           /* A second belt: no redirect is followed that could change it. */
            set_text(easy, CURLOPT_PROTOCOLS_STR, scheme) &&
            set_text(easy, CURLOPT_REQUEST_TARGET, target) &&
            set_text(easy, CURLOPT_CUSTOMREQUEST, call->parts.method);
@@ -409,8 +411,7 @@ set_connection(CURL *easy, const struct upstream_call *call,
            /* Part of the key of libcurl's pool, whatever the family, and of
             * nothing else but link-local connections, which have no zone. */
            set_number(easy, CURLOPT_ADDRESS_SCOPE, (long)request->owner) &&
-           (!call->dial || (set_number(easy, CURLOPT_CONNECT_ONLY, 1) &&
-                            set_number(easy, CURLOPT_FRESH_CONNECT, 1))) &&
+           (!call->dial || set_number(easy, CURLOPT_CONNECT_ONLY, 1)) &&
            (!call->upgrade || (set_number(easy, CURLOPT_FRESH_CONNECT, 1) &&
                                set_number(easy, CURLOPT_FORBID_REUSE, 1)));
 }

@@ -58,7 +58,6 @@ static const struct range6 RANGES6[] = {
     {{0xfd, 0x00, 0x0e, 0xc2, [14] = 0x02, 0x54}, 128, GUARD_METADATA}, /* AWS */
     {{0xfd, 0x00, 0x0e, 0xc2, [15] = 0x23},       128, GUARD_METADATA},
     {{0xfd, 0x20, 0x00, 0xce, [14] = 0x02, 0x54}, 128, GUARD_METADATA}, /* GCP */
-    {{0},                                         128, GUARD_UNSPECIFIED},
     {{[15] = 1},                                  128, GUARD_LOOPBACK},
     {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01},         48, GUARD_PRIVATE}, /* RFC 8215 */
     {{0x01, 0x00},                                 64, GUARD_RESERVED}, /* discard */
@@ -82,7 +81,7 @@ static const struct carrier {
 } CARRIERS[] = {
     {{[10] = 0xff, 0xff},           96, 12, 0},    /* mapped */
     {{[8] = 0xff, 0xff},            96, 12, 0},    /* translated, RFC 2765 */
-    {{0},                           96, 12, 0},    /* compatible, given up */
+    {{0},                           96, 12, 0},    /* compatible, given up; :: */
     {{0x00, 0x64, 0xff, 0x9b},      96, 12, 0},    /* NAT64 */
     {{0x20, 0x02},                  16,  2, 0},    /* 6to4 */
     {{0x20, 0x01, 0x00, 0x00},      32, 12, 0xff}, /* Teredo: the client */
@@ -400,8 +399,8 @@ guard_read_authority(struct span text, struct guard_host *ret,
     bool has_port = split_port(text, &host, &port);
     enum ag_err err = AG_OK;
 
-    if (has_port && (parse_u64(port, UINT16_MAX, &number) != AG_OK ||
-                     number == 0 || span_starts(port, span_str("0")))) {
+    if (has_port &&
+        (parse_u64(port, UINT16_MAX, &number) != AG_OK || number == 0)) {
         return err_why(AG_EINVAL, "the port must be a number from 1 to 65535");
     }
     if (span_find(host, ':') < host.len && !span_starts(host, span_str("["))) {

@@ -393,6 +393,14 @@ test_other_records_between(void **state)
     changed = m;
     changed.bytes[5 + 16 + 1] = 2;
     assert_int_equal(read_made(&changed, &hello), HELLO_MALFORMED);
+    /* An empty record, first and in between. */
+    for (size_t at = 0; at <= 5 + 16; at += 5 + 16) {
+        changed = m;
+        memmove(changed.bytes + at + 5, m.bytes + at, m.len - at);
+        memcpy(changed.bytes + at, "\x16\x03\x01\0\0", 5);
+        changed.len += 5;
+        assert_int_equal(read_made(&changed, &hello), HELLO_MALFORMED);
+    }
     changed = m;
     changed.bytes[5 + AT_VERSION] = 2;
     assert_int_equal(read_made(&changed, &hello), HELLO_MALFORMED);

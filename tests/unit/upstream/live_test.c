@@ -231,6 +231,20 @@ test_short_body_is_our_fault(void **state)
 }
 
 static void
+test_no_more_is_sent_than_was_said(void **state)
+{
+    struct talk *t = talk_new(service.good, "/echo");
+
+    (void)state;
+    talk_post(t, "longer than that", 0, false);
+    t->request.body_bytes = 6;
+    talk_run(u, t, AG_OK, NULL);
+    assert_int_equal(t->given_bytes, 6);
+    expect_in(t->body, "\"bytes\": 6,");
+    talk_done(t);
+}
+
+static void
 test_full_reader_holds_the_stream(void **state)
 {
     struct talk *t = talk_new(service.good, "/bytes?n=20000000");
@@ -461,6 +475,7 @@ main(void)
         cmocka_unit_test(test_bodies_have_one_length),
         cmocka_unit_test(test_body_may_come_later),
         cmocka_unit_test(test_short_body_is_our_fault),
+        cmocka_unit_test(test_no_more_is_sent_than_was_said),
         cmocka_unit_test(test_full_reader_holds_the_stream),
         cmocka_unit_test(test_events_pass_as_they_come),
         cmocka_unit_test(test_turn_is_told_behind_what_it_brought),
