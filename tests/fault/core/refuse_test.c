@@ -1,5 +1,5 @@
 // LINKS: core
-// WRAP: tx_commit
+// WRAP: tx_commit core_write_wait
 /*
  * What can't be committed. The first use of a value: nothing of it is on the
  * record, so the next one is a first use too, whatever else was committed
@@ -12,17 +12,26 @@
 #include "core/reach.h"
 #include "store/tx.h"
 
-enum ag_err __real_tx_commit(struct db_tx *tx);
-enum ag_err __wrap_tx_commit(struct db_tx *tx);
+enum ag_err __real_core_write_wait(struct core *core, struct core_job *job);
+enum ag_err __wrap_core_write_wait(struct core *core, struct core_job *job);
 
-/* A token that is looked at before each commit. */
+/* A token that is looked at before anything is written. */
 static const struct live_token *watched;
 static bool was_revoked;
 
 enum ag_err
-__wrap_tx_commit(struct db_tx *tx)
+__wrap_core_write_wait(struct core *core, struct core_job *job)
 {
     was_revoked = watched != NULL && atomic_load(&watched->revoked);
+    return __real_core_write_wait(core, job);
+}
+
+enum ag_err __real_tx_commit(struct db_tx *tx);
+enum ag_err __wrap_tx_commit(struct db_tx *tx);
+
+enum ag_err
+__wrap_tx_commit(struct db_tx *tx)
+{
     if (fault_now()) {
         tx_rollback(tx);
         return AG_ENOSPACE;

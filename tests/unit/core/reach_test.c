@@ -1,8 +1,8 @@
 /* May a task have a connection to this host, or call it in plain http: the
  * decision, its record, and what it says when it is no. */
 #include "common/permits.h"
+#include "common/rows.h"
 #include "core/reach.h"
-#include "core/state.h"
 #include "tls/authority.h"
 
 static const char *const ALLOW[] = {
@@ -37,49 +37,12 @@ end(void **state)
     return 0;
 }
 
-/* ---- the record ---- */
-
-struct last {
-    enum audit_kind kind;
-    int64_t task_id;
-    char json[512];
-    int count;
-};
-
-static enum ag_err
-on_row(const struct audit_row *row, void *arg)
-{
-    struct last *last = arg;
-
-    last->kind = row->kind;
-    last->task_id = row->task_id;
-    (void)snprintf(last->json, sizeof(last->json), "%.*s", (int)row->json.len,
-                   (const char *)row->json.ptr);
-    last->count++;
-    return AG_OK;
-}
-
-static struct last
-last_row(void)
-{
-    AG_AUTO(db_read) struct db_read *r = NULL;
-    struct last last = {0};
-
-    check_ok(store_read(flow.core->store, &r));
-    check_ok(audit_each(r, 0, UINT32_MAX, on_row, &last));
-    return last;
-}
-
 static void
 check_row(enum audit_kind kind, const char *part)
 {
-    struct last last = last_row();
+    struct last_row last = rows_last(false);
 
-    assert_int_equal(last.kind, kind);
-    assert_int_equal(last.task_id, sender.id);
-    if (strstr(last.json, part) == NULL) {
-        fail_msg("%s is not in %s", part, last.json);
-    }
+    rows_check(&last, kind, sender.id, part);
 }
 
 /* ---- connections ---- */
@@ -158,14 +121,14 @@ static void
 test_a_host_with_a_value_is_intercepted(void **state)
 {
     AG_AUTO(reach) struct reach found = {0};
-    int before = last_row().count;
+    int before = rows_last(false).count;
 
     (void)state;
     check_ok(reach("api.example", 443, &found));
     assert_int_equal(found.how, REACH_INTERCEPT);
     assert_int_equal(found.task_id, sender.id);
     assert_non_null(found.leaf);
-    assert_int_equal(last_row().count, before);
+    assert_int_equal(rows_last(false).count, before);
     /* Another port is another host. */
     check_refused("api.example", 8443, AG_ENOTALLOWED, "api.example:8443");
 }
@@ -278,13 +241,13 @@ test_plain_requests_to_an_open_host(void **state)
 
     (void)state;
     for (int i = 0; i < 2; i++) {
-        int before = last_row().count;
+        int before = rows_last(false).count;
 
         check_err(ask(REQUEST_PLAIN, "open.example", NULL, true, &permit),
                   AG_EBLOCKS);
-        assert_int_equal(last_row().count, before);
+        assert_int_equal(rows_last(false).count, before);
         check_ok(ask(REQUEST_PLAIN, "open.example", NULL, false, &permit));
-        assert_int_equal(last_row().count, before + 1);
+        assert_int_equal(rows_last(false).count, before + 1);
         check_row(AUDIT_HOST_CALLED, "\"host\":\"open.example\"");
     }
     assert_string_equal(permit.host, "open.example");

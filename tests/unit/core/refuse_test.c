@@ -1,58 +1,24 @@
 /* What is refused, between two tasks that run at once and one outside: who ends,
  * what is on the record, and what stays without consequence. */
 #include "common/parties.h"
+#include "common/rows.h"
 #include "store/tasks.h"
 
 static const char API[] = "https://api.example";
 
 /* ---- what was left behind ---- */
 
-struct last {
-    enum audit_kind kind;
-    int64_t task_id;
-    char json[512];
-    int count;
-};
-
-static enum ag_err
-on_row(const struct audit_row *row, void *arg)
-{
-    struct last *last = arg;
-
-    if (row->kind == AUDIT_TRIPWIRE || row->kind == AUDIT_POLICY_DENIED) {
-        last->kind = row->kind;
-        last->task_id = row->task_id;
-        (void)snprintf(last->json, sizeof(last->json), "%.*s",
-                       (int)row->json.len, (const char *)row->json.ptr);
-        last->count++;
-    }
-    return AG_OK;
-}
-
-static struct last
-last_refusal(void)
-{
-    AG_AUTO(db_read) struct db_read *r = NULL;
-    struct last last = {0};
-
-    check_ok(store_read(flow.core->store, &r));
-    check_ok(audit_each(r, 0, UINT32_MAX, on_row, &last));
-    return last;
-}
-
 static void
 check_row(enum audit_kind kind, int64_t task_id, const char *code,
           int64_t owner_id)
 {
-    struct last last = last_refusal();
+    struct last_row last = rows_last(true);
     char wanted[64];
 
-    assert_int_equal(last.kind, kind);
-    assert_int_equal(last.task_id, task_id);
-    assert_non_null(strstr(last.json, code));
+    rows_check(&last, kind, task_id, code);
     (void)snprintf(wanted, sizeof(wanted), "\"owner\":%lld",
                    (long long)owner_id);
-    assert_non_null(strstr(last.json, wanted));
+    rows_check(&last, kind, task_id, wanted);
 }
 
 /* Told, revoked, and in the vault. */
@@ -193,13 +159,13 @@ static void
 test_in_a_body_ones_own_goes_on(void **state)
 {
     struct call call = call_of(caller.child);
-    struct last before = last_refusal();
+    struct last_row before = rows_last(true);
 
     (void)state;
     for (int i = 0; i < PERMIT_STRAYS_MAX_COUNT + 3; i++) {
         check_ok(permit_stray(flow.core, &call, caller.key_id));
     }
-    assert_int_equal(last_refusal().count, before.count);
+    assert_int_equal(rows_last(true).count, before.count);
     check_runs(&caller);
 }
 
@@ -213,7 +179,7 @@ test_in_a_body_anothers_ends_both(void **state)
     check_ended(&owner);
     check_ended(&caller);
     check_row(AUDIT_TRIPWIRE, caller.id, "foreign_placeholder", owner.id);
-    assert_non_null(strstr(last_refusal().json, "\"service\":\"body\""));
+    assert_non_null(strstr(rows_last(true).json, "\"service\":\"body\""));
 }
 
 static void
@@ -246,7 +212,7 @@ test_a_fold_says_who(void **state)
 {
     const int64_t later_ms = INT64_MAX;
     struct peer *outside = make_peer(5000, 950, 1);
-    struct last last = {0};
+    struct last_row last = {0};
     int_fast64_t before = 0;
 
     (void)state;
@@ -261,7 +227,7 @@ test_a_fold_says_who(void **state)
     assert_int_equal(atomic_load(&flow.core->refused_count) - before,
                      PERMIT_REFUSALS_PER_MINUTE + 2);
     check_ok(act(do_fold, NULL, &later_ms, NULL));
-    last = last_refusal();
+    last = rows_last(true);
     assert_int_equal(last.task_id, 0);
     assert_non_null(strstr(last.json, "\"pid\":5000"));
     assert_non_null(strstr(last.json, "\"folded\":2"));
@@ -271,7 +237,7 @@ test_a_fold_says_who(void **state)
             i < PERMIT_REFUSALS_PER_MINUTE ? AG_ESERVICE : AG_ERATE);
     }
     check_ok(act(do_fold, NULL, &later_ms, NULL));
-    last = last_refusal();
+    last = rows_last(true);
     assert_int_equal(last.task_id, caller.id);
     assert_non_null(strstr(last.json, "\"pid\":0"));
     /* What ends a task has its row all the same. */

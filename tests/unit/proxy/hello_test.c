@@ -4,6 +4,7 @@
 
 #include "common/check.h"
 #include "proxy/hello.h"
+#include "unit/proxy/hellos.h"
 
 /* What stands behind the scratch is nobody's to write. */
 static struct {
@@ -12,90 +13,6 @@ static struct {
 } room;
 
 static uint8_t *const scratch = room.bytes;
-
-/* A greeting made by hand: `names` is the server_name extension's body. */
-struct made {
-    uint8_t bytes[1024];
-    size_t len;
-};
-
-static void
-put(struct made *m, const void *bytes, size_t len)
-{
-    memcpy(m->bytes + m->len, bytes, len);
-    m->len += len;
-}
-
-static void
-put_number(struct made *m, size_t number, size_t width)
-{
-    for (size_t i = width; i > 0; i--) {
-        m->bytes[m->len++] = (uint8_t)(number >> 8 * (i - 1));
-    }
-}
-
-static void
-put_name(struct made *ext, const char *name, size_t type)
-{
-    size_t len = strlen(name);
-
-    put_number(ext, 0, 2);
-    put_number(ext, len + 5, 2);
-    put_number(ext, len + 3, 2);
-    put_number(ext, type, 1);
-    put_number(ext, len, 2);
-    put(ext, name, len);
-}
-
-/* The message, with `ext` as its extensions. */
-static struct made
-message(const struct made *ext)
-{
-    struct made m = {0};
-
-    put_number(&m, 1, 1);
-    put_number(&m, 2 + 32 + 1 + 2 + 2 + 2 + 2 + ext->len, 3);
-    put_number(&m, 0x0303, 2);
-    m.len += 32;
-    put_number(&m, 0, 1);
-    put_number(&m, 2, 2);
-    put_number(&m, 0x1301, 2);
-    put_number(&m, 1, 1);
-    put_number(&m, 0, 1);
-    put_number(&m, ext->len, 2);
-    put(&m, ext->bytes, ext->len);
-    return m;
-}
-
-/* In records of `size` bytes. */
-static struct made
-records(const struct made *m, size_t size)
-{
-    struct made out = {0};
-
-    for (size_t at = 0; at < m->len; at += size) {
-        size_t len = m->len - at < size ? m->len - at : size;
-
-        put_number(&out, 22, 1);
-        put_number(&out, 0x0301, 2);
-        put_number(&out, len, 2);
-        put(&out, m->bytes + at, len);
-    }
-    return out;
-}
-
-static struct made
-greeting(const char *name, size_t size)
-{
-    struct made ext = {0};
-    struct made m;
-
-    if (name != NULL) {
-        put_name(&ext, name, 0);
-    }
-    m = message(&ext);
-    return records(&m, size);
-}
 
 static enum hello_result
 read_made(const struct made *m, struct hello *ret)
@@ -133,7 +50,7 @@ test_any_records_and_any_cut(void **state)
         assert_false(hello_is_for(&hello, &other));
         assert_false(hello.encrypted);
         /* Early data behind it is not looked at. */
-        put(&m, "\x17\x03\x03\x00\x01x", 6);
+        put_bytes(&m, "\x17\x03\x03\x00\x01x", 6);
         assert_int_equal(read_made(&m, &hello), HELLO_WHOLE);
     }
 }
@@ -216,14 +133,14 @@ test_bad_names(void **state)
     put_number(&ext, 0, 2);
     put_number(&ext, 10, 2);
     put_number(&ext, 8, 2);
-    put(&ext, "\0\0\1a\0\0\1b", 8);
+    put_bytes(&ext, "\0\0\1a\0\0\1b", 8);
     check_malformed(&ext);
     /* A byte behind the list. */
     ext.len = 0;
     put_number(&ext, 0, 2);
     put_number(&ext, 7, 2);
     put_number(&ext, 4, 2);
-    put(&ext, "\0\0\1a?", 5);
+    put_bytes(&ext, "\0\0\1a?", 5);
     check_malformed(&ext);
 }
 
