@@ -16,7 +16,7 @@ struct call {
     enum caller_class who;
     const struct peer *peer;  /* never NULL */
     struct live_token *token; /* NULL when none was shown */
-    int64_t task_id;          /* the task whose tree or token it is, or 0 */
+    int64_t task_id;          /* of CALLER_TASK, else 0 */
     int64_t now_ms;
 };
 

@@ -407,6 +407,9 @@ live_revoke_family(struct live_tokens *table, int64_t task_id, int64_t id)
 void
 live_revoke_task(struct live_tokens *table, int64_t task_id)
 {
+    if (task_id == 0) {
+        return; /* there the tokens of roles are */
+    }
     (void)pthread_rwlock_rdlock(&table->lock);
     for (struct live_token *token = first_of(table, task_id); token != NULL;
          token = token->task_next) {

@@ -86,6 +86,7 @@ AG_NONNULL void live_unspend(struct live_token *token);
  */
 AG_CHECK AG_NONNULL enum ag_err live_revoke_family(struct live_tokens *table,
                                                    int64_t task_id, int64_t id);
+/* 0 is no task: nothing happens. */
 AG_NONNULL void live_revoke_task(struct live_tokens *table, int64_t task_id);
 AG_NONNULL void live_sweep(struct live_tokens *table, int64_t now_ms);
 AG_NONNULL void live_clear(struct live_tokens *table);

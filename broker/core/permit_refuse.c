@@ -28,10 +28,7 @@ permit_owner(struct core *core, const struct call *call, uint64_t id)
     int64_t owner = proxied_id_task(id);
     enum ag_err err = AG_OK;
 
-    if (owner == 0) {
-        return AG_OK;
-    }
-    if (call->who == CALLER_TASK && call->task_id == owner) {
+    if (call->task_id == owner) {
         return AG_EPLACE;
     }
     if (running_proxied(core->running, owner, &set) == AG_OK) {
@@ -63,18 +60,19 @@ static enum ag_err
 run_refusing(struct core *core, struct db_tx *tx, struct core_job *job)
 {
     const struct refusing *r = (const struct refusing *)job;
-    int64_t caller = r->call->who == CALLER_TASK ? r->call->task_id : 0;
     enum ag_err err = core_note(
-        tx, r->call, r->ends ? AUDIT_TRIPWIRE : AUDIT_POLICY_DENIED, caller, 0,
+        tx, r->call, r->ends ? AUDIT_TRIPWIRE : AUDIT_POLICY_DENIED,
+        r->call->task_id, 0,
         json_pack("{s:s, s:s%, s:I, s:s*}", "code", err_code(r->why), "service",
                   (const char *)r->service.ptr, r->service.len, "owner",
                   (json_int_t)r->owner, "more", permit_more(r->row)));
 
-    if (err == AG_OK && r->ends && r->owner != 0) {
+    /* Of these one may be no task, or both the same: that is passed over. */
+    if (err == AG_OK && r->ends) {
         err = core_end_task(core, tx, r->owner, END_ALARM, -1);
     }
-    if (err == AG_OK && r->ends && caller != 0 && caller != r->owner) {
-        err = core_end_task(core, tx, caller, END_ALARM, -1);
+    if (err == AG_OK && r->ends) {
+        err = core_end_task(core, tx, r->call->task_id, END_ALARM, -1);
     }
     return err;
 }
@@ -140,9 +138,7 @@ refuse(struct core *core, struct refusing *r)
     /* Without a record it is refused all the same. */
     if (core_write_wait(core, &r->job) != AG_OK && r->ends) {
         core_cut_task(core, r->owner, end_reason_text(END_ALARM));
-        if (r->call->who == CALLER_TASK) {
-            core_cut_task(core, r->call->task_id, end_reason_text(END_ALARM));
-        }
+        core_cut_task(core, r->call->task_id, end_reason_text(END_ALARM));
     }
     return err_why(r->why, "%s", text);
 }
@@ -151,9 +147,8 @@ refuse(struct core *core, struct refusing *r)
 static bool
 is_search(struct core *core, const struct call *call, enum ag_err why)
 {
-    return why == AG_EPLACE && call->who == CALLER_TASK &&
-           running_stray(core->running, call->task_id) >
-               PERMIT_STRAYS_MAX_COUNT;
+    return why == AG_EPLACE && running_stray(core->running, call->task_id) >
+                                   PERMIT_STRAYS_MAX_COUNT;
 }
 
 enum ag_err
@@ -164,6 +159,7 @@ permit_refuse(struct core *core, const struct deciding *d, enum ag_err why)
                          .service = d->ask->service,
                          .owner = proxied_id_task(d->stray_id)};
 
+    /* Without a placeholder none of these is to be had: a second belt. */
     r.ends =
         (trips(why) && d->stray_id != 0) || is_search(core, d->ask->call, why);
     if (why == AG_EHOST && d->stray_id != 0) {

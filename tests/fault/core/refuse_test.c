@@ -10,6 +10,7 @@
 #include "common/parties.h"
 #include "core/live.h"
 #include "core/reach.h"
+#include "core/tokens.h"
 #include "store/tx.h"
 
 enum ag_err __real_core_write_wait(struct core *core, struct core_job *job);
@@ -65,6 +66,13 @@ test_what_was_rolled_back_is_not_known(void **state)
     end_sender();
 }
 
+static enum ag_err
+do_role(struct core *core, struct db_tx *tx, const struct call *call,
+        const void *request, json_t **ret)
+{
+    return core_role_create(core, tx, call, request, ret);
+}
+
 static void
 check_cut(const struct party *p)
 {
@@ -90,6 +98,32 @@ test_a_tripwire_without_a_record_ends_all_the_same(void **state)
     assert_true(fault_done());
     check_cut(&owner);
     check_cut(&caller);
+}
+
+/* A search with what is no placeholder, and no record: nobody's but its own. */
+static void
+test_nor_does_it_end_anybody_else(void **state)
+{
+    const struct role_request request = {.name = "ci", .kind = "runner"};
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(wjson) json_t *role = NULL;
+
+    (void)state;
+    check_ok(act(do_role, &call, &request, &role));
+    for (int i = 0; i <= PERMIT_STRAYS_MAX_COUNT; i++) {
+        if (i == PERMIT_STRAYS_MAX_COUNT) {
+            fault_arm(1);
+        }
+        check_err(send_one(&(struct sent){.peer = caller.child,
+                                          .service = "api.example",
+                                          .name = "X-Other",
+                                          .value = caller.token}),
+                  AG_EPLACE);
+    }
+    assert_true(fault_done());
+    check_cut(&caller);
+    check_ok(show_token(flow.stranger_peer, text_at(role, "token")));
+    check_runs(&owner);
 }
 
 static void
@@ -179,6 +213,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_what_was_rolled_back_is_not_known),
         cmocka_unit_test(test_a_tunnel_without_a_record_is_none),
         TEST(test_a_tripwire_without_a_record_ends_all_the_same),
+        TEST(test_nor_does_it_end_anybody_else),
         TEST(test_so_does_one_from_outside),
         TEST(test_a_refusal_without_a_record_is_one),
         TEST(test_a_token_goes_before_the_record),

@@ -86,6 +86,18 @@ test_thousands_are_found_and_no_other(void **state)
     check_err(add(1, 0, 1, 1), AG_EEXISTS);
 }
 
+/* Tokens of roles are no task's. */
+static void
+test_no_task_has_no_tokens(void **state)
+{
+    (void)state;
+    check_ok(add(1, 0, 0, GRANT_USES_UNLIMITED));
+    live_revoke_task(table, 0);
+    assert_false(is_revoked(1));
+    check_ok(live_revoke_family(table, 0, 1));
+    assert_true(is_revoked(1));
+}
+
 static void
 test_uses_run_out(void **state)
 {
@@ -251,6 +263,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_thousands_are_found_and_no_other,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(test_no_task_has_no_tokens, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(test_uses_run_out, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unlimited_uses_never_run_out,
                                         setup, teardown),

@@ -2,6 +2,7 @@
  * what is on the record, and what stays without consequence. */
 #include "common/parties.h"
 #include "common/rows.h"
+#include "core/tokens.h"
 #include "store/tasks.h"
 
 static const char API[] = "https://api.example";
@@ -117,6 +118,38 @@ test_who_is_no_task_is_no_search(void **state)
     }
     check_runs(&owner);
     check_runs(&caller);
+}
+
+static enum ag_err
+do_role(struct core *core, struct db_tx *tx, const struct call *call,
+        const void *request, json_t **ret)
+{
+    return core_role_create(core, tx, call, request, ret);
+}
+
+/* It searches with what is no placeholder: nobody's tokens go but its own. */
+static void
+test_a_search_without_a_placeholder(void **state)
+{
+    const struct role_request request = {.name = "ci", .kind = "runner"};
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(wjson) json_t *role = NULL;
+
+    (void)state;
+    check_ok(act(do_role, &call, &request, &role));
+    check_ok(show_token(flow.stranger_peer, text_at(role, "token")));
+    for (int i = 0; i <= PERMIT_STRAYS_MAX_COUNT; i++) {
+        assert_null(caller.reason);
+        check_err(send_one(&(struct sent){.peer = caller.child,
+                                          .service = "api.example",
+                                          .name = "X-Other",
+                                          .value = caller.token}),
+                  AG_EPLACE);
+    }
+    check_ended(&caller);
+    check_row(AUDIT_TRIPWIRE, caller.id, "wrong_place", 0);
+    check_ok(show_token(flow.stranger_peer, text_at(role, "token")));
+    check_runs(&owner);
 }
 
 static void
@@ -269,6 +302,7 @@ main(int argc, char **argv)
         TEST(test_one_that_got_out_ends_whose_it_is),
         TEST(test_ones_own_at_a_wrong_place_has_no_consequence),
         TEST(test_who_is_no_task_is_no_search),
+        TEST(test_a_search_without_a_placeholder),
         TEST(test_a_value_that_does_not_go_there),
         TEST(test_a_text_that_is_nobodys),
         TEST(test_in_a_body_ones_own_goes_on),
