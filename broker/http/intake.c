@@ -151,6 +151,8 @@ take_target(struct intake *in, uint8_t c)
         return take_escape(in, c);
     }
     if (c == ' ' && in->part_bytes > 0) {
+        /* In a shorter one stands a byte of the method: never '/', but a second
+         * belt. */
         in->passes = in->form != INTAKE_ORIGIN ||
                      (in->may_pass && in->part_bytes >= PASS_PREFIX_BYTES &&
                       (has_prefix(in, "/p/") || has_prefix(in, "/t/")));
@@ -436,9 +438,8 @@ start_over(struct intake *in)
     intake_init(in, was.port);
     in->may_pass = was.may_pass;
     in->form = was.form;
-    if (was.form == INTAKE_FOR_ONE) {
-        memcpy(in->authority, was.authority, sizeof(in->authority));
-    }
+    /* Whom the connection is for; else it is read anew. */
+    memcpy(in->authority, was.authority, sizeof(in->authority));
 }
 
 enum ag_err
