@@ -1,10 +1,8 @@
 // LINKS: core
 // WRAP: tx_commit core_write_wait core_note
 /*
- * What can't be committed. The first use of a value: nothing of it is on the
- * record, so the next one is a first use too, whatever else was committed
- * meanwhile. A refusal: it is one all the same, and what trips the wire ends
- * whom it concerns.
+ * Refusals that can't be put on record: each is one all the same, and what trips
+ * the wire ends whom it concerns; a tunnel is not opened.
  */
 #include "common/fault.h"
 #include "common/parties.h"
@@ -59,32 +57,6 @@ __wrap_tx_commit(struct db_tx *tx)
         return AG_ENOSPACE;
     }
     return __real_tx_commit(tx);
-}
-
-static void
-test_what_was_rolled_back_is_not_known(void **state)
-{
-    const struct task_proxy_request wish = {.ref = "ag://github/bot",
-                                            .upstream = "https://api.example",
-                                            .key_env = "K",
-                                            .uses = -1};
-
-    (void)state;
-    start_sender(&wish, 1);
-    struct sent sent = {.service = "api.example",
-                        .name = "Authorization",
-                        .value = bearer(sender.keys[0])};
-
-    fault_arm(1);
-    check_err(send_one(&sent), AG_ENOSPACE);
-    assert_true(fault_done());
-    sent.quick = true;
-    check_err(send_one(&sent), AG_EBLOCKS);
-    sent.quick = false;
-    check_ok(send_one(&sent));
-    sent.quick = true;
-    check_ok(send_one(&sent));
-    end_sender();
 }
 
 static enum ag_err
@@ -251,7 +223,6 @@ int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_was_rolled_back_is_not_known),
         cmocka_unit_test(test_a_tunnel_without_a_record_is_none),
         TEST(test_a_tripwire_without_a_record_ends_all_the_same),
         TEST(test_nor_does_it_end_anybody_else),

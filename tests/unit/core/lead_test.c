@@ -58,12 +58,24 @@ set_of(const char *hosts, bool plain)
     return set;
 }
 
+/* With keys, as whoever asks the writer has them. */
+static enum ag_err
+prepare(const struct task_request *request, struct proxied *set)
+{
+    AG_AUTO(authority_keys) struct authority_keys *keys = NULL;
+    struct task_request with_keys = *request;
+
+    check_ok(lead_keys(request, &keys));
+    with_keys.keys = keys;
+    return lead_prepare(&with_keys, TASK_ID, in_an_hour(), set);
+}
+
 static bool
 gets_one(const struct task_request *request, struct proxied *set)
 {
     AG_AUTO(proxied) struct proxied *owned = set;
 
-    check_ok(lead_prepare(request, TASK_ID, in_an_hour(), owned));
+    check_ok(prepare(request, owned));
     return owned->authority != NULL;
 }
 
@@ -112,7 +124,7 @@ test_it_is_for_the_hosts_of_the_values(void **state)
                false);
 
     (void)state;
-    check_ok(lead_prepare(&request, TASK_ID, in_an_hour(), set));
+    check_ok(prepare(&request, set));
     for (size_t i = 0; i < AG_COUNT(FOR); i++) {
         AG_AUTO(leaf) struct leaf *leaf = NULL;
 
@@ -149,9 +161,9 @@ test_hosts_have_a_limit(void **state)
         }
         read_hosts(hosts, false, &set->items[v].places);
     }
-    check_ok(lead_prepare(&request, TASK_ID, in_an_hour(), same));
+    check_ok(prepare(&request, same));
     assert_non_null(same->authority);
-    check_err(lead_prepare(&request, TASK_ID, in_an_hour(), set), AG_ELIMIT);
+    check_err(prepare(&request, set), AG_ELIMIT);
     assert_null(set->authority);
     assert_non_null(strstr(err_text(AG_ELIMIT), "more than 256 hosts"));
 }
@@ -182,7 +194,7 @@ check_answer(const struct task_request *request, struct proxied *set,
     json_t *forward = NULL;
     const char *ca = NULL;
 
-    check_ok(lead_prepare(request, TASK_ID, in_an_hour(), owned));
+    check_ok(prepare(request, owned));
     check_ok(lead_answer(request, owned, answer));
     forward = json_object_get(answer, "forward");
     assert_int_equal(json_is_true(json_object_get(forward, "wanted")), wanted);

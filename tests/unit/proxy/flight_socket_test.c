@@ -94,8 +94,9 @@ test_the_value_is_in_no_message(void **state)
     service_says_frame(FRAME_PING, true, VALUE);
     (void)snprintf(text, sizeof(text), "\x03\xe8%s", VALUE);
     service_says_frame(FRAME_CLOSE, true, text);
-    check_client_got("(1 19!you are [redacted]!)"
-                     "(1 18!you are [redacted])(9 10![redacted])(8 12!\x03\xe8[redacted])");
+    check_client_got(
+        "(1 19!you are [redacted]!)"
+        "(1 18!you are [redacted])(9 10![redacted])(8 12!\x03\xe8[redacted])");
 }
 
 /* Its own is worth nothing to anybody. */
@@ -114,35 +115,34 @@ test_a_placeholder_of_its_own_goes_on(void **state)
 }
 
 /* In one message, in fragments, and where no message is: none of it goes out,
- * the client hears why, and its task ends. */
+ * the client hears why, and both tasks end. */
 static void
-test_one_of_an_ended_task_does_not(void **state)
+test_one_of_another_task_does_not(void **state)
 {
     for (int way = 0; way < 3; way++) {
-        char past[1024];
         char text[1100];
 
-        (void)end(state);
-        start_wish(0);
-        (void)snprintf(past, sizeof(past), "%s", sender.keys[0]);
-        end_sender();
-        (void)begin(state);
+        start_party(&owner, 2000);
         if (way == 0) {
-            (void)snprintf(text, sizeof(text), "see %s here", past);
+            (void)snprintf(text, sizeof(text), "see %s here", owner.key);
             client_says_frame(FRAME_TEXT, true, text);
         } else if (way == 1) {
-            (void)snprintf(text, sizeof(text), "see %.12s", past);
+            (void)snprintf(text, sizeof(text), "see %.12s", owner.key);
             client_says_frame(FRAME_TEXT, false, text);
-            client_says_frame(FRAME_CONTINUES, true, past + 12);
+            client_says_frame(FRAME_CONTINUES, true, owner.key + 12);
         } else {
-            client_says_frame(FRAME_PING, true, past);
+            client_says_frame(FRAME_PING, true, owner.key);
         }
         service_takes(&t.to_service, FRAMES_MAX_BYTES);
         assert_null(
-            memmem(buf_cstr(&t.to_service), t.to_service.len, past, 12));
+            memmem(buf_cstr(&t.to_service), t.to_service.len, owner.key, 12));
         assert_int_equal(client_hears(), PROXY_END);
         check_client_got("(8 2!\x03\xf0)");
         assert_string_equal(ended_reason, "alarm");
+        assert_string_equal(owner.reason, "alarm");
+        end_party(&owner);
+        (void)end(state);
+        (void)begin(state);
     }
 }
 
@@ -382,7 +382,7 @@ main(int argc, char **argv)
         TEST(test_messages_both_ways),
         TEST(test_the_value_is_in_no_message),
         TEST(test_a_placeholder_of_its_own_goes_on),
-        TEST(test_one_of_an_ended_task_does_not),
+        TEST(test_one_of_another_task_does_not),
         TEST(test_a_word_waits_for_its_end),
         TEST(test_both_say_close),
         TEST(test_the_end_waits_for_the_last_frame),

@@ -124,12 +124,14 @@ static void
 test_nobody_else_trusts_it(void **state)
 {
     const char *const hosts[] = {HOST};
+    AG_AUTO(authority_keys) struct authority_keys *keys = NULL;
     AG_AUTO(authority) struct authority *other = NULL;
     AG_AUTO(buf) struct buf pem;
     struct client c;
 
     (void)state;
-    check_ok(authority_new("another task's", hosts, 1,
+    check_ok(authority_keys_new(&keys));
+    check_ok(authority_new(keys, "another task's", hosts, 1,
                            ((int64_t)time(NULL) + 3600) * 1000, &other));
     buf_init(&pem, 8192, BUF_PLAIN);
     check_ok(buf_add(&pem, authority_pem(other)));

@@ -7,7 +7,7 @@
 #define AG_TESTS_UNIT_PROXY_SOCKET_RIG_H
 
 #include "common/frames.h"
-#include "common/permits.h"
+#include "common/parties.h"
 #include "proxy/proxy.h"
 #include "upstream/upstream.h"
 
