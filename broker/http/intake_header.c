@@ -97,7 +97,8 @@ is_host_text(const struct intake *in)
     for (size_t i = 0; i < in->part_bytes; i++) {
         uint8_t c = (uint8_t)in->text[i];
 
-        if (!is_alnum(c) && (c == '\0' || strchr("-._:[]", c) == NULL)) {
+        /* No value has a NUL, which strchr() would find. */
+        if (!is_alnum(c) && strchr("-._:[]", c) == NULL) {
             return false;
         }
     }
@@ -162,6 +163,7 @@ intake_header_ended(struct intake *in)
         return settle_expect(in);
     case HEADER_ENCODING:
         in->text[in->part_bytes] = '\0';
+        /* Its text is gathered only there: a second belt. */
         if (in->passes && strcasecmp(in->text, "chunked") == 0) {
             in->chunked = true;
             return AG_OK;

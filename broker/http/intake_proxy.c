@@ -16,7 +16,6 @@ void
 intake_init_proxy(struct intake *in, const char *authority)
 {
     intake_init(in, 0);
-    in->may_pass = true;
     in->form = authority == NULL ? INTAKE_ABSOLUTE : INTAKE_FOR_ONE;
     if (authority != NULL) {
         (void)snprintf(in->authority, sizeof(in->authority), "%s", authority);
@@ -77,8 +76,7 @@ intake_settle_authority(struct intake *in)
 {
     size_t len = len_without_port(in, in->text);
 
-    if (in->authority[0] == '\0' ||
-        len != len_without_port(in, in->authority) ||
+    if (len != len_without_port(in, in->authority) ||
         strncasecmp(in->text, in->authority, len) != 0) {
         return malformed("Host is not the target's");
     }

@@ -145,6 +145,22 @@ test_where_it_stops(void **state)
     }
 }
 
+/* One digit more or less, and whatever stands beside them in ASCII. */
+static void
+test_lengths(void **state)
+{
+    static const char *const BAD[] = {"1:", "1/", ":", "1;1", "0x1", "1e1"};
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(BAD); i++) {
+        char text[128];
+
+        (void)snprintf(text, sizeof(text), "PUT /%sContent-Length: %s\r\n\r\n",
+                       HEAD, BAD[i]);
+        check_err(feed(text, strlen(text), NULL), AG_EHTTP);
+    }
+}
+
 static void
 test_it_stays_refused(void **state)
 {
@@ -190,6 +206,7 @@ main(void)
         cmocka_unit_test(test_limits_to_the_byte),
         cmocka_unit_test(test_so_many_lines),
         cmocka_unit_test(test_where_it_stops),
+        cmocka_unit_test(test_lengths),
         cmocka_unit_test(test_it_stays_refused),
         cmocka_unit_test(test_what_came_before_a_bad_one),
     };

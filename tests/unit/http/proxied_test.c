@@ -98,6 +98,35 @@ test_all_for_one_host(void **state)
         AG_EHTTP);
 }
 
+/* A host that ends early for who reads it as a C string. */
+static void
+test_a_nul_is_in_no_host(void **state)
+{
+    static const char TEXT[] =
+        "GET http://a.b\0.evil/ HTTP/1.1\r\nHost: a.b\r\n\r\n";
+    struct intake in;
+    size_t whole = 0;
+    size_t ended = 0;
+
+    (void)state;
+    intake_init_proxy(&in, NULL);
+    check_err(intake_feed(&in, span_of(TEXT, sizeof(TEXT) - 1), &whole, &ended),
+              AG_EHTTP);
+    assert_int_equal(ended, 0);
+}
+
+/* Nor is the host of one request that of the next. */
+static void
+test_each_request_says_its_host(void **state)
+{
+    (void)state;
+    check_err(feed(NULL, "GET http://a.b/ HTTP/1.1\r\nHost: a.b\r\n\r\n"
+                         "GET http:///x HTTP/1.1\r\nHost: a.b\r\n\r\n"),
+              AG_EHTTP);
+    check_err(feed(NULL, "GET http:///x HTTP/1.1\r\nHost: :80\r\n\r\n"),
+              AG_EHTTP);
+}
+
 static void
 test_a_host_has_a_limit(void **state)
 {
@@ -116,6 +145,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_absolute_targets),
         cmocka_unit_test(test_all_for_one_host),
+        cmocka_unit_test(test_a_nul_is_in_no_host),
+        cmocka_unit_test(test_each_request_says_its_host),
         cmocka_unit_test(test_a_host_has_a_limit),
     };
 
