@@ -339,13 +339,13 @@ places_of_profile(const struct profile *profile, json_t **ret)
     for (size_t i = 0; i < profile->places.count; i++) {
         const struct profile_place *p = &profile->places.items[i];
         json_t *item = json_pack(
-            "{s:s, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:b}",
+            "{s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:b}",
             "service", profile->name, "hosts", list_of(&p->hosts), "paths",
-            list_of(&p->paths), "field", p->field != NULL ? p->field : "", "in",
-            PLACES_IN[p->in], "name", p->name, "format",
-            p->format != NULL ? p->format : "{}", "with", withs_of(&p->with),
-            "optional", (int)p->optional, "inner", (int)p->inner, "plain",
-            (int)p->plain);
+            list_of(&p->paths), "methods", list_of(&p->methods), "field",
+            p->field != NULL ? p->field : "", "in", PLACES_IN[p->in], "name",
+            p->name, "format", p->format != NULL ? p->format : "{}", "with",
+            withs_of(&p->with), "optional", (int)p->optional, "inner",
+            (int)p->inner, "plain", (int)p->plain);
 
         if (json_array_append_new(list, item) != 0) {
             return AG_ENOMEM;

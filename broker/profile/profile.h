@@ -187,7 +187,8 @@ PROFILE_LIST(profile_withs, const struct profile_with);
 struct profile_place {
     struct strings hosts; /* exact, or `*.` and a suffix; `:port` allowed */
     struct strings paths; /* `*` is any run, '/' too; none = every path */
-    const char *field;    /* NULL: the whole value */
+    struct strings methods; /* none = every method */
+    const char *field;      /* NULL: the whole value */
     enum place_in in;
     const char *name;
     const char *format; /* holds `{}` once, e.g. `Bearer {}` */

@@ -10,6 +10,8 @@
 enum {
     TEXT_MAX_BYTES = 512,  /* titles, templates, arguments */
     LIST_MAX_COUNT = 64,   /* files, patterns, places of one service */
+    METHODS_MAX_COUNT = 16,
+    METHOD_MAX_BYTES = 32,
     NAMES_MAX_BYTES = 128, /* variables, header names, words */
     URL_MAX_BYTES = 1024,
     VALUE_MAX_BYTES = 64 * 1024, /* of a shape: the largest login */
@@ -42,6 +44,17 @@ static const char *const ALPHABETS[] = {"any",    "alnum",     "hex",
                                         "base64", "base64url", "jwt",
                                         "alpha",  "base32",    NULL};
 static const char *const CHECKSUMS[] = {"none", "crc32-base62", NULL};
+
+static enum ag_err
+check_method(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < 'A' || text.ptr[i] > 'Z') {
+            return err_why(AG_EINVAL, "a method is of upper-case letters");
+        }
+    }
+    return text.len <= METHOD_MAX_BYTES ? AG_OK : AG_ELIMIT;
+}
 
 static enum ag_err
 check_pattern(struct span text)
@@ -171,6 +184,8 @@ static const struct msg_field PLACE_FIELDS[] = {
                       MSG_REQUIRED, NULL),
     MSG_FIELD_STRINGS(struct profile_place, paths, 1, LIST_MAX_COUNT,
                       MSG_OPTIONAL, NULL),
+    MSG_FIELD_STRINGS(struct profile_place, methods, 1, METHODS_MAX_COUNT,
+                      MSG_OPTIONAL, check_method),
     MSG_FIELD_STRING(struct profile_place, field, 1, TEXT_MAX_BYTES,
                      MSG_OPTIONAL, check_pattern),
     MSG_FIELD_CHOICE(struct profile_place, in, PLACES, MSG_REQUIRED, 0),

@@ -8,7 +8,8 @@ authority
 login chatgpt
 cat >>"$S/calls" <<CALLS
 python3 $SRC/tests/e2e/memory_dump.py ~/work/memory
-u=\$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -oE 'http://127.0.0.1[^"]*/backend-api' | head -n 1); curl -sS -m 10 -H "Authorization: Bearer \$(jq -r .tokens.access_token ~/.codex/auth.json)" "\$u/echo"; true
+u=\$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -oE 'http://127.0.0.1[^"]*/backend-api' | head -n 1); curl -sS -m 10 -H "Authorization: Bearer \$(jq -r .tokens.access_token ~/.codex/auth.json)" "\$u/codex/responses/echo"; true
+u=\$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' '\n' | grep -oE 'http://127.0.0.1[^"]*/backend-api' | head -n 1); for p in wham/tasks ps/mcp conversation codex/mcp codex/echo wham/rate-limit-reset-credits/consume; do curl -sS -m 10 -H "Authorization: Bearer \$(jq -r .tokens.access_token ~/.codex/auth.json)" "\$u/\$p"; done; curl -sS -m 10 -X DELETE -H "Authorization: Bearer \$(jq -r .tokens.access_token ~/.codex/auth.json)" "\$u/codex/responses/echo"; true
 curl -sS -m 10 -H "X-Vault-Token: \$AUTH_GUARD_TOKEN" --unix-socket "\$AUTH_GUARD_SOCKET" http://localhost/v1/secrets/codex/default; true
 auth-guard get codex/default; true
 CALLS
@@ -37,6 +38,9 @@ for sandbox in workspace-write danger-full-access; do
 done
 has "$(cat "$MOCK/outputs.jsonl")" '[redacted'
 has "$(cat "$MOCK/outputs.jsonl")" 'memory of'
+# Of its service it reaches what Codex calls, not what else the login could do.
+[ "$(grep -o wrong_path "$MOCK/outputs.jsonl" | wc -l)" -ge 7 ] || fail "other paths of the service are reached"
+! jq -r .path "$MOCK/requests.jsonl" | grep -E '/(tasks|mcp|conversation|consume)$' || fail "the service was asked for more"
 [ ! -e "$MOCK/refreshes" ] || fail "somebody refreshed: $(cat "$MOCK/refreshes")"
 [ "$(field /tokens/refresh_token)" = "$refresh" ] || fail "the login in the vault changed"
 
