@@ -63,19 +63,26 @@ tell_gone(struct store *s, struct db_tx *tx)
     buf_clear(&tx->gone);
 }
 
-void
-store_committed(void *arg)
+static void
+note_committed(struct store *s)
 {
-    struct store *s = arg;
     struct db_tx *tx = db_writer(s->db);
 
-    (void)atomic_fetch_add(&s->epoch, 1);
     if (s->head != NULL) {
         put_head(s);
     }
     s->wal_late = s->wal_late || tx->wiped;
     tx->wiped = false;
     tell_gone(s, tx);
+}
+
+void
+store_committed(void *arg)
+{
+    struct store *s = arg;
+
+    (void)atomic_fetch_add(&s->epoch, 1);
+    note_committed(s);
 }
 
 /* Folds what waits, in a transaction of its own. */
@@ -98,7 +105,7 @@ fold_uses(struct store *s)
     if (err != AG_OK) {
         return err;
     }
-    store_committed(s);
+    note_committed(s); /* the epoch stays: a use changes no value */
     (void)atomic_fetch_add(&s->folds, 1);
     return uses_forget(s->uses);
 }

@@ -187,8 +187,8 @@ AG_CHECK AG_NONNULL enum ag_err store_rekey(struct store *s,
                                             struct slot_row *slots,
                                             size_t slot_count);
 
-/* Grows with every durable commit: what was read before is still so while it
- * stands. Threads: any; no lock. */
+/* Grows with every durable commit but those that fold uses: what was read before
+ * is still so while it stands, but for counts of uses. Threads: any; no lock. */
 AG_NONNULL uint64_t store_epoch(const struct store *s);
 
 /* Sizes for status and metrics. */

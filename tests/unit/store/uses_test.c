@@ -108,6 +108,20 @@ test_many_different_uses_take_several_rows(void **state)
     vault_check_sound();
 }
 
+/* What was read of values is still so: who caches them need not read anew. */
+static void
+test_a_fold_is_no_change_of_values(void **state)
+{
+    struct use use = a_use();
+    uint64_t before = store_epoch(vault.s);
+
+    (void)state;
+    check_ok(store_use(vault.s, &use));
+    check_ok(store_flush(vault.s));
+    assert_int_equal(recorded_uses(), 1);
+    assert_int_equal(store_epoch(vault.s), before);
+}
+
 static enum ag_err
 add_items(const struct audit_row *row, void *arg)
 {
@@ -476,6 +490,7 @@ main(void)
         TEST(test_uses_are_folded),
         TEST(test_many_different_uses_take_several_rows),
         TEST(test_equal_uses_are_one_item),
+        TEST(test_a_fold_is_no_change_of_values),
         TEST(test_no_use_is_lost_between_threads_and_folds),
         TEST(test_a_crash_before_the_fold_loses_nothing_and_doubles_nothing),
         TEST(test_leftover_uses_are_folded_by_the_next_unlock),
