@@ -232,7 +232,7 @@ main(int argc, char **argv)
     };
 
     if (broker_is_helper(argc, argv)) {
-        return filter_main(SPAWN_CHANNEL_FD);
+        return filter_main(SPAWN_CHANNEL_FD, NULL);
     }
     return cmocka_run_group_tests(tests, flow_open_vault, flow_close);
 }
