@@ -38,7 +38,9 @@ stored_value(struct core *core, const struct proxied_item *item,
 }
 
 /* From the shelf if it is there, by a name that no secret has: whoever reads a
- * secret by its name must not find there what only the proxy may use. */
+ * secret by its name must not find there what only the proxy may use. A second
+ * belt, as is whose it is: who reads looks at the version, and a secret that is
+ * made anew begins another epoch. */
 static enum ag_err
 read_value(struct core *core, const struct proxied_item *item,
            const char *field, struct version_row *version, struct secret **ret)

@@ -24,7 +24,6 @@ test_what_is_no_connect(void **state)
     (void)close(fd);
 }
 
-/* Byte by byte too. */
 static void
 test_a_head_in_parts(void **state)
 {
