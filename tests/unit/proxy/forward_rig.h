@@ -223,7 +223,7 @@ rig_say_text(int fd, const char *text)
 static inline void
 rig_hear(int fd, const void *want, size_t len)
 {
-    uint8_t got[4096];
+    uint8_t got[1024];
     size_t at = 0;
 
     assert_true(len <= sizeof(got));
@@ -249,7 +249,7 @@ rig_hear_text(int fd, const char *want)
 static inline void
 rig_hear_end(int fd, const char *part)
 {
-    char text[4096] = "";
+    char text[1024] = "";
     size_t at = 0;
     ssize_t n = 0;
 
