@@ -1,6 +1,5 @@
 # Language, warnings, hardening and sanitizers: everything is an error.
-# AG_SANITIZE: "", "address", "thread" or "fuzz". AG_HARDEN, AG_STATIC_CLI: ON for
-# release.
+# AG_SANITIZE: "", "address", "thread" or "fuzz". AG_HARDEN: ON for release.
 
 set(CMAKE_C_STANDARD 17)
 set(CMAKE_C_STANDARD_REQUIRED ON)
@@ -9,7 +8,6 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(AG_SANITIZE "" CACHE STRING "address, thread or fuzz")
 option(AG_HARDEN "hardened release flags" OFF)
-option(AG_STATIC_CLI "the command line without shared libraries" OFF)
 
 add_library(ag_flags INTERFACE)
 target_include_directories(ag_flags INTERFACE "${CMAKE_SOURCE_DIR}/broker")
@@ -41,8 +39,7 @@ if(AG_HARDEN)
         -fstack-clash-protection -fcf-protection=full
         -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr)
     target_link_options(ag_flags INTERFACE
-        $<IF:$<BOOL:$<TARGET_PROPERTY:AG_STATIC>>,-static-pie,-pie>
-        -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed)
+        -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed)
 endif()
 
 if(AG_SANITIZE STREQUAL "address" OR AG_SANITIZE STREQUAL "fuzz")

@@ -50,6 +50,4 @@ function(ag_cli name)
         target_link_libraries(ag_cli INTERFACE ${CLI_LINKS})
     endif()
     ag_program(${name} cli/main.c LINKS cli)
-    # Finding and relocating three libraries is a third of its shortest run.
-    set_target_properties(${name} PROPERTIES AG_STATIC "${AG_STATIC_CLI}")
 endfunction()
