@@ -295,6 +295,7 @@ unlist(struct conn *c, const struct stream *s)
     struct stream **at = &c->streams;
 
     while (*at != s) {
+        AG_ASSERT(*at != NULL);
         at = &(*at)->next;
     }
     *at = s->next;

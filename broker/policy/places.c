@@ -162,9 +162,10 @@ use_key(json_t *hosts, size_t index, uint16_t usual)
     const char *star = host != NULL && strncmp(host, "*.", 2) == 0 ? "*." : "";
     char key[GUARD_AUTHORITY_BYTES];
 
-    /* What is none is refused by the table, or nobody's. */
-    if (host == NULL || guard_authority_key(span_str(host + strlen(star)),
-                                            usual, key) != AG_OK) {
+    /* What is none the table refuses, or nobody has. */
+    if (host == NULL || check_host(span_str(host)) != AG_OK ||
+        guard_authority_key(span_str(host + strlen(star)), usual, key) !=
+            AG_OK) {
         return AG_OK;
     }
     return json_array_set_new(hosts, index, json_sprintf("%s%s", star, key)) ==

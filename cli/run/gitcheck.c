@@ -426,30 +426,45 @@ walk_place(struct walk *w, const char *place, const char *below)
     }
 }
 
+static void
+look_through(struct walk *w)
+{
+    const struct view *v = w->what->view;
+
+    walk_place(w, v->tree, "");
+    for (size_t i = 0; i < v->given_count; i++) {
+        if (v->given[i].access == VIEW_WRITE) {
+            walk_place(w, v->given[i].path, "");
+        }
+    }
+    if (w->dir_count > GITCHECK_DIRS_MAX_COUNT) {
+        (void)snprintf(w->path, sizeof(w->path), "%s", v->tree);
+        say(w, GITCHECK_PARTLY, "", "");
+    }
+}
+
 void
 gitcheck_run(const struct gitcheck *what)
 {
-    struct walk w = {.what = what};
+    struct walk *w = calloc(1, sizeof(*w));
 
-    walk_place(&w, what->view->tree, "");
-    for (size_t i = 0; i < what->view->given_count; i++) {
-        if (what->view->given[i].access == VIEW_WRITE) {
-            walk_place(&w, what->view->given[i].path, "");
-        }
-    }
-    if (w.dir_count > GITCHECK_DIRS_MAX_COUNT) {
-        (void)snprintf(w.path, sizeof(w.path), "%s", what->view->tree);
-        say(&w, GITCHECK_PARTLY, "", "");
-    }
+    AG_ASSERT(w != NULL); /* a few KiB; unlooked at it must not end */
+    w->what = what;
+    look_through(w);
+    free(w);
 }
 
 void
 gitcheck_note(const struct view *view, struct gitnotes *ret)
 {
-    struct walk w = {.notes = ret};
+    struct walk *w = calloc(1, sizeof(*w));
 
     *ret = (struct gitnotes){.count = 0};
-    walk_place(&w, view->tree, "/.git/modules");
+    if (w != NULL) {
+        w->notes = ret;
+        walk_place(w, view->tree, "/.git/modules");
+    }
+    free(w);
 }
 
 void

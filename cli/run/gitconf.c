@@ -1,6 +1,5 @@
 #include "run/gitconf.h"
 
-#include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,16 +66,33 @@ skip_space(const char *at)
     return at;
 }
 
+static char
+small(char c)
+{
+    static const char BIG[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *at = c == '\0' ? NULL : strchr(BIG, c);
+
+    if (at != NULL) {
+        return "abcdefghijklmnopqrstuvwxyz"[at - BIG];
+    }
+    return c;
+}
+
+static bool
+is_of_name(char c, char also)
+{
+    return (small(c) >= 'a' && small(c) <= 'z') || (c >= '0' && c <= '9') ||
+           c == '-' || (c != '\0' && c == also);
+}
+
 /* A name, [A-Za-z0-9-]+, in small letters. Returns what follows it. */
 static const char *
-take_name(const char *at, const char *also, char *out, size_t cap)
+take_name(const char *at, char also, char *out, size_t cap)
 {
     size_t len = 0;
 
-    while ((isalnum((unsigned char)*at) || *at == '-' ||
-            (*at != '\0' && strchr(also, *at) != NULL)) &&
-           len + 1 < cap) {
-        out[len++] = (char)tolower((unsigned char)*at++);
+    for (; is_of_name(*at, also) && len + 1 < cap; at++) {
+        out[len++] = small(*at);
     }
     out[len] = '\0';
     return at;
@@ -88,7 +104,7 @@ take_section(struct reading *r, const char *at)
 {
     const char *quote = NULL;
 
-    at = take_name(at + 1, ".", r->section, sizeof(r->section));
+    at = take_name(at + 1, '.', r->section, sizeof(r->section));
     r->section[strcspn(r->section, ".")] = '\0';
     at = skip_space(at);
     if (*at == '"') {
@@ -110,7 +126,7 @@ take_setting(struct reading *r, const char *at)
     char value[GITCONF_LINE_MAX_BYTES];
     size_t len = 0;
 
-    at = skip_space(take_name(at, "", name, sizeof(name)));
+    at = skip_space(take_name(at, '\0', name, sizeof(name)));
     if (name[0] == '\0' || r->section[0] == '\0' ||
         (*at != '=' && *at != '\0')) {
         r->each(r->arg, "", line);
