@@ -194,7 +194,7 @@ rule_stage_new(const struct paths *paths, enum rule_level_word word,
 {
     AG_AUTO(rule_stage) struct rule_stage *s = calloc(1, sizeof(*s));
     AG_AUTO(buf) struct buf own = {0};
-    struct rule_source source = {.dir = paths->rules};
+    struct rule_source source = {.dir = paths->rules, .flags = RULE_SET_LAZY};
     struct span pack;
     enum ag_err err = s == NULL ? AG_ENOMEM : AG_OK;
 

@@ -172,7 +172,7 @@ decide(struct rule_filter *f, bool has_end)
         }
     }
     f->event_count = 0;
-    return err;
+    return err == AG_OK ? rule_tools_error(f->tools) : err;
 }
 
 /* ---- letting out ---- */

@@ -17,6 +17,7 @@ enum {
 
 struct rule_tools {
     const struct rule_set *set;
+    enum ag_err err;
     pcre2_match_data *data;
     pcre2_match_context *context;
 };
@@ -50,6 +51,12 @@ rule_tools_free(struct rule_tools *t)
     t->set->lib->pcre2_match_data_free_8(t->data);
     t->set->lib->pcre2_match_context_free_8(t->context);
     free(t);
+}
+
+enum ag_err
+rule_tools_error(const struct rule_tools *t)
+{
+    return t->err;
 }
 
 /* ---- where ---- */
@@ -109,7 +116,7 @@ bool
 rule_confirm(struct rule_tools *t, size_t rule, struct rule_text text,
              size_t end, struct rule_hit *ret)
 {
-    const struct rule_code *code = &t->set->codes[rule];
+    struct rule_code *code = &t->set->codes[rule];
     const struct rule *r = code->rule;
     size_t from = end > r->window ? end - r->window : 0;
     size_t before = from > 0 ? 1 : 0; /* for \b */
@@ -120,6 +127,12 @@ rule_confirm(struct rule_tools *t, size_t rule, struct rule_text text,
     int n;
 
     AG_ASSERT(end > 0 && end <= text.part.len);
+    if (code->regex == NULL && t->err == AG_OK) {
+        t->err = rule_code_compile(t->set->lib, code);
+    }
+    if (t->err != AG_OK) {
+        return false;
+    }
     n = t->set->lib->pcre2_match_8(code->regex, window.ptr, window.len, before,
                                    0, t->data, t->context);
     pairs = t->set->lib->pcre2_get_ovector_pointer_8(t->data);

@@ -19,6 +19,10 @@ AG_CHECK AG_NONNULL enum ag_err rule_tools_new(const struct rule_set *set,
 void rule_tools_free(struct rule_tools *t);
 AG_DEFINE_CLEANUP(rule_tools, rule_tools_free)
 
+/* What kept a search from being one since the tools were made: a regex of a
+ * set that is RULE_SET_LAZY could not be compiled. */
+AG_CHECK AG_NONNULL enum ag_err rule_tools_error(const struct rule_tools *t);
+
 /* A part of a stream, from rule_set_window() + 1 bytes before what is asked
  * for, or from its start on. */
 struct rule_text {

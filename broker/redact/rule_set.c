@@ -39,26 +39,34 @@ compile(const struct rule_lib *lib, const char *regex, pcre2_code **ret)
     return AG_OK;
 }
 
-static enum ag_err
-add_rule(struct rule_set *set, const struct rule *rule)
+enum ag_err
+rule_code_compile(const struct rule_lib *lib, struct rule_code *code)
 {
-    struct rule_code *code = &set->codes[set->count];
+    const struct rule *rule = code->rule;
     char regex[REGEX_MAX_BYTES];
     int len = snprintf(regex, sizeof(regex), "(?:%s)\\z", rule->regex);
     enum ag_err err =
         len > 0 && (size_t)len < sizeof(regex) ? AG_OK : AG_ELIMIT;
 
+    for (size_t i = 0; err == AG_OK && i < rule->allow_count; i++) {
+        err = compile(lib, rule->allow[i], &code->allow[i]);
+    }
+    return err == AG_OK ? compile(lib, regex, &code->regex) : err;
+}
+
+static enum ag_err
+add_rule(struct rule_set *set, const struct rule *rule)
+{
+    struct rule_code *code = &set->codes[set->count];
+    enum ag_err err = AG_OK;
+
     code->rule = rule;
     set->count++;
     code->allow = calloc(rule->allow_count + 1, sizeof(pcre2_code *));
-    if (err == AG_OK && code->allow == NULL) {
+    if (code->allow == NULL) {
         err = AG_ENOMEM;
-    }
-    if (err == AG_OK) {
-        err = compile(set->lib, regex, &code->regex);
-    }
-    for (size_t i = 0; err == AG_OK && i < rule->allow_count; i++) {
-        err = compile(set->lib, rule->allow[i], &code->allow[i]);
+    } else if (set->flags == RULE_SET_READY) {
+        err = rule_code_compile(set->lib, code);
     }
     if (rule->window > set->window) {
         set->window = rule->window;
@@ -118,7 +126,8 @@ add_pack(struct rule_set *set, struct span bytes)
 }
 
 enum ag_err
-rule_set_new(const struct span *packs, size_t count, struct rule_set **ret)
+rule_set_new(const struct span *packs, size_t count, enum rule_set_flags flags,
+             struct rule_set **ret)
 {
     AG_AUTO(rule_set) struct rule_set *set = calloc(1, sizeof(*set));
     enum ag_err err = set == NULL ? AG_ENOMEM : rule_lib_open(&set->lib);
@@ -128,6 +137,7 @@ rule_set_new(const struct span *packs, size_t count, struct rule_set **ret)
                       (int)RULE_PACKS_MAX_COUNT);
     }
     if (err == AG_OK) {
+        set->flags = flags;
         err = rule_open_new(&set->open);
     }
     for (size_t i = 0; err == AG_OK && i < count; i++) {
@@ -264,7 +274,7 @@ rule_set_load(const struct rule_source *source, struct rule_set **ret)
         packs[count++] = *source->own;
     }
     if (err == AG_OK) {
-        err = rule_set_new(packs, count, ret);
+        err = rule_set_new(packs, count, source->flags, ret);
     }
     for (size_t i = 0; i < AG_COUNT(NAMES); i++) {
         buf_done(&files[i]);

@@ -24,9 +24,16 @@ enum rule_level_set {
     RULES_ALL,
 };
 
+enum rule_set_flags {
+    RULE_SET_READY = 0, /* every regex is compiled now */
+    /* Each when it is first needed, which is quicker for a short life: the set
+     * then serves one thread, which may still map memory to be executed. */
+    RULE_SET_LAZY = 1,
+};
+
 /*
- * Takes packs (the bytes of rule_pack.h) and makes them ready; all of what
- * needs memory that can be executed happens here.
+ * Takes packs (the bytes of rule_pack.h) and makes them ready; what needs
+ * memory that can be executed happens here, unless it is RULE_SET_LAZY.
  * Ownership: *ret is the caller's, freed with rule_set_free(); the bytes are
  *            not needed any more.
  * Errors: AG_EUNSUPPORTED the libraries are not here, or packs are of another
@@ -34,8 +41,10 @@ enum rule_level_set {
  *         AG_ECORRUPT; AG_ELIMIT; AG_ENOMEM.
  * Threads: safe; the result may be used by any number of them.
  */
-AG_CHECK AG_NONNULL enum ag_err
-rule_set_new(const struct span *packs, size_t count, struct rule_set **ret);
+AG_CHECK AG_NONNULL enum ag_err rule_set_new(const struct span *packs,
+                                             size_t count,
+                                             enum rule_set_flags flags,
+                                             struct rule_set **ret);
 
 /*
  * The same of files: "default.rules" and, for RULES_ALL, "all.rules" of a
@@ -46,6 +55,7 @@ struct rule_source {
     const char *dir;
     enum rule_level_set level;
     const struct span *own;
+    enum rule_set_flags flags;
 };
 
 /* Errors: AG_ENOTFOUND with a sentence; AG_EMODE; those above. */

@@ -13,8 +13,13 @@ struct rule_code {
     pcre2_code **allow; /* rule->allow_count of them */
 };
 
+/* Its regex and those it allows. Errors: AG_ECORRUPT, AG_ELIMIT. */
+AG_CHECK AG_NONNULL enum ag_err rule_code_compile(const struct rule_lib *lib,
+                                                  struct rule_code *code);
+
 struct rule_set {
     const struct rule_lib *lib;
+    enum rule_set_flags flags;
     size_t pack_count;
     struct rule_pack *packs[RULE_PACKS_MAX_COUNT];
     hs_database_t *databases[RULE_PACKS_MAX_COUNT];

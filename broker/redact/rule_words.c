@@ -9,15 +9,14 @@ enum {
 /* Words of source code, configuration and plain English, as they are parts of
  * names: by their first letter, each with a blank behind it. */
 static const char *const WORDS[26] = {
-    "abc abcd abcdef able about above access account accounts action "
-    "actions active activity actor add address admin administrator after "
-    "again agent agents alert alias all allow allowed alpha also always "
-    "amount and android angular animal answer any apache api app apple "
-    "application applications apps april archive are area argument "
-    "arguments array article asdf assert asset assets async attach "
-    "attribute attributes audit august auth authentication author "
-    "authority authorization authorize auto automatic autumn available "
-    "avatar await aws azure ",
+    "able about above access account accounts action actions active "
+    "activity actor add address admin administrator after again agent "
+    "agents alert alias all allow allowed alpha also always amount and "
+    "android angular animal answer any apache api app apple application "
+    "applications apps april archive are area argument arguments array "
+    "article asdf assert asset assets async attach attribute attributes "
+    "audit august auth authentication author authority authorization "
+    "authorize auto automatic autumn available avatar await aws azure ",
     "back backend background backup bad banana bank bar base baseball "
     "based basic batch bearer been before being below beta between bin "
     "binary bind bit bitbucket black blob block blocks blog blue board "

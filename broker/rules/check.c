@@ -143,7 +143,7 @@ check_rule(struct checker *c)
         return err;
     }
     bytes = buf_view(&pack);
-    err = rule_set_new(&bytes, 1, &set);
+    err = rule_set_new(&bytes, 1, RULE_SET_READY, &set);
     if (err == AG_OK) {
         err = rule_tools_new(set, &c->tools);
     }

@@ -31,7 +31,7 @@ rules_of(const char *json)
     check_ok(rule_book_load_one(span_str(json), "x.json", &book));
     check_ok(rule_compile(book, RULE_LEVEL_DEFAULT, &pack));
     bytes = buf_view(&pack);
-    check_ok(rule_set_new(&bytes, 1, &set));
+    check_ok(rule_set_new(&bytes, 1, RULE_SET_READY, &set));
     buf_done(&pack);
     rule_book_free(book);
     return set;
