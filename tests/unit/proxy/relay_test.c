@@ -231,7 +231,7 @@ test_so_many_pipes_rest(void **state)
         flow_done(&t.forward, &flows[i]);
     }
     assert_int_equal(t.forward.spare_count, RELAY_SPARE_COUNT);
-    assert_int_equal(fd_count_open(), fds + 2 * RELAY_SPARE_COUNT);
+    assert_int_equal(fd_count_open(), fds + (size_t)2 * RELAY_SPARE_COUNT);
 }
 
 /* A receiver that is gone; a sender that left with a reset. */
