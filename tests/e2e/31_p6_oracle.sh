@@ -67,10 +67,10 @@ audit_has redact.tripwire foreign_hits
 say "what run writes into a file that the task can read"
 jq -n --arg a "$KEY" --arg b "$OTHER" '[$a, $b]' >"$C/written.json"
 cp "$SRC/tests/e2e/oracle.py" "$TREE/"
-auth-guard run --ro "$C/written.json" -- env LOG="$TREE/log" python3 oracle.py file "$C/written.json" \
+auth-guard run --rules known --ro "$C/written.json" -- env LOG="$TREE/log" python3 oracle.py file "$C/written.json" \
     >"$TREE/log" 2>"$C/err" || fail "file: $(cat "$C/err")"
 cat "$C/err"
-auth-guard run --no-isolate -- env LOG="$C/log" python3 oracle.py file "$C/written.json" \
+auth-guard run --no-isolate --rules known -- env LOG="$C/log" python3 oracle.py file "$C/written.json" \
     >"$C/log" 2>"$C/err" || fail "file: $(cat "$C/err")"
 cat "$C/err"
 # A pipe, and a file that the task does not see, are for the person: names too.
