@@ -231,11 +231,7 @@ enter_view(struct view *view, const char *tmpfs_dir)
     if (err == AG_OK) {
         err = give_up();
     }
-    if (err == AG_OK) {
-        err = sieve_put_on(SIEVE_KINDS);
-    }
-    /* Whatever it is, it is not that there are no namespaces. */
-    return err == AG_EUNSUPPORTED ? err_why(AG_EIO, "%s", err_text(err)) : err;
+    return err == AG_OK ? sieve_put_on(SIEVE_KINDS) : err;
 }
 
 /* In a container the kernel may keep a fresh one from us: jail.h's next kind. */

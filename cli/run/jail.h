@@ -52,7 +52,7 @@ bool jail_is_refusal(int errno_value);
  * of its lines, moves into it and gives up what could undo it: capabilities, new
  * privileges, the calls of run/sieve.
  * Errors, with the step: AG_EUNSUPPORTED there are no namespaces here, or no
- *         fresh /proc without a view; AG_EIO it could not be done.
+ *         fresh /proc; AG_EIO it could not be done.
  */
 AG_CHECK enum ag_err jail_enter(enum jail_kind kind, struct view *view,
                                 const char *tmpfs_dir);

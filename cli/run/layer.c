@@ -66,7 +66,7 @@ struct marking {
 static enum ag_err
 failed(const char *path)
 {
-    return err_why(AG_EUNSUPPORTED, "hiding ~/%s: %s", path,
+    return err_why(AG_EIO, "hiding ~/%s: %s", path,
                    strerrordesc_np(errno));
 }
 
@@ -153,7 +153,7 @@ hide_one(struct marking *m, const char *path)
         int lower;
 
         if (len == 0 || len >= sizeof(name) || m->depth == LEVELS_MAX_COUNT) {
-            return err_why(AG_EUNSUPPORTED, "hiding ~/%s: no such name", path);
+            return err_why(AG_EIO, "hiding ~/%s: no such name", path);
         }
         memcpy(name, path + begin, len);
         name[len] = '\0';

@@ -33,13 +33,13 @@ struct layer_hiding {
  * Marks the paths as hidden. `early`: when the way to one does not exist yet,
  * that is marked, so that no empty directories show; else nothing could be made
  * in its place. What the layer has there already stays, cut off from what is
- * below. Errors: AG_EUNSUPPORTED, also more than 62 directories deep.
+ * below. Errors: AG_EIO, also more than 62 directories deep.
  */
 AG_CHECK AG_NONNULL enum ag_err layer_hide(const struct layer_hiding *what);
 
 /*
  * The home, not attached yet. `store_fd` holds the directories `upper` and
- * `work`. Errors: AG_EUNSUPPORTED (no overlayfs, or mounts below the home).
+ * `work`. Errors: AG_EIO (no overlayfs, or mounts below the home).
  */
 AG_CHECK AG_NONNULL enum ag_err layer_mount(int lower_fd, int store_fd,
                                             int *ret_fd);

@@ -21,18 +21,18 @@ struct mnt_option {
 };
 
 /* A new file system, not attached yet; `options` end with a NULL key.
- * Errors: AG_EUNSUPPORTED. */
+ * Errors: AG_EIO. */
 AG_CHECK AG_NONNULL enum ag_err mnt_new(const char *type,
                                         const struct mnt_option *options,
                                         uint64_t attributes, int *ret_fd);
 
 /* A copy of the mount at `path` (links are followed; AT_FDCWD or a directory)
- * with what is mounted below it, not attached yet. Errors: AG_EUNSUPPORTED. */
+ * with what is mounted below it, not attached yet. Errors: AG_EIO. */
 AG_CHECK AG_NONNULL enum ag_err mnt_copy(int dir_fd, const char *path,
                                          uint64_t attributes, int *ret_fd);
 
 /* Attaches at what `where_fd` is open on; closes neither.
- * Errors: AG_EUNSUPPORTED. */
+ * Errors: AG_EIO. */
 AG_CHECK enum ag_err mnt_attach(int mnt_fd, int where_fd, const char *name);
 
 /* What `path` is below `root_fd`, which links can't leave: an O_PATH
@@ -44,12 +44,12 @@ enum mnt_kind {
     MNT_FILE,
 };
 
-/* The same, made where it is missing: a mount point. Errors: AG_EUNSUPPORTED. */
+/* The same, made where it is missing: a mount point. Errors: AG_EIO. */
 AG_CHECK AG_NONNULL enum ag_err mnt_point(int root_fd, const char *path,
                                           enum mnt_kind kind, int *ret_fd);
 
 /* Attaches at `where` below `root_fd`, made now: for places that most likely
- * are not there yet. Errors: AG_EUNSUPPORTED. */
+ * are not there yet. Errors: AG_EIO. */
 AG_CHECK AG_NONNULL enum ag_err mnt_put(int mnt_fd, enum mnt_kind kind,
                                         int root_fd, const char *where);
 

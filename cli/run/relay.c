@@ -70,7 +70,7 @@ relay_listen(struct relay_line *line)
 
     if (fd < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) != 0 ||
         listen(fd, RELAY_PENDING_COUNT) != 0) {
-        return err_why(AG_EUNSUPPORTED, "port %u of the task: %s",
+        return err_why(AG_EIO, "port %u of the task: %s",
                        (unsigned int)line->port, strerrordesc_np(errno));
     }
     line->fd = FD_TAKE(fd);

@@ -38,7 +38,7 @@ struct relay_line {
 };
 
 /* Opens the port in the network namespace we are in; -1 in `fd` before.
- * Errors: AG_EUNSUPPORTED with a sentence. */
+ * Errors: AG_EIO with a sentence. */
 AG_CHECK AG_NONNULL enum ag_err relay_listen(struct relay_line *line);
 
 /*

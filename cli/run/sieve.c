@@ -207,7 +207,7 @@ install(struct program *p)
     struct sock_fprog program = {.len = p->count, .filter = p->code};
 
     if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program, 0, 0) != 0) {
-        return err_why(AG_EUNSUPPORTED, "filtering system calls: %s",
+        return err_why(AG_EIO, "filtering system calls: %s",
                        strerrordesc_np(errno));
     }
     return AG_OK;

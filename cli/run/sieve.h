@@ -30,7 +30,7 @@ enum sieve_sockets {
 };
 
 /* For this process and all after it; needs no_new_privs.
- * Errors: AG_EUNSUPPORTED. */
+ * Errors: AG_EIO. */
 AG_CHECK enum ag_err sieve_put_on(enum sieve_sockets sockets);
 
 /* The same, but of all calls only these are left; another one kills. Not in

@@ -25,7 +25,7 @@ enum ag_err
 view_failed(const char *what, const char *path)
 {
     int errno_value = errno;
-    enum ag_err err = err_why(AG_EUNSUPPORTED, "%s %s: %s", what, path,
+    enum ag_err err = err_why(AG_EIO, "%s %s: %s", what, path,
                               strerrordesc_np(errno_value));
 
     errno = errno_value;

@@ -85,7 +85,8 @@ AG_CHECK AG_NONNULL enum ag_err view_link(struct view *v, const char *path,
 /*
  * In the first process of new namespaces, mapped and with mounts cut off:
  * builds the view and moves into it, to `cwd`.
- * Errors: AG_EUNSUPPORTED with a sentence, errno kept.
+ * Errors: AG_EUNSUPPORTED no fresh /proc is to be had; AG_EIO; both with a
+ *         sentence, errno kept.
  */
 AG_CHECK AG_NONNULL enum ag_err view_build(struct view *v);
 

@@ -33,7 +33,7 @@ struct building {
     int layer; /* holds upper/ and work/ */
 };
 
-/* AG_EUNSUPPORTED with "WHAT PATH: reason"; errno stays. */
+/* AG_EIO with "WHAT PATH: reason"; errno stays. */
 AG_CHECK AG_NONNULL enum ag_err view_failed(const char *what, const char *path);
 
 /* A link in the view, in place of what is there. */

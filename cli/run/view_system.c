@@ -104,6 +104,10 @@ make_proc(const struct building *b)
     enum ag_err err =
         mnt_new("proc", options, VIEW_TAME | MOUNT_ATTR_NOEXEC, &proc);
 
+    if (err != AG_OK && errno == EPERM) {
+        /* In a container the kernel may keep a fresh one from us. */
+        return err_why(AG_EUNSUPPORTED, "a fresh /proc is refused");
+    }
     if (err == AG_OK) {
         err = mnt_put(proc, MNT_DIR, b->root, "/proc");
     }

@@ -148,7 +148,7 @@ test_no_name_is_too_much(void **state)
     check_ok(hide(paths, 1, true)); /* marked at its beginning */
     assert_true(is_mark("upper/d"));
     assert_int_equal(unlink("upper/d"), 0);
-    check_err(hide(paths, 1, false), AG_EUNSUPPORTED);
+    check_err(hide(paths, 1, false), AG_EIO);
 }
 
 int
