@@ -231,10 +231,13 @@ step(struct pass_switch *all, struct ours *o)
 
 /* MHD's again: it closes the connection and is done with the pass. */
 static void
-give_back(struct ours *o)
+give_back(struct pass_switch *all, struct ours *o)
 {
     struct worker *worker = o->pass->conn->worker;
 
+    /* Also where a call to epoll failed: it would tell of what is freed, until
+     * the worker has closed it. */
+    (void)epoll_ctl(all->epoll_fd, EPOLL_CTL_DEL, o->fd, NULL);
     pass_move(o->pass, PASS_CLOSED);
     worker_close(worker, o->urh);
     wipe(o->in, sizeof(o->in));
@@ -271,7 +274,7 @@ step_all(struct pass_switch *all, struct ours_list *list)
         again = again || o->again;
         if (o->over) {
             TAILQ_REMOVE(list, o, link);
-            give_back(o);
+            give_back(all, o);
         }
         o = next;
     }
