@@ -224,18 +224,23 @@ redaction_refill(struct core *core, struct db_read *r, const char *profile)
 }
 
 enum ag_err
-redaction_fill(struct core *core, struct db_read *r)
+redaction_know(struct core *core)
 {
     AG_AUTO(secret) struct secret *key = NULL;
+    enum ag_err err = core_key(core, KDF_PLACEHOLDER, &key);
+
+    return err == AG_OK ? filter_know(core->parts.filter, key) : err;
+}
+
+enum ag_err
+redaction_fill(struct core *core, struct db_read *r)
+{
     enum ag_err err;
 
     (void)pthread_mutex_lock(&core->set_lock);
     core->set_waits = true; /* an empty set is a set too */
     (void)pthread_mutex_unlock(&core->set_lock);
-    err = core_key(core, KDF_PLACEHOLDER, &key);
-    if (err == AG_OK) {
-        err = filter_know(core->parts.filter, key);
-    }
+    err = redaction_know(core);
     if (err == AG_OK) {
         err = versions_live_each(r, fill_one, core);
     }

@@ -46,6 +46,10 @@ AG_CHECK AG_NONNULL enum ag_err redaction_commit(struct core *core);
 AG_CHECK AG_NONNULL enum ag_err
 redaction_refill(struct core *core, struct db_read *r, const char *profile);
 
+/* The filter is told the key of placeholders, which are no secrets: after every
+ * change of keys. */
+AG_CHECK AG_NONNULL enum ag_err redaction_know(struct core *core);
+
 /* At unlock: all of it. */
 AG_CHECK AG_NONNULL enum ag_err redaction_fill(struct core *core,
                                                struct db_read *r);

@@ -8,7 +8,7 @@
 enum {
     FRACTION_BITS = 16,
     PIECE_CHARS = 2,
-    DISTINCT_MIN_COUNT = 4, /* "xxxx-xxxx", "0000", "*****" have fewer */
+    DISTINCT_MIN_COUNT = 4, /* "xxxx-xxxx", "0000", "****" have fewer */
 };
 
 static struct span
@@ -99,7 +99,7 @@ static const char *const REFERENCES[] = {
 /* Anywhere, in any case. */
 static const char *const EXAMPLES[] = {
     "example",   "placeholder", "changeme",  "change_me", "change-me",
-    "dummy",     "redacted",    "xxxxx",     "*****",     "your_",
+    "dummy",     "redacted",    "xxxx",      "****",      "your_",
     "your-",     "yourpass",    "yourtoken", "yourkey",   "yoursecret",
     "my_secret", "mysecret",    "insert",    "<your",     "removed",
     "sanitized", "replace",     "notreal",   "not-real",  "not_real",
