@@ -1,0 +1,264 @@
+/* The filter for unknown secrets, case by case; chunkings are a property test.
+ */
+// LINKS: redact
+#include "common/rules.h"
+#include "redact/lockmem.h"
+
+#define META  "\"service\":\"X\",\"description\":\"d\",\"source\":\"s\","
+#define TEXTS "\"examples\":[\"«x»\"],\"negatives\":[\"y\"]"
+static const char RULES[] =
+    "{\"rules\":1,\"group\":\"x\",\"title\":\"X\",\"items\":["
+    "{\"id\":\"token\"," META "\"regex\":\"tt_[a-z0-9]{36}\","
+    "\"keywords\":[\"tt_\"],\"tail\":\"a-z0-9\"," TEXTS "},"
+    "{\"id\":\"stop\"," META "\"regex\":\"QQ[A-Z]{6}\","
+    "\"keywords\":[\"QQ\"],\"stop\":\"A-Z\"," TEXTS "},"
+    "{\"id\":\"key\"," META "\"regex\":\"--BEGIN--[a-z]{4}\","
+    "\"keywords\":[\"--BEGIN\"],\"block\":true,\"tail\":\"a-z\\\\n\\\\-END\","
+    "\"until\":\"--END--\"," TEXTS "},"
+    "{\"id\":\"pair\"," META "\"regex\":\"pass=([a-z0-9_:/\\\\[\\\\]]{5})\","
+    "\"secret\":1,\"keywords\":[\"pass\"],"
+    "\"tail\":\"a-z0-9_:/\\\\[\\\\]\",\"context\":true," TEXTS "}]}";
+
+#define TOKEN "tt_0123456789abcdefghijklmnopqrstuvwxyz" /* 39 bytes */
+
+struct fixture {
+    struct rule_set *set;
+    struct rule_filter *filter;
+    struct buf out;
+    size_t hits;
+    uint64_t offset; /* of the last */
+    char name[64];
+};
+
+static void
+on_hit(void *ctx, const struct redactor_hit *hit)
+{
+    struct fixture *f = ctx;
+
+    f->hits++;
+    f->offset = hit->offset;
+    assert_int_equal(hit->id & RULE_FILTER_ID_BITS, RULE_FILTER_ID_BITS);
+    (void)snprintf(f->name, sizeof(f->name), "%.*s", (int)hit->name.len,
+                   (const char *)hit->name.ptr);
+}
+
+static bool
+leave_token(void *ctx, struct span secret)
+{
+    (void)ctx;
+    return span_is(secret, TOKEN);
+}
+
+static void
+begin(struct fixture *f, bool (*leave)(void *ctx, struct span secret),
+      const char *marker)
+{
+    const struct rule_filter_terms terms = {
+        .set = f->set,
+        .level = RULES_ALL,
+        .leave = leave,
+        .options = {.marker = marker, .hit_ctx = f, .on_hit = on_hit}};
+    const struct sink next = {.ctx = &f->out, .feed = rules_gather};
+
+    f->hits = 0;
+    buf_clear(&f->out);
+    rule_filter_free(f->filter);
+    f->filter = NULL;
+    check_ok(rule_filter_new(&terms, &next, &f->filter));
+}
+
+static void
+feed(struct fixture *f, const char *text, const char *shown)
+{
+    check_ok(rule_filter_feed(f->filter, span_str(text)));
+    check_ok(rule_filter_settle(f->filter));
+    check_span(buf_view(&f->out), shown);
+}
+
+static void
+idle(struct fixture *f, const char *shown)
+{
+    check_ok(rule_filter_idle(f->filter));
+    assert_false(rule_filter_is_holding(f->filter));
+    check_span(buf_view(&f->out), shown);
+}
+
+static void
+finish(struct fixture *f, const char *shown)
+{
+    check_ok(rule_filter_finish(f->filter));
+    check_span(buf_view(&f->out), shown);
+}
+
+static void
+test_nothing_is_held_without_reason(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, NULL, NULL);
+    feed(f, "ls -l word", "ls -l word");
+    assert_false(rule_filter_is_holding(f->filter));
+    feed(f, "\n$ t", "ls -l word\n$ "); /* tt_ may follow */
+    assert_true(rule_filter_is_holding(f->filter));
+    assert_int_equal(rule_filter_held_bytes(f->filter), 1);
+    feed(f, "o", "ls -l word\n$ to");
+    assert_false(rule_filter_is_holding(f->filter));
+}
+
+static void
+test_a_token_is_held_then_taken_out(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, NULL, NULL);
+    feed(f, "a tt_0123456789", "a ");
+    feed(f, "abcdefghijklmnopqrstuvwxyz", "a ");
+    feed(f, "more", "a "); /* its end is open, and nothing of it is shown */
+    feed(f, " b", "a [redacted:rule:token] b");
+    assert_int_equal(f->hits, 1);
+    assert_int_equal(f->offset, 2);
+    assert_string_equal(f->name, "rule:token");
+    finish(f, "a [redacted:rule:token] b");
+}
+
+static void
+test_a_pause(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, NULL, NULL);
+    feed(f, "tt_0123456789abcdef", "");
+    idle(f, "tt_012345"); /* a quarter of 39 */
+    feed(f, "ghijklmnopqrstuvwxyz ", "tt_012345[redacted:rule:token] ");
+    /* Whole but for what may follow: taken out at once, and what follows too. */
+    begin(f, NULL, NULL);
+    feed(f, TOKEN, "");
+    idle(f, "[redacted:rule:token]");
+    feed(f, "more b", "[redacted:rule:token] b");
+    assert_int_equal(f->hits, 1);
+    /* Nothing of a rule's own: all of it. */
+    begin(f, NULL, NULL);
+    feed(f, "pass=abc", "");
+    idle(f, "pass=abc");
+    feed(f, "defgh ", "pass=abc[redacted:rule:pair] ");
+    /* What must not follow decides at a pause as at the end. */
+    begin(f, NULL, NULL);
+    feed(f, "QQABCDEF", "");
+    idle(f, "[redacted:rule:stop]");
+}
+
+static void
+test_long_ones_cost_no_memory(void **state)
+{
+    struct fixture *f = *state;
+    static char run[64 * 1024 + 1];
+    size_t locked;
+
+    memset(run, 'x', sizeof(run) - 1);
+    begin(f, NULL, NULL);
+    locked = lockmem_used_bytes();
+    feed(f, TOKEN, "");
+    for (int i = 0; i < 64; i++) {
+        feed(f, run, "[redacted:rule:token]");
+        assert_true(rule_filter_held_bytes(f->filter) <=
+                    RULE_FILTER_HELD_MAX_BYTES);
+    }
+    assert_int_equal(lockmem_used_bytes(), locked);
+    feed(f, " end ", "[redacted:rule:token] end ");
+}
+
+static void
+test_blocks_have_an_end(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, NULL, NULL);
+    feed(f, "x --BEG", "x ");
+    feed(f, "IN--abcd\nef", "x ");
+    feed(f, "\n--END--\nab\n", "x [redacted:rule:key]\nab\n");
+    feed(f, "--BEGIN--\n", "x [redacted:rule:key]\nab\n");
+    finish(f, "x [redacted:rule:key]\nab\n--BEGIN--\n");
+}
+
+static void
+test_what_is_left(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, leave_token, NULL);
+    feed(f, "a " TOKEN " b " TOKEN "x ",
+         "a " TOKEN " b [redacted:rule:token] ");
+    /* A known value's marker where a pair has its value; a marker of ours. */
+    begin(f, NULL, "[gone:%s]");
+    feed(f, "pass=x[gone:a/b] ", "pass=x[gone:a/b] ");
+    feed(f, "pass=abcdef ", "pass=x[gone:a/b] pass=[gone:rule:pair] ");
+    begin(f, NULL, NULL);
+    feed(f, "pass=x[gone:a/b] ", "pass=[redacted:rule:pair] ");
+}
+
+static void
+test_overlaps_are_one_hole(void **state)
+{
+    struct fixture *f = *state;
+
+    /* At one start the rule that needs no context names it. */
+    begin(f, NULL, NULL);
+    feed(f, "pass=" TOKEN " ", "pass=[redacted:rule:token] ");
+    /* The leftmost does, and the hole ends where the last of them does. */
+    begin(f, NULL, NULL);
+    feed(f, "pass=a_" TOKEN "zz/x ", "pass=[redacted:rule:pair] ");
+    assert_int_equal(f->hits, 1);
+}
+
+static void
+test_markers_are_checked(void **state)
+{
+    struct fixture *f = *state;
+    const struct rule_filter_terms terms = {.set = f->set,
+                                            .options = {.marker = "%s %s"}};
+    const struct sink next = {.ctx = &f->out, .feed = rules_gather};
+    struct rule_filter *none = NULL;
+
+    check_err(rule_filter_new(&terms, &next, &none), AG_EINVAL);
+    assert_null(none);
+}
+
+static int
+setup(void **state)
+{
+    static struct fixture f;
+
+    f = (struct fixture){.set = rules_of(RULES)};
+    buf_init(&f.out, RULES_TEXT_MAX_BYTES, BUF_PLAIN);
+    *state = &f;
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    rule_filter_free(f->filter);
+    rule_set_free(f->set);
+    buf_done(&f->out);
+    assert_int_equal(lockmem_used_bytes(), 0);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nothing_is_held_without_reason),
+        cmocka_unit_test(test_a_token_is_held_then_taken_out),
+        cmocka_unit_test(test_a_pause),
+        cmocka_unit_test(test_long_ones_cost_no_memory),
+        cmocka_unit_test(test_blocks_have_an_end),
+        cmocka_unit_test(test_what_is_left),
+        cmocka_unit_test(test_overlaps_are_one_hole),
+        cmocka_unit_test(test_markers_are_checked),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
