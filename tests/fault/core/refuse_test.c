@@ -18,9 +18,27 @@ enum ag_err __wrap_core_write_wait(struct core *core, struct core_job *job);
 static const struct live_token *watched;
 static bool was_revoked;
 
+static int64_t ends_first; /* a task, before anything else is written */
+
+static enum ag_err
+do_end(struct core *core, struct db_tx *tx, const struct call *call,
+       const void *request, json_t **ret)
+{
+    (void)call;
+    (void)ret;
+    return core_end_task(core, tx, *(const int64_t *)request, END_DONE, 0);
+}
+
 enum ag_err
 __wrap_core_write_wait(struct core *core, struct core_job *job)
 {
+    const int64_t id = ends_first;
+    struct act ending = {.job.run = run_act, .fn = do_end, .request = &id};
+
+    ends_first = 0;
+    if (id != 0) {
+        check_ok(__real_core_write_wait(core, &ending.job));
+    }
     was_revoked = watched != NULL && atomic_load(&watched->revoked);
     return __real_core_write_wait(core, job);
 }
@@ -186,6 +204,17 @@ test_a_token_goes_before_the_record(void **state)
     access_done(flow.core, &call);
 }
 
+/* It ended between the decision and its record: nothing goes out. */
+static void
+test_a_task_that_ends_meanwhile_uses_nothing(void **state)
+{
+    (void)state;
+    ends_first = caller.id;
+    check_err(send_key(caller.child, caller.key), AG_EREVOKED);
+    assert_int_equal(ends_first, 0);
+    check_runs(&owner);
+}
+
 /* A tunnel that can't be put on record is not opened; a refusal is one. */
 static void
 test_a_tunnel_without_a_record_is_none(void **state)
@@ -229,6 +258,7 @@ main(int argc, char **argv)
         TEST(test_so_does_one_from_outside),
         TEST(test_a_refusal_without_a_record_is_one),
         TEST(test_a_token_goes_before_the_record),
+        TEST(test_a_task_that_ends_meanwhile_uses_nothing),
     };
 
     if (broker_is_helper(argc, argv)) {

@@ -270,6 +270,31 @@ test_slow_clients_are_refused(void **state)
     assert_int_equal(atomic_load(&answerer.taken), 0);
 }
 
+/* Of a head a steady client has no more time than others. */
+static void
+test_a_steady_head_is_refused_too(void **state)
+{
+    struct http_limits limits = http_limits_default();
+    struct pollfd there = {.events = POLLIN};
+    char part[201];
+    struct answer a;
+
+    (void)state;
+    answerer_end();
+    limits.request_s = 1;
+    answerer_start(&limits);
+    memset(part, 'x', sizeof(part) - 1);
+    part[sizeof(part) - 1] = '\0';
+    there.fd = serve_connect(HTTP_TASK);
+    say(there.fd, "GET /p/s/a HTTP/1.1\r\nX: ");
+    for (int i = 0; i < 100 && poll(&there, 1, 100) == 0; i++) {
+        say(there.fd, part);
+    }
+    serve_read(there.fd, &a);
+    assert_code(&a, 408, "request_timeout");
+    (void)close(there.fd);
+}
+
 /* Nor is one that the service holds back, or that has enough to say. */
 static void
 test_a_steady_client_may_take_its_time(void **state)
@@ -358,6 +383,7 @@ main(void)
         TEST(test_a_client_that_leaves_takes_its_request_along),
         TEST(test_an_unwanted_request_is_cut),
         TEST(test_slow_clients_are_refused),
+        TEST(test_a_steady_head_is_refused_too),
         TEST(test_a_steady_client_may_take_its_time),
         TEST(test_the_end_waits_for_none_that_is_passed_on),
         TEST(test_none_begins_after_the_end),
