@@ -185,8 +185,8 @@ PROFILE_LIST(profile_withs, const struct profile_with);
 
 /* One place where a value may go: data for the proxy. */
 struct profile_place {
-    struct strings hosts; /* exact, or `*.` and a suffix; `:port` allowed */
-    struct strings paths; /* `*` is any run, '/' too; none = every path */
+    struct strings hosts;   /* exact, or `*.` and a suffix; `:port` allowed */
+    struct strings paths;   /* `*` is any run, '/' too; none = every path */
     struct strings methods; /* none = every method */
     const char *field;      /* NULL: the whole value */
     enum place_in in;

@@ -8,8 +8,8 @@
 #include "profile/fields.h"
 
 enum {
-    TEXT_MAX_BYTES = 512,  /* titles, templates, arguments */
-    LIST_MAX_COUNT = 64,   /* files, patterns, places of one service */
+    TEXT_MAX_BYTES = 512, /* titles, templates, arguments */
+    LIST_MAX_COUNT = 64,  /* files, patterns, places of one service */
     METHODS_MAX_COUNT = 16,
     METHOD_MAX_BYTES = 32,
     NAMES_MAX_BYTES = 128, /* variables, header names, words */

@@ -66,8 +66,7 @@ struct marking {
 static enum ag_err
 failed(const char *path)
 {
-    return err_why(AG_EIO, "hiding ~/%s: %s", path,
-                   strerrordesc_np(errno));
+    return err_why(AG_EIO, "hiding ~/%s: %s", path, strerrordesc_np(errno));
 }
 
 /* Another name for the whiteout there is already costs half of a new one;

@@ -22,8 +22,8 @@ static enum ag_err
 failed(const char *what, const char *path)
 {
     int errno_value = errno;
-    enum ag_err err = err_why(AG_EIO, "%s %s: %s", what, path,
-                              strerrordesc_np(errno_value));
+    enum ag_err err =
+        err_why(AG_EIO, "%s %s: %s", what, path, strerrordesc_np(errno_value));
 
     errno = errno_value;
     return err;

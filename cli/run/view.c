@@ -25,8 +25,8 @@ enum ag_err
 view_failed(const char *what, const char *path)
 {
     int errno_value = errno;
-    enum ag_err err = err_why(AG_EIO, "%s %s: %s", what, path,
-                              strerrordesc_np(errno_value));
+    enum ag_err err =
+        err_why(AG_EIO, "%s %s: %s", what, path, strerrordesc_np(errno_value));
 
     errno = errno_value;
     return err;
