@@ -44,11 +44,11 @@ job_init(struct job *j, const struct rule_book *book)
     for (size_t i = 0; i < cap; i++) {
         keyword_count += rule_book_at(book, i)->keywords.count;
     }
-    j->rules = calloc(cap, sizeof(*j->rules));
-    j->keywords = calloc(keyword_count, sizeof(*j->keywords));
-    j->expressions = calloc(cap, sizeof(*j->expressions));
-    j->flags = calloc(cap, sizeof(*j->flags));
-    j->ids = calloc(cap, sizeof(*j->ids));
+    j->rules = calloc(cap + 1, sizeof(*j->rules));
+    j->keywords = calloc(keyword_count + 1, sizeof(*j->keywords));
+    j->expressions = calloc(cap + 1, sizeof(*j->expressions));
+    j->flags = calloc(cap + 1, sizeof(*j->flags));
+    j->ids = calloc(cap + 1, sizeof(*j->ids));
     return j->rules == NULL || j->keywords == NULL || j->expressions == NULL ||
                    j->flags == NULL || j->ids == NULL
                ? AG_ENOMEM
