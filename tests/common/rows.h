@@ -25,7 +25,7 @@ rows_on_row(const struct audit_row *row, void *arg)
         row->kind != AUDIT_POLICY_DENIED) {
         return AG_OK;
     }
-    last->kind = row->kind;
+    last->kind = (enum audit_kind)row->kind;
     last->task_id = row->task_id;
     (void)snprintf(last->json, sizeof(last->json), "%.*s", (int)row->json.len,
                    (const char *)row->json.ptr);

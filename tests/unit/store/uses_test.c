@@ -76,10 +76,9 @@ static void
 test_uses_are_folded(void **state)
 {
     struct use use = a_use();
-    unsigned i;
 
     (void)state;
-    for (i = 0; i < 10; i++) {
+    for (unsigned i = 0; i < 10; i++) {
         check_ok(store_use(vault.s, &use));
     }
     use.verb = VERB_PROXY;
@@ -96,10 +95,9 @@ static void
 test_many_different_uses_take_several_rows(void **state)
 {
     struct use use = a_use();
-    unsigned i;
 
     (void)state;
-    for (i = 0; i < USES_FOLD_MAX_COUNT + 100; i++) {
+    for (unsigned i = 0; i < USES_FOLD_MAX_COUNT + 100; i++) {
         use.version = (int64_t)i + 1;
         check_ok(store_use(vault.s, &use));
     }
@@ -159,10 +157,9 @@ static void *
 use_many(void *arg)
 {
     struct use use = a_use();
-    unsigned i;
 
     (void)arg;
-    for (i = 0; i < 500; i++) {
+    for (unsigned i = 0; i < 500; i++) {
         if (store_use(vault.s, &use) != AG_OK) {
             abort();
         }
