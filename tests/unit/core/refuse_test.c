@@ -175,7 +175,6 @@ test_a_value_that_does_not_go_there(void **state)
 static void
 test_a_text_that_is_nobodys(void **state)
 {
-    AG_AUTO(secret) struct secret *key = NULL;
     uint64_t id = 0;
     struct call call = call_of(caller.child);
 

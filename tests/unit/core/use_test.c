@@ -119,8 +119,8 @@ test_a_field_of_a_body(void **state)
 static void
 test_a_value_with_a_control_byte_goes_nowhere(void **state)
 {
-    static const char *const VALUES[] = {KEY "\r\nX-Two: two", KEY "\ttwo",
-                                         KEY "\x7f", "\x01" KEY};
+    static const char *const VALUES[] = {(KEY "\r\nX-Two: two"), (KEY "\ttwo"),
+                                         (KEY "\x7f"), ("\x01" KEY)};
 
     (void)state;
     for (size_t i = 0; i < AG_COUNT(VALUES); i++) {
