@@ -178,6 +178,37 @@ test_connections_are_counted_over_all_threads(void **state)
     upstream_free(here[0].of);
 }
 
+/* Where another thread has all there may be, this one keeps none. */
+static void
+test_no_connection_is_left_to_keep(void **state)
+{
+    struct upstream_limits limits = upstream_limits_default();
+    struct here here[2] = {{0}};
+    size_t open_count = 0;
+
+    (void)state;
+    limits.connections = 1;
+    check_ok(upstream_new(&limits, service.ca, &here[0].of));
+    here[1].of = here[0].of;
+    check_ok(reactor_new(&here[0].reactor));
+    check_ok(reactor_new(&here[1].reactor));
+    for (int i = 0; i < 4; i++) {
+        struct here *h = &here[i % 2];
+
+        /* First what a thread has anyway: nobody listens there. */
+        start(h, i < 2 ? 1 : service.plain, "/connection");
+        talk_wait_end(h->talk);
+        check_err(h->talk->err, i < 2 ? AG_EUNREACHABLE : AG_OK);
+        reactor_call(h->reactor, cancel_there, h);
+        talk_done(h->talk);
+        open_count = i == 2 ? fd_count_open() : open_count;
+    }
+    assert_int_equal(fd_count_open(), open_count);
+    reactor_free(here[0].reactor);
+    reactor_free(here[1].reactor);
+    upstream_free(here[0].of);
+}
+
 /* A reactor's end closes what its calls had. */
 static void
 test_the_end_of_a_thread(void **state)
@@ -210,6 +241,7 @@ main(void)
         cmocka_unit_test(test_connections_stay_with_their_thread),
         cmocka_unit_test(test_limits_are_over_all_threads),
         cmocka_unit_test(test_connections_are_counted_over_all_threads),
+        cmocka_unit_test(test_no_connection_is_left_to_keep),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
