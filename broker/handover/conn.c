@@ -144,16 +144,35 @@ line_of(const struct conn *c)
     return (struct handout_line){.peer = c->peer, .connection_id = c->id};
 }
 
+/* One that has said the end itself is told nothing, and may take its time: its
+ * task is gone, what is left is output that somebody reads slowly. */
 static void
 tell_end(struct conn *c, const char *reason)
 {
     AG_AUTO(buf) struct buf message = {0};
+    bool made = false;
 
     buf_init(&message, MESSAGE_MAX_BYTES, BUF_PLAIN);
-    if (message_put_end(&message, reason) == AG_OK) {
-        conn_send(c, &message);
+    made = message_put_end(&message, reason) == AG_OK;
+    (void)pthread_mutex_lock(&c->lock);
+    if (!c->said_end) {
+        if (made) {
+            conn_send(c, &message);
+        }
+        killer_later(c->parts.killer, c->id, peer_pidfd(c->peer),
+                     HANDOVER_KILL_MS);
     }
-    killer_later(c->parts.killer, c->id, peer_pidfd(c->peer), HANDOVER_KILL_MS);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+/* What it was told before does not kill it any more either. */
+static void
+set_said_end(struct conn *c, bool said_end)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    c->said_end = said_end;
+    killer_cancel(c->parts.killer, c->id);
+    (void)pthread_mutex_unlock(&c->lock);
 }
 
 void
@@ -187,6 +206,7 @@ do_life(struct conn *c, const struct message *m, const int *fds)
     if (atomic_load(&c->task_id) != 0) {
         return err_why(AG_ECONFLICT, "this connection holds a task already");
     }
+    set_said_end(c, false);
     err = handout_attach(c->parts.core, &line, m->ticket, &listener, &task_id);
     if (err != AG_OK) {
         return err;
@@ -290,7 +310,7 @@ do_end(struct conn *c, const struct message *m, const int *fds)
         return err_why(AG_ENOTFOUND, "this connection holds no task");
     }
     streams_settle(c); /* their hits belong to the answer */
-    killer_cancel(c->parts.killer, c->id);
+    set_said_end(c, true);
     err = handout_finish(c->parts.core, task_id, (int)m->exit_code, &answer);
     if (err != AG_OK) {
         return err;

@@ -56,9 +56,10 @@ struct conn {
     size_t stream_count;
     struct stream *streams; /* live ones */
     atomic_size_t references;
-    pthread_mutex_t lock; /* over the two below */
+    pthread_mutex_t lock; /* over the three below */
     struct stream *ended; /* what the filter's thread left here */
     bool closed;          /* nobody will look there any more */
+    bool said_end;        /* the supervisor, of the task it had */
     char text[MESSAGE_MAX_BYTES];
 };
 
@@ -73,7 +74,8 @@ void conn_drop(struct conn *c); /* NULL is allowed */
 AG_NONNULL void conn_serve(struct conn *c);
 
 /* Tells a supervisor that its task has ended, and starts its time; nothing
- * happens on a connection without a task. Threads: any. Blocks: no. */
+ * happens on a connection without a task, or whose supervisor has said the end
+ * itself. Threads: any. Blocks: no. */
 AG_NONNULL void conn_end_task(struct conn *c, const char *reason);
 
 /* Says {"ok":false,…}. */

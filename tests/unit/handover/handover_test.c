@@ -3,12 +3,8 @@
  * played here: what is asked, answered, told, and undone at the end. */
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 
 #include <fcntl.h>
-#include <poll.h>
-#include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -20,123 +16,7 @@
 #include "handover/conn.h"
 #include "handover/handover.h"
 #include "handover/stream.h"
-#include "unit/handover/played.h"
-
-enum {
-    ANSWER_WAIT_MS = 60000, /* a hang is a failure, not a slow machine */
-    QUIET_MS = 30,
-};
-
-/* ---- a client ---- */
-
-struct fixture {
-    struct handover *handover;
-    int sock; /* the client's end */
-};
-
-static struct proc_facts
-own_facts(void)
-{
-    return (struct proc_facts){
-        .self = {.pid = getpid(), .start_ticks = 1},
-        .uid = geteuid(),
-    };
-}
-
-static int
-connect_with(struct handover *h, struct peer *peer)
-{
-    int pair[2];
-
-    assert_int_equal(
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-    check_ok(handover_accept(h, pair[0], peer));
-    return pair[1];
-}
-
-static int
-connect_client(struct handover *h)
-{
-    const struct proc_facts facts = own_facts();
-    struct peer *peer = NULL;
-
-    check_ok(peer_from_facts(&facts, &peer));
-    return connect_with(h, peer);
-}
-
-static int
-begin(void **state)
-{
-    static struct fixture f;
-    static char nothing;
-
-    lock();
-    played.attached = false;
-    played.finished = 0;
-    played.lost = 0;
-    played.streams_ended = 0;
-    played.hits = 0;
-    played.id_count = 0;
-    played.route_count = 0;
-    played.cancelled = 0;
-    played.deaf = false;
-    unlock();
-    check_ok(handover_new((struct core *)(void *)&nothing,
-                          (struct filter *)(void *)&nothing, &f.handover));
-    f.sock = connect_client(f.handover);
-    *state = &f;
-    return 0;
-}
-
-static int
-finish(void **state)
-{
-    struct fixture *f = *state;
-
-    fd_close(f->sock);
-    handover_free(f->handover);
-    return 0;
-}
-
-static void
-say(int sock, const char *text, const int *fds, size_t fd_count)
-{
-    check_ok(fd_send(sock, span_str(text), fds, fd_count));
-}
-
-/* The next message; "" at the end of the connection. */
-static const char *
-hear(int sock)
-{
-    static char text[16 * 1024];
-    struct pollfd pfd = {.fd = sock, .events = POLLIN};
-    ssize_t n;
-
-    assert_int_equal(poll(&pfd, 1, ANSWER_WAIT_MS), 1);
-    n = recv(sock, text, sizeof(text) - 1, 0);
-    text[n > 0 ? n : 0] = '\0';
-    return text;
-}
-
-static void
-check_quiet(int sock)
-{
-    struct pollfd pfd = {.fd = sock, .events = POLLIN};
-
-    assert_int_equal(poll(&pfd, 1, QUIET_MS), 0);
-}
-
-static void
-check_refused(int sock, const char *code)
-{
-    json_t *answer = json_loads(hear(sock), 0, NULL);
-
-    assert_non_null(answer);
-    assert_true(json_is_false(json_object_get(answer, "ok")));
-    assert_string_equal(json_string_value(json_object_get(answer, "code")),
-                        code);
-    json_decref(answer);
-}
+#include "unit/handover/client.h"
 
 /* ---- tests ---- */
 
@@ -338,8 +218,6 @@ test_an_unknown_process_is_not_served(void **state)
     assert_int_equal(handover_connection_count(f->handover), 1);
 }
 
-/* ---- supervisors ---- */
-
 /* A task that opens line after line does not take the places of the others. */
 static void
 test_a_greedy_task_is_refused(void **state)
@@ -367,100 +245,6 @@ test_a_greedy_task_is_refused(void **state)
     }
 }
 
-/* A child with a pidfd of its connection, as the accept loop would find it. */
-static enum ag_err
-child_facts(void *ctx, pid_t pid, struct proc_facts *ret)
-{
-    (void)ctx;
-    *ret = (struct proc_facts){.self = {.pid = pid, .start_ticks = 1},
-                               .uid = geteuid()};
-    return AG_OK;
-}
-
-/* What a stubborn supervisor does: it connects, then waits for ever. */
-static _Noreturn void
-be_supervisor(const struct sockaddr_un *address, socklen_t len, int ready)
-{
-    int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    static const char LIFE[] = "{\"op\":\"life\",\"ticket\":\"life\"}";
-
-    if (connect(sock, (const struct sockaddr *)address, len) != 0 ||
-        send(sock, LIFE, sizeof(LIFE) - 1, 0) < 0 ||
-        write(ready, "r", 1) != 1) {
-        _exit(1);
-    }
-    for (;;) {
-        (void)pause();
-    }
-}
-
-static pid_t
-start_supervisor(struct fixture *f)
-{
-    const struct proc_source source = {.facts = child_facts};
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    socklen_t len = sizeof(sa_family_t); /* the kernel chooses a name */
-    int listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    struct peer *peer = NULL;
-    char ready;
-    int ends[2];
-    pid_t pid;
-    int sock;
-
-    assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
-    len = sizeof(address);
-    assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len),
-                     0);
-    assert_int_equal(listen(listener, 1), 0);
-    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    pid = fork();
-    if (pid == 0) {
-        be_supervisor(&address, len, ends[1]);
-    }
-    assert_int_equal(read(ends[0], &ready, 1), 1);
-    sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    assert_true(sock >= 0);
-    check_ok(peer_from_unix(sock, &source, &peer));
-    check_ok(handover_accept(f->handover, sock, peer));
-    (void)close(listener);
-    (void)close(ends[0]);
-    (void)close(ends[1]);
-    lock();
-    while (!played.attached) {
-        (void)pthread_cond_wait(&played.changed, &played.lock);
-    }
-    unlock();
-    return pid;
-}
-
-static void
-test_a_supervisor_that_is_told_and_stays_is_killed(void **state)
-{
-    struct fixture *f = *state;
-    pid_t pid = start_supervisor(f);
-    int status = 0;
-
-    played.line.ended(played.line.arg, "expired");
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFSIGNALED(status));
-    assert_int_equal(WTERMSIG(status), SIGKILL);
-    wait_for(&played.lost, 1);
-}
-
-static void
-test_a_supervisor_is_told_when_the_broker_ends(void **state)
-{
-    struct fixture *f = *state;
-    pid_t pid = start_supervisor(f);
-    int status = 0;
-
-    handover_free(f->handover);
-    f->handover = NULL;
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_true(WIFSIGNALED(status));
-    assert_int_equal(played.lost, 1);
-}
-
 static void
 test_the_reason_is_told(void **state)
 {
@@ -474,10 +258,26 @@ test_the_reason_is_told(void **state)
     check_quiet(f->sock);
 }
 
+/* A line that has said one task's end is told the next one's. */
+static void
+test_a_second_life_is_told_its_end(void **state)
+{
+    struct fixture *f = *state;
+
+    say(f->sock, "{\"op\":\"life\",\"ticket\":\"life\"}", NULL, 0);
+    (void)hear(f->sock);
+    say(f->sock, "{\"op\":\"end\",\"exit\":0}", NULL, 0);
+    (void)hear(f->sock);
+    say(f->sock, "{\"op\":\"life\",\"ticket\":\"life\"}", NULL, 0);
+    (void)hear(f->sock);
+    played.line.ended(played.line.arg, "locked");
+    assert_string_equal(hear(f->sock),
+                        "{\"event\":\"end\",\"reason\":\"locked\"}");
+}
+
 int
 main(void)
 {
-#define WITH_CLIENT(test) cmocka_unit_test_setup_teardown(test, begin, finish)
     const struct CMUnitTest tests[] = {
         WITH_CLIENT(test_a_value_is_delivered),
         WITH_CLIENT(test_a_refusal_has_code_and_sentence_and_the_line_stays),
@@ -490,9 +290,8 @@ main(void)
         WITH_CLIENT(test_a_late_end_is_harmless),
         WITH_CLIENT(test_an_unknown_process_is_not_served),
         WITH_CLIENT(test_a_greedy_task_is_refused),
-        WITH_CLIENT(test_a_supervisor_that_is_told_and_stays_is_killed),
-        WITH_CLIENT(test_a_supervisor_is_told_when_the_broker_ends),
         WITH_CLIENT(test_the_reason_is_told),
+        WITH_CLIENT(test_a_second_life_is_told_its_end),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);

@@ -175,10 +175,12 @@ __wrap_handout_finish(struct core *core, int64_t task_id, int exit_code,
 {
     (void)core;
     assert_int_equal(task_id, TASK);
+    played.line.ended(played.line.arg, "done"); /* as every end is told */
     lock();
     played.finished = exit_code + 1;
     *ret = json_pack("{s:s, s:I, s:[]}", "task", "77", "hits",
                      (json_int_t)played.hits, "exposed");
+    (void)pthread_cond_broadcast(&played.changed);
     unlock();
     return AG_OK;
 }
