@@ -201,7 +201,6 @@ open_on_record(struct core *core, const struct call *call,
         vault_close_keys(core);
         return err;
     }
-    atomic_store(&core->busy_ms, clock_steady_ms());
     atomic_store(&core->state, VAULT_OPEN);
     return AG_OK;
 }
@@ -259,6 +258,7 @@ unlock(struct core *core, const struct call *call,
     if (err != AG_OK) {
         return err;
     }
+    atomic_store(&core->busy_ms, clock_steady_ms());
     body = json_pack("{s:i}", "failed_before", misses);
     err = was_open ? proof_note(core, call, AUDIT_PROOF_GIVEN, body)
                    : open_on_record(core, call, root, request,
