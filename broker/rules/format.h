@@ -8,7 +8,9 @@
  * regex       what PCRE2 and Vectorscan read alike: no anchors, look-arounds,
  *             back references or possessive repeats; every repeat has an end.
  *             \b only before the secret. An open end is a `tail`.
- * keywords    a text that every match has; any case.
+ * keywords    a text that every match has; any case. The rarer the better: one
+ *             that is near makes text wait, and two letters (mm, es) at the
+ *             start of a regex slow all text; with `context` they are refused.
  * secret      the capture that is the secret; 0, the whole match, by default.
  * tail, stop, lead   classes, as in a regex between brackets, without them.
  * lead_max    bytes of `lead` at most; as many wait at the end of a text, since

@@ -16,6 +16,7 @@
 
 enum {
     PATH_MAX_BYTES = 4096,
+    CONTEXT_KEYWORD_MIN_BYTES = 3,
 };
 
 struct loaded {
@@ -148,6 +149,12 @@ check_item(const struct rule_item *item)
     }
     if (item->tail == NULL && (item->tail_max != 0 || item->until != NULL)) {
         return wrong(item, "tail_max and until belong to a `tail`");
+    }
+    for (size_t i = 0; item->context && i < item->keywords.count; i++) {
+        if (strlen(item->keywords.items[i]) < CONTEXT_KEYWORD_MIN_BYTES) {
+            return wrong(item, "keywords: one of two bytes stands everywhere, "
+                               "and would slow all text; name the service");
+        }
     }
     if ((item->lead == NULL) != (item->lead_max == 0)) {
         return wrong(item, "lead and lead_max belong together");

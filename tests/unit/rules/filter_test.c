@@ -15,6 +15,14 @@ static const char RULES[] =
     "{\"id\":\"key\"," META "\"regex\":\"--BEGIN--[a-z]{4}\","
     "\"keywords\":[\"--BEGIN\"],\"block\":true,\"tail\":\"a-z\\\\n\\\\-END\","
     "\"until\":\"--END--\"," TEXTS "},"
+    "{\"id\":\"keyless\"," META "\"regex\":\"kk_[0-9]{4}|zz_[0-9]{4}\","
+    "\"keywords\":[\"zz_\"]," TEXTS "},"
+    "{\"id\":\"run\"," META "\"regex\":\"rr=([a-z ]{4});\",\"secret\":1,"
+    "\"keywords\":[\"rr=\"]," TEXTS "},"
+    "{\"id\":\"inner\"," META "\"regex\":\"nn=([a-z]{2,4});\",\"secret\":1,"
+    "\"keywords\":[\"nn=\"],\"tail\":\"a-z;\"," TEXTS "},"
+    "{\"id\":\"border\"," META "\"regex\":\"\\\\bvv_[0-9]{4}\","
+    "\"keywords\":[\"vv_\"]," TEXTS "},"
     "{\"id\":\"pair\"," META "\"regex\":\"pass=([a-z0-9_:/\\\\[\\\\]]{5})\","
     "\"secret\":1,\"keywords\":[\"pass\"],"
     "\"tail\":\"a-z0-9_:/\\\\[\\\\]\",\"context\":true," TEXTS "}]}";
@@ -196,6 +204,23 @@ test_what_is_left(void **state)
     feed(f, "pass=x[gone:a/b] ", "pass=[redacted:rule:pair] ");
 }
 
+/* What a rule's regex matches and the rule does not find. */
+static void
+test_what_is_no_hit(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, NULL, NULL);
+    feed(f, "zz_1234 kk_1234 ", "[redacted:rule:keyless] kk_1234 ");
+    begin(f, NULL, NULL);
+    feed(f, "rr=abcd; rr=ab d; ", "rr=[redacted:rule:run]; rr=ab d; ");
+    begin(f, NULL, NULL); /* its tail would begin behind the `;` */
+    feed(f, "nn=abc;xx ", "nn=abc;xx ");
+    begin(f, NULL, NULL); /* the byte before a window counts */
+    feed(f, "vv_1234 ", "[redacted:rule:border] ");
+    feed(f, "avv_1234 ", "[redacted:rule:border] avv_1234 ");
+}
+
 static void
 test_overlaps_are_one_hole(void **state)
 {
@@ -256,6 +281,7 @@ main(void)
         cmocka_unit_test(test_long_ones_cost_no_memory),
         cmocka_unit_test(test_blocks_have_an_end),
         cmocka_unit_test(test_what_is_left),
+        cmocka_unit_test(test_what_is_no_hit),
         cmocka_unit_test(test_overlaps_are_one_hole),
         cmocka_unit_test(test_markers_are_checked),
     };
