@@ -6,9 +6,10 @@
 #include "redact/rule_find.h"
 
 enum {
-    HASH_BITS = 12,
-    HASH_MASK = (1 << HASH_BITS) - 1,
-    SHOWN_PART = 4, /* a quarter, as of known values */
+    CODE_COUNT = 64,
+    PAIR_COUNT = CODE_COUNT * CODE_COUNT,
+    NEAR_BYTES = 256, /* most rules' windows are shorter */
+    SHOWN_PART = 4,   /* a quarter, as of known values */
 };
 
 struct entry {
@@ -17,14 +18,19 @@ struct entry {
 };
 
 struct rule_open {
-    struct entry *entries; /* by the first byte, folded */
+    struct entry *entries; /* by the codes of their first two bytes */
     size_t count;
     size_t cap;
-    size_t firsts[257];
     size_t window;
     const struct rule *leads[RULES_MAX_COUNT]; /* rules with a lead */
     size_t lead_count;
-    uint8_t pairs[(1 << HASH_BITS) / 8]; /* which two bytes begin a keyword */
+    bool has_block;
+    uint32_t firsts[PAIR_COUNT + 1];
+    /* Which pairs begin a keyword: of any rule, of one with a long window, of
+     * one that finds blocks. */
+    uint8_t near[PAIR_COUNT];
+    uint8_t far[PAIR_COUNT];
+    uint8_t block[PAIR_COUNT];
 };
 
 static uint8_t
@@ -33,10 +39,20 @@ fold(uint8_t c)
     return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
 }
 
+/* Letters in any case and digits have codes of their own, the rest shares. */
 static unsigned
-hash(const uint8_t *at)
+code(uint8_t c)
 {
-    return (unsigned)(fold(at[0]) * 61 + fold(at[1])) & HASH_MASK;
+    c = fold(c);
+    return c >= 'a' && c <= 'z'   ? (unsigned)(c - 'a')
+           : c >= '0' && c <= '9' ? (unsigned)(c - '0' + 26)
+                                  : 36U + c % 28U;
+}
+
+static unsigned
+pair(const uint8_t *at)
+{
+    return code(at[0]) * CODE_COUNT + code(at[1]);
 }
 
 enum ag_err
@@ -77,7 +93,14 @@ rule_open_add(struct rule_open *o, const struct rule *rule)
             o->cap = cap;
         }
         o->entries[o->count++] = (struct entry){.keyword = k, .rule = rule};
-        o->pairs[hash(k.ptr) / 8] |= (uint8_t)(1U << hash(k.ptr) % 8);
+        o->near[pair(k.ptr)] = 1;
+        if (rule->window > NEAR_BYTES) {
+            o->far[pair(k.ptr)] = 1;
+        }
+        if ((rule->flags & RULE_BLOCK) != 0) {
+            o->block[pair(k.ptr)] = 1;
+            o->has_block = true;
+        }
     }
     if ((rule->flags & RULE_LEAD) != 0) {
         AG_ASSERT(o->lead_count < RULES_MAX_COUNT);
@@ -90,29 +113,29 @@ rule_open_add(struct rule_open *o, const struct rule *rule)
 }
 
 static int
-by_first(const void *a, const void *b)
+by_pair(const void *a, const void *b)
 {
     const struct entry *x = a;
     const struct entry *y = b;
 
-    return fold(x->keyword.ptr[0]) - fold(y->keyword.ptr[0]);
+    return (int)pair(x->keyword.ptr) - (int)pair(y->keyword.ptr);
 }
 
 void
 rule_open_ready(struct rule_open *o)
 {
-    size_t at = 0;
+    uint32_t at = 0;
 
     if (o->count > 0) {
-        qsort(o->entries, o->count, sizeof(*o->entries), by_first);
+        qsort(o->entries, o->count, sizeof(*o->entries), by_pair);
     }
-    for (size_t c = 0; c < 256; c++) {
-        o->firsts[c] = at;
-        while (at < o->count && fold(o->entries[at].keyword.ptr[0]) == c) {
+    for (unsigned p = 0; p < PAIR_COUNT; p++) {
+        o->firsts[p] = at;
+        while (at < o->count && pair(o->entries[at].keyword.ptr) == p) {
             at++;
         }
     }
-    o->firsts[256] = at;
+    o->firsts[PAIR_COUNT] = at;
 }
 
 /* Does `text` begin with the keyword, or is it a beginning of it? */
@@ -175,38 +198,103 @@ lead_start(const struct rule_open *o, struct span text)
     return result;
 }
 
+/* What is looked for, and what is known of it so far. */
+struct look {
+    const struct rule_open *open;
+    struct span text;
+    size_t run; /* where the last run begins */
+    bool is_pause;
+    bool blocks_only;
+    size_t result;
+};
+
+static void
+note(struct look *l, const struct entry *e, size_t at)
+{
+    struct span rest = span_sub(l->text, at, l->text.len);
+    const struct rule *rule = e->rule;
+    bool is_block = (rule->flags & RULE_BLOCK) != 0;
+    size_t from;
+
+    if (rest.len > rule->window || (l->blocks_only && !is_block) ||
+        !may_be(e->keyword, rest)) {
+        return;
+    }
+    from = start_of(rule, at, l->run);
+    if (l->is_pause) {
+        from = (rule->flags & RULE_CONTEXT) != 0
+                   ? l->text.len
+                   : from + rule->min_bytes / SHOWN_PART;
+    }
+    l->result = less(l->result, from);
+}
+
+/* The keywords at `at`, where at least two bytes are. */
+static void
+look_at(struct look *l, size_t at)
+{
+    const struct rule_open *o = l->open;
+    unsigned p = pair(l->text.ptr + at);
+
+    for (uint32_t i = o->firsts[p]; i < o->firsts[p + 1]; i++) {
+        note(l, &o->entries[i], at);
+    }
+}
+
+/* One byte is left: any keyword that begins with it. */
+static void
+look_at_last(struct look *l, size_t at)
+{
+    unsigned first = code(l->text.ptr[at]) * CODE_COUNT;
+    const struct rule_open *o = l->open;
+
+    for (uint32_t i = o->firsts[first]; i < o->firsts[first + CODE_COUNT];
+         i++) {
+        note(l, &o->entries[i], at);
+    }
+}
+
+/* From `at` on, as far as it can change the result. */
+static void
+look_through(struct look *l, size_t at)
+{
+    const struct rule_open *o = l->open;
+
+    for (; at + 1 < l->text.len; at++) {
+        const uint8_t *pairs = l->blocks_only                  ? o->block
+                               : l->text.len - at > NEAR_BYTES ? o->far
+                                                               : o->near;
+
+        if (pairs[pair(l->text.ptr + at)] != 0) {
+            look_at(l, at);
+        }
+        if (!l->is_pause && at >= l->result + RULE_LEAD_MAX_BYTES) {
+            return;
+        }
+        /* Nothing but a block begins before the run. */
+        if (!l->is_pause && l->result <= l->run) {
+            l->blocks_only = true;
+        }
+    }
+    if (at < l->text.len) {
+        look_at_last(l, at);
+    }
+}
+
 static size_t
 look(const struct rule_open *o, struct span text, bool is_pause)
 {
-    size_t run = run_start(o, text);
-    size_t result = is_pause ? text.len : lead_start(o, text);
-    size_t at = text.len > o->window ? text.len - o->window : 0;
+    struct look l = {.open = o,
+                     .text = text,
+                     .is_pause = is_pause,
+                     .run = run_start(o, text)};
 
-    for (; at < text.len; at++) {
-        struct span rest = span_sub(text, at, text.len);
-        size_t first = fold(text.ptr[at]);
-
-        if (rest.len >= 2 &&
-            (o->pairs[hash(rest.ptr) / 8] >> hash(rest.ptr) % 8 & 1) == 0) {
-            continue;
-        }
-        for (size_t i = o->firsts[first]; i < o->firsts[first + 1]; i++) {
-            const struct rule *rule = o->entries[i].rule;
-            size_t from = start_of(rule, at, run);
-
-            if (rest.len > rule->window ||
-                !may_be(o->entries[i].keyword, rest)) {
-                continue;
-            }
-            if (is_pause) {
-                from = (rule->flags & RULE_CONTEXT) != 0
-                           ? text.len
-                           : from + rule->min_bytes / SHOWN_PART;
-            }
-            result = less(result, from);
-        }
+    l.result = is_pause ? text.len : lead_start(o, text);
+    l.blocks_only = l.run == text.len || (!is_pause && l.result <= l.run);
+    if (!l.blocks_only || o->has_block) {
+        look_through(&l, text.len > o->window ? text.len - o->window : 0);
     }
-    return result;
+    return l.result;
 }
 
 size_t
