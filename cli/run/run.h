@@ -80,6 +80,9 @@ struct run {
     int status;       /* as waitpid() gave it */
     enum ag_err why;  /* what to tell the person */
     size_t streams_left;
+    int stream_dst
+        [STREAMS_MAX_COUNT]; /* in the order they were sent; borrowed */
+    enum ag_err lost;        /* why a stream broke off; AG_OK: none did */
 };
 
 /* Blocks the signals that are handled by signal_fd. Errors: AG_EIO. */
@@ -124,6 +127,17 @@ AG_CHECK AG_NONNULL enum ag_err run_supervise(struct run *r, int *ret_exit);
 
 /* Tells the broker the end and waits until it knows. */
 AG_NONNULL void run_tell_end(struct run *r, int exit_code);
+
+/* What the broker has said (hear.c): the end of a stream, or of the task. */
+AG_NONNULL void run_hear(struct run *r);
+AG_NONNULL void run_end_by_alarm(struct run *r);
+
+/* Until the streams have ended or `until_ms` (steady clock; 0: however long);
+ * a signal that is to end us ends the wait too, and stays. */
+AG_NONNULL void run_await_streams(struct run *r, int64_t until_ms);
+
+/* ^Z: stops us, and goes on when we are told to. */
+AG_NONNULL void run_suspend(struct run *r);
 
 /* Kills the tree and waits until it is gone. */
 AG_NONNULL void run_kill(struct run *r);

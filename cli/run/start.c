@@ -172,9 +172,11 @@ send_stream(struct run *r, int src_fd, int dst_fd)
     };
     enum ag_err err;
 
-    if (r->streams_left >= r->task->stream_count) {
+    if (r->streams_left >= r->task->stream_count ||
+        r->streams_left == AG_COUNT(r->stream_dst)) {
         return err_why(AG_ECORRUPT, "the broker gave too few stream tickets");
     }
+    r->stream_dst[r->streams_left] = dst_fd;
     err = session_send_stream(r->session, r->task->streams[r->streams_left],
                               &stream);
     r->answers_due += err == AG_OK ? 1 : 0;

@@ -18,9 +18,6 @@
 
 enum {
     STREAMS_GRACE_MS = 400, /* for the rest of the output, before `end` */
-    /* After an alarm nothing of the task's is good any more; so long its
-     * processes may read the answer that says why. */
-    ALARM_GRACE_MS = 100,
 };
 
 /* Handed on to the command, or acted on. */
@@ -71,92 +68,10 @@ run_kill(struct run *r)
     r->line = -1;
 }
 
-/* Ends the task for a reason of ours. */
-static void
-end_for(struct run *r, enum ag_err why)
-{
-    if (!r->killed) {
-        r->killed = true;
-        r->why = why;
-        run_kill(r);
-    }
-}
-
-/* ---- the broker ---- */
-
-struct reason {
-    const char *word;
-    enum ag_err err;
-    const char *sentence;
-};
-
-static const char ALARM[] = "alarm";
-
-static const struct reason REASONS[] = {
-    {"expired", AG_EEXPIRED, "the task's time is over; it was ended"},
-    {"revoked", AG_EREVOKED, "the task was revoked and ended"},
-    {"locked", AG_ELOCKED, "the vault was locked; the task was ended"},
-    {"filter", AG_EFILTER,
-     "the filter died; the task was ended so that "
-     "nothing passes unfiltered"},
-    {"broker", AG_ENOBROKER, "the broker is stopping; the task was ended"},
-};
-
-static enum ag_err
-reason_of(const char *word)
-{
-    for (size_t i = 0; i < AG_COUNT(REASONS); i++) {
-        if (strcmp(REASONS[i].word, word) == 0) {
-            return err_why(REASONS[i].err, "%s", REASONS[i].sentence);
-        }
-    }
-    return err_why(AG_EREVOKED, "the task was ended: %s", word);
-}
-
-static bool
-is_alarm(const char *word)
-{
-    return strcmp(word, ALARM) == 0;
-}
-
-static void
-on_event(struct run *r, const json_t *event)
-{
-    const char *name = out_member(event, "event");
-
-    if (strcmp(name, "end") == 0 && is_alarm(out_member(event, "reason"))) {
-        r->alarm_ms = clock_steady_ms() + ALARM_GRACE_MS;
-    } else if (strcmp(name, "end") == 0) {
-        end_for(r, reason_of(out_member(event, "reason")));
-    } else if (strcmp(name, "stream_end") == 0 && r->streams_left > 0) {
-        r->streams_left--;
-    }
-}
-
-static void
-on_session(struct run *r)
-{
-    json_t *event = NULL;
-    enum ag_err err = session_event(r->session, &event);
-
-    while (err == AG_OK && event != NULL) {
-        on_event(r, event);
-        json_decref(event);
-        event = NULL;
-        err = session_event(r->session, &event);
-    }
-    if (err != AG_OK) {
-        r->broker_gone = true;
-        end_for(r, err_why(AG_ENOBROKER, "the broker is gone; the task was "
-                                         "ended"));
-    }
-}
-
 /* ---- the keeper ---- */
 
-/* The command stopped (^Z): so do we, and go on when we are told to. */
-static void
-suspend(struct run *r)
+void
+run_suspend(struct run *r)
 {
     sigset_t stop;
 
@@ -203,7 +118,7 @@ on_keeper(struct run *r)
     }
     switch ((enum keeper_says)m.what) {
     case KEEPER_STOPPED:
-        suspend(r);
+        run_suspend(r);
         break;
     case KEEPER_ENDED:
         if (!r->ended) {
@@ -312,7 +227,7 @@ turn(struct run *r)
         input_read(&r->streams, &r->input);
     }
     if (slots[SLOT_SESSION].revents != 0 || session_kept(r->session)) {
-        on_session(r);
+        run_hear(r);
     }
     if (slots[SLOT_KEEPER].revents != 0 && r->line >= 0) {
         on_keeper(r);
@@ -320,35 +235,6 @@ turn(struct run *r)
 }
 
 /* ---- the end ---- */
-
-/* Until the streams have ended or `until_ms`; a signal ends the wait too: the
- * person does not want the rest. */
-static void
-await_streams(struct run *r, int64_t until_ms)
-{
-    bool told = false;
-
-    while (r->streams_left > 0 && !r->broker_gone && !told) {
-        struct pollfd slots[] = {
-            {.fd = session_fd(r->session), .events = POLLIN},
-            {.fd = r->signal_fd, .events = POLLIN}};
-        int64_t left_ms = until_ms - clock_steady_ms();
-        int n = 0;
-
-        if (session_kept(r->session)) {
-            on_session(r);
-            continue;
-        }
-        if (until_ms > 0 && left_ms <= 0) {
-            return;
-        }
-        n = poll(slots, 2, until_ms > 0 ? (int)left_ms : -1);
-        if (n > 0 && slots[0].revents != 0) {
-            on_session(r);
-        }
-        told = n > 0 && slots[1].revents != 0;
-    }
-}
 
 void
 run_tell_end(struct run *r, int exit_code)
@@ -433,21 +319,21 @@ run_supervise(struct run *r, int *ret_exit)
     while (r->keeper > 0 && !r->tree_gone) {
         turn(r);
         if (r->alarm_ms != 0 && clock_steady_ms() >= r->alarm_ms) {
-            end_for(r, reason_of(ALARM));
+            run_end_by_alarm(r);
         }
     }
     if (r->alarm_ms != 0) {
-        end_for(r, reason_of(ALARM)); /* it may have ended by itself */
+        run_end_by_alarm(r); /* it may have ended by itself */
     }
     watch_finish(r->watch, r->broker_gone ? NULL : r->session);
     keeper_remove_files(&r->spec);
     isolation_tidy(&r->isolation, on_found, r);
-    await_streams(r, clock_steady_ms() + STREAMS_GRACE_MS);
+    run_await_streams(r, clock_steady_ms() + STREAMS_GRACE_MS);
     *ret_exit = exit_of(r);
     if (!r->broker_gone) {
         run_tell_end(r, *ret_exit);
     }
-    await_streams(r, 0);
+    run_await_streams(r, 0);
     term_restore();
     refused_tell(&r->cli->out, r->receipt);
     if (watch_trouble(r->watch) != NULL) {
@@ -455,6 +341,13 @@ run_supervise(struct run *r, int *ret_exit)
     }
     if (watch_found(r->watch) != NULL) {
         out_warn(&r->cli->out, "%s", watch_found(r->watch));
+    }
+    if (r->lost != AG_OK && r->why == AG_OK) {
+        *ret_exit = *ret_exit == 0 ? RUN_EXIT_FAILED : *ret_exit;
+        return err_why(r->lost,
+                       "not all that the command printed could be passed on: "
+                       "%s",
+                       err_title(r->lost));
     }
     return r->why;
 }
