@@ -19,6 +19,7 @@ LOCK = threading.Lock()
 
 class Service(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1  # head and body of an answer go out as one
 
     def log_message(self, *args):
         pass
@@ -116,6 +117,9 @@ class Service(http.server.BaseHTTPRequestHandler):
         self.send_header("X-Hop", "1")
         self.send_header("Content-Length", str(len(out)))
         self.end_headers()
+        if "/gzip/late" in self.path:
+            self.wfile.flush()
+            time.sleep(0.3)
         if self.command != "HEAD":
             self.wfile.write(out)
         return None
