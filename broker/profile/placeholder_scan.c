@@ -54,11 +54,14 @@ is_word(uint8_t c)
     return code_is_alnum(c) || c == '-' || c == '_';
 }
 
-/* Long enough, and not ended by punctuation as no number is. */
-static bool
-is_candidate(struct span word)
+/* No number ends in punctuation, but a value, and so its placeholder, may. */
+static struct span
+trimmed(struct span word)
 {
-    return word.len >= WORD_MIN_CHARS && code_is_alnum(word.ptr[word.len - 1]);
+    while (word.len > 0 && !code_is_alnum(word.ptr[word.len - 1])) {
+        word.len--;
+    }
+    return word;
 }
 
 /* `word` is the end of a word of `len` bytes in all. */
@@ -69,7 +72,8 @@ look(struct placeholder_scan *s, struct span word, uint64_t len, uint64_t end)
     bool aws = len == AWS_ID_CHARS && (span_starts(word, span_str("AKIA")) ||
                                        span_starts(word, span_str("ASIA")));
 
-    if (!is_candidate(word)) {
+    word = trimmed(word);
+    if (word.len < WORD_MIN_CHARS) {
         return AG_OK;
     }
     if (number_read(s->key, word, CODE_OWN, &hit.id) ||

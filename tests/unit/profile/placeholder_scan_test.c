@@ -93,6 +93,8 @@ static const struct {
     {NULL, "0123456789abcdef0123456789abcdef"},
     {NULL, "7c0ffee1-1234-4abc-9def-0123456789ab"},
     {NULL, "some-words-with_dashes-as-a-passphrase"},
+    {NULL, "tok-" A40 "-"},
+    {NULL, "tok-" A40 "_-"},
 };
 
 static const char *const AROUND[][2] = {
