@@ -101,8 +101,9 @@ void permit_meter_free(struct permit_meter *meter);
 AG_NONNULL bool permit_stands(struct core *core, int64_t task_id);
 
 /* A scan of a body for placeholders: permit_stray() says what may be sent. The
- * hit function gets `arg`. Errors: AG_ENOMEM, AG_ELOCKED. */
-typedef void (*permit_hit_fn)(void *arg, uint64_t id);
+ * hit function gets `arg`; what it returns but AG_OK ends the scan and is passed
+ * on. Errors: AG_ENOMEM, AG_ELOCKED. */
+typedef enum ag_err (*permit_hit_fn)(void *arg, uint64_t id);
 struct permit_scan;
 AG_CHECK AG_NONNULL enum ag_err permit_scan_new(struct core *core,
                                                 permit_hit_fn hit, void *arg,

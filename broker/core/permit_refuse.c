@@ -239,8 +239,7 @@ on_hit(void *arg, const struct placeholder_hit *hit)
 {
     const struct permit_scan *scan = arg;
 
-    scan->hit(scan->arg, hit->id);
-    return AG_OK;
+    return scan->hit(scan->arg, hit->id);
 }
 
 void

@@ -14,19 +14,20 @@ struct found {
     uint64_t ids[STRAY_TASKS_MAX_COUNT];
 };
 
-static void
+static enum ag_err
 on_hit(void *arg, uint64_t id)
 {
     struct found *f = arg;
 
     for (size_t i = 0; i < f->count; i++) {
         if (proxied_id_task(f->ids[i]) == proxied_id_task(id)) {
-            return;
+            return AG_OK;
         }
     }
     if (f->count < STRAY_TASKS_MAX_COUNT) {
         f->ids[f->count++] = id;
     }
+    return AG_OK;
 }
 
 static enum ag_err

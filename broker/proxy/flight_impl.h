@@ -29,8 +29,7 @@ enum {
     /* A word that may yet be a placeholder is not sent; what is longer than one
      * can be is. */
     FLIGHT_WORD_MAX_BYTES = 512,
-    FLIGHT_UP_BYTES = 64 * 1024, /* of a request's body on its way */
-    FLIGHT_STRAYS_MAX_COUNT = 8,
+    FLIGHT_UP_BYTES = 64 * 1024,    /* of a request's body on its way */
     FLIGHT_DOWN_BYTES = 128 * 1024, /* of an answer's: more is not read */
     /* What the filter may let out at once on top: a line and a part of 64 KiB
      * each, and markers for what is shorter. */
@@ -55,8 +54,6 @@ struct flight {
     struct proxy_client client;
     struct call call;
     struct permit_scan *scan; /* the client's thread only */
-    uint64_t strays[FLIGHT_STRAYS_MAX_COUNT];
-    size_t stray_count;
     struct matcher *filter;
     struct body_json *json;     /* NULL: the body passes through `up` */
     struct permit_meter *meter; /* NULL: bytes are not counted */
@@ -128,11 +125,9 @@ AG_NONNULL bool flight_is_out(struct flight *f);
 AG_NONNULL struct upstream_call *flight_take_out(struct flight *f);
 AG_NONNULL void flight_resume(struct flight *f);
 
-/* A placeholder in the body; for permit_scan_new(). */
-void flight_on_stray(void *arg, uint64_t id);
-
-/* What was found so: AG_OK, or the failure that it is. */
-AG_CHECK AG_NONNULL enum ag_err flight_judge_strays(struct flight *f);
+/* A placeholder in the body; for permit_scan_new(). Blocks. Errors: those of
+ * permit_stray(). */
+AG_CHECK AG_NONNULL enum ag_err flight_on_stray(void *arg, uint64_t id);
 
 /* Can a placeholder have it? */
 bool flight_is_word(uint8_t c);

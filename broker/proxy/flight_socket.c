@@ -97,9 +97,6 @@ up_feed(void *ctx, struct span part, struct buf *out)
     enum ag_err err = permit_scan_feed(socket->scan, part);
 
     if (err == AG_OK) {
-        err = flight_judge_strays(f);
-    }
-    if (err == AG_OK) {
         err = buf_add(out, span_of(socket->word, socket->word_len));
     }
     if (err == AG_OK) {
@@ -120,9 +117,6 @@ up_finish(void *ctx, struct buf *out)
     enum ag_err err = permit_scan_finish(socket->scan);
 
     socket->word_len = 0;
-    if (err == AG_OK) {
-        err = flight_judge_strays(f);
-    }
     return err == AG_OK ? buf_add(out, word) : err;
 }
 
@@ -138,9 +132,6 @@ up_whole(void *ctx, struct span payload, struct buf *out)
     }
     if (err == AG_OK) {
         err = permit_scan_finish(scan);
-    }
-    if (err == AG_OK) {
-        err = flight_judge_strays(f);
     }
     return err == AG_OK ? buf_add(out, payload) : err;
 }

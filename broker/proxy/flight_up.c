@@ -6,28 +6,14 @@
 #include "proxy/flight_login.h"
 #include "proxy/flight_socket.h"
 
-void
+enum ag_err
 flight_on_stray(void *arg, uint64_t id)
 {
     struct flight *f = arg;
 
-    if (f->stray_count < FLIGHT_STRAYS_MAX_COUNT) {
-        f->strays[f->stray_count++] = id;
-    }
-}
-
-enum ag_err
-flight_judge_strays(struct flight *f)
-{
-    enum ag_err err = AG_OK;
-
-    for (size_t i = 0; i < f->stray_count && err == AG_OK; i++) {
-        err = flight_login_owns(f, f->strays[i])
-                  ? AG_OK
-                  : permit_stray(f->proxy->core, &f->call, f->strays[i]);
-    }
-    f->stray_count = 0;
-    return err;
+    return flight_login_owns(f, id)
+               ? AG_OK
+               : permit_stray(f->proxy->core, &f->call, id);
 }
 
 bool
@@ -148,10 +134,7 @@ search(struct flight *f, struct span part)
 {
     enum ag_err err = permit_meter_add(f->meter, part.len);
 
-    if (err == AG_OK) {
-        err = permit_scan_feed(f->scan, part);
-    }
-    return err == AG_OK ? flight_judge_strays(f) : err;
+    return err == AG_OK ? permit_scan_feed(f->scan, part) : err;
 }
 
 /* *ret: the upstream waits for it. */
@@ -221,9 +204,6 @@ flight_taken(struct flight *f)
     }
     if (f->scan != NULL) {
         err = permit_scan_finish(f->scan);
-    }
-    if (err == AG_OK && f->scan != NULL) {
-        err = flight_judge_strays(f);
     }
     if (err != AG_OK) {
         flight_fail(f, err, err_text(err));

@@ -163,11 +163,12 @@ test_a_token_of_the_brokers_goes_nowhere(void **state)
     end_sender();
 }
 
-static void
+static enum ag_err
 on_hit(void *arg, uint64_t id)
 {
     (void)id;
     (*(int *)arg)++;
+    return AG_OK;
 }
 
 static void

@@ -3,6 +3,10 @@
  * event: the handshake, messages both ways, and everything that ends it. */
 #include "unit/proxy/socket_rig.h"
 
+enum {
+    MANY_COUNT = 40,
+};
+
 /* ---- the handshake ---- */
 
 static void
@@ -114,12 +118,30 @@ test_a_placeholder_of_its_own_goes_on(void **state)
     assert_null(ended_reason);
 }
 
-/* In one message, in fragments, and where no message is: none of it goes out,
- * the client hears why, and both tasks end. */
+/* Behind many of its own, in one part. */
+static void
+say_behind_many(const char *key)
+{
+    static char text[MANY_COUNT * sizeof(owner.key)];
+    AG_AUTO(buf) struct buf frame;
+    size_t at = 0;
+
+    for (int i = 0; i < MANY_COUNT - 1; i++) {
+        at += (size_t)snprintf(text + at, sizeof(text) - at, "%s ",
+                               sender.keys[0]);
+    }
+    (void)snprintf(text + at, sizeof(text) - at, "%s.", key);
+    buf_init(&frame, FRAMES_MAX_BYTES, BUF_PLAIN);
+    frames_put_text(&frame, FRAME_OF_CLIENT, FRAME_TEXT, true, text);
+    assert_int_equal(flight_take(t.flight, buf_view(&frame)), frame.len);
+}
+
+/* In one message, in fragments, where no message is, and behind many that are
+ * nothing: none of it goes out, the client hears why, and both tasks end. */
 static void
 test_one_of_another_task_does_not(void **state)
 {
-    for (int way = 0; way < 3; way++) {
+    for (int way = 0; way < 4; way++) {
         char text[1100];
 
         start_party(&owner, 2000);
@@ -130,6 +152,8 @@ test_one_of_another_task_does_not(void **state)
             (void)snprintf(text, sizeof(text), "see %.12s", owner.key);
             client_says_frame(FRAME_TEXT, false, text);
             client_says_frame(FRAME_CONTINUES, true, owner.key + 12);
+        } else if (way == 2) {
+            say_behind_many(owner.key);
         } else {
             client_says_frame(FRAME_PING, true, owner.key);
         }
