@@ -59,7 +59,8 @@ intake_authority_byte(struct intake *in, uint8_t c)
     return AG_OK;
 }
 
-/* Without the port that is usual for the connection. */
+/* Without the port that is usual for the connection. What is shorter than one
+ * has none, and memory before it is not to be read: no test can tell. */
 static size_t
 len_without_port(const struct intake *in, const char *text)
 {
