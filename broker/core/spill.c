@@ -64,9 +64,11 @@ winner_of(struct core *core, struct db_read *r, const struct secret_row *row,
     if (err != AG_OK) {
         return err;
     }
-    err = conflict_decide(
-        profile, file != NULL ? (size_t)(file - profile->files.items) : 0,
-        current, s->content, ret);
+    err = conflict_decide(profile,
+                          profile != NULL && file != NULL
+                              ? (size_t)(file - profile->files.items)
+                              : 0,
+                          current, s->content, ret);
     /* Where the rule is not known, or not trusted, what is there stays. */
     if (err == AG_OK && profile == NULL && row->profile[0] != '\0' &&
         *ret == WINNER_INCOMING) {

@@ -187,7 +187,7 @@ rule_words_longest(struct span text)
     for (at = WORDS[letter - 'a']; *at != '\0';) {
         size_t len = 0;
 
-        while (at[len] != ' ' && len < text.len &&
+        while (len < text.len && at[len] != ' ' &&
                (uint8_t)at[len] == lower(text.ptr[len])) {
             len++;
         }
