@@ -103,7 +103,8 @@ static const char *const EXAMPLES[] = {
     "your-",     "yourpass",    "yourtoken", "yourkey",   "yoursecret",
     "my_secret", "mysecret",    "insert",    "<your",     "removed",
     "sanitized", "replace",     "notreal",   "not-real",  "not_real",
-    "fakefake",  "foobar",      "00000000",  "11111111",  "-----",
+    "fakefake",  "my_test",     "foobar",    "00000000",  "11111111",
+    "-----",
 };
 
 static bool
