@@ -299,6 +299,27 @@ on_found(void *arg, enum gitcheck_kind kind, const char *path, const char *to)
     }
 }
 
+/* What the person is told of it, last of all. */
+static enum ag_err
+conclude(const struct run *r, int *ret_exit)
+{
+    refused_tell(&r->cli->out, r->receipt);
+    if (watch_trouble(r->watch) != NULL) {
+        out_warn(&r->cli->out, "%s", watch_trouble(r->watch));
+    }
+    if (watch_found(r->watch) != NULL) {
+        out_warn(&r->cli->out, "%s", watch_found(r->watch));
+    }
+    if (r->lost != AG_OK && r->why == AG_OK) {
+        *ret_exit = *ret_exit == 0 ? RUN_EXIT_FAILED : *ret_exit;
+        return err_why(r->lost,
+                       "not all that the command printed could be passed on: "
+                       "%s",
+                       err_title(r->lost));
+    }
+    return r->why;
+}
+
 enum ag_err
 run_supervise(struct run *r, int *ret_exit)
 {
@@ -335,21 +356,7 @@ run_supervise(struct run *r, int *ret_exit)
     }
     run_await_streams(r, 0);
     term_restore();
-    refused_tell(&r->cli->out, r->receipt);
-    if (watch_trouble(r->watch) != NULL) {
-        out_warn(&r->cli->out, "%s", watch_trouble(r->watch));
-    }
-    if (watch_found(r->watch) != NULL) {
-        out_warn(&r->cli->out, "%s", watch_found(r->watch));
-    }
-    if (r->lost != AG_OK && r->why == AG_OK) {
-        *ret_exit = *ret_exit == 0 ? RUN_EXIT_FAILED : *ret_exit;
-        return err_why(r->lost,
-                       "not all that the command printed could be passed on: "
-                       "%s",
-                       err_title(r->lost));
-    }
-    return r->why;
+    return conclude(r, ret_exit);
 }
 
 void
