@@ -23,6 +23,18 @@ client() { # WORD…
     fi
 }
 
+live() { # a task that runs on, its placeholder in $TREE/live; its number in $LIVEID
+    rm -f "$TREE/live" "$TREE/end"
+    auth-guard run --name live --proxy "$P" -- sh -c \
+        "printf %s \"\$API_KEY\" >$TREE/live; sleep 600; echo \"sleep: \$?\" >$TREE/end" \
+        >"$C/live.out" 2>&1 &
+    LIVE=$!
+    at_end "kill $LIVE"
+    within 10 test -s "$TREE/live" || fail "no placeholder"
+    LIVEID=$(auth-guard task list --json |
+        jq '[.tasks[] | select(.name == "live" and .running)][0].id | tonumber')
+}
+
 for WAY in reverse connect; do
     say "the value goes into the handshake, and out of messages ($WAY)"
     client text binary fragments ping close
@@ -69,14 +81,18 @@ for WAY in reverse connect; do
     client "stray=$TREE/past"
     has "$OUT" 'stray passed' # of one that has ended: history
     audit_has redact.tripwire ended_placeholder '"found":"body"'
-    rm -f "$TREE/live"
-    auth-guard run --proxy "$P" -- sh -c "printf %s \"\$API_KEY\" >$TREE/live; sleep 60" >/dev/null 2>&1 &
-    at_end "kill $!"
-    within 10 test -s "$TREE/live" || fail "no placeholder"
-    client "stray=$TREE/live"
-    hasnt "$OUT" 'stray passed' "the outcome"
-    has "$ERR" 'the task was ended: alarm'
-    saw_not one "$(cat "$TREE/live")"
+    for word in stray crowd; do # crowd: behind many of its own
+        live
+        client "$word=$TREE/live"
+        # It still ran when it was seen: the end of both is by this alarm.
+        [[ $OUT != *'stray passed'* ]] || fail "it went out: $(cat "$C/live.out" "$TREE/end") \
+            $(auth-guard task show "$LIVEID"; auth-guard audit tail)"
+        has "$OUT$ERR" 'the task was ended: alarm'
+        audit_has redact.tripwire foreign_placeholder "\"owner\":$LIVEID"
+        wait $LIVE && fail "the task it is of went on"
+        has "$(cat "$C/live.out")" 'the task was ended: alarm'
+        saw_not one "$(cat "$TREE/live")"
+    done
 
     say "it ends with its task ($WAY)"
     rm -f "$TREE/here"

@@ -156,6 +156,8 @@ async def main():
             await refused(name, "/socket", "")
         elif name == "stray":
             await stray(open(arg).read().strip())
+        elif name == "crowd":
+            await stray(" ".join([KEY] * 40 + [open(arg).read().strip()]))
         elif name == "stay":
             await stay(arg)
         elif name == "slow":
