@@ -73,7 +73,8 @@ split_host(const struct deciding *d, struct permit *ret)
 
 /* ---- which values, and where ---- */
 
-/* Is this placeholder one of the item's own, for that field? */
+/* Is this placeholder one of the item's own, for that field? Deliveries of
+ * other verbs have none: that one is a second belt. */
 static bool
 is_for(struct core *core, int64_t task_id, uint64_t id,
        const struct proxied_item *item, const char *field)

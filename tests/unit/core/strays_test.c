@@ -255,6 +255,32 @@ test_by_plain_http_only_what_may(void **state)
     end_sender();
 }
 
+/* Each of the two alone may go there, both at once may not. */
+static void
+test_one_request_is_reached_one_way(void **state)
+{
+    const struct task_proxy_request wishes[] = {
+        {.uses = -1,
+         .ref = "ag://github/bot",
+         .upstream = "https://127.0.0.1:8080",
+         .key_env = "A",
+         .inner = true},
+        {.uses = -1,
+         .ref = "ag://second/key",
+         .upstream = "https://127.0.0.1:8080",
+         .key_env = "B",
+         .header = "X-Second"}};
+    char first[1100];
+
+    (void)state;
+    start_sender(wishes, AG_COUNT(wishes));
+    (void)snprintf(first, sizeof(first), "%s", bearer(sender.keys[0]));
+    check_ok(send_two(REQUEST_INTERCEPTED, first, "x"));
+    check_ok(send_two(REQUEST_INTERCEPTED, "x", sender.keys[1]));
+    check_err(send_two(REQUEST_INTERCEPTED, first, sender.keys[1]), AG_EPLACE);
+    end_sender();
+}
+
 static void
 test_of_another_field(void **state)
 {
@@ -305,6 +331,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_search_ends_the_task),
         cmocka_unit_test(test_other_rules),
         cmocka_unit_test(test_by_plain_http_only_what_may),
+        cmocka_unit_test(test_one_request_is_reached_one_way),
         cmocka_unit_test(test_of_another_field),
     };
 
