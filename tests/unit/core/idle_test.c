@@ -1,10 +1,32 @@
-/* A vault that is left alone locks itself, and no sooner. */
+/* The vault locks when nobody uses it for a while, and not before: which acts
+ * are a use. */
 #include "base/clock.h"
-#include "common/broker.h"
+#include "common/permits.h"
+#include "core/reach.h"
+#include "core/state.h"
+#include "core/vault.h"
 
 enum {
-    IDLE_MS = 60 * 1000, /* less than the machine has run for */
+    IDLE_MS = 100 * 1000,
 };
+
+static const char *const ALLOW[] = {"open.example"};
+
+static void
+set_idle(int64_t ms)
+{
+    struct core_settings settings = core_settings_of(flow.core);
+
+    settings.idle_lock_ms = ms;
+    core_set_settings(flow.core, &settings);
+}
+
+/* The last use was long ago. */
+static void
+grow_old(void)
+{
+    atomic_store(&flow.core->busy_ms, clock_steady_ms() - 2L * IDLE_MS);
+}
 
 static bool
 is_open_after_a_tick(void)
@@ -16,7 +38,7 @@ is_open_after_a_tick(void)
 }
 
 static void
-unlock_vault(void)
+unlock(void)
 {
     AG_AUTO(secret) struct secret *passphrase = secret_of(PASSPHRASE);
     AG_AUTO(wjson) json_t *answer = NULL;
@@ -26,41 +48,113 @@ unlock_vault(void)
     check_ok(vault_unlock(flow.core, &call, &request, &answer));
 }
 
+/* A task with one value and one host more. */
 static void
-wait_idle(int64_t ms)
+start(void)
 {
-    clock_fix_ms(clock_steady_ms() + ms);
+    static const struct task_proxy_request WISH = {.uses = -1,
+                                                   .ref = "ag://github/bot",
+                                                   .upstream =
+                                                       "https://api.example",
+                                                   .key_env = "K"};
+
+    sender.allow = ALLOW;
+    sender.allow_count = AG_COUNT(ALLOW);
+    start_sender(&WISH, 1);
+}
+
+/* However long the machine has been on. First of all: nothing was done yet. */
+static void
+test_a_vault_just_made_is_in_use(void **state)
+{
+    (void)state;
+    set_idle(clock_steady_ms() / 2);
+    assert_true(is_open_after_a_tick());
 }
 
 static void
-test_quiet_is_counted_from_what_opened_it(void **state)
+test_one_that_nobody_uses_locks(void **state)
 {
-    const struct core_settings settings = {.session_ms = 600000,
-                                           .idle_lock_ms = IDLE_MS};
+    (void)state;
+    set_idle(IDLE_MS);
+    grow_old();
+    assert_false(is_open_after_a_tick());
+    unlock();
+    assert_true(is_open_after_a_tick());
+    set_idle(0);
+    grow_old();
+    assert_true(is_open_after_a_tick());
+    set_idle(IDLE_MS);
+}
+
+static void
+test_a_proof_is_a_use(void **state)
+{
+    (void)state;
+    grow_old();
+    unlock();
+    assert_true(is_open_after_a_tick());
+}
+
+static void
+test_a_running_task_is_a_use(void **state)
+{
+    (void)state;
+    start();
+    grow_old();
+    assert_true(is_open_after_a_tick());
+    end_sender();
+    assert_false(is_open_after_a_tick());
+    unlock();
+}
+
+/* The first time with a record of its own, then without. */
+static void
+test_what_a_task_sends_is_a_use(void **state)
+{
+    const struct sent sent = {
+        .service = "api.example", .name = "Authorization", .value = bearer("")};
 
     (void)state;
-    core_set_settings(flow.core, &settings);
-    /* New, and not used yet: the clock began long before. */
+    for (int times = 1; times <= 2; times++) {
+        start();
+        (void)bearer(sender.keys[0]);
+        for (int i = 0; i < times; i++) {
+            grow_old();
+            check_ok(send_one(&sent));
+        }
+        end_sender();
+        assert_true(is_open_after_a_tick());
+    }
+}
+
+static void
+test_a_connection_is_a_use(void **state)
+{
+    AG_AUTO(reach) struct reach found = {0};
+    struct guard_host host = {0};
+    struct call call = {0};
+
+    (void)state;
+    start();
+    grow_old();
+    call = call_of(flow.task_peer);
+    check_ok(guard_read_host(span_str(ALLOW[0]), &host));
+    check_ok(reach_decide(flow.core, &call, &host, 443, &found));
+    end_sender();
     assert_true(is_open_after_a_tick());
-    wait_idle(IDLE_MS + 1);
-    assert_false(is_open_after_a_tick());
-    unlock_vault();
-    assert_true(is_open_after_a_tick());
-    wait_idle(IDLE_MS - 1);
-    unlock_vault(); /* a proof is a use too */
-    wait_idle(IDLE_MS - 1);
-    assert_true(is_open_after_a_tick());
-    wait_idle(1);
-    assert_false(is_open_after_a_tick());
-    unlock_vault();
-    clock_fix_ms(-1);
 }
 
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_quiet_is_counted_from_what_opened_it),
+        cmocka_unit_test(test_a_vault_just_made_is_in_use),
+        cmocka_unit_test(test_one_that_nobody_uses_locks),
+        cmocka_unit_test(test_a_proof_is_a_use),
+        cmocka_unit_test(test_a_running_task_is_a_use),
+        cmocka_unit_test(test_what_a_task_sends_is_a_use),
+        cmocka_unit_test(test_a_connection_is_a_use),
     };
 
     if (broker_is_helper(argc, argv)) {
