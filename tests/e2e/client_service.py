@@ -44,6 +44,8 @@ TARBALL = tarball()
 
 
 class Clients(Service):
+    wbufsize = 0  # frames of a WebSocket have no end to be flushed at
+
     def reply(self, status, body=b"", **fields):
         self.send_response(status)
         for name, value in fields.items():
