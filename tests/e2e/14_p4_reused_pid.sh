@@ -12,9 +12,6 @@ printf %s "$(canary)" | auth-guard put web/key >/dev/null 2>&1 || fail put
 say "$(tail -n 1 "$C/out")"
 audit_verifies
 INNER
-# In there the host's root is nobody, and rules of nobody's are not loaded.
-mkdir "$S/installed"
-cp -r "$BIN" "$BIN/../lib" "$BIN/../share" "$S/installed/"
-BIN=$S/installed/bin
+own_programs
 export BIN SRC S RUNDIR CODEX
 unshare -Urpf --mount-proc setsid -w bash "$S/inner.sh" || fail "see above"

@@ -12,6 +12,7 @@ for name, address in ("lo", "127.0.0.1"), ("lo:1", "9.9.9.9"):
     fcntl.ioctl(s, 0x8916, ip)  # SIOCSIFADDR
     fcntl.ioctl(s, 0x8914, struct.pack("16sH14x", name.encode(), 0x41))  # up, running
 T
+    own_programs
     OWN_NET=1 exec unshare --map-current-user --keep-caps --net --mount bash -c '
         python3 "$S/net.py" && mount --bind "$S/hosts" /etc/hosts &&
         echo 443 >/proc/sys/net/ipv4/ip_unprivileged_port_start &&
