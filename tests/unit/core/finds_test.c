@@ -1,5 +1,6 @@
 /* Which placeholders stand in a field, and what is read only once. */
 #include "base/buf.h"
+#include "base/encode.h"
 #include "base/secret.h"
 #include "common/check.h"
 #include "core/permit_find.h"
@@ -133,12 +134,56 @@ test_what_was_read_is_not_read_again(void **state)
     assert_int_equal(id, ONE);
 }
 
+/* One of a value of short words: no word of it is one, nor holds its number. */
+static void
+test_one_with_blanks_in_it(void **state)
+{
+    AG_AUTO(buf) struct buf made = {0};
+    struct finds f;
+
+    (void)state;
+    buf_init(&made, 128, BUF_PLAIN);
+    check_ok(placeholder_make(
+        key, TWO, NULL, span_str("abcd efgh ijkl mnop qrst uvwx 1234 5678 abc"),
+        &made));
+    f = finds_of("", buf_cstr(&made), "", "");
+    assert_true(has(&f, TWO));
+}
+
+/* Also behind a user that is longer than placeholders have. */
+static void
+test_one_that_is_a_password(void **state)
+{
+    static const size_t USERS[] = {0, 4, 5000};
+    static char plain[6000];
+    struct request_field field = {.name = span_str("Authorization")};
+    const struct request_ask ask = {
+        .path = span_str("/"), .fields = &field, .field_count = 1};
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(USERS); i++) {
+        AG_AUTO(buf) struct buf text = {0};
+        struct finds f = {0};
+
+        memset(plain, 'u', USERS[i]);
+        (void)snprintf(plain + USERS[i], sizeof(plain) - USERS[i], ":%s", one);
+        buf_init(&text, 2 * sizeof(plain), BUF_PLAIN);
+        check_ok(buf_add_str(&text, "Basic "));
+        check_ok(encode_base64(span_str(plain), &text));
+        field.value = buf_view(&text);
+        check_ok(finds_make(key, &ask, &f));
+        assert_true(has(&f, ONE));
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_that_ends_a_field_hides_no_other),
         cmocka_unit_test(test_what_was_read_is_not_read_again),
+        cmocka_unit_test(test_one_with_blanks_in_it),
+        cmocka_unit_test(test_one_that_is_a_password),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
