@@ -188,6 +188,7 @@ test_other_rules(void **state)
                                       .value = bearer(sender.keys[0])},
                        &permit));
     assert_false(permit.inner);
+    assert_int_equal(permit.login_id, 0); /* a key is not refreshed */
     assert_false(permit.plain);
     check_err(send_one(&(struct sent){.service = "one.example",
                                       .path = "/a/../b",
@@ -204,6 +205,13 @@ test_other_rules(void **state)
     check_err(permit_decide(flow.core, &ask, false, &other), AG_EMISSING);
     ask.via = REQUEST_PLAIN;
     check_err(permit_decide(flow.core, &ask, false, &other), AG_ENOTALLOWED);
+    end_sender();
+    /* Nor without a task, nor of one that may send nothing. */
+    call = call_of(flow.operator_peer);
+    ask.path_task_id = 0;
+    check_err(permit_decide(flow.core, &ask, false, &other), AG_EDENIED);
+    start_sender(WISHES, 0);
+    check_err(send_one(&(struct sent){.service = "one.example"}), AG_ESERVICE);
     end_sender();
 }
 

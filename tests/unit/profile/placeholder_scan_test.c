@@ -185,6 +185,24 @@ test_several_and_far_away(void **state)
     }
 }
 
+/* What stands behind one is no part of it, be it of a word. */
+static void
+test_punctuation_behind_it(void **state)
+{
+    AG_AUTO(buf) struct buf text = {0};
+    struct hits hits;
+
+    (void)state;
+    buf_init(&text, TEXT_MAX_BYTES, BUF_PLAIN);
+    check_ok(placeholder_make(key, 5, &SK, span_str(VALUES[2].real), &text));
+    check_ok(buf_add_str(&text, "_-- "));
+    for (size_t part = 1; part < 200; part++) {
+        hits = scan(buf_view(&text), part);
+        assert_int_equal(hits.count, 1);
+        assert_true(hits.hit[0].id == 5);
+    }
+}
+
 static enum ag_err
 stop(void *arg, const struct placeholder_hit *hit)
 {
@@ -235,6 +253,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_found_wherever_it_stands),
         cmocka_unit_test(test_several_and_far_away),
+        cmocka_unit_test(test_punctuation_behind_it),
         cmocka_unit_test(test_the_callee_may_end_it),
         cmocka_unit_test(test_other_text_holds_none),
     };
