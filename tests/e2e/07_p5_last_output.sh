@@ -70,7 +70,9 @@ done
 unread seq 1 20000
 ended
 kill -TERM $RUN
-rest
+wait $RUN && RC=0 || RC=$? # it ends though nobody reads
+LAST=$(tail -n 1 <&9)
+exec 9<&-
 [ $RC -eq 143 ] && [ "$LAST" != 20000 ] || fail "TERM: exit $RC, $LAST"
 
 say "what can't be written is said"
