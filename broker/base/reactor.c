@@ -45,6 +45,9 @@ struct reactor {
     struct timer_list timers;
     struct source_list closed; /* an event of them may be under way */
     size_t source_count;
+    size_t watched_count; /* of these, in epoll */
+    reactor_wait_fn wait; /* NULL: epoll_wait() */
+    void *wait_ctx;
 };
 
 static _Thread_local struct reactor *here;
@@ -89,25 +92,29 @@ reactor_post(struct reactor *r, struct reactor_work *w)
     return taken;
 }
 
-/* False: there was nothing. */
 static bool
-do_round(struct reactor *r)
+take_posted(struct reactor *r, struct work_list *ret)
+{
+    (void)pthread_mutex_lock(&r->lock);
+    TAILQ_CONCAT(ret, &r->posted, link);
+    r->sleeps = false;
+    (void)pthread_mutex_unlock(&r->lock);
+    return !TAILQ_EMPTY(ret);
+}
+
+static void
+do_posted(struct reactor *r)
 {
     struct work_list round = TAILQ_HEAD_INITIALIZER(round);
     struct reactor_work *w = NULL;
-    bool any = false;
 
-    (void)pthread_mutex_lock(&r->lock);
-    TAILQ_CONCAT(&round, &r->posted, link);
-    r->sleeps = false;
-    (void)pthread_mutex_unlock(&r->lock);
-    while ((w = TAILQ_FIRST(&round)) != NULL) {
-        TAILQ_REMOVE(&round, w, link);
-        atomic_store(&w->queued, false);
-        w->fn(w->ctx); /* which may free it */
-        any = true;
+    for (int i = 0; i < ROUNDS_COUNT && take_posted(r, &round); i++) {
+        while ((w = TAILQ_FIRST(&round)) != NULL) {
+            TAILQ_REMOVE(&round, w, link);
+            atomic_store(&w->queued, false);
+            w->fn(w->ctx); /* which may free it */
+        }
     }
-    return any;
 }
 
 struct waited_call {
@@ -134,17 +141,13 @@ on_call(void *ctx)
 void
 reactor_call(struct reactor *r, reactor_fn fn, void *ctx)
 {
-    struct waited_call call = {
-        .work = {.fn = on_call, .ctx = &call},
-        .reactor = r,
-        .fn = fn,
-        .ctx = ctx,
-    };
+    struct waited_call call = {.reactor = r, .fn = fn, .ctx = ctx};
 
     if (here == r) {
         fn(ctx);
         return;
     }
+    call.work = (struct reactor_work){.fn = on_call, .ctx = &call};
     (void)reactor_post(r, &call.work);
     (void)pthread_mutex_lock(&r->lock);
     while (!call.done) {
@@ -217,8 +220,7 @@ wait_ms(const struct reactor *r)
         return -1;
     }
     left_ms = next_ms - clock_steady_ms();
-    left_ms = left_ms < 0 ? 0 : left_ms;
-    return left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+    return left_ms < 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
 }
 
 /* ---- descriptors ---- */
@@ -233,13 +235,19 @@ reactor_watch(struct reactor *r, int fd, reactor_ready_fn fn, void *ctx,
     if (source == NULL) {
         return AG_ENOMEM;
     }
-    source->owner = r;
-    source->fd = fd;
-    source->fn = fn;
-    source->ctx = ctx;
+    *source =
+        (struct reactor_source){.owner = r, .fd = fd, .fn = fn, .ctx = ctx};
     r->source_count++;
     *ret = source;
     return AG_OK;
+}
+
+static void
+set_watched(struct reactor_source *source, unsigned events)
+{
+    source->owner->watched_count -= source->watched != 0 ? 1 : 0;
+    source->owner->watched_count += events != 0 ? 1 : 0;
+    source->watched = events;
 }
 
 static bool
@@ -261,7 +269,7 @@ tell_epoll(struct reactor_source *source, unsigned events)
     if (epoll_ctl(source->owner->epoll_fd, op, source->fd, &event) != 0) {
         return false;
     }
-    source->watched = events;
+    set_watched(source, events);
     return true;
 }
 
@@ -287,6 +295,7 @@ reactor_source_close(struct reactor_source *source)
     r = source->owner;
     AG_ASSERT(here == r && source->fn != NULL);
     (void)tell_epoll(source, 0);
+    set_watched(source, 0);
     source->fn = NULL;
     r->source_count--;
     SLIST_INSERT_HEAD(&r->closed, source, link);
@@ -307,12 +316,11 @@ free_closed(struct reactor *r)
 static void
 take_event(struct reactor_source *source, uint32_t events)
 {
-    unsigned ready = 0;
+    unsigned ready = (events & EPOLLIN) != 0 ? (unsigned)REACTOR_READ : 0U;
 
     if (source->fn == NULL) {
         return;
     }
-    ready |= (events & EPOLLIN) != 0 ? (unsigned)REACTOR_READ : 0U;
     ready |= (events & EPOLLOUT) != 0 ? (unsigned)REACTOR_WRITE : 0U;
     if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
         ready = source->wanted;
@@ -325,19 +333,48 @@ take_event(struct reactor_source *source, uint32_t events)
     }
 }
 
-static void
-take_events(struct reactor *r, int timeout_ms)
+/* Asks whoever waits instead of epoll; false: there is nothing else to see. A
+ * wake-up must be seen here, or reactor_fd() would stay readable. */
+static bool
+wait_elsewhere(struct reactor *r, int timeout_ms)
 {
-    struct epoll_event events[EVENTS_MAX_COUNT];
-    bool idle = false;
-    int count = 0;
+    bool was_woken = false;
+
+    r->wait(r->wait_ctx, timeout_ms);
+    (void)pthread_mutex_lock(&r->lock);
+    was_woken = timeout_ms != 0 && !r->sleeps;
+    r->sleeps = false;
+    (void)pthread_mutex_unlock(&r->lock);
+    return was_woken || r->watched_count > 0;
+}
+
+/* For how long, and from now on who posts wakes it. */
+static int
+begin_wait(struct reactor *r)
+{
+    int timeout_ms = wait_ms(r);
 
     (void)pthread_mutex_lock(&r->lock);
-    idle = TAILQ_EMPTY(&r->posted) && !r->stops;
-    r->sleeps = idle && timeout_ms != 0;
+    if (!TAILQ_EMPTY(&r->posted) || r->stops) {
+        timeout_ms = 0;
+    }
+    r->sleeps = timeout_ms != 0;
     (void)pthread_mutex_unlock(&r->lock);
-    count = epoll_wait(r->epoll_fd, events, EVENTS_MAX_COUNT,
-                       idle ? timeout_ms : 0);
+    return timeout_ms;
+}
+
+static void
+take_events(struct reactor *r)
+{
+    struct epoll_event events[EVENTS_MAX_COUNT];
+    int timeout_ms = begin_wait(r);
+    int count = 0;
+
+    if (r->wait == NULL) {
+        count = epoll_wait(r->epoll_fd, events, EVENTS_MAX_COUNT, timeout_ms);
+    } else if (wait_elsewhere(r, timeout_ms)) {
+        count = epoll_wait(r->epoll_fd, events, EVENTS_MAX_COUNT, 0);
+    }
     for (int i = 0; i < count; i++) {
         /* NULL is the wake-up; that it is edge-triggered saves a read(). */
         if (events[i].data.ptr != NULL) {
@@ -345,6 +382,20 @@ take_events(struct reactor *r, int timeout_ms)
         }
     }
     free_closed(r);
+}
+
+void
+reactor_set_wait(struct reactor *r, reactor_wait_fn fn, void *ctx)
+{
+    AG_ASSERT(here == r);
+    r->wait = fn;
+    r->wait_ctx = ctx;
+}
+
+int
+reactor_fd(const struct reactor *r)
+{
+    return r->epoll_fd;
 }
 
 /* ---- life ---- */
@@ -356,8 +407,8 @@ is_over(struct reactor *r)
     bool over = false;
 
     (void)pthread_mutex_lock(&r->lock);
-    r->is_over = r->stops && TAILQ_EMPTY(&r->posted);
-    over = r->is_over;
+    over = r->stops && TAILQ_EMPTY(&r->posted);
+    r->is_over = over;
     (void)pthread_mutex_unlock(&r->lock);
     return over;
 }
@@ -370,10 +421,9 @@ reactor_main(void *arg)
 
     here = r;
     while (!is_over(r)) {
-        take_events(r, wait_ms(r));
+        take_events(r);
         do_timers(r);
-        for (int i = 0; i < ROUNDS_COUNT && do_round(r); i++) {
-        }
+        do_posted(r);
     }
     while ((w = TAILQ_FIRST(&r->at_end)) != NULL) {
         TAILQ_REMOVE(&r->at_end, w, link);

@@ -1,56 +1,46 @@
 #include "http/worker.h"
 
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <stdlib.h>
 
 #include <microhttpd.h>
 
-#include "base/clock.h"
 #include "base/log.h"
 #include "base/reactor.h"
 #include "http/conn.h"
 
 struct worker {
     struct reactor *reactor;
-    struct reactor_work run;
+    struct reactor_work nudge;
     /* The reactor's thread only: */
-    struct MHD_Daemon *mhd;        /* NULL: stopped */
-    struct reactor_source *source; /* MHD's epoll */
-    struct reactor_timer timer;    /* when a connection is too old */
+    struct MHD_Daemon *mhd; /* NULL: stopped */
     enum ag_err err;
 };
 
-/* It waits for nothing itself; whatever else it has to do at once, it does when
- * others had their turn. */
+/* MHD asks its epoll each time it runs, so it waits as well. What is due by its
+ * own clocks it knows; what is not its own ends the wait (watch()). */
 static void
-run(void *ctx)
+wait(void *ctx, int timeout_ms)
 {
-    struct worker *w = ctx;
-    MHD_UNSIGNED_LONG_LONG left_ms = 0;
-    int64_t at_ms = INT64_MAX;
+    (void)MHD_run_wait(((struct worker *)ctx)->mhd, timeout_ms);
+}
 
-    if (w->mhd == NULL) {
-        return;
-    }
-    (void)MHD_run(w->mhd);
-    if (MHD_get_timeout(w->mhd, &left_ms) == MHD_YES) {
-        if (left_ms == 0) {
-            (void)reactor_post(w->reactor, &w->run);
-            return;
-        }
-        at_ms = left_ms < INT32_MAX ? clock_steady_ms() + (int64_t)left_ms
-                                    : INT64_MAX;
-    }
-    reactor_set(w->reactor, &w->timer, at_ms);
+/* Another turn of the reactor is all that is needed: MHD_run_wait() looks at who
+ * was resumed first. */
+static void
+nudge(void *ctx)
+{
+    (void)ctx;
 }
 
 static void
-on_ready(void *ctx, int fd, unsigned events)
+wake(struct worker *w)
 {
-    (void)fd;
-    (void)events;
-    run(ctx);
+    if (reactor_here() != w->reactor) {
+        (void)reactor_post(w->reactor, &w->nudge);
+    }
 }
 
 /* ---- connections ---- */
@@ -83,33 +73,34 @@ void
 worker_resume(struct worker *w, struct MHD_Connection *mhd)
 {
     MHD_resume_connection(mhd);
-    (void)reactor_post(w->reactor, &w->run);
+    wake(w);
 }
 
 void
 worker_close(struct worker *w, struct MHD_UpgradeResponseHandle *urh)
 {
     (void)MHD_upgrade_action(urh, MHD_UPGRADE_ACTION_CLOSE);
-    (void)reactor_post(w->reactor, &w->run);
+    wake(w);
 }
 
 /* ---- life: on the reactor's thread ---- */
 
+/* Of what is in its epoll MHD passes over what has no pointer (daemon.c, MHD_epoll:
+ * "shutdown signal"). */
 static void
 watch(void *ctx)
 {
     struct worker *w = ctx;
+    struct epoll_event event = {.events = EPOLLIN};
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(w->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 
-    w->err = AG_EIO;
-    if (info != NULL && info->epoll_fd >= 0) {
-        w->err =
-            reactor_watch(w->reactor, info->epoll_fd, on_ready, w, &w->source);
+    if (info == NULL || epoll_ctl(info->epoll_fd, EPOLL_CTL_ADD,
+                                  reactor_fd(w->reactor), &event) != 0) {
+        w->err = err_why(AG_EIO, "the HTTP server can't be waited for");
+        return;
     }
-    if (w->err == AG_OK) {
-        w->err = reactor_want(w->source, REACTOR_READ);
-    }
+    reactor_set_wait(w->reactor, wait, w);
 }
 
 static void
@@ -117,8 +108,7 @@ stop(void *ctx)
 {
     struct worker *w = ctx;
 
-    reactor_source_close(AG_TAKE(w->source));
-    reactor_set(w->reactor, &w->timer, INT64_MAX);
+    reactor_set_wait(w->reactor, NULL, NULL);
     MHD_stop_daemon(AG_TAKE(w->mhd));
 }
 
@@ -132,8 +122,7 @@ worker_new(struct MHD_Daemon *mhd, struct worker **ret)
 
     if (w != NULL) {
         w->mhd = mhd;
-        w->run = (struct reactor_work){.fn = run, .ctx = w};
-        w->timer = (struct reactor_timer){.fn = run, .ctx = w};
+        w->nudge = (struct reactor_work){.fn = nudge, .ctx = w};
         err = reactor_new(&w->reactor);
     }
     if (err != AG_OK) {

@@ -1,5 +1,8 @@
 /* One thread that waits for descriptors, times and what others ask of it. */
+#include <sys/epoll.h>
+
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
@@ -254,6 +257,94 @@ test_times_in_their_turn(void **state)
     clock_fix_ms(-1);
 }
 
+/* ---- somebody else waits ---- */
+
+struct waiter {
+    struct reactor *reactor;
+    struct reactor_timer timer;
+    int epoll_fd;
+    int wait_count;
+    int wait_count_then; /* when the time came */
+    bool rang;
+};
+
+static void
+wait_in_other(void *ctx, int timeout_ms)
+{
+    struct waiter *w = ctx;
+    struct epoll_event event;
+
+    w->wait_count++;
+    (void)epoll_wait(w->epoll_fd, &event, 1, timeout_ms);
+}
+
+static void
+ring_waiter(void *ctx)
+{
+    struct waiter *w = ctx;
+
+    w->wait_count_then = w->wait_count;
+    w->rang = true;
+}
+
+static void
+begin_waiting(void *ctx)
+{
+    struct waiter *w = ctx;
+
+    reactor_set_wait(w->reactor, wait_in_other, w);
+}
+
+static void
+set_waiter(void *ctx)
+{
+    struct waiter *w = ctx;
+
+    w->wait_count = 0;
+    reactor_set(w->reactor, &w->timer, clock_steady_ms() + 20);
+}
+
+static void
+end_waiting(void *ctx)
+{
+    reactor_set_wait(((struct waiter *)ctx)->reactor, NULL, NULL);
+}
+
+/* What is posted and due ends that wait, and nothing else does. */
+static void
+test_another_waits_for_it(void **state)
+{
+    struct waiter w = {.reactor = *state};
+    struct count c = {.reactor = *state};
+    struct epoll_event event = {.events = EPOLLIN};
+    bool rang = false;
+
+    w.timer = (struct reactor_timer){.fn = ring_waiter, .ctx = &w};
+    c.work = (struct reactor_work){.fn = count_up, .ctx = &c};
+    w.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    assert_true(w.epoll_fd >= 0);
+    assert_int_equal(
+        epoll_ctl(w.epoll_fd, EPOLL_CTL_ADD, reactor_fd(w.reactor), &event), 0);
+    reactor_call(w.reactor, begin_waiting, &w);
+    for (int i = 0; i < 100; i++) {
+        assert_true(reactor_post(c.reactor, &c.work));
+        settle(c.reactor);
+    }
+    assert_int_equal(c.count, 100);
+    reactor_call(w.reactor, set_waiter, &w);
+    while (!rang) {
+        struct pollfd none = {.fd = -1};
+
+        (void)poll(&none, 1, 25);
+        reactor_call(w.reactor, end_waiting, &w);
+        rang = w.rang;
+        reactor_call(w.reactor, begin_waiting, &w);
+    }
+    assert_in_range(w.wait_count_then, 1, 4);
+    reactor_call(w.reactor, end_waiting, &w);
+    fd_close(w.epoll_fd);
+}
+
 /* ---- the end ---- */
 
 struct ending {
@@ -323,6 +414,7 @@ main(void)
         WITH_REACTOR(test_posts_of_many_threads),
         WITH_REACTOR(test_call_from_its_own_thread),
         WITH_REACTOR(test_times_in_their_turn),
+        WITH_REACTOR(test_another_waits_for_it),
         cmocka_unit_test(test_the_end_runs_what_was_posted_first),
     };
 
