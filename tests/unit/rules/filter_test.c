@@ -21,6 +21,8 @@ static const char RULES[] =
     "\"keywords\":[\"rr=\"]," TEXTS "},"
     "{\"id\":\"inner\"," META "\"regex\":\"nn=([a-z]{2,4});\",\"secret\":1,"
     "\"keywords\":[\"nn=\"],\"tail\":\"a-z;\"," TEXTS "},"
+    "{\"id\":\"limit\"," META "\"regex\":\"ll_[a-z]{2}\","
+    "\"keywords\":[\"ll_\"],\"tail\":\"a-z\",\"tail_max\":3," TEXTS "},"
     "{\"id\":\"border\"," META "\"regex\":\"\\\\bvv_[0-9]{4}\","
     "\"keywords\":[\"vv_\"]," TEXTS "},"
     "{\"id\":\"pair\"," META "\"regex\":\"pass=([a-z0-9_:/\\\\[\\\\]]{5})\","
@@ -216,6 +218,8 @@ test_what_is_no_hit(void **state)
     feed(f, "rr=abcd; rr=ab d; ", "rr=[redacted:rule:run]; rr=ab d; ");
     begin(f, NULL, NULL); /* its tail would begin behind the `;` */
     feed(f, "nn=abc;xx ", "nn=abc;xx ");
+    begin(f, NULL, NULL); /* a tail of three at most */
+    feed(f, "ll_abcdefgh ", "[redacted:rule:limit]fgh ");
     begin(f, NULL, NULL); /* the byte before a window counts */
     feed(f, "vv_1234 ", "[redacted:rule:border] ");
     feed(f, "avv_1234 ", "[redacted:rule:border] avv_1234 ");
