@@ -322,10 +322,8 @@ take_event(struct reactor_source *source, uint32_t events)
         return;
     }
     ready |= (events & EPOLLOUT) != 0 ? (unsigned)REACTOR_WRITE : 0U;
-    if ((events & (EPOLLERR | EPOLLHUP)) != 0) {
-        ready = source->wanted;
-    }
-    ready &= source->wanted;
+    ready = (events & (EPOLLERR | EPOLLHUP)) != 0 ? source->wanted
+                                                  : ready & source->wanted;
     if (ready == 0) {
         (void)tell_epoll(source, source->wanted);
     } else {
