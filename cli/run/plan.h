@@ -39,10 +39,10 @@ struct run_options {
     struct arg_list grants;
     struct arg_list proxies;
     struct arg_list allow;
-    char **command; /* NULL-ended, at least one */
+    char **command;    /* NULL-ended, at least one */
+    const char *rules; /* default, all; NULL: known values alone */
     bool pty;
     bool no_pty;
-    const char *rules; /* default, all; NULL: known values alone */
     bool no_isolate;
     bool dry_run; /* nothing is made, either */
 };

@@ -24,7 +24,7 @@ enum coded_form {
     CODED_FORM_COUNT,
 };
 
-static struct decode_memory coded_memory = {.max_bytes = 64 * 1024 * 1024};
+static struct decode_memory coded_memory = {.max_bytes = 64U << 20};
 
 /* What a Content-Encoding calls it. */
 static inline const char *

@@ -166,7 +166,7 @@ next_part(enum how how, size_t at, size_t cut, size_t left)
         len = 1;
         break;
     case HOW_ONE_CUT:
-        len = at == 0 ? cut : left;
+        len = at == 0 && cut > 0 ? cut : left;
         break;
     }
     return len < left ? len : left;

@@ -146,7 +146,7 @@ one_run(const struct rule_set *set)
     size_t count = 1 + prop_below(60);
 
     buf_init(&text, RULES_TEXT_MAX_BYTES, BUF_PLAIN);
-    buf_init(&want, 2 * RULES_TEXT_MAX_BYTES, BUF_PLAIN);
+    buf_init(&want, (size_t)2 * RULES_TEXT_MAX_BYTES, BUF_PLAIN);
     while (count-- > 0) {
         add_piece(&text);
     }
@@ -156,7 +156,7 @@ one_run(const struct rule_set *set)
         static size_t lens[PARTS_MAX];
         size_t parts = random_parts(lens);
 
-        buf_init(&got, 2 * RULES_TEXT_MAX_BYTES, BUF_PLAIN);
+        buf_init(&got, (size_t)2 * RULES_TEXT_MAX_BYTES, BUF_PLAIN);
         rules_filter(set, buf_view(&text), lens, parts, &got);
         if (!span_equal(buf_view(&got), buf_view(&want))) {
             check_ok(buf_add_byte(&got, 0));

@@ -54,10 +54,10 @@ test_what_git_writes_is_harmless(void **state)
     static const char *const texts[] = {
         "",
         "# only words [core] fsmonitor = x\n; more\n",
-        "[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n"
-        "\tbare = false\n[remote \"origin\"]\n\turl = git@host:a/b.git\n"
-        "\tfetch = +refs/heads/*:refs/remotes/origin/*\n"
-        "[branch \"main\"]\n\tremote = origin\n\tmerge = refs/heads/main\n",
+        ("[core]\n\trepositoryformatversion = 0\n\tfilemode = true\n"
+         "\tbare = false\n[remote \"origin\"]\n\turl = git@host:a/b.git\n"
+         "\tfetch = +refs/heads/*:refs/remotes/origin/*\n"
+         "[branch \"main\"]\n\tremote = origin\n\tmerge = refs/heads/main\n"),
         "[user]\r\n\tname = A B\r\n\temail = \"a@b\"\r\n",
         "[branch.old]\nremote=origin\n[core]\nbare\n",
     };

@@ -9,6 +9,8 @@ enum {
     MINUTE_MS = 60 * 1000,
     TASK = 7,
     MANY = 1000,
+    MORE = 10 * MANY,
+    BOTH = 2 * MANY,
 };
 
 static const int64_t ALL_MS = INT64_MAX;
@@ -101,7 +103,7 @@ test_of_many_hosts(void **state)
     folds_take(f, 0, ALL_MS, &batch);
     folds_settle(f, &batch, false);
     assert_int_equal(batch.count, 2);
-    assert_int_equal(take(f, 0, ALL_MS, true), 2 * MANY - rows);
+    assert_int_equal(take(f, 0, ALL_MS, true), BOTH - rows);
 }
 
 static void
@@ -143,28 +145,27 @@ test_a_crowd(void **state)
     for (int i = 0; i <= FOLDS_CALLS_PER_MINUTE; i++) {
         (void)!folds_note(f, 1, FOLD_CALLED, "x", NOW_MS);
     }
-    for (int64_t caller = 2; caller <= 10 * MANY; caller++) {
+    for (int64_t caller = 2; caller <= MORE; caller++) {
         assert_int_equal(folds_note(f, caller, FOLD_CALLED, "x", NOW_MS),
                          FOLD_ROW);
     }
     for (int i = 0; i < MANY; i++) {
-        assert_int_equal(folds_note(f, 10 * MANY, FOLD_CALLED, "x", NOW_MS),
+        assert_int_equal(folds_note(f, MORE, FOLD_CALLED, "x", NOW_MS),
                          FOLD_ROW);
     }
     for (int i = 0; i < FOLDS_CALLS_PER_MINUTE; i++) {
         assert_int_not_equal(
-            folds_note(f, 10 * MANY, FOLD_CALLED, "x", NOW_MS + MINUTE_MS),
+            folds_note(f, MORE, FOLD_CALLED, "x", NOW_MS + MINUTE_MS),
             FOLD_COUNTED);
     }
-    assert_int_equal(
-        folds_note(f, 10 * MANY, FOLD_CALLED, "x", NOW_MS + MINUTE_MS),
-        FOLD_COUNTED);
+    assert_int_equal(folds_note(f, MORE, FOLD_CALLED, "x", NOW_MS + MINUTE_MS),
+                     FOLD_COUNTED);
     /* What was counted and is not told yet makes none. */
-    for (int64_t caller = 2; caller <= 10 * MANY; caller++) {
+    for (int64_t caller = 2; caller <= MORE; caller++) {
         (void)!folds_note(f, caller, FOLD_CALLED, "x", NOW_MS + 2 * MINUTE_MS);
     }
     assert_int_equal(take(f, 1, ALL_MS, true), 1);
-    assert_int_equal(take(f, 10 * MANY, ALL_MS, true), 1);
+    assert_int_equal(take(f, MORE, ALL_MS, true), 1);
 }
 
 int

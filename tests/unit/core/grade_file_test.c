@@ -8,7 +8,7 @@ test_placeholders_never_replace_values(void **state)
     AG_AUTO(secret) struct secret *later = NULL;
     AG_AUTO(secret) struct secret *moved = NULL;
     AG_AUTO(secret) struct secret *told = NULL;
-    struct take_result result = {0};
+    struct take_result result;
     char access[1024];
 
     (void)state;
