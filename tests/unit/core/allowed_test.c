@@ -70,6 +70,7 @@ test_what_is_refused(void **state)
     static const char *texts[ALLOW_MAX_COUNT + 1];
     AG_AUTO(proxied) struct proxied *most = NULL;
     AG_AUTO(proxied) struct proxied *more = NULL;
+    AG_AUTO(proxied) struct proxied *bad = NULL;
 
     (void)state;
     check_taken(CALLER_OPERATOR, "http://one.example", AG_EINVAL,
@@ -84,7 +85,7 @@ test_what_is_refused(void **state)
     assert_null(more->allow);
     /* A bad one behind a good one: the task does not start. */
     texts[1] = "*.com";
-    check_err(take(CALLER_OPERATOR, texts, 2, &more), AG_EINVAL);
+    check_err(take(CALLER_OPERATOR, texts, 2, &bad), AG_EINVAL);
 }
 
 /* ---- on record ---- */

@@ -243,6 +243,7 @@ test_plain_requests_to_an_open_host(void **state)
     for (int i = 0; i < 2; i++) {
         int before = rows_last(false).count;
 
+        permit_done(&permit);
         check_err(ask(REQUEST_PLAIN, "open.example", NULL, true, &permit),
                   AG_EBLOCKS);
         assert_int_equal(rows_last(false).count, before);
