@@ -5,6 +5,7 @@
 #include "core/promise.h"
 #include "core/proxied.h"
 #include "core/state.h"
+#include "policy/places.h"
 #include "store/tasks.h"
 
 /* ---- what was decided, as data ---- */
@@ -49,20 +50,6 @@ grants_of(const struct promises *p, json_t *list)
     return err;
 }
 
-static json_t *
-texts_of(const struct strings *texts)
-{
-    json_t *list = json_array();
-
-    for (size_t i = 0; i < texts->count; i++) {
-        if (json_array_append_new(list, json_string(texts->items[i])) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-    return list;
-}
-
 static const char *
 in_text(enum place_in in)
 {
@@ -94,10 +81,10 @@ places_list(const struct proxied *set, json_t *list)
                 list,
                 json_pack(
                     "{s:s, s:o, s:o, s:o, s:s, s:s, s:b, s:b, s:b}", "secret",
-                    set->items[i].name, "hosts", texts_of(&place->hosts),
-                    "paths", texts_of(&place->paths), "methods",
-                    texts_of(&place->methods), "in", in_text(place->in), "name",
-                    place->name, "inner", (int)place->inner, "plain",
+                    set->items[i].name, "hosts", places_texts(&place->hosts),
+                    "paths", places_texts(&place->paths), "methods",
+                    places_texts(&place->methods), "in", in_text(place->in),
+                    "name", place->name, "inner", (int)place->inner, "plain",
                     (int)place->plain, "optional", (int)place->optional));
         }
     }

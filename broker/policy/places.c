@@ -302,8 +302,8 @@ places_keep_profile(struct places *p)
 
 /* ---- from a profile ---- */
 
-static json_t *
-list_of(const struct strings *texts)
+json_t *
+places_texts(const struct strings *texts)
 {
     json_t *list = json_array();
 
@@ -341,11 +341,11 @@ places_of_profile(const struct profile *profile, json_t **ret)
         const struct profile_place *p = &profile->places.items[i];
         json_t *item = json_pack(
             "{s:s, s:o, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:b, s:b, s:b}",
-            "service", profile->name, "hosts", list_of(&p->hosts), "paths",
-            list_of(&p->paths), "methods", list_of(&p->methods), "field",
-            p->field != NULL ? p->field : "", "in", PLACES_IN[p->in], "name",
-            p->name, "format", p->format != NULL ? p->format : "{}", "with",
-            withs_of(&p->with), "optional", (int)p->optional, "inner",
+            "service", profile->name, "hosts", places_texts(&p->hosts), "paths",
+            places_texts(&p->paths), "methods", places_texts(&p->methods),
+            "field", p->field != NULL ? p->field : "", "in", PLACES_IN[p->in],
+            "name", p->name, "format", p->format != NULL ? p->format : "{}",
+            "with", withs_of(&p->with), "optional", (int)p->optional, "inner",
             (int)p->inner, "plain", (int)p->plain);
 
         if (json_array_append_new(list, item) != 0) {

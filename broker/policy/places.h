@@ -79,6 +79,9 @@ AG_NONNULL void places_keep_profile(struct places *p);
 AG_CHECK AG_NONNULL enum ag_err places_of_profile(const struct profile *profile,
                                                   json_t **ret);
 
+/* As an array of strings; a new reference, NULL: no memory. */
+AG_NONNULL json_t *places_texts(const struct strings *texts);
+
 /* Does a host of the list ("*.example.com", "host:8080") stand for `host`,
  * which is in lower case and has its port if that is not the usual one? */
 AG_NONNULL bool place_host_covers(const char *pattern, struct span host);
