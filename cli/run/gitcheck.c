@@ -40,7 +40,7 @@ is_new(const struct walk *w, int dir_fd, const char *name, struct stat *ret)
     }
     return ret->st_ctim.tv_sec > since->tv_sec ||
            (ret->st_ctim.tv_sec == since->tv_sec &&
-            ret->st_ctim.tv_nsec >= since->tv_nsec);
+            ret->st_ctim.tv_nsec > since->tv_nsec);
 }
 
 static void

@@ -52,7 +52,9 @@ AG_NONNULL void gitnotes_done(struct gitnotes *notes);
 struct gitcheck {
     const struct view *view;
     const struct gitnotes *notes;
-    struct timespec since; /* when the task began, CLOCK_REALTIME_COARSE */
+    struct timespec since; /* before the task, CLOCK_REALTIME: what changed
+                              later is new; its first process starts in a
+                              later tick, by which files are stamped */
     bool had_git; /* the working tree's own `.git` was there: guarded */
     gitcheck_found_fn found;
     void *arg;

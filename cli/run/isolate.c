@@ -19,6 +19,7 @@
 enum {
     PATH_TEXT_BYTES = PATH_MAX,
     SOCKET_NAME_BYTES = 16,
+    TICK_PAUSES_MAX_COUNT = 100, /* a tick is at most 10 ms */
 };
 
 /* ---- hidden paths ---- */
@@ -363,12 +364,35 @@ isolation_make(const struct run_options *o, const struct paths *paths,
     if (err == AG_OK) {
         ret->had_git = has_git(ret->view);
         gitcheck_note(ret->view, &ret->notes);
-        (void)clock_gettime(CLOCK_REALTIME_COARSE, &ret->since);
+        (void)clock_gettime(CLOCK_REALTIME, &ret->since);
     }
     if (err != AG_OK) {
         isolation_done(ret);
     }
     return err;
+}
+
+static bool
+is_later(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec > b->tv_sec ||
+           (a->tv_sec == b->tv_sec && a->tv_nsec > b->tv_nsec);
+}
+
+void
+isolation_await_tick(const struct isolation *is)
+{
+    static const struct timespec pause = {.tv_nsec = 200L * 1000};
+    struct timespec now = {0};
+
+    /* A clock that is set back meanwhile stops nobody. */
+    for (int i = 0; i < TICK_PAUSES_MAX_COUNT; i++) {
+        (void)clock_gettime(CLOCK_REALTIME_COARSE, &now);
+        if (is_later(&now, &is->since)) {
+            return;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
 }
 
 void

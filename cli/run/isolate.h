@@ -56,6 +56,10 @@ AG_CHECK AG_NONNULL enum ag_err isolation_fence(struct isolation *is);
 /* What the task is shown, one way or the other, or NULL. */
 AG_NONNULL struct view *isolation_shown(const struct isolation *is);
 
+/* Before the task's first process: files it writes get a later time than any
+ * that was there. Mostly that time has come; else a few ms. */
+AG_NONNULL void isolation_await_tick(const struct isolation *is);
+
 /* When no process of the task is left: what of git's it has made, by which git
  * would run programs of the task's choice (run/gitcheck.h). */
 void isolation_tidy(const struct isolation *is, gitcheck_found_fn found,

@@ -291,6 +291,7 @@ start_keeper(struct run *r, enum jail_kind kind, bool *ret_refused)
                             r->streams.child_fd[2]},
                   .tty_fd = -1,
                   .mask = &r->mask_before}};
+    isolation_await_tick(&r->isolation);
     err = keeper_start(&r->spec, &r->keeper, &r->line);
     if (err != AG_OK) {
         *ret_refused = err == AG_EUNSUPPORTED;

@@ -87,13 +87,17 @@ for dir in .git/modules/sub .git/modules/deep/er; do
     cp "$C/git.before/modules/${dir#.git/modules/}/config" $dir/config
 done
 ok git -C sub config alias.mine '!true' # the person's own
-sleep 0.1
 quiet 'git submodule --quiet update && git -C sub config user.name x'
 task "git -C sub config alias.mine '!touch $RAN'" .git/modules/sub/config
 cp "$C/git.before/modules/sub/config" .git/modules/sub/config
 task "mkdir evil; echo ref: refs/heads/x >evil/HEAD; $conf >evil/config; echo ../evil >.git/commondir; rm -r evil" .git/commondir
 git config extensions.worktreeConfig true
 task "$conf >.git/config.worktree" .git/config.worktree
+for _ in {1..20}; do # what was written just before is not the task's
+    printf '[core]\n\tsparseCheckout = false\n' >.git/config.worktree
+    quiet true
+done
+rm .git/config.worktree
 git config --unset extensions.worktreeConfig
 task "$conf >later.gitconfig" later.gitconfig.from-task
 [ -e later.gitconfig.from-task ] && [ ! -e later.gitconfig ] || fail "not moved aside"
