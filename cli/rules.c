@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/fdx.h"
 #include "redact/lockmem.h"
+#include "redact/prints_filter.h"
 #include "redact/rule_filter.h"
 #include "redact/rule_pack.h"
 #include "redact/rule_set.h"
@@ -163,9 +164,12 @@ compile(const struct arg_list *files, struct buf *out)
 /* ---- the stage ---- */
 
 struct rule_stage {
-    struct rule_set *set;
+    struct rule_set *set;  /* NULL: no rules */
+    struct prints *prints; /* NULL: no set of fingerprints */
     struct lockmem input;
-    struct rule_filter *filter;
+    struct prints_filter *by_prints; /* NULL: none */
+    struct rule_filter *filter;      /* behind it; NULL: none */
+    struct sink first;               /* where text goes in */
     int dst_fd;
     uint64_t bytes_in;
     uint64_t bytes_out;
@@ -180,6 +184,8 @@ rule_stage_free(struct rule_stage *s)
     if (s == NULL) {
         return;
     }
+    prints_filter_free(s->by_prints);
+    prints_free(s->prints);
     rule_filter_free(s->filter);
     rule_set_free(s->set);
     lockmem_done(&s->input);
@@ -211,7 +217,7 @@ rule_stage_new(const struct paths *paths, enum rule_level_word word,
         pack = buf_view(&own);
         source.own = &pack;
     }
-    if (err == AG_OK) {
+    if (err == AG_OK && (source.level != RULES_NONE || source.own != NULL)) {
         err = rule_set_load(&source, &s->set);
     }
     if (err == AG_OK) {
@@ -223,11 +229,18 @@ rule_stage_new(const struct paths *paths, enum rule_level_word word,
     return err;
 }
 
+void
+rule_stage_use(struct rule_stage *s, struct prints *set)
+{
+    prints_free(s->prints);
+    s->prints = set;
+}
+
 static void
 count_hit(void *ctx, const struct redactor_hit *hit)
 {
     struct rule_stage *s = ctx;
-    char name[RULE_ID_MAX_BYTES + sizeof("rule:")];
+    char name[MATCHER_NAME_MAX_BYTES + 1]; /* a rule's is shorter */
 
     (void)snprintf(name, sizeof(name), "%.*s", (int)hit->name.len,
                    (const char *)hit->name.ptr);
@@ -256,11 +269,25 @@ write_out(struct rule_stage *s)
     return err;
 }
 
+/* `len` bytes of text; 0: the end. */
+static enum ag_err
+pass_on(struct rule_stage *s, size_t len)
+{
+    enum ag_err err = len == 0
+                          ? sink_finish(&s->first)
+                          : sink_feed(&s->first, span_of(s->input.ptr, len));
+
+    if (err == AG_OK && len > 0 && s->filter != NULL) {
+        err = rule_filter_settle(s->filter);
+    }
+    return err == AG_OK ? write_out(s) : err;
+}
+
 /* One step: text, a pause, or the end. *ret_ended: it was the end. */
 static enum ag_err
 step(struct rule_stage *s, int src_fd, bool *ret_ended)
 {
-    bool is_holding = rule_filter_is_holding(s->filter);
+    bool is_holding = s->filter != NULL && rule_filter_is_holding(s->filter);
     struct pollfd p = {.fd = src_fd, .events = POLLIN};
     int ready = poll(&p, 1, is_holding ? REDACTOR_IDLE_MS : -1);
     ssize_t n;
@@ -280,26 +307,40 @@ step(struct rule_stage *s, int src_fd, bool *ret_ended)
     }
     *ret_ended = n == 0;
     s->bytes_in += (uint64_t)n;
-    err = n == 0
-              ? rule_filter_finish(s->filter)
-              : rule_filter_feed(s->filter, span_of(s->input.ptr, (size_t)n));
-    if (err == AG_OK && n > 0) {
-        err = rule_filter_settle(s->filter);
+    return pass_on(s, (size_t)n);
+}
+
+/* What text passes on its way to gather(). */
+static enum ag_err
+set_up(struct rule_stage *s)
+{
+    const struct rule_filter_terms terms = {
+        .set = s->set,
+        .level = RULES_ALL,
+        .options = {.hit_ctx = s, .on_hit = count_hit}};
+    struct sink next = {.ctx = s, .feed = gather};
+    enum ag_err err = AG_OK;
+
+    if (s->set != NULL) {
+        err = rule_filter_new(&terms, &next, &s->filter);
     }
-    return err == AG_OK ? write_out(s) : err;
+    if (err == AG_OK && s->filter != NULL) {
+        next = rule_filter_sink(s->filter);
+    }
+    if (err == AG_OK && s->prints != NULL) {
+        err =
+            prints_filter_new(s->prints, &terms.options, &next, &s->by_prints);
+    }
+    s->first = s->by_prints != NULL ? prints_filter_sink(s->by_prints) : next;
+    return err;
 }
 
 enum ag_err
 rule_stage_copy(struct rule_stage *s, int src_fd, int dst_fd,
                 json_t **ret_report)
 {
-    const struct rule_filter_terms terms = {
-        .set = s->set,
-        .level = RULES_ALL,
-        .options = {.hit_ctx = s, .on_hit = count_hit}};
-    const struct sink next = {.ctx = s, .feed = gather};
     bool ended = false;
-    enum ag_err err = rule_filter_new(&terms, &next, &s->filter);
+    enum ag_err err = set_up(s);
 
     s->dst_fd = dst_fd;
     s->bytes_in = 0;
@@ -309,8 +350,8 @@ rule_stage_copy(struct rule_stage *s, int src_fd, int dst_fd,
     while (err == AG_OK && !ended) {
         err = step(s, src_fd, &ended);
     }
-    rule_filter_free(s->filter);
-    s->filter = NULL;
+    prints_filter_free(AG_TAKE(s->by_prints));
+    rule_filter_free(AG_TAKE(s->filter));
     if (err == AG_OK) {
         *ret_report =
             json_pack("{s:I,s:I,s:I,s:O}", "hits", (json_int_t)s->hits,

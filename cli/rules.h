@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/paths.h"
 
+struct prints;
 struct rule_stage;
 
 enum rule_level_word {
@@ -42,6 +43,10 @@ AG_CHECK AG_NONNULL enum ag_err rule_stage_new(const struct paths *paths,
                                                struct rule_stage **ret);
 void rule_stage_free(struct rule_stage *s);
 AG_DEFINE_CLEANUP(rule_stage, rule_stage_free)
+
+/* Values that `set` knows by their fingerprints are taken out first; it is the
+ * stage's from now on. */
+AG_NONNULL void rule_stage_use(struct rule_stage *s, struct prints *set);
 
 /* What one stream had; the object is the caller's: {"hits", "bytes_in",
  * "bytes_out", "counts": {NAME: n}} as the filter process reports it. */

@@ -32,6 +32,8 @@ const struct verb verb_table[] = {
     {"run", "run a command as a task", verb_run},
     {"shim", "make a command's name mean a task", verb_shim},
     {"redact", "take known secrets out of text", verb_redact},
+    {"redaction-set", "find secrets where there is no vault",
+     verb_redaction_set},
     {"task", "tasks: list, show, end", verb_task},
     {"token", "tokens: create, show, list, renew, revoke", verb_token},
     {"role", "tokens for cron, CI and IDEs", verb_role},

@@ -16,6 +16,7 @@
 #include "base/fdx.h"
 #include "base/wipealloc.h"
 #include "client.h"
+#include "printset.h"
 #include "rules.h"
 #include "session.h"
 #include "verb.h"
@@ -27,6 +28,7 @@ enum {
 struct redaction {
     struct cli *cli;
     enum rule_level_word rules;
+    const char *set;          /* a file of fingerprints, or NULL */
     struct rule_stage *stage; /* rules in this process, or NULL */
     bool is_local; /* without a vault: known values can't be looked for */
     struct session *session;
@@ -279,6 +281,18 @@ write_report(const struct redaction *r, int fd)
     return err;
 }
 
+static enum ag_err
+use_set(struct redaction *r)
+{
+    struct prints *set = NULL;
+    enum ag_err err = printset_read(r->set, &set);
+
+    if (err == AG_OK) {
+        rule_stage_use(r->stage, set);
+    }
+    return err;
+}
+
 /* Which rules, and where they run. */
 static enum ag_err
 choose_rules(struct redaction *r, const char *rules,
@@ -289,13 +303,13 @@ choose_rules(struct redaction *r, const char *rules,
     if (err != AG_OK) {
         return err;
     }
-    if (r->rules == RULE_WORD_NONE && files->count == 0) {
+    if (r->rules == RULE_WORD_NONE && files->count == 0 && r->set == NULL) {
         return err_why(AG_EUSAGE, "--rules none leaves nothing to look for; "
                                   "name a --rules-file");
     }
     /* Said on purpose, or the vault's values would be missed unseen. */
     r->is_local =
-        r->rules == RULE_WORD_NONE ||
+        r->rules == RULE_WORD_NONE || r->set != NULL ||
         (rule_word_text(r->rules) != NULL && cli_vault_absent(r->cli));
     if (r->rules == RULE_WORD_UNSAID) {
         r->rules = RULE_WORD_DEFAULT;
@@ -304,9 +318,10 @@ choose_rules(struct redaction *r, const char *rules,
         return AG_OK;
     }
     cli_harden_bare(r->cli); /* text passes through this process now */
-    return rule_stage_new(&r->cli->paths,
-                          r->is_local ? r->rules : RULE_WORD_NONE, files,
-                          &r->stage);
+    err =
+        rule_stage_new(&r->cli->paths, r->is_local ? r->rules : RULE_WORD_NONE,
+                       files, &r->stage);
+    return err == AG_OK && r->set != NULL ? use_set(r) : err;
 }
 
 enum ag_err
@@ -315,6 +330,7 @@ verb_redact(struct cli *cli, int argc, char **argv)
     const char *report = NULL;
     const char *rules = NULL;
     struct arg_list files = {.count = 0};
+    struct redaction r = {.cli = cli};
     const struct arg_opt opts[] = {
         {"rules", ARG_TEXT, &rules, "known|default|all|none",
          "what else is looked for: values that only look like\nsecrets; "
@@ -322,6 +338,9 @@ verb_redact(struct cli *cli, int argc, char **argv)
          "alone, when they are asked for"},
         {"rules-file", ARG_LIST, &files, "FILE",
          "rules of your own, as schema/rule.schema.json says"},
+        {"set", ARG_TEXT, &r.set, "FILE",
+         "fingerprints from `redaction-set export`, instead of the\n"
+         "vault: here"},
         {"report", ARG_TEXT, &report, "FILE",
          "write counts by name as JSON; never values"},
     };
@@ -336,7 +355,6 @@ verb_redact(struct cli *cli, int argc, char **argv)
         .words_max = FILES_MAX_COUNT};
     char dash[] = "-";
     char *only_stdin[] = {dash};
-    struct redaction r = {.cli = cli};
     AG_AUTO(fd) int report_fd = -1;
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);

@@ -21,6 +21,8 @@ struct pass {
     uint64_t id;
     bool structured; /* its lines are syntax, its fields are the secrets */
     json_t *warnings;
+    redaction_shown_fn shown;
+    void *arg;
     enum ag_err (*each)(struct pass *pass, const char *pointer,
                         const struct secret *value);
 };
@@ -70,6 +72,45 @@ load_one(struct pass *pass, const char *pointer, const struct secret *value)
     }
     return filter_load(pass->core->parts.filter, pass->id, pass->row->name,
                        value, flags);
+}
+
+/* ---- for who asks ---- */
+
+static enum ag_err
+show_one(struct pass *pass, const char *pointer, const struct secret *value)
+{
+    const bool is_syntax = pass->structured && pointer[0] == '\0';
+
+    return pass->shown(pass->arg, pass->row, pointer, is_syntax, value);
+}
+
+struct showing {
+    struct core *core;
+    redaction_shown_fn shown;
+    void *arg;
+};
+
+static enum ag_err
+show_version(const struct secret_row *row, const struct version_row *version,
+             const struct secret *value, void *arg)
+{
+    const struct showing *s = arg;
+    struct pass pass = {.core = s->core,
+                        .row = row,
+                        .each = show_one,
+                        .shown = s->shown,
+                        .arg = s->arg};
+
+    return walk(&pass, version->id, value);
+}
+
+enum ag_err
+redaction_each(struct core *core, struct db_read *r, redaction_shown_fn shown,
+               void *arg)
+{
+    struct showing s = {core, shown, arg};
+
+    return versions_live_each(r, show_version, &s);
 }
 
 static enum ag_err

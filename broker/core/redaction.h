@@ -10,6 +10,8 @@
 #ifndef AG_CORE_REDACTION_H
 #define AG_CORE_REDACTION_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #include "base/attr.h"
@@ -53,6 +55,17 @@ AG_CHECK AG_NONNULL enum ag_err redaction_know(struct core *core);
 /* At unlock: all of it. */
 AG_CHECK AG_NONNULL enum ag_err redaction_fill(struct core *core,
                                                struct db_read *r);
+
+/* All that is in the set but tokens: values whole (`pointer` empty; `is_syntax`:
+ * its lines say nothing) and field by field. Borrowed for the call. */
+typedef enum ag_err (*redaction_shown_fn)(void *arg,
+                                          const struct secret_row *row,
+                                          const char *pointer, bool is_syntax,
+                                          const struct secret *value);
+AG_CHECK AG_NONNULL enum ag_err redaction_each(struct core *core,
+                                               struct db_read *r,
+                                               redaction_shown_fn shown,
+                                               void *arg);
 
 /* Values of more bytes than the filter takes are not for the vault: what can't
  * be redacted must not be handed out. AG_ELIMIT with a sentence. */

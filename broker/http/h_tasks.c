@@ -6,6 +6,7 @@
 #include "core/lead.h"
 #include "core/moves.h"
 #include "core/preview.h"
+#include "core/prints.h"
 #include "core/record.h"
 #include "core/stray.h"
 #include "core/tasks.h"
@@ -138,6 +139,19 @@ h_redact(struct request *rq)
 
     return reply_with(
         rq, record_redact(rq->core, &rq->call, secret_view(body->text), &tree),
+        &tree);
+}
+
+enum ag_err
+h_redaction_set(struct request *rq)
+{
+    const struct msg_redaction_set *body = rq->body;
+    const struct prints_request request = {.prefix = body->prefix,
+                                           .names = body->names};
+    json_t *tree = NULL;
+
+    return reply_with(
+        rq, core_redaction_set(rq->core, rq->tx, &rq->call, &request, &tree),
         &tree);
 }
 

@@ -55,6 +55,7 @@ HANDLER(h_lease_list);
 HANDLER(h_lease_revoke);
 HANDLER(h_streams);
 HANDLER(h_redact);
+HANDLER(h_redaction_set);
 HANDLER(h_placeholders);
 HANDLER(h_move_begin);
 HANDLER(h_move_list);

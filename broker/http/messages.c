@@ -263,6 +263,13 @@ static const struct msg_field REDACT_ROWS[] = {
 };
 SPEC(MSG_REDACT, struct msg_redact, REDACT_ROWS);
 
+static const struct msg_field REDACTION_SET_ROWS[] = {
+    MSG_FIELD_STRING(struct msg_redaction_set, prefix, 1, NAME_MAX_BYTES,
+                     MSG_OPTIONAL, NULL),
+    MSG_FIELD_BOOL(struct msg_redaction_set, names, MSG_OPTIONAL, false),
+};
+SPEC(MSG_REDACTION_SET, struct msg_redaction_set, REDACTION_SET_ROWS);
+
 static const struct msg_field STREAMS_ROWS[] = {
     MSG_FIELD_INT(struct msg_streams, count, 1, STREAMS_MAX_COUNT, MSG_OPTIONAL,
                   1),

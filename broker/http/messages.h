@@ -116,6 +116,11 @@ struct msg_redact {
     struct secret *text;
 };
 
+struct msg_redaction_set {
+    char *prefix;
+    bool names;
+};
+
 struct msg_streams {
     int64_t count;
 };
@@ -189,6 +194,7 @@ extern const struct msg_spec MSG_REVOKE;
 extern const struct msg_spec MSG_WRAP;
 extern const struct msg_spec MSG_UNWRAP;
 extern const struct msg_spec MSG_REDACT;
+extern const struct msg_spec MSG_REDACTION_SET;
 extern const struct msg_spec MSG_STREAMS;
 extern const struct msg_spec MSG_ROLE;
 extern const struct msg_spec MSG_MOVE;

@@ -72,6 +72,7 @@ static const struct route ROWS[] = {
     {"POST",   "/v1/unwrap",                     ALL,                       ROLES_ALL,     ANY,    OPEN,        WORK_WRITE, NULL,            &MSG_UNWRAP,         h_unwrap,       NULL},
 
     {"POST",   "/v1/redact",                     OPERATOR | TASK | SERVICE, ROLES_ALL,     ANY,    OPEN,        WORK_WAIT,  NULL,            &MSG_REDACT,         h_redact,       NULL},
+    {"POST",   "/v1/redaction-set",              PROOF,                     ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_REDACTION_SET,  h_redaction_set, NULL},
     {"POST",   "/v1/placeholders",               OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WAIT,  NULL,            &MSG_REDACT,         h_placeholders, NULL},
     {"POST",   "/v1/streams",                    OPERATOR | TASK | SERVICE, ROLES_RUNNER,  UNIX,   OPEN,        WORK_READ,  NULL,            &MSG_STREAMS,        h_streams,      NULL},
 

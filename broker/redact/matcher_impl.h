@@ -13,6 +13,7 @@
 
 #include "redact/lockmem.h"
 #include "redact/matcher.h"
+#include "redact/pieces.h"
 
 enum {
     KEY_BYTES = 4, /* no form is shorter */
@@ -183,22 +184,6 @@ set_bit(const uint8_t *bitmap, uint64_t index)
 {
     return (bitmap[index >> 3] >> (index & 7) & 1) != 0;
 }
-
-/* ---- pieces.c: what of a value is looked for ---- */
-
-/* Called for each piece; `raw` lies within the value. False ends the walk. */
-typedef bool (*piece_fn)(void *ctx, struct span raw, bool is_line);
-
-AG_NONNULL bool pieces_walk(struct span value, enum matcher_flags flags,
-                            piece_fn visit, void *ctx);
-
-/* Is this form of this piece in the set? *ret_len is its length. */
-AG_NONNULL bool pieces_has_form(enum variant form, struct span raw,
-                                bool is_line, unsigned int traits,
-                                size_t *ret_len);
-
-/* Where no form of this value reaches across. */
-enum matcher_cut pieces_cut(struct span value);
 
 /* ---- entries.c: their order ---- */
 

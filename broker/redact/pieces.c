@@ -1,4 +1,8 @@
-#include "redact/matcher_impl.h"
+#include "redact/pieces.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
 #include "redact/strength.h"
 
 enum {

@@ -76,7 +76,8 @@ struct db_tx;
     X(AUDIT_LOGIN_FAILED,       52, "login.refresh_failed")                    \
     X(AUDIT_LOGIN_NEEDED,       53, "login.needed") /* refused for good */     \
     X(AUDIT_TUNNEL_OPENED,      54, "tunnel.opened")                           \
-    X(AUDIT_HOST_CALLED,        55, "host.called") /* without a value */
+    X(AUDIT_HOST_CALLED,        55, "host.called") /* without a value */       \
+    X(AUDIT_SET_EXPORTED,       56, "redaction_set.exported")
 
 /* clang-format on */
 
