@@ -67,7 +67,7 @@ request_look_body(const struct place *place, const struct request_ask *ask,
         .pointer = place->name, .body = ask->body, .found = ret};
     enum ag_err err = AG_OK;
 
-    if (ask->body.len == 0 || !is_json(ask)) {
+    if (!is_json(ask)) {
         return AG_OK;
     }
     err = leaf_walk(ask->body, FORMAT_JSON, on_leaf, &l);
@@ -76,7 +76,7 @@ request_look_body(const struct place *place, const struct request_ask *ask,
         return err == AG_EINVAL ? AG_OK : err; /* not JSON: no field is there */
     }
     ret->there =
-        ret->there && ret->text.len > 0 &&
+        ret->there &&
         request_unwrap(place->format, buf_view(&ret->text), &ret->value);
     return AG_OK;
 }
