@@ -348,7 +348,6 @@ decide_values(struct core *core, struct deciding *d, struct permit *ret)
 
     if (err == AG_OK) {
         err = running_proxied(core->running, d->task_id, &d->set);
-        err = err == AG_ENOTFOUND ? AG_ESERVICE : err;
     }
     if (err == AG_OK) {
         err = find_host(d->set, d);

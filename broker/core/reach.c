@@ -120,7 +120,6 @@ look(struct core *core, const struct call *call, const struct guard_host *host,
     }
     if (err == AG_OK) {
         err = running_proxied(core->running, call->task_id, &set);
-        err = err == AG_ENOTFOUND ? AG_EREVOKED : err;
     }
     if (err != AG_OK) {
         return err;

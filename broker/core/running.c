@@ -183,11 +183,9 @@ enum ag_err
 running_proxied(struct running_table *table, int64_t id, struct proxied **ret)
 {
     struct running *task = hold(table, id);
-    enum ag_err err = AG_ENOTFOUND;
+    enum ag_err err = AG_EREVOKED;
 
-    if (task != NULL && task->ending) {
-        err = AG_EREVOKED;
-    } else if (task != NULL && task->proxied != NULL) {
+    if (task != NULL && !task->ending && task->proxied != NULL) {
         *ret = proxied_share(task->proxied);
         err = AG_OK;
     }

@@ -95,8 +95,8 @@ AG_CHECK AG_NONNULL enum ag_err running_set_parts(struct running_table *table,
                                                   int64_t id, size_t index,
                                                   struct parts *parts);
 
-/* What the task may send; one reference to it. Errors: AG_ENOTFOUND it does not
- * run; AG_EREVOKED it was told to end. */
+/* What the task may send; one reference to it. Errors: AG_EREVOKED it has ended
+ * or was told to. */
 AG_CHECK AG_NONNULL enum ag_err
 running_proxied(struct running_table *table, int64_t id, struct proxied **ret);
 
