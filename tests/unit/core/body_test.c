@@ -87,6 +87,8 @@ test_a_body_has_one_reading(void **state)
     start();
     check_err(send_with("{\"auth\": {\"key\": \"a\", \"key\": \"", "\"}}"),
               AG_EPLACE);
+    check_err(send_with("{\"auth\": {\"key\": \"", "\", \"key\": 1}}"),
+              AG_EPLACE);
     (void)snprintf(body, sizeof(body),
                    "{\"auth\": {\"key\": \"%.500s\"}, \"log\": "
                    "\"%.500s\"}",
@@ -106,6 +108,24 @@ test_a_body_has_one_reading(void **state)
                                       .body = body}),
               AG_EPLACE);
     check_ok(send_body(body, "Application/JSON"));
+    end_sender();
+}
+
+/* One of digits alone stands there as a string, or it does not belong there. */
+static void
+test_a_number_is_no_placeholder(void **state)
+{
+    char body[200];
+
+    (void)state;
+    put("digits/key", "4071926358407192635840719263584071926358", NULL);
+    start_sender(WISH(.ref = "ag://digits/key", .upstream = API, .key_env = "K",
+                      .json = "/auth/key"),
+                 1);
+    (void)snprintf(body, sizeof(body), "{\"auth\": {\"key\": %.60s}}",
+                   sender.keys[0]);
+    check_err(send_body(body, NULL), AG_EPLACE);
+    check_ok(send_with("{\"auth\": {\"key\": \"", "\"}}"));
     end_sender();
 }
 
@@ -235,6 +255,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_body_that_follows_is_waited_for),
         cmocka_unit_test(test_the_field_and_no_other),
         cmocka_unit_test(test_a_body_has_one_reading),
+        cmocka_unit_test(test_a_number_is_no_placeholder),
         cmocka_unit_test(test_nor_does_a_query_repeat_it),
         cmocka_unit_test(test_a_tripwire_has_no_other_spelling),
         cmocka_unit_test(test_history_in_a_body_passes),

@@ -154,7 +154,7 @@ test_one_with_blanks_in_it(void **state)
 static void
 test_one_that_is_a_password(void **state)
 {
-    static const size_t USERS[] = {0, 4, 5000};
+    static const size_t USERS[] = {0, 5000, 4};
     static char plain[6000];
     struct request_field field = {.name = span_str("Authorization")};
     const struct request_ask ask = {
@@ -173,7 +173,81 @@ test_one_that_is_a_password(void **state)
         field.value = buf_view(&text);
         check_ok(finds_make(key, &ask, &f));
         assert_true(has(&f, ONE));
+        /* Kept is what is one as a whole; what was decoded is gone. */
+        assert_int_equal(f.known_count, i + 1 == AG_COUNT(USERS));
     }
+}
+
+/* The shortest one that is found in a text. */
+static void
+test_a_short_one_in_a_short_text(void **state)
+{
+    static const struct profile_shape SHAPE = {
+        .prefix = "", .min_len = 18, .max_len = 18, .alphabet = ALPHABET_ALNUM};
+    AG_AUTO(buf) struct buf made = {0};
+    struct finds f;
+
+    (void)state;
+    buf_init(&made, 64, BUF_PLAIN);
+    check_ok(placeholder_make(key, TWO, &SHAPE, span_str("a1B2c3D4e5F6g7H8i9"),
+                              &made));
+    f = finds_of("", buf_cstr(&made), ",", "");
+    assert_true(has(&f, TWO));
+}
+
+/* ---- as many as there may be ---- */
+
+static enum ag_err
+find_many(size_t count, struct finds *ret)
+{
+    AG_AUTO(buf) struct buf query = {0};
+    struct request_ask ask = {.path = span_str("/")};
+
+    buf_init(&query, 4096, BUF_PLAIN);
+    for (size_t i = 0; i < count; i++) {
+        char text[64];
+
+        make(0x100 + i, text, sizeof(text));
+        check_ok(buf_add_str(&query, "&k="));
+        check_ok(buf_add_str(&query, text));
+    }
+    ask.query = buf_view(&query);
+    return finds_make(key, &ask, ret);
+}
+
+static void
+test_a_request_has_not_too_many(void **state)
+{
+    struct finds most = {0};
+    struct finds more = {0};
+
+    (void)state;
+    check_ok(find_many(FINDS_MAX_COUNT, &most));
+    assert_int_equal(most.count, FINDS_MAX_COUNT);
+    check_err(find_many(FINDS_MAX_COUNT + 1, &more), AG_EPLACE);
+    assert_non_null(strstr(err_text(AG_EPLACE), "too many placeholders"));
+}
+
+/* What is not kept is read again, no more. */
+static void
+test_only_some_are_kept(void **state)
+{
+    struct request_field fields[FINDS_KNOWN_MAX_COUNT + 1];
+    const struct request_ask ask = {.path = span_str("/"),
+                                    .fields = fields,
+                                    .field_count = AG_COUNT(fields)};
+    struct finds f = {0};
+    uint64_t id = 0;
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(fields); i++) {
+        fields[i] = (struct request_field){span_str("X-Key"), span_str(one)};
+    }
+    check_ok(finds_make(key, &ask, &f));
+    assert_int_equal(f.count, AG_COUNT(fields));
+    assert_int_equal(f.known_count, FINDS_KNOWN_MAX_COUNT);
+    check_ok(finds_read(&f, key, span_str(one), &id));
+    assert_int_equal(id, ONE);
 }
 
 int
@@ -184,6 +258,9 @@ main(void)
         cmocka_unit_test(test_what_was_read_is_not_read_again),
         cmocka_unit_test(test_one_with_blanks_in_it),
         cmocka_unit_test(test_one_that_is_a_password),
+        cmocka_unit_test(test_a_short_one_in_a_short_text),
+        cmocka_unit_test(test_a_request_has_not_too_many),
+        cmocka_unit_test(test_only_some_are_kept),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
