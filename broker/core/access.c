@@ -236,7 +236,6 @@ access_check(struct core *core, struct peer *peer, struct span token_text,
     if (err != AG_OK) {
         return err;
     }
-    atomic_store(&core->busy_ms, clock_steady_ms());
     call.token = AG_TAKE(token);
     *ret = call;
     return AG_OK;

@@ -292,6 +292,12 @@ expire_tasks(struct core *core)
     core_write(core, &s->job);
 }
 
+void
+core_used(struct core *core)
+{
+    atomic_store(&core->busy_ms, clock_steady_ms());
+}
+
 static bool
 is_idle(struct core *core, const struct core_settings *settings)
 {

@@ -79,6 +79,10 @@ AG_NONNULL void core_set_settings(struct core *core,
  */
 AG_NONNULL void core_tick(struct core *core, int64_t *ret_next_ms);
 
+/* The open vault is used: by that it does not lock when idle. Requests of the
+ * proxy, proofs and unlocking say so themselves. Threads: any. */
+AG_NONNULL void core_used(struct core *core);
+
 /* The filter process is gone: streams have stopped; every task ends. */
 AG_NONNULL void core_filter_died(struct core *core);
 

@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 
-#include "base/clock.h"
 #include "core/permit_impl.h"
 #include "core/proxied.h"
 #include "core/state.h"
@@ -165,7 +164,7 @@ reach_decide(struct core *core, const struct call *call,
         err = n.row != FOLD_COUNTED ? note(core, &n) : AG_OK;
     }
     if (err == AG_OK) {
-        atomic_store(&core->busy_ms, clock_steady_ms());
+        core_used(core);
         *ret = found;
         found.leaf = NULL;
     }

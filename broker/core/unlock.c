@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/clock.h"
 #include "base/secret.h"
 #include "core/intake.h"
 #include "core/issue.h"
@@ -258,7 +257,7 @@ unlock(struct core *core, const struct call *call,
     if (err != AG_OK) {
         return err;
     }
-    atomic_store(&core->busy_ms, clock_steady_ms());
+    core_used(core);
     body = json_pack("{s:i}", "failed_before", misses);
     err = was_open ? proof_note(core, call, AUDIT_PROOF_GIVEN, body)
                    : open_on_record(core, call, root, request,

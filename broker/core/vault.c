@@ -3,7 +3,6 @@
 #include <sodium.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/encode.h"
 #include "base/paths.h"
 #include "base/secret.h"
@@ -99,7 +98,7 @@ create(struct core *core, const struct secret *passphrase,
     store_on_rebuild(core->store, rebuild, core);
     store_on_gone(core->store, redaction_gone, core);
     core_set_keyring(core, AG_TAKE(keyring));
-    atomic_store(&core->busy_ms, clock_steady_ms());
+    core_used(core);
     atomic_store(&core->state, VAULT_OPEN);
     (void)pthread_mutex_lock(&core->set_lock);
     core->set_waits = true; /* an empty set is a set too */

@@ -389,6 +389,19 @@ check_request(struct dispatch *d, struct request *rq,
     return err == AG_OK ? decode_body(rq, in->content_type) : err;
 }
 
+/* Whoever only asks how things are keeps no vault open, nor does a neighbour,
+ * of whom nothing is known. */
+static void
+note_use(struct dispatch *d, const struct request *rq)
+{
+    const struct server_app *app = &d->parts.app;
+
+    if ((rq->route->flags & ROUTE_OPEN) != 0 &&
+        rq->call.who != CALLER_NEIGHBOUR) {
+        app->used(app->ctx);
+    }
+}
+
 bool
 dispatch_begin(struct dispatch *d, struct request *rq,
                struct dispatch_input *in)
@@ -403,6 +416,7 @@ dispatch_begin(struct dispatch *d, struct request *rq,
         finish(rq, err, err_text(err));
         return true;
     }
+    note_use(d, rq);
     switch (rq->route->work) {
     case WORK_READ:
         return run_here(d, rq);

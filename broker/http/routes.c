@@ -127,6 +127,12 @@ app_leave(void *ctx, struct call *call)
 }
 
 static void
+app_used(void *ctx)
+{
+    core_used(core_of(ctx));
+}
+
+static void
 app_write(void *ctx, struct core_job *job)
 {
     core_write(core_of(ctx), job);
@@ -154,6 +160,7 @@ routes_app(struct routes_stop *stop)
         .state = app_state,
         .admit = app_admit,
         .leave = app_leave,
+        .used = app_used,
         .write = app_write,
         .hide = app_hide,
         .stop = app_stop,

@@ -33,6 +33,7 @@ struct server_app {
     enum ag_err (*admit)(void *ctx, struct peer *peer, struct span token,
                          struct call *ret);
     void (*leave)(void *ctx, struct call *call);
+    void (*used)(void *ctx); /* somebody who may asks for the open vault */
     void (*write)(void *ctx, struct core_job *job);
     void (*hide)(void *ctx); /* puts what waits for the filter in force */
     void (*stop)(void *ctx); /* POST /v1/stop: begins the end of the process */

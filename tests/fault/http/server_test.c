@@ -65,6 +65,7 @@ start(struct server **ret)
         .state = serve_state,
         .admit = serve_admit,
         .leave = serve_leave,
+        .used = serve_used,
         .write = serve_write,
         .stop = serve_stop,
     };

@@ -145,6 +145,33 @@ test_a_connection_is_a_use(void **state)
     assert_true(is_open_after_a_tick());
 }
 
+/* As who answers requests says it is (http/dispatch.c). */
+static void
+test_what_is_said_to_be_a_use(void **state)
+{
+    (void)state;
+    grow_old();
+    core_used(flow.core);
+    assert_true(is_open_after_a_tick());
+}
+
+/* To be recognised alone is none: also who asks how things are is. */
+static void
+test_a_token_shown_is_no_use(void **state)
+{
+    struct call call = {0};
+
+    (void)state;
+    start_task();
+    grow_old();
+    check_ok(
+        access_check(flow.core, flow.task_peer, span_str(task.token), &call));
+    access_done(flow.core, &call);
+    handout_lost(flow.core, strtoll(task.id, NULL, 10));
+    assert_false(is_open_after_a_tick());
+    unlock();
+}
+
 int
 main(int argc, char **argv)
 {
@@ -155,6 +182,8 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_running_task_is_a_use),
         cmocka_unit_test(test_what_a_task_sends_is_a_use),
         cmocka_unit_test(test_a_connection_is_a_use),
+        cmocka_unit_test(test_what_is_said_to_be_a_use),
+        cmocka_unit_test(test_a_token_shown_is_no_use),
     };
 
     if (broker_is_helper(argc, argv)) {

@@ -44,6 +44,7 @@ struct served {
     atomic_int calls;
     atomic_int admitted;
     atomic_int left;
+    atomic_int used;
     atomic_int stops;
     atomic_int state;     /* enum vault_state */
     atomic_int who;       /* enum caller_class of every caller */
@@ -192,6 +193,13 @@ serve_leave(void *ctx, struct call *call)
     atomic_fetch_add(&served.left, 1);
 }
 
+static void
+serve_used(void *ctx)
+{
+    (void)ctx;
+    atomic_fetch_add(&served.used, 1);
+}
+
 /* The writer: a thread per job is enough here. */
 static void *
 serve_writer(void *arg)
@@ -229,6 +237,7 @@ serve_start(const struct http_limits *limits)
         .state = serve_state,
         .admit = serve_admit,
         .leave = serve_leave,
+        .used = serve_used,
         .write = serve_write,
         .stop = serve_stop,
         .pass = serve_pass,

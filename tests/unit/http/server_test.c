@@ -298,6 +298,36 @@ test_rows_demands(void **state)
     assert_non_null(strstr(a.head, "WWW-Authenticate: Bearer"));
 }
 
+/* Which requests keep the vault from locking. */
+static void
+test_what_is_a_use(void **state)
+{
+    static const char OPEN[] = "GET /v1/open HTTP/1.1\r\n" HOST "\r\n";
+    static const char PLAIN[] = "GET /v1/plain HTTP/1.1\r\n" HOST "\r\n";
+    static const char WRONG[] = "GET /v1/open?x=1 HTTP/1.1\r\n" HOST "\r\n";
+
+    static const enum caller_class WHO[] = {CALLER_OPERATOR, CALLER_PROOF,
+                                            CALLER_TASK};
+    struct answer a;
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(WHO); i++) {
+        atomic_store(&served.who, WHO[i]);
+        serve_ask(HTTP_ADMIN, OPEN, &a);
+        assert_int_equal(a.status, 200);
+        assert_int_equal(served.used, i + 1);
+        serve_ask(HTTP_ADMIN, PLAIN, &a);
+        assert_int_equal(a.status, 200);
+        serve_ask(HTTP_ADMIN, WRONG, &a);
+        assert_int_equal(a.status, 400);
+        assert_int_equal(served.used, i + 1);
+    }
+    atomic_store(&served.who, CALLER_NEIGHBOUR);
+    serve_ask(HTTP_ADMIN, OPEN, &a);
+    assert_int_equal(a.status, 200);
+    assert_int_equal(served.used, AG_COUNT(WHO));
+}
+
 static void
 test_token_texts(void **state)
 {
@@ -360,6 +390,7 @@ main(void)
         TEST(test_large_body_arrives_whole),
         TEST(test_expect_continue),
         TEST(test_rows_demands),
+        TEST(test_what_is_a_use),
         TEST(test_token_texts),
         TEST(test_work_on_other_threads),
     };
