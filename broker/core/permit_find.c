@@ -171,9 +171,6 @@ look_around(const struct secret *key, struct span text, struct span word,
 
     if (word.len < text.len) {
         err = look_whole(key, text, where, true, f);
-        if (err == AG_OK) {
-            err = look_basic(key, word, where, f);
-        }
     }
     /* The least number that a scan sees has 18 characters. */
     if (err == AG_OK && text.len >= FINDS_SCAN_MIN_BYTES) {
@@ -183,7 +180,8 @@ look_around(const struct secret *key, struct span text, struct span word,
 }
 
 /* A last word that is a placeholder is ours to the letter (code.h): in it, and
- * in less than a scan sees before it, there is no other. */
+ * in less than a scan sees before it, there is no other. But of user and
+ * password only the latter is. */
 static enum ag_err
 look_field(const struct secret *key, const struct request_field *field,
            size_t where, struct finds *f)
@@ -195,6 +193,9 @@ look_field(const struct secret *key, const struct request_field *field,
 
     if (err == AG_OK) {
         err = look_whole(key, word, where, true, f);
+    }
+    if (err == AG_OK) {
+        err = look_basic(key, word, where, f);
     }
     if (err == AG_OK && f->known_count > before &&
         field->value.len - word.len < FINDS_SCAN_MIN_BYTES) {

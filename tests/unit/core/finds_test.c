@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "common/check.h"
 #include "core/permit_find.h"
+#include "crypt/token.h"
 #include "profile/placeholder.h"
 
 enum {
@@ -178,6 +179,40 @@ test_one_that_is_a_password(void **state)
     }
 }
 
+/* Whoever the password is of, the user is another word. */
+static void
+test_a_user_beside_a_password(void **state)
+{
+    static const char *const SCHEMES[] = {"Basic ", ""};
+    char shown[TOKEN_TEXT_BYTES];
+    char plain[256];
+    struct request_field field = {.name = span_str("X-Auth")};
+    const struct request_ask ask = {
+        .path = span_str("/"), .fields = &field, .field_count = 1};
+
+    (void)state;
+    token_new_text(TOKEN_TASK, shown);
+    for (size_t i = 0; i < 2 * AG_COUNT(SCHEMES); i++) {
+        AG_AUTO(buf) struct buf text = {0};
+        struct finds f = {0};
+        bool has_token = i >= AG_COUNT(SCHEMES);
+
+        (void)snprintf(plain, sizeof(plain), "%s:%s", has_token ? shown : two,
+                       one);
+        buf_init(&text, 512, BUF_PLAIN);
+        check_ok(buf_add_str(&text, SCHEMES[i % AG_COUNT(SCHEMES)]));
+        check_ok(encode_base64(span_str(plain), &text));
+        field.value = buf_view(&text);
+        if (has_token) {
+            check_err(finds_make(key, &ask, &f), AG_EPLACE);
+        } else {
+            check_ok(finds_make(key, &ask, &f));
+            assert_int_equal(f.count, 2);
+            assert_true(has(&f, ONE) && has(&f, TWO));
+        }
+    }
+}
+
 /* The shortest one that is found in a text. */
 static void
 test_a_short_one_in_a_short_text(void **state)
@@ -258,6 +293,7 @@ main(void)
         cmocka_unit_test(test_what_was_read_is_not_read_again),
         cmocka_unit_test(test_one_with_blanks_in_it),
         cmocka_unit_test(test_one_that_is_a_password),
+        cmocka_unit_test(test_a_user_beside_a_password),
         cmocka_unit_test(test_a_short_one_in_a_short_text),
         cmocka_unit_test(test_a_request_has_not_too_many),
         cmocka_unit_test(test_only_some_are_kept),

@@ -235,6 +235,60 @@ send_two(enum request_via via, const char *first, const char *second)
     return permit_decide(flow.core, &ask, false, &permit);
 }
 
+/* Where it belongs, and once more where it does not. */
+static void
+test_ones_own_at_two_places(void **state)
+{
+    const struct task_proxy_request wish = {.uses = -1,
+                                            .ref = "ag://github/bot",
+                                            .upstream =
+                                                "https://127.0.0.1:8080",
+                                            .key_env = "A",
+                                            .inner = true};
+    char first[1100];
+
+    (void)state;
+    start_sender(&wish, 1);
+    (void)snprintf(first, sizeof(first), "%s", bearer(sender.keys[0]));
+    check_ok(send_two(REQUEST_REVERSE, first, "x"));
+    check_err(send_two(REQUEST_REVERSE, first, sender.keys[0]), AG_EPLACE);
+    assert_null(ended_reason);
+    end_sender();
+}
+
+/* In the same text as one that is right. */
+static void
+test_another_beside_ones_own(void **state)
+{
+    const struct task_proxy_request wishes[] = {{.uses = -1,
+                                                 .ref = "ag://github/bot",
+                                                 .upstream = ONE,
+                                                 .key_env = "A",
+                                                 .query = "key"},
+                                                {.uses = -1,
+                                                 .ref = "ag://github/bot",
+                                                 .upstream = ONE,
+                                                 .key_env = "B",
+                                                 .basic = "*"}};
+    char key[1024];
+    char query[2100];
+
+    (void)state;
+    start();
+    (void)snprintf(key, sizeof(key), "%s", sender.keys[0]);
+    end_sender();
+    for (int way = 0; way < 2; way++) {
+        start_sender(wishes, AG_COUNT(wishes));
+        (void)snprintf(query, sizeof(query), "key=%s&log=%s", sender.keys[0],
+                       key);
+        check_err(way == 0 ? send_target(NULL, query, "")
+                           : send_basic(key, sender.keys[1]),
+                  AG_EENDED);
+        assert_string_equal(ended_reason, "alarm");
+        end_sender();
+    }
+}
+
 static void
 test_by_plain_http_only_what_may(void **state)
 {
@@ -338,6 +392,8 @@ main(int argc, char **argv)
         cmocka_unit_test(test_of_another_value),
         cmocka_unit_test(test_a_search_ends_the_task),
         cmocka_unit_test(test_other_rules),
+        cmocka_unit_test(test_ones_own_at_two_places),
+        cmocka_unit_test(test_another_beside_ones_own),
         cmocka_unit_test(test_by_plain_http_only_what_may),
         cmocka_unit_test(test_one_request_is_reached_one_way),
         cmocka_unit_test(test_of_another_field),
