@@ -25,7 +25,7 @@ test_a_host_and_its_port(void **state)
     } HOSTS[] = {
         {ONE, "one.example", "one.example", 0},
         {ONE ":8443", "one.example:8443", "one.example", 8443},
-        {"https://h80", "h80", "h80", 0},
+        {"https://host80", "host80", "host80", 0},
         {"https://[2001:db8::1]", "[2001:db8::1]", "[2001:db8::1]", 0},
         {"https://[2001:db8::1]:65535", "[2001:db8::1]:65535", "[2001:db8::1]",
          65535},
