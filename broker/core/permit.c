@@ -157,10 +157,10 @@ take_item(struct core *core, struct deciding *d, struct proxied_item *item,
         /* Of all refusals the one that got farthest is told. */
         if (allowed == AG_OK || *best == AG_EHOST ||
             (*best == AG_EVERB && allowed == AG_EPATH)) {
-            *best = *best == AG_OK ? AG_OK : allowed;
+            *best = allowed;
         }
         if (allowed == AG_OK) {
-            d->place = d->settled || d->allowed ? d->place : place;
+            d->place = d->allowed ? d->place : place;
             d->allowed = true;
             err = take_place(core, d, item, place);
         }

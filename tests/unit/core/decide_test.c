@@ -46,6 +46,42 @@ test_a_host_and_its_port(void **state)
     }
 }
 
+/* By the place of the value that is used, whichever of them comes first. */
+static void
+test_how_a_host_is_reached(void **state)
+{
+    const struct task_proxy_request wishes[] = {
+        {.uses = -1,
+         .ref = "ag://github/bot",
+         .upstream = "http://127.0.0.1:8080",
+         .key_env = "A",
+         .header = "X-First",
+         .inner = true},
+        {.uses = -1,
+         .ref = "ag://github/bot",
+         .upstream = "https://127.0.0.1:8080",
+         .key_env = "B",
+         .header = "X-Second"}};
+
+    (void)state;
+    start_sender(wishes, AG_COUNT(wishes));
+    for (size_t i = 0; i < AG_COUNT(wishes); i++) {
+        AG_AUTO(permit) struct permit permit = {0};
+
+        check_ok(send_into(&(struct sent){.service = "127.0.0.1:8080",
+                                          .name = wishes[i].header,
+                                          .value = sender.keys[i]},
+                           &permit));
+        assert_int_equal(permit.plain, i == 0);
+        assert_int_equal(permit.inner, i == 0);
+    }
+    /* Without one the first of them is what is wanted. */
+    check_err(send_one(&(struct sent){.service = "127.0.0.1:8080"}),
+              AG_EMISSING);
+    assert_non_null(strstr(err_text(AG_EMISSING), "X-First"));
+    end_sender();
+}
+
 /* ---- a password ---- */
 
 static void
@@ -216,6 +252,7 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_host_and_its_port),
+        cmocka_unit_test(test_how_a_host_is_reached),
         cmocka_unit_test(test_a_password_keeps_its_user),
         cmocka_unit_test(test_the_rule_that_was_got_farthest_with),
         cmocka_unit_test(test_a_rule_comes_before_ones_own),
