@@ -3,7 +3,7 @@
  * and leaves nothing behind. */
 // WRAP: wipe_malloc wipe_calloc wipe_realloc wipe_strdup calloc realloc strdup
 // WRAP: secret_new pthread_create socket curl_easy_init curl_multi_init
-// WRAP: curl_multi_add_handle buf_add curl_easy_pause
+// WRAP: curl_multi_add_handle buf_add curl_easy_pause reactor_watch reactor_want
 #include <sys/socket.h>
 
 #include <pthread.h>
@@ -11,6 +11,7 @@
 #include <curl/curl.h>
 
 #include "base/buf.h"
+#include "base/reactor.h"
 #include "base/secret.h"
 #include "common/fault.h"
 #include "common/fdcount.h"
@@ -38,6 +39,13 @@ FAULT_WRAPPER(CURLMcode, curl_multi_add_handle, (CURLM * multi, CURL *easy),
               (multi, easy), CURLM_OUT_OF_MEMORY)
 FAULT_WRAPPER(enum ag_err, buf_add, (struct buf * b, struct span bytes),
               (b, bytes), AG_ENOMEM)
+FAULT_WRAPPER(enum ag_err, reactor_watch,
+              (struct reactor * r, int fd, reactor_ready_fn fn, void *ctx,
+               struct reactor_source **ret),
+              (r, fd, fn, ctx, ret), AG_ENOMEM)
+FAULT_WRAPPER(enum ag_err, reactor_want,
+              (struct reactor_source * source, unsigned events),
+              (source, events), AG_EIO)
 FAULT_WRAPPER(CURLcode, curl_easy_pause, (CURL * easy, int mask), (easy, mask),
               CURLE_OUT_OF_MEMORY)
 

@@ -1,5 +1,6 @@
 /* A value whose place is in a JSON body. */
 #include "common/permits.h"
+#include "common/rows.h"
 #include "core/proxied.h"
 
 static const char API[] = "https://api.example";
@@ -220,6 +221,7 @@ test_history_in_a_body_passes(void **state)
     char key[1024];
     char body[3000];
     struct call call = {0};
+    struct last_row last;
     uint64_t id = 0;
 
     (void)state;
@@ -234,6 +236,13 @@ test_history_in_a_body_passes(void **state)
                        "K=%.900s, then\"}",
                        sender.keys[0], key);
         check_ok(send_body(body, NULL));
+        last = rows_last(true);
+        rows_check(&last, AUDIT_TRIPWIRE, sender.id, "\"found\":\"body\"");
+        assert_null(ended_reason);
+        /* That record is waited for, whatever else is known. */
+        check_err(send_one(&(struct sent){
+                      .service = "api.example", .body = body, .quick = true}),
+                  AG_EBLOCKS);
     }
     /* In a text that is not read as JSON it is searched for as it passes. */
     call = call_of(flow.task_peer);
