@@ -3,10 +3,6 @@
  * event: the handshake, messages both ways, and everything that ends it. */
 #include "unit/proxy/socket_rig.h"
 
-enum {
-    MANY_COUNT = 40,
-};
-
 /* ---- the handshake ---- */
 
 static void
@@ -116,58 +112,6 @@ test_a_placeholder_of_its_own_goes_on(void **state)
     client_says_frame(FRAME_TEXT, true, text);
     check_service_got(want);
     assert_null(ended_reason);
-}
-
-/* Behind many of its own, in one part. */
-static void
-say_behind_many(const char *key)
-{
-    static char text[MANY_COUNT * sizeof(owner.key)];
-    AG_AUTO(buf) struct buf frame;
-    size_t at = 0;
-
-    for (int i = 0; i < MANY_COUNT - 1; i++) {
-        at += (size_t)snprintf(text + at, sizeof(text) - at, "%s ",
-                               sender.keys[0]);
-    }
-    (void)snprintf(text + at, sizeof(text) - at, "%s.", key);
-    buf_init(&frame, FRAMES_MAX_BYTES, BUF_PLAIN);
-    frames_put_text(&frame, FRAME_OF_CLIENT, FRAME_TEXT, true, text);
-    assert_int_equal(flight_take(t.flight, buf_view(&frame)), frame.len);
-}
-
-/* In one message, in fragments, where no message is, and behind many that are
- * nothing: none of it goes out, the client hears why, and both tasks end. */
-static void
-test_one_of_another_task_does_not(void **state)
-{
-    for (int way = 0; way < 4; way++) {
-        char text[1100];
-
-        start_party(&owner, 2000);
-        if (way == 0) {
-            (void)snprintf(text, sizeof(text), "see %s here", owner.key);
-            client_says_frame(FRAME_TEXT, true, text);
-        } else if (way == 1) {
-            (void)snprintf(text, sizeof(text), "see %.12s", owner.key);
-            client_says_frame(FRAME_TEXT, false, text);
-            client_says_frame(FRAME_CONTINUES, true, owner.key + 12);
-        } else if (way == 2) {
-            say_behind_many(owner.key);
-        } else {
-            client_says_frame(FRAME_PING, true, owner.key);
-        }
-        service_takes(&t.to_service, FRAMES_MAX_BYTES);
-        assert_null(
-            memmem(buf_cstr(&t.to_service), t.to_service.len, owner.key, 12));
-        assert_int_equal(client_hears(), PROXY_END);
-        check_client_got("(8 2!\x03\xf0)");
-        assert_string_equal(ended_reason, "alarm");
-        assert_string_equal(owner.reason, "alarm");
-        end_party(&owner);
-        (void)end(state);
-        (void)begin(state);
-    }
 }
 
 /* A word that may yet become one waits; what came before it does not. */
@@ -406,7 +350,6 @@ main(int argc, char **argv)
         TEST(test_messages_both_ways),
         TEST(test_the_value_is_in_no_message),
         TEST(test_a_placeholder_of_its_own_goes_on),
-        TEST(test_one_of_another_task_does_not),
         TEST(test_a_word_waits_for_its_end),
         TEST(test_both_say_close),
         TEST(test_the_end_waits_for_the_last_frame),
