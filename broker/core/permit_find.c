@@ -88,8 +88,7 @@ look_whole(const struct secret *key, struct span text, size_t where, bool stays,
            struct finds *f)
 {
     uint64_t id = 0;
-    enum ag_err err =
-        text.len > 0 ? placeholder_read(key, text, &id) : AG_ENOTFOUND;
+    enum ag_err err = placeholder_read(key, text, &id);
 
     if (err == AG_OK && stays) {
         keep_known(f, text, id);

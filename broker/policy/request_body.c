@@ -75,8 +75,8 @@ request_look_body(const struct place *place, const struct request_ask *ask,
         ret->there = false;
         return err == AG_EINVAL ? AG_OK : err; /* not JSON: no field is there */
     }
+    /* Without the field the text is empty, which is of no format. */
     ret->there =
-        ret->there &&
         request_unwrap(place->format, buf_view(&ret->text), &ret->value);
     return AG_OK;
 }

@@ -74,11 +74,41 @@ test_an_empty_body_is_decided_on_after_the_refresh(void **state)
     end_sender();
 }
 
+/* Which login, and which version of it, a 401 will speak of. */
+static void
+test_a_permit_says_which_login_goes_out(void **state)
+{
+    char ref[64];
+    const struct task_proxy_request wish = {.ref = ref,
+                                            .upstream = "https://api.example",
+                                            .key_env = "K",
+                                            .uses = -1};
+    struct sent sent = {.service = "api.example", .name = "Authorization"};
+
+    (void)state;
+    new_login(60);
+    (void)snprintf(ref, sizeof(ref), "ag://%s#/claudeAiOauth/accessToken",
+                   login_name);
+    start_sender(&wish, 1);
+    sent.value = bearer(sender.keys[0]);
+    for (int version = 1; version <= 2; version++) {
+        AG_AUTO(permit) struct permit permit = {0};
+
+        check_ok(send_into(&sent, &permit));
+        assert_int_equal(permit.login_id, login_id);
+        assert_int_equal(permit.login_version, version);
+        put_login(login_name, "sk-ant-oat01-again-0123456789",
+                  now_ms + 60 * MINUTE_MS);
+    }
+    end_sender();
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_an_empty_body_is_decided_on_after_the_refresh),
+        cmocka_unit_test(test_a_permit_says_which_login_goes_out),
     };
 
     if (broker_is_helper(argc, argv)) {
