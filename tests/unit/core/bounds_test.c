@@ -76,6 +76,7 @@ test_a_refused_request_counts_nowhere(void **state)
              .rate = strict == 1 ? "1/h" : "2/h"}};
         const char *loose = NULL;
         AG_AUTO(permit) struct permit permit = {0};
+        AG_AUTO(permit) struct permit refused = {0};
 
         start_sender(wishes, AG_COUNT(wishes));
         loose = sender.keys[strict == 0 ? 1 : 0];
@@ -85,7 +86,7 @@ test_a_refused_request_counts_nowhere(void **state)
                                   .value = strict == 0 ? loose : bearer(loose)};
 
         check_ok(send_both(&permit));
-        check_err(send_both(&permit), AG_ERATE);
+        check_err(send_both(&refused), AG_ERATE);
         (void)bearer(loose);
         check_ok(send_one(&sent));
         check_err(send_one(&sent), AG_ERATE);

@@ -164,8 +164,9 @@ check_nothing_of_it(void)
 
     take();
     frames_read(FRAME_OF_CLIENT, buf_view(&t.to_service), &seen);
-    if (memmem(seen.text.ptr, seen.text.len, owner.key, SHOWN_CHARS) != NULL ||
-        memchr(seen.text.ptr, '!', seen.text.len) != NULL) {
+    if (seen.text.len > 0 &&
+        (memmem(seen.text.ptr, seen.text.len, owner.key, SHOWN_CHARS) != NULL ||
+         memchr(seen.text.ptr, '!', seen.text.len) != NULL)) {
         fail_msg("it went out: %.300s", buf_cstr(&seen.text));
     }
     buf_done(&seen.text);
@@ -261,8 +262,9 @@ test_nor_in_a_body(void **state)
         assert_true(decided.count > 0);
         assert_int_equal(t.err, AG_EFOREIGN);
         assert_true(before == 0 || t.to_service.len > before / 2);
-        assert_null(
-            memmem(t.to_service.ptr, t.to_service.len, owner.key, SHOWN_CHARS));
+        assert_true(t.to_service.len == 0 ||
+                    memmem(t.to_service.ptr, t.to_service.len, owner.key,
+                           SHOWN_CHARS) == NULL);
         assert_string_equal(owner.reason, "alarm");
         (void)end_two(state);
         (void)begin_two(state);
