@@ -236,20 +236,21 @@ ask_with_body(void)
     check_ok(flight_begin(t.proxy, &request, true, &CLIENT, &t.flight));
 }
 
-/* Also where much of it is on its way already. */
+/* Also where much of it is on its way already, and at its end. */
 static void
 test_nor_in_a_body(void **state)
 {
     static const size_t PARTS[] = {1, 7, 4096};
     static char text[LONG_BYTES + 1100];
 
-    for (size_t i = 0; i < 2 * AG_COUNT(PARTS); i++) {
-        size_t before = i < AG_COUNT(PARTS) ? 0 : LONG_BYTES;
+    for (size_t i = 0; i < 4 * AG_COUNT(PARTS); i++) {
+        size_t before = i / AG_COUNT(PARTS) % 2 == 0 ? 0 : LONG_BYTES;
+        const char *behind = i / AG_COUNT(PARTS) < 2 ? " here" : "";
 
         ask_with_body();
         memset(text, 'x', before);
-        (void)snprintf(text + before, sizeof(text) - before, " see %s here",
-                       owner.key);
+        (void)snprintf(text + before, sizeof(text) - before, " see %s%s",
+                       owner.key, behind);
         for (size_t at = 0; at < strlen(text) && t.err == AG_OK;) {
             at += flight_take(t.flight, span_sub(span_str(text), at,
                                                  PARTS[i % AG_COUNT(PARTS)]));
