@@ -31,8 +31,9 @@ decode(const char *text, struct buf *out)
     return AG_OK;
 }
 
+/* To stdout goes the file or, with --json, what is said of it. */
 static enum ag_err
-write_set(struct cli *cli, const json_t *answer, const char *path)
+write_set(struct cli *cli, json_t *answer, const char *path)
 {
     AG_AUTO(buf) struct buf file = {0};
     enum ag_err err;
@@ -47,6 +48,12 @@ write_set(struct cli *cli, const json_t *answer, const char *path)
     }
     if (err != AG_OK) {
         return err;
+    }
+    if (cli->out.json) {
+        (void)json_object_del(answer, "set");
+        return json_object_set_new(answer, "file", json_string(path)) == 0
+                   ? out_json(&cli->out, answer)
+                   : AG_ENOMEM;
     }
     out_line(&cli->out, OUT_GOOD, "%lld values of %lld secrets are in %s.",
              (long long)out_member_int(answer, "values"),
@@ -108,14 +115,16 @@ set_export(struct cli *cli, int argc, char **argv)
         return err;
     }
     body = json_pack("{s:b, s:s*}", "names", names, "prefix", prefix);
+    if (cli->out.json && strcmp(args.words[0], "-") == 0) {
+        return err_why(AG_EUSAGE, "--json needs a FILE: stdout is for the set");
+    }
     err = body == NULL
               ? AG_ENOMEM
               : cli_call(cli, "POST", "/v1/redaction-set", body, &answer);
-    if (err == AG_OK) {
+    if (err == AG_OK && !cli->out.json) {
         tell_left_out(cli, answer);
-        err = write_set(cli, answer, args.words[0]);
     }
-    return err;
+    return err == AG_OK ? write_set(cli, answer, args.words[0]) : err;
 }
 
 static enum ag_err

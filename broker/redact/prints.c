@@ -147,6 +147,18 @@ read_forms(struct prints *p, struct reader *r)
     return r->left.len == 0 ? AG_OK : not_a_set("something follows its end");
 }
 
+/* They stand in markers, perhaps on a terminal. */
+static bool
+is_printable(struct span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (name.ptr[i] < ' ' || name.ptr[i] == 0x7f) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* `text` is where they are kept: no longer than what is left of the file. */
 static enum ag_err
 read_names(struct prints *p, struct reader *r)
@@ -161,8 +173,8 @@ read_names(struct prints *p, struct reader *r)
     for (size_t i = 0; i < p->value_count; i++) {
         struct span name = take(r, take_number(r, 1));
 
-        if (r->bad) {
-            return not_a_set("a name is missing");
+        if (r->bad || !is_printable(name)) {
+            return not_a_set("a name is not as it should be");
         }
         copy_text(p->text + used, name);
         p->names[i] = span_of(p->text + used, name.len);

@@ -19,10 +19,11 @@
  * their characters; and can try guesses, some 10^8 a second and core. No guess
  * at less than an extent can be told from another, and an extent is only used
  * if it depends on PRINTS_BITS_MIN bits of the value, counted by the alphabet
- * that the value is made of and as if all it has to escape were there, and if
- * it looks drawn by chance. A value without such a one is left out: what is
- * short, words, a URL of which only the password is unknown. A form without one
- * is not found by the set (hex of a short value in hex).
+ * that the value is made of and by how much longer the form is on the average,
+ * and if it looks drawn by chance. A value without such a one is left out: what
+ * is short, words, a URL of which only a short password is unknown. A form
+ * without one is not found by the set (hex in hex of less than 22 characters),
+ * nor is a part of a value that has none, as a short last line.
  *
  * File, numbers little-endian:
  *   "AGPRINT1" | key 32 | made, wall ms u64 | values u32 | forms u32 |

@@ -31,6 +31,10 @@ hasnt "$ERR" db/short "what was not asked for"
 run auth-guard redaction-set export --only nothing/ "$S/none"
 [ $RC -eq 66 ] && [ ! -e "$S/none" ] || fail "a prefix of nothing: exit $RC"
 has "$ERR" "no secret's name begins with nothing/"
+ok auth-guard redaction-set export --json "$S/told"
+[ "$(jq -r '.file, .secrets, .left_out[0].reason, .set' <<<"$OUT" | tr '\n' ' ')" = "$S/told 5 short null " ] || fail "$OUT"
+run auth-guard redaction-set export --json -
+[ $RC -eq 64 ] && [ -z "$OUT" ] || fail "--json to stdout: exit $RC"
 run auth-guard redaction-set export "$S/no/such/set"
 [ $RC -ne 0 ] && has "$ERR" "$S/no/such/set"
 

@@ -349,6 +349,23 @@ test_a_damaged_file_is_refused(void **state)
     done(&f);
 }
 
+static void
+test_a_name_that_drives_a_terminal_is_refused(void **state)
+{
+    AG_AUTO(prints_maker) struct prints_maker *m = NULL;
+    AG_AUTO(buf) struct buf file = {0};
+    const struct matcher_value value = value_of("a\033[2Jb", TOKEN);
+    enum prints_fate fate = PRINTS_SHORT;
+    struct prints *set = NULL;
+
+    (void)state;
+    buf_init(&file, TEXT_MAX_BYTES, BUF_PLAIN);
+    check_ok(prints_maker_new(&m));
+    check_ok(prints_maker_add(m, &value, &fate));
+    check_ok(prints_maker_write(m, 1, &file));
+    check_err(prints_load(buf_view(&file), &set), AG_ECORRUPT);
+}
+
 int
 main(void)
 {
@@ -360,6 +377,7 @@ main(void)
         cmocka_unit_test(test_what_can_be_guessed_is_left_out),
         cmocka_unit_test(test_the_file_says_what_it_holds_and_no_value),
         cmocka_unit_test(test_a_damaged_file_is_refused),
+        cmocka_unit_test(test_a_name_that_drives_a_terminal_is_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
