@@ -6,6 +6,7 @@
 #include "common/prop.h"
 #include "prop/redact/oracle.h"
 #include "redact/redactor.h"
+#include "redact/strength.h"
 
 enum {
     VALUES_MAX = 6,
@@ -311,8 +312,9 @@ enum {
     LONG_FILLER_MAX_BYTES = 6000,
 };
 
+/* Perhaps weak: blanks at its ends don't count. */
 static struct bytes
-long_value(void)
+any_value(void)
 {
     static const size_t LENGTHS[] = {8,  11,  12,   19,   20,  35,
                                      36, 200, 1500, 4000, 9000};
@@ -325,6 +327,19 @@ long_value(void)
         if (rnd(300) == 0) {
             bytes_str(&v, rnd(2) == 0 ? "\n" : ".");
         }
+    }
+    return v;
+}
+
+/* One that is looked for on behalf of a task, too. */
+static struct bytes
+long_value(void)
+{
+    struct bytes v = any_value();
+
+    while (strength_of(span_of(v.ptr, v.len)) != STRENGTH_FULL) {
+        bytes_done(&v);
+        v = any_value();
     }
     return v;
 }
