@@ -310,6 +310,41 @@ test_what_can_be_guessed_is_left_out(void **state)
                      PRINTS_TAKEN);
 }
 
+/* Twenty characters of hex in hex are ten of the value, 40 bits: whoever has the
+ * set could try them all. */
+static void
+test_no_extent_says_too_little(void **state)
+{
+    static const char HEX[] = "3f786850e387550fdab836ed7e6dc881de23001b";
+    AG_AUTO(prints_maker) struct prints_maker *m = NULL;
+    AG_AUTO(prints) struct prints *set = NULL;
+    AG_AUTO(buf) struct buf file = {0};
+    const struct matcher_value value = value_of("n", HEX);
+    enum prints_fate fate = PRINTS_SHORT;
+    size_t found[PRINTS_EXTENT_COUNT] = {0};
+    char form[2 * sizeof(HEX)];
+
+    (void)state;
+    buf_init(&file, TEXT_MAX_BYTES, BUF_PLAIN);
+    check_ok(prints_maker_new(&m));
+    check_ok(prints_maker_add(m, &value, &fate));
+    check_ok(prints_maker_write(m, 1, &file));
+    check_ok(prints_load(buf_view(&file), &set));
+    for (size_t i = 0; i + 1 < sizeof(HEX); i++) {
+        (void)snprintf(&form[2 * i], 3, "%02x", (unsigned int)HEX[i]);
+    }
+    for (size_t i = 0; i < PRINTS_EXTENT_COUNT; i++) {
+        for (size_t at = 0; at + PRINTS_EXTENTS[i] <= strlen(form); at++) {
+            size_t first = 0;
+
+            found[i] += prints_find(set, (const uint8_t *)form + at, i, &first);
+        }
+    }
+    assert_int_equal(found[0], 0);
+    assert_int_equal(found[1], 0);
+    assert_true(found[2] > 0);
+}
+
 /* ---- the file ---- */
 
 static void
@@ -375,6 +410,7 @@ main(void)
         cmocka_unit_test(test_output_does_not_depend_on_the_parts),
         cmocka_unit_test(test_ordinary_text_passes),
         cmocka_unit_test(test_what_can_be_guessed_is_left_out),
+        cmocka_unit_test(test_no_extent_says_too_little),
         cmocka_unit_test(test_the_file_says_what_it_holds_and_no_value),
         cmocka_unit_test(test_a_damaged_file_is_refused),
         cmocka_unit_test(test_a_name_that_drives_a_terminal_is_refused),
