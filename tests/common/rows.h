@@ -16,13 +16,23 @@ struct last_row {
     int count; /* how many there are */
 };
 
+/* Those that were only counted have a row together, whenever it comes. */
+static inline bool
+rows_is_refusal(const struct audit_row *row)
+{
+    static const char FOLDED[] = "\"folded\"";
+
+    return (row->kind == AUDIT_TRIPWIRE || row->kind == AUDIT_POLICY_DENIED) &&
+           memmem(row->json.ptr, row->json.len, FOLDED, sizeof(FOLDED) - 1) ==
+               NULL;
+}
+
 static inline enum ag_err
 rows_on_row(const struct audit_row *row, void *arg)
 {
     struct last_row *last = arg;
 
-    if (last->refusals && row->kind != AUDIT_TRIPWIRE &&
-        row->kind != AUDIT_POLICY_DENIED) {
+    if (last->refusals && !rows_is_refusal(row)) {
         return AG_OK;
     }
     last->kind = (enum audit_kind)row->kind;
