@@ -27,7 +27,7 @@ packaging/deps.sh build
 log=$root/build/quickstart.log
 mkdir -p build
 build() {
-    cmake --preset release && cmake --build build/release --target auth-guard auth-guardd
+    cmake --preset release && cmake --build build/release --target auth-guard auth-guardd compiled_rules
 }
 build >"$log" 2>&1 || {
     tail -n 40 "$log" >&2
