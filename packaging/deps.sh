@@ -26,7 +26,7 @@ build|libgnutls28-dev|TLS towards a task's clients where the forward proxy ends 
 build|libinih-dev|settings.ini
 build|libcurl4-openssl-dev|calls to services (HTTP/1.1, HTTP/2, TLS); only the broker loads it
 build|zlib1g-dev|answers in gzip and deflate, on their way through the filter
-build|libzstd-dev|the same in zstd; its static API, for memory that is wiped
+build|libzstd-dev|the same in zstd; its static API, for memory that is wiped; both also for packed transcripts
 build|libvectorscan-dev|rules for unknown secrets: compiled by it, and its run time searches streams; loaded only when rules are used
 build|libpcre2-dev|what Vectorscan finds is confirmed, and the secret cut out of it; loaded likewise
 build|ca-certificates|npm and git over TLS
@@ -48,6 +48,7 @@ test|bubblewrap|the other side of the start benchmark
 test|strace|counts system calls in the benchmarks and crash tests
 test|gdb|tries to attach and to dump: must be refused
 test|git|a real client of the forward proxy
+test|zstd|makes packed transcripts
 test|curl|plain HTTP client for the API scenarios
 test|jq|reads JSON in the scenarios
 test|procps|ps, for the scenarios

@@ -1,0 +1,63 @@
+/*
+ * inplace.h - `redact --in-place`: every transcript below what was named, and
+ * what is said of each.
+ * Floor: cli. Depends on: cli, transcript/walk, transcript/treat.
+ *
+ * The report, with --json and in a --report file:
+ *   {"files": [{"file", "state": "changed"|"found"|"left", "hits", "counts",
+ *    "code"?, "why"?, "wiped"?}, …], "checked", "changed", "found", "left",
+ *    "binary", "unreadable", "swept", "hits", "dry_run"}
+ * Files in which nothing is are counted only.
+ */
+#ifndef AG_CLI_TRANSCRIPT_INPLACE_H
+#define AG_CLI_TRANSCRIPT_INPLACE_H
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "cli.h"
+#include "transcript/passage.h"
+
+struct inplace {
+    struct cli *cli;
+    struct passage *passage;
+    bool dry_run;
+
+    /* What was done so far; made by the first inplace_path(). */
+    json_t *files;
+    int64_t checked_count;
+    int64_t changed_count;
+    int64_t found_count;
+    int64_t left_count;
+    int64_t binary_count;
+    int64_t unreadable_count;
+    int64_t swept_count;
+    int64_t hits;
+    enum ag_err left_err; /* of the first that was left */
+    const char *caveat;
+};
+
+AG_NONNULL void inplace_done(struct inplace *p);
+AG_DEFINE_CLEANUP_INPLACE(inplace, inplace_done)
+
+/* One file or directory; says what is done as it goes. Errors: those of
+ * walk_path() and passage_run(). */
+AG_CHECK AG_NONNULL enum ag_err inplace_path(struct inplace *p,
+                                             const char *path);
+
+/* One entry, as struct walk calls it; `arg` is the inplace. */
+AG_CHECK AG_NONNULL enum ag_err
+inplace_file(void *arg, int dir_fd, const char *name, const char *path);
+
+/* The object above; the caller's. NULL: no memory. */
+AG_CHECK AG_NONNULL json_t *inplace_report(const struct inplace *p);
+
+/*
+ * The last words, and the report with --json. The exit code is 1 after a dry
+ * run that found something.
+ * Errors: why the first file was left, with the number of them.
+ */
+AG_CHECK AG_NONNULL enum ag_err inplace_end(struct inplace *p);
+
+#endif
