@@ -16,7 +16,6 @@
 #include "base/fdx.h"
 #include "client.h"
 #include "printset.h"
-#include "printset.h"
 #include "report.h"
 #include "rules.h"
 #include "session.h"
@@ -465,9 +464,10 @@ verb_redact(struct cli *cli, int argc, char **argv)
             "--in-place each file is written anew beside itself, exchanged in "
             "one step\nand only if something was found, its old content "
             "overwritten. Mode, owner and\ntimes stay. A file that another "
-            "process has open, that has a second name (hard\nlink), or that "
-            "changes meanwhile is left, and named; links are not followed, "
-            "and\nwhat is binary is passed over. Who opens a file at that "
+            "process has open, that has a second name (hard\nlink), that is a "
+            "credential file of a profile, or that changes meanwhile is\nleft, "
+            "and named; links are not followed, "
+            "and what is binary is\npassed over. Who opens a file at that "
             "moment waits.",
         .opts = opts,
         .opt_count = AG_COUNT(opts),

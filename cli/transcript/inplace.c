@@ -14,6 +14,7 @@ enum {
 void
 inplace_done(struct inplace *p)
 {
+    keep_done(&p->keep);
     json_decref(p->files);
     p->files = NULL;
 }
@@ -131,7 +132,8 @@ enum ag_err
 inplace_file(void *arg, int dir_fd, const char *name, const char *path)
 {
     struct inplace *p = arg;
-    const struct treat t = {.passage = p->passage, .look_only = p->dry_run};
+    const struct treat t = {
+        .passage = p->passage, .keep = &p->keep, .look_only = p->dry_run};
     AG_AUTO(treat_result) struct treat_result r = {.counts = NULL};
     enum ag_err err = treat_file(&t, dir_fd, name, path, &r);
 
@@ -152,6 +154,7 @@ inplace_path(struct inplace *p, const char *path)
     if (p->files == NULL) {
         /* Who opens a file that is held is no reason to end: swap.h. */
         (void)signal(SIGIO, SIG_IGN);
+        p->keep.cli = p->cli;
         p->files = json_array();
         err = p->files == NULL ? AG_ENOMEM : AG_OK;
     }

@@ -17,12 +17,15 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "cli.h"
+#include "transcript/keep.h"
 #include "transcript/passage.h"
 
 struct inplace {
     struct cli *cli;
     struct passage *passage;
     bool dry_run;
+
+    struct keep keep;
 
     /* What was done so far; made by the first inplace_path(). */
     json_t *files;

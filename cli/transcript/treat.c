@@ -8,6 +8,7 @@
 
 #include "base/fdx.h"
 #include "move/erase.h"
+#include "transcript/keep.h"
 #include "transcript/kind.h"
 #include "transcript/packed.h"
 #include "transcript/swap.h"
@@ -95,6 +96,9 @@ treat_text(struct work *w, struct treat_result *ret)
         return err;
     }
     err = look(w, ret);
+    if (err == AG_OK && ret->hits > 0 && w->t->keep != NULL) {
+        err = keep_check(w->t->keep, w->path);
+    }
     if (err != AG_OK || ret->hits == 0) {
         return err;
     }

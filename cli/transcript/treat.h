@@ -1,7 +1,8 @@
 /*
  * treat.h - one transcript where it lies: looked through, and only if something
  * is found written anew and swapped.
- * Floor: cli. Depends on: transcript/swap, transcript/packed, transcript/kind.
+ * Floor: cli. Depends on: transcript/swap, transcript/packed, transcript/kind,
+ * transcript/keep.
  */
 #ifndef AG_CLI_TRANSCRIPT_TREAT_H
 #define AG_CLI_TRANSCRIPT_TREAT_H
@@ -26,8 +27,11 @@ enum treat_state {
     TREAT_BINARY,  /* no text, or no regular file: not looked into */
 };
 
+struct keep;
+
 struct treat {
     struct passage *passage;
+    struct keep *keep; /* asked of each file in which something is; or NULL */
     bool look_only;
 };
 

@@ -137,6 +137,19 @@ done
 [ -e "$T/.ag-inplace-0123456789abcde0" ] && fail "the planted second name is still there"
 rm -r "$HOME/elsewhere" "$T/dir" "$T/link.jsonl" "$T/hard.jsonl" "$T/fifo" "$T"/.ag-inplace-*
 
+say "a credential file is no transcript: its login would be lost"
+printf '{"OPENAI_API_KEY":"%s"}\n' "$VALUE" >"$HOME/.codex/auth.json"
+printf 'API_KEY=%s\n' "$VALUE" >"$T/.env"
+run auth-guard redact --in-place --json "$HOME/.codex"
+[ $RC -eq 65 ] && [ "$(jq -c '[.changed, .left]' <<<"$OUT")" = '[0,2]' ] || fail "exit $RC $OUT $ERR"
+has "$OUT" 'is a credential file (codex)'
+has "$OUT" 'is a credential file (dotenv)'
+grep -qF "$VALUE" "$HOME/.codex/auth.json" && grep -qF "$VALUE" "$T/.env" || fail "a credential is lost"
+ln -s .codex "$HOME/dots"
+run auth-guard redact --in-place "$HOME/dots/auth.json"
+[ $RC -eq 65 ] && grep -qF "$VALUE" "$HOME/.codex/auth.json" || fail "by a link: exit $RC $OUT $ERR"
+rm "$HOME/.codex/auth.json" "$T/.env" "$HOME/dots"
+
 say "killed at every step: the old or the new, whole, and the next run clears up"
 tried=0
 step=${CRASH_STEP:-1}
