@@ -1,14 +1,11 @@
 /*
- * redact: hands stdin (or files) and stdout to the filter as descriptors and
- * waits. No byte of the text passes through this process.
+ * redact: stdin, or files, through the filter to stdout, or back to where they
+ * lie.
  */
 #include <sys/stat.h>
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -16,9 +13,9 @@
 #include "base/fdx.h"
 #include "client.h"
 #include "printset.h"
+#include "redaction.h"
 #include "report.h"
 #include "rules.h"
-#include "session.h"
 #include "transcript/inplace.h"
 #include "transcript/packed.h"
 #include "verb.h"
@@ -38,272 +35,54 @@ struct options {
     bool unpack;
 };
 
-struct redaction {
-    struct cli *cli;
-    enum rule_level_word rules;
-    struct rule_stage *stage; /* rules in this process, or NULL */
-    bool is_local; /* without a vault: known values can't be looked for */
-    struct session *session;
-    int dst_fd;
-    bool unpack;      /* packed files come out as text */
-    bool is_in_place; /* each report is asked for once */
-    json_t *streams;  /* one report each */
-    int64_t hits;
-};
-
+/* A FILE, open, and how it is packed; "-" is stdin. */
 static enum ag_err
-wait_end(struct redaction *r, json_t **ret)
+open_file(const char *name, struct packed *ret)
 {
-    struct pollfd p = {.fd = session_fd(r->session), .events = POLLIN};
-    json_t *event = NULL;
-    enum ag_err err = AG_OK;
+    AG_AUTO(fd) int fd = -1;
+    struct stat st;
 
-    while (err == AG_OK && event == NULL) {
-        err = session_event(r->session, &event);
-        if (err == AG_OK && event == NULL && poll(&p, 1, -1) < 0 &&
-            errno != EINTR) {
-            return AG_EIO;
-        }
+    if (strcmp(name, "-") == 0) {
+        ret->src_fd = STDIN_FILENO;
+        return AG_OK;
     }
-    if (err == AG_ENOBROKER) {
-        return err_why(AG_EFILTER, "the broker ended; nothing after this point "
-                                   "was passed on");
+    fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) {
+        return err_why(err_from_errno(errno), "%s: %s", name,
+                       strerrordesc_np(errno));
     }
-    if (err == AG_OK && strcmp(out_member(event, "event"), "stream_end") != 0) {
-        const char *reason = out_member(event, "reason");
-
-        err = err_why(strcmp(reason, "locked") == 0 ? AG_ELOCKED : AG_EFILTER,
-                      "the stream was ended: %s", reason);
-        json_decref(event);
-        return err;
+    if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        return err_why(AG_EINVAL,
+                       "%s is a directory; name the files in it, or redact "
+                       "them where they lie by --in-place",
+                       name);
     }
-    *ret = event;
-    return err;
-}
-
-/* Whoever read our output has gone, as `head` does: no error, and the end that
- * every filter in a pipe takes. */
-static void
-end_as_filters_do(void)
-{
-    struct pollfd p = {.fd = STDOUT_FILENO, .events = POLLOUT};
-
-    if (poll(&p, 1, 0) == 1 && (p.revents & POLLERR) != 0) {
-        (void)signal(SIGPIPE, SIG_DFL);
-        (void)raise(SIGPIPE);
-    }
-}
-
-/* A path need not be UTF-8. */
-static json_t *
-file_name(const char *name)
-{
-    json_t *file = json_string(name);
-
-    return file != NULL ? file : json_string("?");
-}
-
-/* The end of one stream: its report, or why it has none. */
-static enum ag_err
-filter_end(struct redaction *r, const char *name, json_t *report)
-{
-    enum ag_err err;
-
-    /* A stream that did not end with its source says why. */
-    if (json_object_get(report, "code") != NULL) {
-        end_as_filters_do();
-        err = err_why(err_from_code(out_member(report, "code")),
-                      "the stream of %s broke off; nothing after that point "
-                      "was passed on",
-                      name);
-        json_decref(report);
-        return err;
-    }
-    r->hits += out_member_int(report, "hits");
-    (void)json_object_del(report, "event");
-    (void)json_object_del(report, "stream");
-    if (json_object_set_new(report, "file", file_name(name)) != 0 ||
-        json_array_append_new(r->streams, report) != 0) {
-        return AG_ENOMEM;
-    }
+    ret->kind = pack_kind_of(fd);
+    ret->src_fd = FD_TAKE(fd);
     return AG_OK;
 }
 
-/* Through the broker's filter to `dst`. */
 static enum ag_err
-send_one(struct redaction *r, const char *ticket, int src, int dst)
+filter_file(struct redaction *r, const char *name, bool unpack,
+            json_t **ret_report)
 {
-    const struct session_stream stream = {
-        .src_fd = src, .dst_fd = dst, .rules = rule_word_text(r->rules)};
-    json_t *answer = NULL;
-    enum ag_err err = session_send_stream(r->session, ticket, &stream);
+    struct passage passage = {.run = redaction_run, .ctx = r};
+    struct packed text = {.plain_out = unpack, .dst_fd = STDOUT_FILENO};
+    enum ag_err err = open_file(name, &text);
 
-    if (err == AG_OK) {
-        err = session_answer(r->session, &answer);
-        json_decref(answer);
+    if (err != AG_OK) {
+        return err;
     }
-    return err;
-}
-
-/* The hits of our own stage belong to what the broker reports. */
-static void
-add_report(json_t *report, const json_t *own)
-{
-    json_int_t hits =
-        out_member_int(report, "hits") + out_member_int(own, "hits");
-
-    (void)json_object_set_new(report, "hits", json_integer(hits));
-    (void)json_object_update(json_object_get(report, "counts"),
-                             json_object_get(own, "counts"));
-    (void)json_object_set(report, "bytes_out",
-                          json_object_get(own, "bytes_out"));
-}
-
-/* Known values first, in the broker's filter; then this process's rules on
- * what it lets out. */
-static enum ag_err
-filter_twice(struct redaction *r, const char *ticket, const char *name, int src)
-{
-    AG_AUTO(fd) int in = -1;
-    json_t *own = NULL;
-    json_t *event = NULL;
-    int pair[2];
-    enum ag_err err;
-
-    if (pipe2(pair, O_CLOEXEC) != 0) {
-        return err_from_errno(errno);
-    }
-    in = pair[0];
-    err = send_one(r, ticket, src, pair[1]);
-    fd_close(pair[1]);
-    if (err == AG_OK) {
-        err = rule_stage_copy(r->stage, in, r->dst_fd, &own);
-    }
-    if (err == AG_OK) {
-        err = wait_end(r, &event);
-    }
-    if (err == AG_OK) {
-        add_report(event, own);
-        err = filter_end(r, name, event);
-    }
-    json_decref(own);
-    return err;
-}
-
-/* Without a ticket: here. */
-static enum ag_err
-filter_one(struct redaction *r, const char *ticket, const char *name, int src)
-{
-    json_t *report = NULL;
-    enum ag_err err;
-
-    if (ticket == NULL) {
-        err = rule_stage_copy(r->stage, src, r->dst_fd, &report);
-        return err == AG_OK ? filter_end(r, name, report) : err;
-    }
-    if (r->stage != NULL) {
-        return filter_twice(r, ticket, name, src);
-    }
-    err = send_one(r, ticket, src, r->dst_fd);
-    if (err == AG_OK) {
-        err = wait_end(r, &report);
-    }
-    return err == AG_OK ? filter_end(r, name, report) : err;
-}
-
-/* A ticket for each when its turn comes: they don't keep. */
-static enum ag_err
-filter_ticketed(struct redaction *r, const char *name, int src)
-{
-    json_auto_t *body = json_pack("{s:i}", "count", 1);
-    json_auto_t *answer = NULL;
-    const char *ticket;
-    enum ag_err err = cli_call(r->cli, "POST", "/v1/streams", body, &answer);
-
-    ticket = json_string_value(
-        json_array_get(json_object_get(answer, "streams"), 0));
-    if (err == AG_OK && ticket == NULL) {
-        err = err_why(AG_ECORRUPT, "the broker gave no ticket for the stream");
-    }
-    return err == AG_OK ? filter_one(r, ticket, name, src) : err;
-}
-
-/* struct passage's run(). */
-static enum ag_err
-pass(void *ctx, const char *name, int src, int dst, json_t **ret_report)
-{
-    struct redaction *r = ctx;
-    enum ag_err err;
-
-    r->dst_fd = dst;
-    err = r->is_local ? filter_one(r, NULL, name, src)
-                      : filter_ticketed(r, name, src);
-    if (err == AG_OK) {
-        *ret_report = json_incref(
-            json_array_get(r->streams, json_array_size(r->streams) - 1));
-    }
-    if (r->is_in_place) {
-        (void)json_array_clear(r->streams);
-    }
-    return err;
-}
-
-static enum ag_err
-filter_file(struct redaction *r, const char *name)
-{
-    struct passage passage = {.run = pass, .ctx = r};
-    struct packed text = {.plain_out = r->unpack, .dst_fd = STDOUT_FILENO};
-    AG_AUTO(fd) int fd = -1;
-    json_t *report = NULL;
-    struct stat st;
-    enum ag_err err;
-
-    if (strcmp(name, "-") != 0) {
-        fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-        if (fd < 0) {
-            return err_why(err_from_errno(errno), "%s: %s", name,
-                           strerrordesc_np(errno));
-        }
-        if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-            return err_why(AG_EINVAL,
-                           "%s is a directory; name the files in it, or "
-                           "redact them where they lie by --in-place",
-                           name);
-        }
-        text.kind = pack_kind_of(fd);
-    }
-    text.src_fd = fd < 0 ? STDIN_FILENO : fd;
     if (text.kind != PACK_NONE) {
         cli_harden_bare(r->cli); /* unpacked in this process */
     }
-    err = packed_run(&passage, name, &text, &report);
-    json_decref(report);
-    if (err != AG_OK && !passage.failed) {
-        end_as_filters_do();
-        return err_why(err, "%s: %s", name, err_text(err));
+    err = packed_run(&passage, name, &text, ret_report);
+    if (text.src_fd != STDIN_FILENO) {
+        fd_close(text.src_fd);
     }
-    return err;
-}
-
-/* Both connections first: while the broker establishes who makes the second,
- * the first is answered. */
-static enum ag_err
-connect_both(struct redaction *r)
-{
-    enum ag_err err = r->is_local ? AG_OK : cli_connect(r->cli);
-
-    return err == AG_OK && !r->is_local
-               ? session_open(r->cli->paths.fd_sock, &r->session)
-               : err;
-}
-
-static enum ag_err
-filter_all(struct redaction *r, char *const *names, size_t count)
-{
-    enum ag_err err = connect_both(r);
-
-    for (size_t i = 0; err == AG_OK && i < count; i++) {
-        err = filter_file(r, names[i]);
+    if (err != AG_OK && !passage.failed) {
+        redaction_end_as_filters_do();
+        return err_why(err, "%s: %s", name, err_text(err));
     }
     return err;
 }
@@ -356,14 +135,13 @@ static enum ag_err
 redact_in_place(struct redaction *r, const struct args *args, bool dry_run,
                 int report_fd)
 {
-    struct passage passage = {.run = pass, .ctx = r};
+    struct passage passage = {.run = redaction_run, .ctx = r};
     AG_AUTO(inplace)
     struct inplace p = {.cli = r->cli, .passage = &passage, .dry_run = dry_run};
     enum ag_err err;
 
     cli_harden_bare(r->cli); /* what is packed is unpacked in this process */
-    r->is_in_place = true;
-    err = connect_both(r);
+    err = redaction_open(r);
     for (size_t i = 0; err == AG_OK && i < args->count; i++) {
         err = inplace_path(&p, args->words[i]);
     }
@@ -373,19 +151,42 @@ redact_in_place(struct redaction *r, const struct args *args, bool dry_run,
     return err == AG_OK ? inplace_end(&p) : err;
 }
 
+/* Adds the report of one text to `streams`. */
 static enum ag_err
-redact_to_stdout(struct redaction *r, const struct args *args, int report_fd)
+filter_named(struct redaction *r, const char *name, bool unpack,
+             json_t *streams)
 {
-    char dash[] = "-";
-    char *only_stdin[] = {dash};
-    enum ag_err err = args->count == 0
-                          ? filter_all(r, only_stdin, 1)
-                          : filter_all(r, args->words, args->count);
+    json_t *report = NULL;
+    enum ag_err err = filter_file(r, name, unpack, &report);
 
+    return err == AG_OK && json_array_append_new(streams, report) != 0
+               ? AG_ENOMEM
+               : err;
+}
+
+static enum ag_err
+redact_to_stdout(struct redaction *r, const struct args *args, bool unpack,
+                 int report_fd)
+{
+    json_auto_t *streams = json_array();
+    json_int_t hits = 0;
+    const json_t *one;
+    size_t i;
+    enum ag_err err = redaction_open(r);
+
+    if (err == AG_OK && args->count == 0) {
+        err = filter_named(r, "-", unpack, streams);
+    }
+    for (i = 0; err == AG_OK && i < args->count; i++) {
+        err = filter_named(r, args->words[i], unpack, streams);
+    }
+    json_array_foreach(streams, i, one)
+    {
+        hits += out_member_int(one, "hits");
+    }
     return err == AG_OK && report_fd >= 0
-               ? report_write(report_fd, json_pack("{s:I,s:O}", "hits",
-                                                   (json_int_t)r->hits,
-                                                   "streams", r->streams))
+               ? report_write(report_fd, json_pack("{s:I,s:O}", "hits", hits,
+                                                   "streams", streams))
                : err;
 }
 
@@ -409,7 +210,7 @@ check_options(const struct args *args, const struct options *o)
 static enum ag_err
 redact(struct cli *cli, const struct args *args, const struct options *o)
 {
-    struct redaction r = {.cli = cli, .unpack = o->unpack};
+    struct redaction r = {.cli = cli};
     AG_AUTO(fd) int report_fd = -1;
     enum ag_err err = check_options(args, o);
 
@@ -420,13 +221,10 @@ redact(struct cli *cli, const struct args *args, const struct options *o)
         err = report_open(o->report, &report_fd);
     }
     if (err == AG_OK) {
-        r.streams = json_array();
         err = o->in_place ? redact_in_place(&r, args, o->dry_run, report_fd)
-                          : redact_to_stdout(&r, args, report_fd);
+                          : redact_to_stdout(&r, args, o->unpack, report_fd);
     }
-    json_decref(r.streams);
-    session_close(r.session);
-    rule_stage_free(r.stage);
+    redaction_close(&r);
     return err;
 }
 
