@@ -11,36 +11,6 @@
 #include "cli.h"
 #include "out.h"
 
-static enum ag_err
-wait_end(struct redaction *r, json_t **ret)
-{
-    struct pollfd p = {.fd = session_fd(r->session), .events = POLLIN};
-    json_t *event = NULL;
-    enum ag_err err = AG_OK;
-
-    while (err == AG_OK && event == NULL) {
-        err = session_event(r->session, &event);
-        if (err == AG_OK && event == NULL && poll(&p, 1, -1) < 0 &&
-            errno != EINTR) {
-            return AG_EIO;
-        }
-    }
-    if (err == AG_ENOBROKER) {
-        return err_why(AG_EFILTER, "the broker ended; nothing after this point "
-                                   "was passed on");
-    }
-    if (err == AG_OK && strcmp(out_member(event, "event"), "stream_end") != 0) {
-        const char *reason = out_member(event, "reason");
-
-        err = err_why(strcmp(reason, "locked") == 0 ? AG_ELOCKED : AG_EFILTER,
-                      "the stream was ended: %s", reason);
-        json_decref(event);
-        return err;
-    }
-    *ret = event;
-    return err;
-}
-
 void
 redaction_end_as_filters_do(void)
 {
@@ -138,7 +108,7 @@ filter_known(struct redaction *r, int src, int dst, json_t **ret_report)
 {
     enum ag_err err = send_stream(r, src, dst);
 
-    return err == AG_OK ? wait_end(r, ret_report) : err;
+    return err == AG_OK ? session_stream_end(r->session, ret_report) : err;
 }
 
 /* Known values first, in the broker's filter; then this process's rules on
@@ -161,7 +131,7 @@ filter_twice(struct redaction *r, int src, int dst, json_t **ret_report)
         err = rule_stage_copy(r->stage, in, dst, &own);
     }
     if (err == AG_OK) {
-        err = wait_end(r, ret_report);
+        err = session_stream_end(r->session, ret_report);
     }
     if (err == AG_OK) {
         add_report(*ret_report, own);

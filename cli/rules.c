@@ -363,3 +363,70 @@ rule_stage_copy(struct rule_stage *s, int src_fd, int dst_fd,
     s->counts = NULL;
     return err;
 }
+
+/* ---- only looking ---- */
+
+struct finding_run {
+    rule_found_fn *found;
+    void *ctx;
+    enum ag_err err; /* the first of `found` */
+};
+
+static void
+tell_hit(void *ctx, const struct redactor_hit *hit)
+{
+    struct finding_run *f = ctx;
+
+    if (f->err == AG_OK) {
+        f->err = f->found(f->ctx, hit->offset, hit->name);
+    }
+}
+
+static enum ag_err
+drop(void *ctx, struct span part)
+{
+    (void)ctx;
+    (void)part;
+    return AG_OK;
+}
+
+static enum ag_err
+find_in_part(struct rule_stage *s, struct rule_filter *filter, int src_fd,
+             bool *ret_ended)
+{
+    ssize_t n = read(src_fd, s->input.ptr, READ_BYTES);
+    enum ag_err err;
+
+    if (n < 0) {
+        return errno == EINTR ? AG_OK : err_from_errno(errno);
+    }
+    *ret_ended = n == 0;
+    if (n == 0) {
+        return rule_filter_finish(filter);
+    }
+    err = rule_filter_feed(filter, span_of(s->input.ptr, (size_t)n));
+    return err == AG_OK ? rule_filter_settle(filter) : err;
+}
+
+enum ag_err
+rule_stage_find(struct rule_stage *s, int src_fd, rule_found_fn *found,
+                void *ctx)
+{
+    struct finding_run run = {.found = found, .ctx = ctx};
+    const struct rule_filter_terms terms = {
+        .set = s->set,
+        .level = RULES_ALL,
+        .options = {.hit_ctx = &run, .on_hit = tell_hit}};
+    const struct sink next = {.feed = drop};
+    AG_AUTO(rule_filter) struct rule_filter *filter = NULL;
+    bool ended = false;
+    enum ag_err err = rule_filter_new(&terms, &next, &filter);
+
+    while (err == AG_OK && !ended) {
+        err = find_in_part(s, filter, src_fd, &ended);
+        if (err == AG_OK) {
+            err = run.err;
+        }
+    }
+    return err;
+}

@@ -12,6 +12,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/paths.h"
+#include "base/span.h"
 
 struct prints;
 struct rule_stage;
@@ -53,5 +54,14 @@ AG_NONNULL void rule_stage_use(struct rule_stage *s, struct prints *set);
 AG_CHECK AG_NONNULL enum ag_err rule_stage_copy(struct rule_stage *s,
                                                 int src_fd, int dst_fd,
                                                 json_t **ret_report);
+
+/* Where a hit begins, counted from the first byte read, and which rule it is
+ * of ("rule:ID", borrowed for the call). */
+typedef enum ag_err rule_found_fn(void *ctx, uint64_t offset, struct span name);
+
+/* Searches to the end of `src_fd` and passes nothing on.
+ * Errors: those of `found` and of reading; AG_EMEMLOCK, AG_ENOMEM. */
+AG_CHECK enum ag_err rule_stage_find(struct rule_stage *s, int src_fd,
+                                     rule_found_fn *found, void *ctx);
 
 #endif

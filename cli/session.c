@@ -107,11 +107,12 @@ session_send_stream(struct session *s, const char *ticket,
 {
     const int fds[] = {stream->src_fd, stream->dst_fd};
     const char *audience = stream->audience == SESSION_TASK ? "task" : NULL;
+    const char *output = stream->places ? "places" : NULL;
 
     return send_message(s,
-                        json_pack("{s:s,s:s,s:s*,s:s*}", "op", "stream",
+                        json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", "op", "stream",
                                   "ticket", ticket, "audience", audience,
-                                  "rules", stream->rules),
+                                  "rules", stream->rules, "output", output),
                         fds, 2);
 }
 
@@ -239,5 +240,43 @@ session_event(struct session *s, json_t **ret)
     if (err == AG_OK) {
         *ret = shift(s->events);
     }
+    return err;
+}
+
+static const char *
+member(const json_t *event, const char *key)
+{
+    const char *text = json_string_value(json_object_get(event, key));
+
+    return text == NULL ? "" : text;
+}
+
+enum ag_err
+session_stream_end(struct session *s, json_t **ret)
+{
+    struct pollfd p = {.fd = s->fd, .events = POLLIN};
+    json_t *event = NULL;
+    enum ag_err err = AG_OK;
+
+    while (err == AG_OK && event == NULL) {
+        err = session_event(s, &event);
+        if (err == AG_OK && event == NULL && poll(&p, 1, -1) < 0 &&
+            errno != EINTR) {
+            return AG_EIO;
+        }
+    }
+    if (err == AG_ENOBROKER) {
+        return err_why(AG_EFILTER, "the broker ended; nothing after this point "
+                                   "was passed on");
+    }
+    if (err == AG_OK && strcmp(member(event, "event"), "stream_end") != 0) {
+        const char *reason = member(event, "reason");
+
+        err = err_why(strcmp(reason, "locked") == 0 ? AG_ELOCKED : AG_EFILTER,
+                      "the stream was ended: %s", reason);
+        json_decref(event);
+        return err;
+    }
+    *ret = event;
     return err;
 }

@@ -48,6 +48,7 @@ struct session_stream {
     int dst_fd;
     enum session_audience audience;
     const char *rules; /* "default", "all", or NULL: none */
+    bool places;       /* where hits are, not the text: privsep/filter_copy.h */
 };
 AG_CHECK AG_NONNULL enum ag_err
 session_send_stream(struct session *s, const char *ticket,
@@ -70,5 +71,14 @@ AG_NONNULL bool session_kept(const struct session *s);
  * that comes in between is kept.
  */
 AG_CHECK AG_NONNULL enum ag_err session_event(struct session *s, json_t **ret);
+
+/*
+ * Waits for the end of a stream: its report, the caller's. A stream that broke
+ * off has one too, with a code.
+ * Errors: AG_EFILTER, AG_ELOCKED with a sentence: the broker ended, or ended
+ *         the connection.
+ */
+AG_CHECK AG_NONNULL enum ag_err session_stream_end(struct session *s,
+                                                   json_t **ret);
 
 #endif

@@ -12,6 +12,7 @@
 #include "args.h"
 #include "base/fdx.h"
 #include "client.h"
+#include "hook/redact_check.h"
 #include "printset.h"
 #include "redaction.h"
 #include "report.h"
@@ -31,6 +32,7 @@ struct options {
     const char *set;
     struct arg_list files;
     bool in_place;
+    bool check;
     bool dry_run;
     bool unpack;
 };
@@ -120,6 +122,15 @@ choose_rules(struct redaction *r, const struct options *o)
     if (r->rules == RULE_WORD_UNSAID) {
         r->rules = RULE_WORD_DEFAULT;
     }
+    return AG_OK;
+}
+
+static enum ag_err
+load_rules(struct redaction *r, const struct options *o)
+{
+    const struct arg_list *files = &o->files;
+    enum ag_err err;
+
     if (!r->is_local && files->count == 0) {
         return AG_OK;
     }
@@ -190,6 +201,19 @@ redact_to_stdout(struct redaction *r, const struct args *args, bool unpack,
                : err;
 }
 
+/* --check: the same things looked for, nothing passed on. */
+static enum ag_err
+only_check(const struct redaction *r, const struct args *args,
+           const struct options *o)
+{
+    const struct search_terms terms = {.known = r->is_local ? SEARCH_KNOWN_NOT
+                                                            : SEARCH_KNOWN_MUST,
+                                       .rules = r->rules,
+                                       .files = &o->files};
+
+    return redact_check(r->cli, &terms, args);
+}
+
 /* Which options go together. */
 static enum ag_err
 check_options(const struct args *args, const struct options *o)
@@ -204,6 +228,13 @@ check_options(const struct args *args, const struct options *o)
     if (o->in_place && args->count == 0) {
         return err_why(AG_EUSAGE, "--in-place needs the FILEs or DIRs");
     }
+    if (o->check && (o->in_place || o->unpack || o->set != NULL)) {
+        return err_why(AG_EUSAGE, "--check takes neither --in-place nor "
+                                  "--decompress nor --set");
+    }
+    if (o->check && o->report != NULL) {
+        return err_why(AG_EUSAGE, "--check writes no report; say --json");
+    }
     return AG_OK;
 }
 
@@ -216,6 +247,12 @@ redact(struct cli *cli, const struct args *args, const struct options *o)
 
     if (err == AG_OK) {
         err = choose_rules(&r, o);
+    }
+    if (err == AG_OK && o->check) {
+        return only_check(&r, args, o);
+    }
+    if (err == AG_OK) {
+        err = load_rules(&r, o);
     }
     if (err == AG_OK && o->report != NULL) {
         err = report_open(o->report, &report_fd);
@@ -251,6 +288,9 @@ verb_redact(struct cli *cli, int argc, char **argv)
          "write what was packed (gzip, zstd) as text"},
         {"report", ARG_TEXT, &o.report, "FILE",
          "write counts by name as JSON; never values"},
+        {"check", ARG_FLAG, &o.check, NULL,
+         "pass nothing on; say where secrets stand, on stderr or\nas --json. "
+         "Exit code 1 when there is one, 0 when none"},
     };
     const struct arg_spec spec = {
         .usage = "redact [options] [FILE…]",

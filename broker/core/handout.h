@@ -73,6 +73,7 @@ AG_CHECK AG_NONNULL enum ag_err handout_take(struct core *core,
 struct stream_terms {
     enum filter_audience audience;
     enum filter_rules rules; /* as who sends the stream asks for */
+    bool places;             /* the same */
     int64_t task_id;
     char marker[64];
 };

@@ -28,6 +28,12 @@ static const char *const RULES[] = {
     NULL,
 };
 
+static const char *const OUTPUTS[] = {
+    [MESSAGE_TEXT] = "text",
+    [MESSAGE_PLACES] = "places",
+    [MESSAGE_OUTPUT_COUNT] = NULL,
+};
+
 static const struct msg_field FIELDS[] = {
     MSG_FIELD_CHOICE(struct message, op, OPS, MSG_REQUIRED, 0),
     MSG_FIELD_STRING(struct message, ticket, 1, MESSAGE_TICKET_MAX_BYTES,
@@ -42,6 +48,8 @@ static const struct msg_field FIELDS[] = {
      .absent = -1},
     MSG_FIELD_CHOICE(struct message, rules, RULES, MSG_OPTIONAL,
                      FILTER_RULES_NONE),
+    MSG_FIELD_CHOICE(struct message, output, OUTPUTS, MSG_OPTIONAL,
+                     MESSAGE_TEXT),
 };
 
 static const struct msg_spec SPEC = MSG_SPEC(struct message, FIELDS);
@@ -73,6 +81,9 @@ check(const struct message *m, size_t fd_count)
     }
     if (m->rules != FILTER_RULES_NONE && m->op != MESSAGE_STREAM) {
         return err_why(AG_EINVAL, "rules: not allowed with this op");
+    }
+    if (m->output != MESSAGE_TEXT && m->op != MESSAGE_STREAM) {
+        return err_why(AG_EINVAL, "output: not allowed with this op");
     }
     if (NEEDS[m->op].fd_count != fd_count) {
         return err_why(AG_EINVAL, "%s comes with %zu descriptors, not %zu",

@@ -33,12 +33,20 @@ enum message_audience {
     MESSAGE_AUDIENCE_COUNT,
 };
 
+/* What a stream writes: privsep/filter_copy.h. */
+enum message_output {
+    MESSAGE_TEXT,
+    MESSAGE_PLACES,
+    MESSAGE_OUTPUT_COUNT,
+};
+
 struct message {
     int op;            /* enum message_op */
     int audience;      /* MESSAGE_STREAM: enum message_audience */
     char *ticket;      /* NULL with MESSAGE_END only */
     int64_t exit_code; /* MESSAGE_END: 0..255, else -1 */
     int rules;         /* MESSAGE_STREAM: enum filter_rules */
+    int output;        /* MESSAGE_STREAM: enum message_output */
 };
 
 /*

@@ -273,6 +273,7 @@ stream_start(struct conn *c, const struct stream_terms *terms, const int fds[2],
     buf_init(&s->report, MESSAGE_MAX_BYTES, BUF_PLAIN);
     route.options.audience = terms->audience;
     route.options.rules = terms->rules;
+    route.options.places = terms->places;
     route.options.marker = terms->marker[0] != '\0' ? terms->marker : NULL;
     route.ended = on_end;
     route.hits = on_hits;

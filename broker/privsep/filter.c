@@ -335,6 +335,7 @@ ask_stream(struct filter *f, const struct filter_route *route, uint64_t id)
         .id = id,
         .audience = route->options.audience,
         .rules = route->options.rules,
+        .places = route->options.places,
         .has_marker = route->options.marker != NULL,
     };
     const int fds[] = {route->src_fd, route->dst_fd};

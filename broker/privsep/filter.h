@@ -142,6 +142,7 @@ enum filter_rules {
 struct filter_options {
     enum filter_audience audience;
     enum filter_rules rules; /* hits are named "rule:ID" */
+    bool places;             /* filter_copy.h: written in the text's stead */
     const char *marker;      /* one %s or none; NULL: "[redacted:%s]" */
 };
 

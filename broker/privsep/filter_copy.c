@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +13,8 @@
 #include "redact/redactor.h"
 
 enum {
-    IOV_COUNT = 64, /* stretches per write */
+    IOV_COUNT = 64,                            /* stretches per write */
+    PLACE_BYTES = 64 + MATCHER_NAME_MAX_BYTES, /* a number, a form, a name */
 };
 
 struct fcopy {
@@ -26,6 +28,8 @@ struct fcopy {
     int dst_fd;
     bool is_terminal;
     bool is_task;
+    bool places;       /* filter_copy.h */
+    enum ag_err place; /* why one could not be told */
     void (*hits)(void *ctx, const struct fmsg_end *so_far); /* or NULL */
     void *hits_ctx;
     uint64_t told_count; /* of the hits */
@@ -42,6 +46,25 @@ is_row_of(const struct fmsg_row *row, const struct redactor_hit *hit)
            strcmp(variant_name(row->form), variant_name(hit->form)) == 0;
 }
 
+/* Which value it is, a task is not told. */
+static void
+tell_place(struct fcopy *c, const struct redactor_hit *hit)
+{
+    const struct sink out = fout_sink(&c->out);
+    bool hides =
+        c->is_task && (hit->id & RULE_FILTER_ID_BITS) != RULE_FILTER_ID_BITS;
+    char line[PLACE_BYTES];
+    int len = snprintf(line, sizeof(line), "%llu %s %.*s\n",
+                       (unsigned long long)hit->offset, variant_name(hit->form),
+                       hides ? 1 : (int)hit->name.len,
+                       hides ? "-" : (const char *)hit->name.ptr);
+
+    AG_ASSERT(len > 0 && (size_t)len < sizeof(line));
+    if (c->place == AG_OK) {
+        c->place = sink_feed(&out, span_of(line, (size_t)len));
+    }
+}
+
 static void
 count_hit(void *ctx, const struct redactor_hit *hit)
 {
@@ -50,6 +73,9 @@ count_hit(void *ctx, const struct redactor_hit *hit)
     size_t i;
 
     c->end.hits++;
+    if (c->places) {
+        tell_place(c, hit);
+    }
     for (i = 0; i < c->end.row_count; i++) {
         if (is_row_of(&c->end.rows[i], hit)) {
             c->end.rows[i].count++;
@@ -88,6 +114,15 @@ tell_hits(struct fcopy *c)
 
 /* ---- one stream ---- */
 
+/* Of a text that is only searched. */
+static enum ag_err
+drop(void *ctx, struct span part)
+{
+    (void)ctx;
+    (void)part;
+    return AG_OK;
+}
+
 enum ag_err
 fcopy_new(const struct fmsg_stream *stream, struct fset *set,
           const struct frules *rules, atomic_int *stop, struct fcopy **ret)
@@ -110,9 +145,10 @@ fcopy_new(const struct fmsg_stream *stream, struct fset *set,
     c->stop = stop;
     c->end.id = stream->id;
     c->is_task = stream->audience == FILTER_TASK;
-    sink = fout_sink(&c->out);
+    c->places = stream->places;
+    sink = c->places ? (struct sink){.feed = drop} : fout_sink(&c->out);
     err = frules_filter(rules, stream->rules, &options, &sink, &c->rules);
-    if (err == AG_OK && c->rules != NULL) {
+    if (err == AG_OK && c->rules != NULL && !c->places) {
         sink = rule_filter_sink(c->rules);
     }
     if (err == AG_OK) {
@@ -226,9 +262,32 @@ apply_rules(struct fcopy *c, enum step step)
     return AG_OK;
 }
 
+/* With places the rules are no part of the chain: they see the source. */
+static enum ag_err
+search_beside(struct fcopy *c, enum step step, struct span part)
+{
+    if (!c->places || c->rules == NULL) {
+        return AG_OK;
+    }
+    switch (step) {
+    case STEP_FEED:
+        return rule_filter_feed(c->rules, part);
+    case STEP_IDLE:
+        break;
+    case STEP_FINISH:
+        return rule_filter_finish(c->rules);
+    }
+    return AG_OK;
+}
+
+/* Is there something to let out? Of a text that is only searched nothing is
+ * let out: a value that pauses is found whole. */
 static bool
 is_holding(const struct fcopy *c)
 {
+    if (c->places) {
+        return false;
+    }
     return redactor_is_holding(c->redactor) ||
            (c->rules != NULL && rule_filter_is_holding(c->rules));
 }
@@ -261,7 +320,13 @@ search(struct fcopy *c, enum step step, size_t len)
     }
     fset_leave(c->set);
     if (err == AG_OK) {
+        err = search_beside(c, step, part);
+    }
+    if (err == AG_OK) {
         err = apply_rules(c, step);
+    }
+    if (err == AG_OK) {
+        err = c->place;
     }
     tell_hits(c);
     return err != AG_OK ? err : write_out(c);

@@ -3,6 +3,13 @@
  * its end, on one thread.
  * Floor: privsep. Depends on: privsep/filter_set, privsep/filter_out,
  * redact/redactor.
+ *
+ * With `places` the text is only searched, and what is written is a line for
+ * each hit, "OFFSET FORM NAME\n": where in the source it begins, what it is
+ * written as, whose value or which rule. A task's stream has "-" for the names
+ * of values. Known values and rules are looked for beside each other, so that a
+ * value that looks like a secret too is told twice; within each, in the order
+ * of the text.
  */
 #ifndef AG_PRIVSEP_FILTER_COPY_H
 #define AG_PRIVSEP_FILTER_COPY_H

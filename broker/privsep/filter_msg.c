@@ -139,6 +139,9 @@ fmsg_put_stream(struct buf *out, const struct fmsg_stream *s)
         err = buf_add_byte(out, (uint8_t)s->rules);
     }
     if (err == AG_OK) {
+        err = buf_add_byte(out, s->places ? 1 : 0);
+    }
+    if (err == AG_OK) {
         err = buf_add_byte(out, s->has_marker ? (uint8_t)marker_len
                                               : DEFAULT_MARKER);
     }
@@ -151,22 +154,26 @@ fmsg_get_stream(struct span body, struct fmsg_stream *ret)
     struct reader r = {.rest = body};
     uint64_t audience;
     uint64_t rules;
+    uint64_t places;
     uint64_t marker_len;
     struct span marker;
 
     ret->id = get_number(&r, 8);
     audience = get_number(&r, 1);
     rules = get_number(&r, 1);
+    places = get_number(&r, 1);
     marker_len = get_number(&r, 1);
     ret->has_marker = marker_len != DEFAULT_MARKER;
     marker = get_bytes(&r, ret->has_marker ? marker_len : 0);
     if (r.bad || r.rest.len != 0 || audience > FILTER_TASK ||
-        rules > FILTER_RULES_ALL || marker.len > FILTER_MARKER_MAX_BYTES ||
+        rules > FILTER_RULES_ALL || places > 1 ||
+        marker.len > FILTER_MARKER_MAX_BYTES ||
         span_find(marker, 0) != marker.len) {
         return AG_EINVAL;
     }
     ret->audience = (enum filter_audience)audience;
     ret->rules = (enum filter_rules)rules;
+    ret->places = places == 1;
     if (marker.len > 0) {
         memcpy(ret->marker, marker.ptr, marker.len);
     }

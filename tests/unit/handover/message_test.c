@@ -25,9 +25,12 @@ test_each_request_is_understood(void **state)
                             &first));
     assert_int_equal(first.audience, MESSAGE_OPERATOR);
     check_ok(message_decode(span_str("{\"op\":\"stream\",\"ticket\":\"t\","
-                                     "\"audience\":\"task\"}"),
+                                     "\"audience\":\"task\","
+                                     "\"output\":\"places\"}"),
                             2, &second));
     assert_int_equal(second.audience, MESSAGE_TASK);
+    assert_int_equal(first.output, MESSAGE_TEXT);
+    assert_int_equal(second.output, MESSAGE_PLACES);
     check_ok(decode("{\"op\":\"deliver\",\"ticket\":\"agx_1\"}", 1));
     check_ok(decode("{\"op\":\"take\",\"ticket\":\"agx_1\"}", 1));
     check_ok(decode("{\"op\":\"end\",\"exit\":0}", 0));
@@ -62,6 +65,8 @@ test_what_is_no_request_is_refused(void **state)
         {"{\"op\":\"stream\",\"ticket\":\"t\"}", 3},
         {"{\"op\":\"stream\",\"ticket\":\"t\",\"audience\":\"all\"}", 2},
         {"{\"op\":\"take\",\"ticket\":\"t\",\"audience\":\"task\"}", 1},
+        {"{\"op\":\"take\",\"ticket\":\"t\",\"output\":\"places\"}", 1},
+        {"{\"op\":\"stream\",\"ticket\":\"t\",\"output\":\"none\"}", 2},
         {"{\"op\":\"deliver\",\"ticket\":\"t\"}", 0},
         {"{\"op\":\"take\",\"ticket\":\"t\"}", 2},
         {"{\"op\":\"end\"}", 0},
