@@ -79,9 +79,9 @@ record_name(const char *name, char out[FILE_BYTES])
 
 /* ---- the script ---- */
 
-/* For a POSIX shell: nothing is special within single quotes but their end. */
-static enum ag_err
-add_quoted(struct buf *out, const char *text)
+/* Nothing is special within single quotes but their end. */
+enum ag_err
+shim_add_quoted(struct buf *out, const char *text)
 {
     enum ag_err err = buf_add_byte(out, '\'');
 
@@ -105,7 +105,7 @@ script_text(const char *name, const char *program, const char *home,
     if (err == AG_OK && home != NULL) {
         err = buf_add_str(out, "AUTH_GUARD_HOME=");
         if (err == AG_OK) {
-            err = add_quoted(out, home);
+            err = shim_add_quoted(out, home);
         }
         if (err == AG_OK) {
             err = buf_add_str(out, "\nexport AUTH_GUARD_HOME\n");
@@ -115,7 +115,7 @@ script_text(const char *name, const char *program, const char *home,
         err = buf_add_str(out, "exec ");
     }
     if (err == AG_OK) {
-        err = add_quoted(out, program);
+        err = shim_add_quoted(out, program);
     }
     return err == AG_OK ? buf_fmt(out, " shim exec %s -- \"$@\"\n", name) : err;
 }

@@ -27,6 +27,8 @@
 #include "base/err.h"
 #include "base/paths.h"
 
+struct buf;
+
 enum {
     SHIM_NAME_MAX_BYTES = 64,
     /* The times of a file are as fine as the kernel's tick; a file that is
@@ -88,6 +90,10 @@ AG_NONNULL bool shim_is_one(const char *path);
  */
 AG_CHECK enum ag_err shim_write(int dir_fd, const json_t *record,
                                 const char *program, const char *home);
+
+/* One word for a POSIX shell, appended. Errors: AG_ELIMIT, AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err shim_add_quoted(struct buf *out,
+                                                const char *text);
 
 /* Errors: AG_ENOTFOUND; AG_EMODE open to others; AG_ECORRUPT. All with a
  * sentence that says what to type. */

@@ -31,6 +31,7 @@ const struct verb verb_table[] = {
     {NULL, "work", NULL},
     {"run", "run a command as a task", verb_run},
     {"shim", "make a command's name mean a task", verb_shim},
+    {"hook", "have git and agents ask before a secret leaves", verb_hook},
     {"redact", "take known secrets out of text", verb_redact},
     {"redaction-set", "find secrets where there is no vault",
      verb_redaction_set},
