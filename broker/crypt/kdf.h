@@ -32,6 +32,8 @@ enum kdf_key {
     KDF_META = 9,        /* sealed columns that are not values */
     KDF_DIGEST = 10,     /* keyed digests of files and values */
     KDF_BACKUP = 11,     /* backups */
+    KDF_SIGN = 12,       /* Ed25519 seed of receipts */
+    KDF_RECEIPT = 13,    /* what a receipt says without telling it */
     KDF_KEY_END,
 };
 
