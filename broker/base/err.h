@@ -95,6 +95,8 @@
     X(AG_EUPTIME,        "upstream_timeout",    504, 75, "the service did not answer in time")              \
     X(AG_EUNSUPPORTED,   "unsupported",         501, 69, "this system lacks what that needs")               \
     X(AG_EFOUND,         "found",               200,  1, "plaintext credentials were found")                \
+    X(AG_ERECEIPT,       "receipt_refused",     422, 65, "the receipt does not hold")                       \
+    X(AG_EUNPINNED,      "key_not_pinned",      422,  2, "the receipt holds, but nobody said whose key it must be") \
     X(AG_EINTERNAL,      "internal",            500, 70, "a fault in auth-guard itself; please report it")
 
 /* clang-format on */
