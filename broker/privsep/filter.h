@@ -144,6 +144,25 @@ struct filter_options {
     enum filter_rules rules; /* hits are named "rule:ID" */
     bool places;             /* filter_copy.h: written in the text's stead */
     const char *marker;      /* one %s or none; NULL: "[redacted:%s]" */
+    bool vouch;              /* the report is to say what it vouches for */
+};
+
+enum {
+    FILTER_HASH_BYTES = 32,
+};
+
+/* What the process itself saw of a stream that ended well. Digests are those
+ * of redact/digest.h: not to be shown as they are. */
+struct filter_vouch {
+    uint8_t in_sha256[FILTER_HASH_BYTES];
+    uint8_t out_sha256[FILTER_HASH_BYTES];
+    uint8_t set_digest[FILTER_HASH_BYTES];   /* of the set at its end */
+    uint8_t rules_digest[FILTER_HASH_BYTES]; /* zeros: without rules */
+    uint64_t first_epoch;                    /* of the sets that it was */
+    uint64_t last_epoch;                     /* searched with */
+    uint64_t value_count;                    /* in the last; no tokens */
+    uint64_t rule_count;
+    uint64_t residual; /* hits when what came out was searched again */
 };
 
 /* Hits on one value in one form. */
@@ -167,7 +186,11 @@ struct filter_report {
     uint64_t hits; /* all, also those without a row */
     const struct filter_count *counts;
     size_t count_count;
+    const struct filter_vouch *vouch; /* NULL: not asked for, or not AG_OK */
 };
+
+/* A hit of a rule, not of a value that is known. */
+AG_NONNULL bool filter_is_rule(const struct filter_count *row);
 
 typedef void (*filter_end_fn)(void *arg, const struct filter_report *report);
 /* The same while it runs: the counts so far, of FILTER_TASK, within 100 ms of a

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "privsep/filter_out.h"
+#include "privsep/filter_vouch.h"
 #include "redact/lockmem.h"
 #include "redact/redactor.h"
 
@@ -22,6 +23,7 @@ struct fcopy {
     atomic_int *stop;
     struct redactor *redactor;
     struct rule_filter *rules; /* behind it; NULL: none */
+    struct fvouch *vouch;      /* NULL: nobody asked */
     struct lockmem input;
     struct fout out;
     int src_fd;
@@ -154,6 +156,9 @@ fcopy_new(const struct fmsg_stream *stream, struct fset *set,
     if (err == AG_OK) {
         err = lockmem_init(FCOPY_READ_BYTES, &c->input);
     }
+    if (err == AG_OK && stream->vouch) {
+        err = fvouch_new(stream, set, rules, &c->vouch);
+    }
     if (err == AG_OK) {
         err = redactor_new(&options, &sink, &c->redactor);
     }
@@ -182,6 +187,7 @@ fcopy_free(struct fcopy *c)
     }
     redactor_free(c->redactor);
     rule_filter_free(c->rules);
+    fvouch_free(c->vouch);
     lockmem_done(&c->input);
     fout_done(&c->out);
     free(c);
@@ -220,6 +226,7 @@ write_out(struct fcopy *c)
         bool ready;
 
         if (n >= 0) {
+            err = fvouch_wrote(c->vouch, iov, (size_t)n);
             fout_wrote(&c->out, (size_t)n);
             c->end.bytes_out += (uint64_t)n;
         } else if (errno == EAGAIN) { /* somebody else's O_NONBLOCK */
@@ -343,6 +350,7 @@ read_some(struct fcopy *c, size_t *ret_len, bool *ret_ended)
     if (n > 0) {
         *ret_len = (size_t)n;
         c->end.bytes_in += (uint64_t)n;
+        fvouch_read(c->vouch, span_of(c->input.ptr, (size_t)n));
         return AG_OK;
     }
     if (n == 0 || errno == EINTR || errno == EAGAIN) {
@@ -404,6 +412,10 @@ fcopy_run(struct fcopy *c, int src_fd, int dst_fd)
     }
     if (err == AG_OK) {
         err = search(c, STEP_FINISH, 0);
+    }
+    if (err == AG_OK && c->vouch != NULL) {
+        err = fvouch_finish(c->vouch, &c->end.vouch);
+        c->end.has_vouch = err == AG_OK;
     }
     c->end.result = err;
     return &c->end;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "privsep/filter_msg.h"
+#include "redact/rule_filter.h"
 
 struct live {
     struct live *next;
@@ -80,6 +81,12 @@ flive_drop(struct flive_list *list, uint64_t id)
     return live != NULL;
 }
 
+bool
+filter_is_rule(const struct filter_count *row)
+{
+    return (row->id & RULE_FILTER_ID_BITS) == RULE_FILTER_ID_BITS;
+}
+
 static void
 report(const struct live *live, filter_end_fn say, const struct fmsg_end *end)
 {
@@ -92,6 +99,7 @@ report(const struct live *live, filter_end_fn say, const struct fmsg_end *end)
         .hits = end->hits,
         .counts = counts,
         .count_count = end->row_count,
+        .vouch = end->has_vouch ? &end->vouch : NULL,
     };
     size_t i;
 

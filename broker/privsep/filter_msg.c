@@ -142,6 +142,9 @@ fmsg_put_stream(struct buf *out, const struct fmsg_stream *s)
         err = buf_add_byte(out, s->places ? 1 : 0);
     }
     if (err == AG_OK) {
+        err = buf_add_byte(out, s->vouch ? 1 : 0);
+    }
+    if (err == AG_OK) {
         err = buf_add_byte(out, s->has_marker ? (uint8_t)marker_len
                                               : DEFAULT_MARKER);
     }
@@ -155,6 +158,7 @@ fmsg_get_stream(struct span body, struct fmsg_stream *ret)
     uint64_t audience;
     uint64_t rules;
     uint64_t places;
+    uint64_t vouch;
     uint64_t marker_len;
     struct span marker;
 
@@ -162,11 +166,12 @@ fmsg_get_stream(struct span body, struct fmsg_stream *ret)
     audience = get_number(&r, 1);
     rules = get_number(&r, 1);
     places = get_number(&r, 1);
+    vouch = get_number(&r, 1);
     marker_len = get_number(&r, 1);
     ret->has_marker = marker_len != DEFAULT_MARKER;
     marker = get_bytes(&r, ret->has_marker ? marker_len : 0);
     if (r.bad || r.rest.len != 0 || audience > FILTER_TASK ||
-        rules > FILTER_RULES_ALL || places > 1 ||
+        rules > FILTER_RULES_ALL || places > 1 || vouch > 1 ||
         marker.len > FILTER_MARKER_MAX_BYTES ||
         span_find(marker, 0) != marker.len) {
         return AG_EINVAL;
@@ -174,6 +179,7 @@ fmsg_get_stream(struct span body, struct fmsg_stream *ret)
     ret->audience = (enum filter_audience)audience;
     ret->rules = (enum filter_rules)rules;
     ret->places = places == 1;
+    ret->vouch = vouch == 1;
     if (marker.len > 0) {
         memcpy(ret->marker, marker.ptr, marker.len);
     }
@@ -196,6 +202,25 @@ put_row(struct buf *out, const struct fmsg_row *row)
     return err != AG_OK ? err : buf_add(out, span_of(row->name, row->name_len));
 }
 
+static enum ag_err
+put_vouch(struct buf *out, const struct filter_vouch *v)
+{
+    const uint8_t *const hashes[] = {v->in_sha256, v->out_sha256, v->set_digest,
+                                     v->rules_digest};
+    const uint64_t numbers[] = {v->first_epoch, v->last_epoch, v->value_count,
+                                v->rule_count, v->residual};
+    enum ag_err err = AG_OK;
+    size_t i;
+
+    for (i = 0; i < AG_COUNT(hashes) && err == AG_OK; i++) {
+        err = buf_add(out, span_of(hashes[i], FILTER_HASH_BYTES));
+    }
+    for (i = 0; i < AG_COUNT(numbers) && err == AG_OK; i++) {
+        err = buf_add_u64le(out, numbers[i]);
+    }
+    return err;
+}
+
 enum ag_err
 fmsg_put_end(struct buf *out, const struct fmsg_end *end)
 {
@@ -213,7 +238,29 @@ fmsg_put_end(struct buf *out, const struct fmsg_end *end)
     for (i = 0; i < end->row_count && err == AG_OK; i++) {
         err = put_row(out, &end->rows[i]);
     }
-    return err;
+    return err == AG_OK && end->has_vouch ? put_vouch(out, &end->vouch) : err;
+}
+
+static void
+get_vouch(struct reader *r, struct filter_vouch *ret)
+{
+    uint8_t *const hashes[] = {ret->in_sha256, ret->out_sha256, ret->set_digest,
+                               ret->rules_digest};
+    uint64_t *const numbers[] = {&ret->first_epoch, &ret->last_epoch,
+                                 &ret->value_count, &ret->rule_count,
+                                 &ret->residual};
+    size_t i;
+
+    for (i = 0; i < AG_COUNT(hashes); i++) {
+        struct span hash = get_bytes(r, FILTER_HASH_BYTES);
+
+        if (!r->bad) {
+            memcpy(hashes[i], hash.ptr, hash.len);
+        }
+    }
+    for (i = 0; i < AG_COUNT(numbers); i++) {
+        *numbers[i] = get_number(r, 8);
+    }
 }
 
 static enum ag_err
@@ -266,7 +313,11 @@ fmsg_get_end(struct span body, struct fmsg_end *ret)
             return err;
         }
     }
-    return r.rest.len == 0 ? AG_OK : AG_EINVAL;
+    ret->has_vouch = r.rest.len > 0;
+    if (ret->has_vouch) {
+        get_vouch(&r, &ret->vouch);
+    }
+    return !r.bad && r.rest.len == 0 ? AG_OK : AG_EINVAL;
 }
 
 enum ag_err

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/paths.h"
 #include "redact/rule_set.h"
@@ -55,6 +56,12 @@ frules_free(struct frules *r)
     }
 }
 
+static enum rule_level_set
+level_of(enum filter_rules level)
+{
+    return level == FILTER_RULES_ALL ? RULES_ALL : RULES_DEFAULT;
+}
+
 enum ag_err
 frules_filter(const struct frules *r, enum filter_rules level,
               const struct redactor_options *options, const struct sink *next,
@@ -62,7 +69,7 @@ frules_filter(const struct frules *r, enum filter_rules level,
 {
     struct rule_filter_terms terms = {
         .set = r->set,
-        .level = level == FILTER_RULES_ALL ? RULES_ALL : RULES_DEFAULT,
+        .level = level_of(level),
         .leave = r->ours.is_ours,
         .options = *options,
     };
@@ -81,4 +88,15 @@ enum ag_err
 frules_know(const struct frules *r, struct span key)
 {
     return r->ours.set_key == NULL ? AG_OK : r->ours.set_key(key);
+}
+
+void
+frules_digest(const struct frules *r, enum filter_rules level,
+              uint8_t out[DIGEST_BYTES], uint64_t *ret_count)
+{
+    memset(out, 0, DIGEST_BYTES);
+    *ret_count = 0;
+    if (level != FILTER_RULES_NONE && r->set != NULL) {
+        digest_of_rules(r->set, level_of(level), out, ret_count);
+    }
 }

@@ -9,6 +9,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "privsep/filter.h"
+#include "redact/digest.h"
 #include "redact/rule_filter.h"
 
 struct frules;
@@ -29,6 +30,10 @@ AG_CHECK AG_NONNULL enum ag_err
 frules_filter(const struct frules *r, enum filter_rules level,
               const struct redactor_options *options, const struct sink *next,
               struct rule_filter **ret);
+
+/* What a level looks for (redact/digest.h). Zeros: nothing. */
+AG_NONNULL void frules_digest(const struct frules *r, enum filter_rules level,
+                              uint8_t out[DIGEST_BYTES], uint64_t *ret_count);
 
 /* The key of placeholders; empty: forgotten. */
 AG_CHECK AG_NONNULL enum ag_err frules_know(const struct frules *r,

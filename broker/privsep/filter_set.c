@@ -452,6 +452,12 @@ fset_leave(struct fset *s)
     (void)pthread_rwlock_unlock(&s->lock);
 }
 
+uint64_t
+fset_epoch(const struct fset *s)
+{
+    return s->epoch;
+}
+
 struct fset_stats
 fset_stats(struct fset *s)
 {

@@ -38,6 +38,9 @@ AG_NONNULL void fset_wipe(struct fset *s);
 AG_NONNULL const struct matcher *fset_enter(struct fset *s);
 AG_NONNULL void fset_leave(struct fset *s);
 
+/* Its epoch; between the two. */
+AG_NONNULL uint64_t fset_epoch(const struct fset *s);
+
 struct fset_stats {
     uint64_t epoch;
     uint64_t value_count;
