@@ -1,6 +1,7 @@
 #include "handover/message.h"
 
 #include "base/buf.h"
+#include "core/receipts.h"
 #include "privsep/filter.h"
 #include "wire/emit.h"
 #include "wire/msg.h"
@@ -34,6 +35,23 @@ static const char *const OUTPUTS[] = {
     [MESSAGE_OUTPUT_COUNT] = NULL,
 };
 
+static const char *const NAMES[] = {
+    [RECEIPT_NAMES_HASHED] = "hashed",
+    [RECEIPT_NAMES_PLAIN] = "plain",
+    [RECEIPT_NAMES_COUNT] = NULL,
+};
+
+static const struct msg_field RECEIPT_FIELDS[] = {
+    MSG_FIELD_STRING(struct message_receipt, subject, 0,
+                     RECEIPT_SUBJECT_MAX_BYTES, MSG_REQUIRED,
+                     receipt_check_subject),
+    MSG_FIELD_CHOICE(struct message_receipt, names, NAMES, MSG_OPTIONAL,
+                     RECEIPT_NAMES_HASHED),
+};
+
+static const struct msg_spec RECEIPT =
+    MSG_SPEC(struct message_receipt, RECEIPT_FIELDS);
+
 static const struct msg_field FIELDS[] = {
     MSG_FIELD_CHOICE(struct message, op, OPS, MSG_REQUIRED, 0),
     MSG_FIELD_STRING(struct message, ticket, 1, MESSAGE_TICKET_MAX_BYTES,
@@ -50,6 +68,7 @@ static const struct msg_field FIELDS[] = {
                      FILTER_RULES_NONE),
     MSG_FIELD_CHOICE(struct message, output, OUTPUTS, MSG_OPTIONAL,
                      MESSAGE_TEXT),
+    MSG_FIELD_OBJECT(struct message, receipt, MSG_OPTIONAL, &RECEIPT),
 };
 
 static const struct msg_spec SPEC = MSG_SPEC(struct message, FIELDS);
@@ -84,6 +103,12 @@ check(const struct message *m, size_t fd_count)
     }
     if (m->output != MESSAGE_TEXT && m->op != MESSAGE_STREAM) {
         return err_why(AG_EINVAL, "output: not allowed with this op");
+    }
+    if (m->receipt != NULL && m->op != MESSAGE_STREAM) {
+        return err_why(AG_EINVAL, "receipt: not allowed with this op");
+    }
+    if (m->receipt != NULL && m->output != MESSAGE_TEXT) {
+        return err_why(AG_EINVAL, "receipt: not allowed with this output");
     }
     if (NEEDS[m->op].fd_count != fd_count) {
         return err_why(AG_EINVAL, "%s comes with %zu descriptors, not %zu",

@@ -40,13 +40,20 @@ enum message_output {
     MESSAGE_OUTPUT_COUNT,
 };
 
+/* Asks for a receipt of a stream (core/receipts.h). */
+struct message_receipt {
+    char *subject;
+    int names; /* enum receipt_names */
+};
+
 struct message {
-    int op;            /* enum message_op */
-    int audience;      /* MESSAGE_STREAM: enum message_audience */
-    char *ticket;      /* NULL with MESSAGE_END only */
-    int64_t exit_code; /* MESSAGE_END: 0..255, else -1 */
-    int rules;         /* MESSAGE_STREAM: enum filter_rules */
-    int output;        /* MESSAGE_STREAM: enum message_output */
+    int op;                          /* enum message_op */
+    int audience;                    /* MESSAGE_STREAM: enum message_audience */
+    char *ticket;                    /* NULL with MESSAGE_END only */
+    int64_t exit_code;               /* MESSAGE_END: 0..255, else -1 */
+    int rules;                       /* MESSAGE_STREAM: enum filter_rules */
+    int output;                      /* MESSAGE_STREAM: enum message_output */
+    struct message_receipt *receipt; /* MESSAGE_STREAM: NULL: none is wanted */
 };
 
 /*

@@ -9,6 +9,8 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/encode.h"
+#include "core/receipts.h"
 #include "handover/conn.h"
 #include "handover/message.h"
 #include "privsep/filter.h"
@@ -31,6 +33,8 @@ struct stream {
     json_t *counts;    /* the same; under the connection's lock until the end */
     json_t *counted;   /* of these, what was counted against the task */
     bool news;         /* under the connection's lock */
+    struct receipt_draft *receipt; /* NULL: nobody asked for one */
+    bool ended_well;               /* filled by the filter's thread */
 };
 
 static void
@@ -41,6 +45,7 @@ stream_free(struct stream *s)
     buf_done(&s->report);
     json_decref(s->counts);
     json_decref(s->counted);
+    receipt_draft_free(s->receipt);
     free(s);
     conn_drop(c);
 }
@@ -232,6 +237,10 @@ on_end(void *arg, const struct filter_report *report)
     if (stream_put_report(&s->report, s->number, report) != AG_OK) {
         buf_clear(&s->report);
     }
+    if (s->receipt != NULL) {
+        receipt_draft_fill(s->receipt, report);
+        s->ended_well = report->result == AG_OK;
+    }
     counts = counts_of(report);
     (void)pthread_mutex_lock(&c->lock);
     json_decref(s->counts);
@@ -250,8 +259,20 @@ on_end(void *arg, const struct filter_report *report)
     }
 }
 
+/* One for it to be filled in, if it is wanted. */
+static enum ag_err
+draft_receipt(struct stream *s, const struct message_receipt *receipt)
+{
+    return receipt == NULL
+               ? AG_OK
+               : receipt_draft_new(receipt->subject,
+                                   (enum receipt_names)receipt->names,
+                                   &s->terms, &s->receipt);
+}
+
 enum ag_err
-stream_start(struct conn *c, const struct stream_terms *terms, const int fds[2],
+stream_start(struct conn *c, const struct stream_terms *terms,
+             const struct message_receipt *receipt, const int fds[2],
              uint64_t *ret_number)
 {
     struct filter_route route = {.src_fd = fds[0], .dst_fd = fds[1]};
@@ -278,7 +299,11 @@ stream_start(struct conn *c, const struct stream_terms *terms, const int fds[2],
     route.ended = on_end;
     route.hits = on_hits;
     route.arg = s;
-    err = filter_stream(c->parts.filter, &route, &s->filter_id);
+    route.options.vouch = receipt != NULL;
+    err = draft_receipt(s, receipt);
+    if (err == AG_OK) {
+        err = filter_stream(c->parts.filter, &route, &s->filter_id);
+    }
     if (err != AG_OK) {
         stream_free(s);
         return err;
@@ -341,6 +366,48 @@ count_news(struct conn *c)
     }
 }
 
+/* The receipt, or why there is none: what can't be recorded has none. */
+static enum ag_err
+put_receipt(struct stream *s, struct buf *out)
+{
+    AG_AUTO(buf) struct buf line = {0};
+    AG_AUTO(buf) struct buf hex = {0};
+    uint8_t opening[RECEIPT_OPENING_BYTES] = {0};
+    struct emit e;
+    enum ag_err err;
+
+    buf_init(&line, RECEIPT_LINE_MAX_BYTES, BUF_PLAIN);
+    buf_init(&hex, 2 * sizeof(opening), BUF_PLAIN);
+    err = receipt_draft_sign(s->conn->parts.core, s->receipt, &line, opening);
+    if (err == AG_OK) {
+        err = encode_hex(span_of(opening, sizeof(opening)), &hex);
+    }
+    emit_start(&e, out);
+    emit_open(&e, NULL, '{');
+    emit_str(&e, "event", "receipt");
+    emit_int(&e, "stream", (int64_t)s->number);
+    if (err == AG_OK) {
+        emit_span(&e, "receipt", buf_view(&line));
+        emit_span(&e, "opening", buf_view(&hex));
+    } else {
+        emit_str(&e, "code", err_code(err));
+        emit_str(&e, "detail", err_text(err));
+    }
+    emit_close(&e, '}');
+    return emit_end(&e);
+}
+
+static void
+send_receipt(struct stream *s)
+{
+    AG_AUTO(buf) struct buf out = {0};
+
+    buf_init(&out, MESSAGE_MAX_BYTES, BUF_PLAIN);
+    if (s->receipt != NULL && s->ended_well && put_receipt(s, &out) == AG_OK) {
+        conn_send(s->conn, &out);
+    }
+}
+
 void
 streams_settle(struct conn *c)
 {
@@ -359,6 +426,7 @@ streams_settle(struct conn *c)
             handout_stream_hits(c->parts.core, &s->terms, fresh);
             json_decref(fresh);
         }
+        send_receipt(s);
         conn_send(c, &s->report);
         stream_free(s);
         s = next;

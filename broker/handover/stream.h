@@ -7,6 +7,9 @@
  *  "counts":{NAME:n,…},"found":[{"name","form","count","offset"},…]}; with
  * "code" when it did not end with its source, "truncated":true when not every
  * row fits.
+ * Before it, where one was asked for and the stream ended well:
+ * {"event":"receipt","stream":N,"receipt":LINE,"opening":HEX}, both as
+ * wire/receipt.h has them, or "code" and "detail": why there is none.
  */
 #ifndef AG_HANDOVER_STREAM_H
 #define AG_HANDOVER_STREAM_H
@@ -19,14 +22,15 @@
 struct buf;
 struct conn;
 struct filter_report;
+struct message_receipt;
 struct stream_terms;
 
-/* Starts one; *ret_number is this connection's name for it. Errors: those of
- * filter_stream(); AG_ELIMIT. */
-AG_CHECK AG_NONNULL enum ag_err stream_start(struct conn *c,
-                                             const struct stream_terms *terms,
-                                             const int fds[2],
-                                             uint64_t *ret_number);
+/* Starts one; *ret_number is this connection's name for it. `receipt` may be
+ * NULL. Errors: those of filter_stream() and receipt_draft_new(); AG_ELIMIT. */
+AG_CHECK enum ag_err stream_start(struct conn *c,
+                                  const struct stream_terms *terms,
+                                  const struct message_receipt *receipt,
+                                  const int fds[2], uint64_t *ret_number);
 
 /* Tells the record and the peer of the streams that have ended, and counts the
  * hits of those that run. */

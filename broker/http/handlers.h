@@ -86,6 +86,10 @@ HANDLER(h_profile_list);
 HANDLER(h_profile_show);
 HANDLER(h_profile_trust);
 
+/* h_receipts.c */
+HANDLER(h_receipt_key);
+HANDLER(h_receipt_check);
+
 #undef HANDLER
 
 #endif

@@ -6,6 +6,7 @@
 #include "core/tasks.h"
 #include "http/limits.h"
 #include "policy/allow.h"
+#include "wire/receipt.h"
 
 /* More than passes while a task lasts. */
 #define BYTES_MAX (INT64_C(1) << 50)
@@ -275,6 +276,12 @@ static const struct msg_field STREAMS_ROWS[] = {
                   1),
 };
 SPEC(MSG_STREAMS, struct msg_streams, STREAMS_ROWS);
+
+static const struct msg_field RECEIPT_ROWS[] = {
+    MSG_FIELD_STRING(struct msg_receipt, receipt, 1, RECEIPT_LINE_MAX_BYTES,
+                     MSG_REQUIRED, NULL),
+};
+SPEC(MSG_RECEIPT, struct msg_receipt, RECEIPT_ROWS);
 
 static const struct msg_field ROLE_ROWS[] = {
     TEXT(struct msg_role, name, MSG_REQUIRED),

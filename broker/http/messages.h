@@ -125,6 +125,10 @@ struct msg_streams {
     int64_t count;
 };
 
+struct msg_receipt {
+    char *receipt;
+};
+
 struct msg_role {
     char *name;
     char *kind;
@@ -196,6 +200,7 @@ extern const struct msg_spec MSG_UNWRAP;
 extern const struct msg_spec MSG_REDACT;
 extern const struct msg_spec MSG_REDACTION_SET;
 extern const struct msg_spec MSG_STREAMS;
+extern const struct msg_spec MSG_RECEIPT;
 extern const struct msg_spec MSG_ROLE;
 extern const struct msg_spec MSG_MOVE;
 extern const struct msg_spec MSG_OUTCOME;

@@ -76,6 +76,9 @@ static const struct route ROWS[] = {
     {"POST",   "/v1/placeholders",               OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WAIT,  NULL,            &MSG_REDACT,         h_placeholders, NULL},
     {"POST",   "/v1/streams",                    OPERATOR | TASK | SERVICE, ROLES_RUNNER,  UNIX,   OPEN,        WORK_READ,  NULL,            &MSG_STREAMS,        h_streams,      NULL},
 
+    {"GET",    "/v1/receipts/key",               OPERATOR | SERVICE,        ROLES_ALL,     ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_receipt_key,  NULL},
+    {"POST",   "/v1/receipts/check",             OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_WAIT,  NULL,            &MSG_RECEIPT,        h_receipt_check, NULL},
+
     {"POST",   "/v1/roles",                      PROOF,                     ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_ROLE,           h_role_create,  NULL},
     {"GET",    "/v1/roles",                      OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_role_list,    NULL},
     {"DELETE", "/v1/roles/{name}",               OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_role_remove,  NULL},

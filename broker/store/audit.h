@@ -77,7 +77,8 @@ struct db_tx;
     X(AUDIT_LOGIN_NEEDED,       53, "login.needed") /* refused for good */     \
     X(AUDIT_TUNNEL_OPENED,      54, "tunnel.opened")                           \
     X(AUDIT_HOST_CALLED,        55, "host.called") /* without a value */       \
-    X(AUDIT_SET_EXPORTED,       56, "redaction_set.exported")
+    X(AUDIT_SET_EXPORTED,       56, "redaction_set.exported")                  \
+    X(AUDIT_RECEIPT_SIGNED,     57, "receipt.signed")
 
 /* clang-format on */
 

@@ -31,6 +31,12 @@ test_each_request_is_understood(void **state)
     assert_int_equal(second.audience, MESSAGE_TASK);
     assert_int_equal(first.output, MESSAGE_TEXT);
     assert_int_equal(second.output, MESSAGE_PLACES);
+    check_ok(decode("{\"op\":\"stream\",\"ticket\":\"t\",\"receipt\":"
+                    "{\"subject\":\"\"}}",
+                    2));
+    check_ok(decode("{\"op\":\"stream\",\"ticket\":\"t\",\"receipt\":"
+                    "{\"subject\":\"owner/repo#7\",\"names\":\"plain\"}}",
+                    2));
     check_ok(decode("{\"op\":\"deliver\",\"ticket\":\"agx_1\"}", 1));
     check_ok(decode("{\"op\":\"take\",\"ticket\":\"agx_1\"}", 1));
     check_ok(decode("{\"op\":\"end\",\"exit\":0}", 0));
@@ -67,6 +73,23 @@ test_what_is_no_request_is_refused(void **state)
         {"{\"op\":\"take\",\"ticket\":\"t\",\"audience\":\"task\"}", 1},
         {"{\"op\":\"take\",\"ticket\":\"t\",\"output\":\"places\"}", 1},
         {"{\"op\":\"stream\",\"ticket\":\"t\",\"output\":\"none\"}", 2},
+        {"{\"op\":\"stream\",\"ticket\":\"t\",\"receipt\":{}}", 2},
+        {"{\"op\":\"stream\",\"ticket\":\"t\",\"receipt\":\"x\"}", 2},
+        {"{\"op\":\"stream\",\"ticket\":\"t\",\"receipt\":"
+         "{\"subject\":\"a\\nb\"}}",
+         2},
+        {"{\"op\":\"stream\",\"ticket\":\"t\",\"receipt\":"
+         "{\"subject\":\"\",\"names\":\"all\"}}",
+         2},
+        {"{\"op\":\"stream\",\"ticket\":\"t\",\"receipt\":"
+         "{\"subject\":\"\",\"hits\":0}}",
+         2},
+        {"{\"op\":\"stream\",\"ticket\":\"t\",\"output\":\"places\","
+         "\"receipt\":{\"subject\":\"\"}}",
+         2},
+        {"{\"op\":\"take\",\"ticket\":\"t\",\"receipt\":"
+         "{\"subject\":\"\"}}",
+         1},
         {"{\"op\":\"deliver\",\"ticket\":\"t\"}", 0},
         {"{\"op\":\"take\",\"ticket\":\"t\"}", 2},
         {"{\"op\":\"end\"}", 0},
