@@ -11,6 +11,20 @@
 #include "cli.h"
 #include "out.h"
 
+static enum ag_err
+wait_end(struct redaction *r, json_t **ret)
+{
+    enum ag_err err = session_stream_event(r->session, ret);
+
+    if (err == AG_OK && strcmp(out_member(*ret, "event"), "receipt") == 0) {
+        err = receipt_ask_take(&r->receipt, r->cli, AG_TAKE(*ret));
+        if (err == AG_OK) {
+            err = session_stream_event(r->session, ret);
+        }
+    }
+    return err;
+}
+
 void
 redaction_end_as_filters_do(void)
 {
@@ -90,13 +104,14 @@ take_ticket(struct redaction *r, json_t **ret_answer, const char **ret)
 static enum ag_err
 send_stream(struct redaction *r, int src, int dst)
 {
-    const struct session_stream stream = {
+    struct session_stream stream = {
         .src_fd = src, .dst_fd = dst, .rules = rule_word_text(r->rules)};
     json_auto_t *ticket_answer = NULL;
     json_auto_t *answer = NULL;
     const char *ticket;
     enum ag_err err = take_ticket(r, &ticket_answer, &ticket);
 
+    receipt_ask_stream(&r->receipt, &stream);
     if (err == AG_OK) {
         err = session_send_stream(r->session, ticket, &stream);
     }
@@ -108,7 +123,7 @@ filter_known(struct redaction *r, int src, int dst, json_t **ret_report)
 {
     enum ag_err err = send_stream(r, src, dst);
 
-    return err == AG_OK ? session_stream_end(r->session, ret_report) : err;
+    return err == AG_OK ? wait_end(r, ret_report) : err;
 }
 
 /* Known values first, in the broker's filter; then this process's rules on
@@ -131,7 +146,7 @@ filter_twice(struct redaction *r, int src, int dst, json_t **ret_report)
         err = rule_stage_copy(r->stage, in, dst, &own);
     }
     if (err == AG_OK) {
-        err = session_stream_end(r->session, ret_report);
+        err = wait_end(r, ret_report);
     }
     if (err == AG_OK) {
         add_report(*ret_report, own);
@@ -172,6 +187,7 @@ redaction_open(struct redaction *r)
 void
 redaction_close(struct redaction *r)
 {
+    receipt_ask_done(&r->receipt);
     session_close(r->session);
     rule_stage_free(r->stage);
 }

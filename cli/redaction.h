@@ -14,6 +14,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "cli.h"
+#include "receipt_ask.h"
 #include "rules.h"
 #include "session.h"
 
@@ -23,6 +24,7 @@ struct redaction {
     bool is_local; /* without a vault: known values can't be looked for */
     struct rule_stage *stage; /* rules in this process, or NULL; owned */
     struct session *session;  /* owned */
+    struct receipt_ask receipt;
 };
 
 /*

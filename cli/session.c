@@ -108,11 +108,20 @@ session_send_stream(struct session *s, const char *ticket,
     const int fds[] = {stream->src_fd, stream->dst_fd};
     const char *audience = stream->audience == SESSION_TASK ? "task" : NULL;
     const char *output = stream->places ? "places" : NULL;
+    json_t *receipt = NULL;
 
+    if (stream->receipt_subject != NULL) {
+        receipt = json_pack("{s:s,s:s*}", "subject", stream->receipt_subject,
+                            "names", stream->receipt_names);
+        if (receipt == NULL) {
+            return AG_ENOMEM;
+        }
+    }
     return send_message(s,
-                        json_pack("{s:s,s:s,s:s*,s:s*,s:s*}", "op", "stream",
-                                  "ticket", ticket, "audience", audience,
-                                  "rules", stream->rules, "output", output),
+                        json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:o*}", "op",
+                                  "stream", "ticket", ticket, "audience",
+                                  audience, "rules", stream->rules, "output",
+                                  output, "receipt", receipt),
                         fds, 2);
 }
 
@@ -252,7 +261,7 @@ member(const json_t *event, const char *key)
 }
 
 enum ag_err
-session_stream_end(struct session *s, json_t **ret)
+session_stream_event(struct session *s, json_t **ret)
 {
     struct pollfd p = {.fd = s->fd, .events = POLLIN};
     json_t *event = NULL;
@@ -269,7 +278,7 @@ session_stream_end(struct session *s, json_t **ret)
         return err_why(AG_EFILTER, "the broker ended; nothing after this point "
                                    "was passed on");
     }
-    if (err == AG_OK && strcmp(member(event, "event"), "stream_end") != 0) {
+    if (err == AG_OK && strcmp(member(event, "event"), "end") == 0) {
         const char *reason = member(event, "reason");
 
         err = err_why(strcmp(reason, "locked") == 0 ? AG_ELOCKED : AG_EFILTER,

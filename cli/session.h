@@ -47,8 +47,10 @@ struct session_stream {
     int src_fd;
     int dst_fd;
     enum session_audience audience;
-    const char *rules; /* "default", "all", or NULL: none */
     bool places;       /* where hits are, not the text: privsep/filter_copy.h */
+    const char *rules; /* "default", "all", or NULL: none */
+    const char *receipt_subject; /* NULL: no receipt is wanted */
+    const char *receipt_names;   /* "hashed", "plain", or NULL */
 };
 AG_CHECK AG_NONNULL enum ag_err
 session_send_stream(struct session *s, const char *ticket,
@@ -73,12 +75,12 @@ AG_NONNULL bool session_kept(const struct session *s);
 AG_CHECK AG_NONNULL enum ag_err session_event(struct session *s, json_t **ret);
 
 /*
- * Waits for the end of a stream: its report, the caller's. A stream that broke
- * off has one too, with a code.
+ * Waits for the next event of a stream: its receipt, if one is wanted, then its
+ * end, which is its report. A stream that broke off has one too, with a code.
  * Errors: AG_EFILTER, AG_ELOCKED with a sentence: the broker ended, or ended
  *         the connection.
  */
-AG_CHECK AG_NONNULL enum ag_err session_stream_end(struct session *s,
-                                                   json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err session_stream_event(struct session *s,
+                                                     json_t **ret);
 
 #endif

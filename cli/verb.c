@@ -40,6 +40,7 @@ const struct verb verb_table[] = {
     {"role", "tokens for cron, CI and IDEs", verb_role},
     {"profiles", "the tools auth-guard knows", verb_profiles},
     {NULL, "the record", NULL},
+    {"receipt", "receipts of redaction: verify, key", verb_receipt},
     {"exposure", "who could have seen a secret", verb_exposure},
     {"audit", "the record: tail, verify, export", verb_audit},
     {NULL, "", NULL},

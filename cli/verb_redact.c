@@ -35,6 +35,7 @@ struct options {
     bool check;
     bool dry_run;
     bool unpack;
+    struct receipt_ask receipt;
 };
 
 /* A FILE, open, and how it is packed; "-" is stdin. */
@@ -77,8 +78,11 @@ filter_file(struct redaction *r, const char *name, bool unpack,
     }
     if (text.kind != PACK_NONE) {
         cli_harden_bare(r->cli); /* unpacked in this process */
+        err = receipt_ask_refuse(&r->receipt, "packed text");
     }
-    err = packed_run(&passage, name, &text, ret_report);
+    if (err == AG_OK) {
+        err = packed_run(&passage, name, &text, ret_report);
+    }
     if (text.src_fd != STDIN_FILENO) {
         fd_close(text.src_fd);
     }
@@ -195,6 +199,9 @@ redact_to_stdout(struct redaction *r, const struct args *args, bool unpack,
     {
         hits += out_member_int(one, "hits");
     }
+    if (err == AG_OK) {
+        err = receipt_ask_write(&r->receipt, json_array_size(streams));
+    }
     return err == AG_OK && report_fd >= 0
                ? report_write(report_fd, json_pack("{s:I,s:O}", "hits", hits,
                                                    "streams", streams))
@@ -235,13 +242,16 @@ check_options(const struct args *args, const struct options *o)
     if (o->check && o->report != NULL) {
         return err_why(AG_EUSAGE, "--check writes no report; say --json");
     }
-    return AG_OK;
+    if (o->check) {
+        return receipt_ask_refuse(&o->receipt, "--check");
+    }
+    return o->in_place ? receipt_ask_refuse(&o->receipt, "--in-place") : AG_OK;
 }
 
 static enum ag_err
 redact(struct cli *cli, const struct args *args, const struct options *o)
 {
-    struct redaction r = {.cli = cli};
+    struct redaction r = {.cli = cli, .receipt = o->receipt};
     AG_AUTO(fd) int report_fd = -1;
     enum ag_err err = check_options(args, o);
 
@@ -253,6 +263,9 @@ redact(struct cli *cli, const struct args *args, const struct options *o)
     }
     if (err == AG_OK) {
         err = load_rules(&r, o);
+    }
+    if (err == AG_OK) {
+        err = receipt_ask_begin(&r.receipt, r.stage != NULL);
     }
     if (err == AG_OK && o->report != NULL) {
         err = report_open(o->report, &report_fd);
@@ -268,7 +281,7 @@ redact(struct cli *cli, const struct args *args, const struct options *o)
 enum ag_err
 verb_redact(struct cli *cli, int argc, char **argv)
 {
-    struct options o = {.report = NULL};
+    struct options o = {.receipt = {.fd = -1, .opening_fd = -1}};
     const struct arg_opt opts[] = {
         {"rules", ARG_TEXT, &o.rules, "known|default|all|none",
          "what else is looked for: values that only look like\nsecrets; "
@@ -291,6 +304,7 @@ verb_redact(struct cli *cli, int argc, char **argv)
         {"check", ARG_FLAG, &o.check, NULL,
          "pass nothing on; say where secrets stand, on stderr or\nas --json. "
          "Exit code 1 when there is one, 0 when none"},
+        RECEIPT_ASK_OPTS(&o.receipt),
     };
     const struct arg_spec spec = {
         .usage = "redact [options] [FILE…]",

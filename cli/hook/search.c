@@ -302,7 +302,7 @@ end_of_stream(struct search *s)
 {
     json_t *report = NULL;
     const char *code = NULL;
-    enum ag_err err = session_stream_end(s->session, &report);
+    enum ag_err err = session_stream_event(s->session, &report);
 
     code = json_string_value(json_object_get(report, "code"));
     if (err == AG_OK && code != NULL) {
