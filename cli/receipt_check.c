@@ -89,7 +89,8 @@ static bool
 is_same(const struct receipt_side *a, const struct receipt_side *b)
 {
     return a->bytes == b->bytes &&
-           memcmp(a->sha256, b->sha256, sizeof(a->sha256)) == 0;
+           span_equal(span_of(a->sha256, sizeof(a->sha256)),
+                      span_of(b->sha256, sizeof(b->sha256)));
 }
 
 /* The next opening, which must be spelt as it was written. */
@@ -110,7 +111,7 @@ next_opening(const struct checking *c, uint8_t out[RECEIPT_OPENING_BYTES])
                        &len, NULL) == 0 &&
         len == RECEIPT_OPENING_BYTES) {
         (void)sodium_bin2hex(again, sizeof(again), out, RECEIPT_OPENING_BYTES);
-        if (memcmp(again, line, OPENING_CHARS) == 0) {
+        if (span_equal(span_str(again), span_of(line, OPENING_CHARS))) {
             return AG_OK;
         }
     }
@@ -152,7 +153,8 @@ check_input(const struct checking *c)
         return err;
     }
     receipt_seal(opening, &side, sealed);
-    return memcmp(sealed, c->receipt.input, sizeof(sealed)) == 0
+    return span_equal(span_of(sealed, sizeof(sealed)),
+                      span_of(c->receipt.input, sizeof(sealed)))
                ? AG_OK
                : err_why(AG_ERECEIPT, "receipt %zu is not of the input %s",
                          c->number, path);
