@@ -142,19 +142,20 @@ print_all(struct verifying *v, bool pinned)
 }
 
 static enum ag_err
-verify(struct verifying *v, const char *path, struct receipt_against *against,
-       const char *key)
+verify(struct verifying *v, const char *path,
+       const struct receipt_against *said, const char *key)
 {
+    struct receipt_against against = *said;
     char print[RECEIPT_PRINT_BYTES];
     bool pinned = key != NULL || v->with_record;
     enum ag_err err = AG_OK;
 
     if (key != NULL) {
         err = receipt_pem_print(key, print);
-        against->print = print;
+        against.print = print;
     }
     if (err == AG_OK) {
-        err = receipt_check_file(path, against, take_one, v);
+        err = receipt_check_file(path, &against, take_one, v);
     }
     if (err == AG_OK) {
         err = print_all(v, pinned);

@@ -16,7 +16,8 @@
 enum {
     NAME_HASH_BYTES = 8, /* of a name, so that rows can be told apart */
     HEX_CHARS = 2 * RECEIPT_HASH_BYTES,
-    NAMES_PART_BYTES = 2 * RECEIPT_HASH_BYTES + RECEIPT_NAME_MAX_BYTES,
+    SIDES_BYTES = 2 * RECEIPT_HASH_BYTES, /* input and output */
+    NAMES_PART_BYTES = SIDES_BYTES + RECEIPT_NAME_MAX_BYTES,
     /* All names of a report are in a row of the record, if they fit. */
     RECORD_NAMES_MAX_BYTES = AUDIT_JSON_MAX_BYTES / 2,
 };
@@ -197,8 +198,8 @@ hide_names(struct receipt *r, const struct secret *key)
         if (row->tier == RECEIPT_RULE) {
             continue;
         }
-        memcpy(text + 2 * RECEIPT_HASH_BYTES, row->name, len);
-        kdf_hash(key, span_of(text, 2 * RECEIPT_HASH_BYTES + len), hash);
+        memcpy(text + SIDES_BYTES, row->name, len);
+        kdf_hash(key, span_of(text, SIDES_BYTES + len), hash);
         row->name[0] = '~';
         (void)sodium_bin2hex(row->name + 1, sizeof(row->name) - 1, hash,
                              NAME_HASH_BYTES);

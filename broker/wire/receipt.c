@@ -18,9 +18,10 @@ enum {
     HASH_CHARS = 2 * RECEIPT_HASH_BYTES,
 };
 
-_Static_assert((int)RECEIPT_HASH_BYTES == (int)crypto_hash_sha256_BYTES &&
-                   (int)RECEIPT_HASH_BYTES == (int)crypto_auth_hmacsha256_BYTES,
+_Static_assert((int)RECEIPT_HASH_BYTES == (int)crypto_hash_sha256_BYTES,
                "SHA-256");
+_Static_assert((int)RECEIPT_HASH_BYTES == (int)crypto_auth_hmacsha256_BYTES,
+               "HMAC-SHA-256");
 _Static_assert((int)RECEIPT_OPENING_BYTES ==
                    (int)crypto_auth_hmacsha256_KEYBYTES,
                "the key of a seal");

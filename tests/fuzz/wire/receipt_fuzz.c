@@ -5,7 +5,6 @@
 
 #include <sodium.h>
 
-#include "wire/json.h"
 #include "wire/receipt.h"
 
 enum {
@@ -13,18 +12,8 @@ enum {
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static uint8_t made[RECEIPT_SIGNATURE_BYTES];
-
-int
-LLVMFuzzerInitialize(int *argc, char ***argv)
-{
-    (void)argc;
-    (void)argv;
-    wjson_setup();
-    return 0;
-}
 
 static bool
 keep(const uint8_t *key, struct span message, const uint8_t *given)

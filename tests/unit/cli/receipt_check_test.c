@@ -107,6 +107,23 @@ test_what_is_so_holds(void **state)
 }
 
 static void
+check_changed(const struct receipt_against *against, int fd, off_t at)
+{
+    char byte = 0;
+    char changed = 0;
+    enum ag_err err;
+
+    assert_int_equal(pread(fd, &byte, 1, at), 1);
+    changed = (char)(byte ^ 1);
+    assert_int_equal(pwrite(fd, &changed, 1, at), 1);
+    err = check(against);
+    assert_int_equal(pwrite(fd, &byte, 1, at), 1);
+    if (err != AG_ERECEIPT && err != AG_ENEWER) {
+        fail_msg("byte %ld: %s", (long)at, err_code(err));
+    }
+}
+
+static void
 test_each_changed_byte_of_each_file_is_noticed(void **state)
 {
     static const char *const NAMES[] = {"one", "two", "out", "r", "r.opening"};
@@ -114,25 +131,13 @@ test_each_changed_byte_of_each_file_is_noticed(void **state)
 
     (void)state;
     for (size_t i = 0; i < AG_COUNT(NAMES); i++) {
-        char path[128];
-        int fd = open(path_of(NAMES[i], path), O_RDWR | O_CLOEXEC);
+        int fd = openat(scratch.fd, NAMES[i], O_RDWR | O_CLOEXEC);
         struct stat st;
 
         assert_true(fd >= 0);
         assert_int_equal(fstat(fd, &st), 0);
         for (off_t at = 0; at < st.st_size; at++) {
-            char byte = 0;
-            char changed = 0;
-            enum ag_err err;
-
-            assert_int_equal(pread(fd, &byte, 1, at), 1);
-            changed = (char)(byte ^ 1);
-            assert_int_equal(pwrite(fd, &changed, 1, at), 1);
-            err = check(&against);
-            assert_int_equal(pwrite(fd, &byte, 1, at), 1);
-            if (err != AG_ERECEIPT && err != AG_ENEWER) {
-                fail_msg("%s, byte %ld: %s", NAMES[i], (long)at, err_code(err));
-            }
+            check_changed(&against, fd, at);
         }
         (void)close(fd);
     }
