@@ -343,7 +343,8 @@ not_on_record(const struct receipt *r)
                    (long long)r->seq);
 }
 
-/* The chain is keyed: a row's value can't be made, nor kept for another row. */
+/* The chain is keyed: a row's value can't be made, nor kept for another row; and
+ * no row of another kind has a statement. */
 static enum ag_err
 check_row(const struct audit_row *row, void *arg)
 {
@@ -355,8 +356,7 @@ check_row(const struct audit_row *row, void *arg)
     json_t *names = NULL;
     enum ag_err err = AG_OK;
 
-    if (row->kind != AUDIT_RECEIPT_SIGNED ||
-        sodium_memcmp(row->chain, r->chain, AUDIT_CHAIN_BYTES) != 0) {
+    if (sodium_memcmp(row->chain, r->chain, AUDIT_CHAIN_BYTES) != 0) {
         return not_on_record(r);
     }
     err = wjson_parse(row->json, AUDIT_JSON_MAX_BYTES, &body);

@@ -230,15 +230,38 @@ test_files_without_receipts_are_refused(void **state)
     check_err(check(&against), AG_ERECEIPT);
     put_receipts();
     check_ok(check(&against));
-    /* A NUL behind the receipt would hide what follows it. */
+    /* What stands behind a NUL would be hidden. */
     {
-        int fd = openat(scratch.fd, "r", O_WRONLY | O_APPEND | O_CLOEXEC);
+        int fd = openat(scratch.fd, "r", O_RDWR | O_CLOEXEC);
+        off_t end = lseek(fd, -1, SEEK_END);
 
-        assert_int_equal(write(fd, "\0\n", 2), 2);
+        assert_true(end > 0);
+        assert_int_equal(write(fd, "\0more\n", 6), 6);
         (void)close(fd);
     }
     check_err(check(&against), AG_ERECEIPT);
     put_receipts();
+}
+
+static void
+test_an_opening_has_one_spelling(void **state)
+{
+    const struct receipt_against against = all_of_it();
+    char path[128];
+    FILE *file = fopen(path_of("r.opening", path), "r+e");
+    int byte = 0;
+
+    (void)state;
+    assert_non_null(file);
+    while (byte < 'a' || byte > 'f') {
+        byte = getc(file);
+    }
+    assert_int_equal(fseek(file, -1, SEEK_CUR), 0);
+    assert_int_equal(putc(byte - 'a' + 'A', file), byte - 'a' + 'A');
+    (void)fclose(file);
+    check_err(check(&against), AG_ERECEIPT);
+    put_receipts();
+    check_ok(check(&against));
 }
 
 static void
@@ -304,6 +327,7 @@ main(void)
         cmocka_unit_test(test_another_key_is_noticed),
         cmocka_unit_test(test_one_that_confesses_is_refused),
         cmocka_unit_test(test_files_without_receipts_are_refused),
+        cmocka_unit_test(test_an_opening_has_one_spelling),
         cmocka_unit_test(test_a_missing_opening_is_said),
         cmocka_unit_test(test_a_key_is_read_as_it_is_printed),
     };
