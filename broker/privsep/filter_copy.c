@@ -29,6 +29,7 @@ struct fcopy {
     int src_fd;
     int dst_fd;
     bool is_terminal;
+    bool is_paused; /* what could be let out at once was */
     bool is_task;
     bool places;       /* filter_copy.h */
     enum ag_err place; /* why one could not be told */
@@ -126,7 +127,7 @@ drop(void *ctx, struct span part)
 }
 
 enum ag_err
-fcopy_new(const struct fmsg_stream *stream, struct fset *set,
+fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
           const struct frules *rules, atomic_int *stop, struct fcopy **ret)
 {
     AG_AUTO(fcopy) struct fcopy *c = calloc(1, sizeof(*c));
@@ -134,6 +135,8 @@ fcopy_new(const struct fmsg_stream *stream, struct fset *set,
         .audience =
             stream->audience == FILTER_TASK ? REDACTOR_TASK : REDACTOR_OPERATOR,
         .marker = stream->has_marker ? stream->marker : NULL,
+        .is_terminal =
+            stream->audience == FILTER_OPERATOR && isatty(src_fd) != 0,
         .hit_ctx = c,
         .on_hit = count_hit,
     };
@@ -146,6 +149,8 @@ fcopy_new(const struct fmsg_stream *stream, struct fset *set,
     c->set = set;
     c->stop = stop;
     c->end.id = stream->id;
+    c->src_fd = src_fd;
+    c->is_terminal = isatty(src_fd) != 0;
     c->is_task = stream->audience == FILTER_TASK;
     c->places = stream->places;
     sink = c->places ? (struct sink){.feed = drop} : fout_sink(&c->out);
@@ -247,6 +252,7 @@ write_out(struct fcopy *c)
 
 enum step {
     STEP_FEED,
+    STEP_PAUSE,
     STEP_IDLE,
     STEP_FINISH,
 };
@@ -255,18 +261,18 @@ enum step {
 static enum ag_err
 apply_rules(struct fcopy *c, enum step step)
 {
-    if (c->rules == NULL) {
-        return AG_OK;
+    enum ag_err err = AG_OK;
+
+    if (c->rules == NULL || step == STEP_FINISH) {
+        return AG_OK; /* by the redactor's own finish */
     }
-    switch (step) {
-    case STEP_FEED:
-        return rule_filter_settle(c->rules);
-    case STEP_IDLE:
-        return rule_filter_idle(c->rules);
-    case STEP_FINISH:
-        break; /* by the redactor's own finish */
+    err = rule_filter_settle(c->rules);
+    if (err == AG_OK && step == STEP_PAUSE) {
+        err = rule_filter_pause(c->rules);
+    } else if (err == AG_OK && step == STEP_IDLE) {
+        err = rule_filter_idle(c->rules);
     }
-    return AG_OK;
+    return err;
 }
 
 /* With places the rules are no part of the chain: they see the source. */
@@ -317,6 +323,9 @@ search(struct fcopy *c, enum step step, size_t len)
         case STEP_FEED:
             err = redactor_feed(c->redactor, part);
             break;
+        case STEP_PAUSE:
+            err = redactor_pause(c->redactor);
+            break;
         case STEP_IDLE:
             err = redactor_idle(c->redactor);
             break;
@@ -365,9 +374,10 @@ read_some(struct fcopy *c, size_t *ret_len, bool *ret_ended)
 
 /* For poll(): as long as nothing is to be done without input. */
 static int
-patience_ms(const struct fcopy *c, bool holds)
+patience_ms(const struct fcopy *c, bool holds, bool may_pause)
 {
-    return holds                                             ? REDACTOR_IDLE_MS
+    return may_pause                                         ? 0
+           : holds                                           ? REDACTOR_IDLE_MS
            : c->hits != NULL && c->told_count != c->end.hits ? FCOPY_TELL_MS
                                                              : -1;
 }
@@ -376,17 +386,21 @@ static enum ag_err
 copy_some(struct fcopy *c, bool *ret_ended)
 {
     bool holds = is_holding(c);
+    bool may_pause = holds && c->is_terminal && !c->is_paused;
     bool ready = false;
     size_t len = 0;
     enum ag_err err =
-        wait_for(c->src_fd, POLLIN, patience_ms(c, holds), &ready);
+        wait_for(c->src_fd, POLLIN, patience_ms(c, holds, may_pause), &ready);
 
     if (err != AG_OK || stopped(c) != AG_OK) {
         return err;
     }
     tell_hits(c);
+    c->is_paused = !ready;
     if (!ready) {
-        return holds ? search(c, STEP_IDLE, 0) : AG_OK;
+        return may_pause ? search(c, STEP_PAUSE, 0)
+               : holds   ? search(c, STEP_IDLE, 0)
+                         : AG_OK;
     }
     err = read_some(c, &len, ret_ended);
     if (err != AG_OK || len == 0) {
@@ -396,14 +410,12 @@ copy_some(struct fcopy *c, bool *ret_ended)
 }
 
 const struct fmsg_end *
-fcopy_run(struct fcopy *c, int src_fd, int dst_fd)
+fcopy_run(struct fcopy *c, int dst_fd)
 {
     enum ag_err err = stopped(c);
     bool ended = false;
 
-    c->src_fd = src_fd;
     c->dst_fd = dst_fd;
-    c->is_terminal = isatty(src_fd) != 0;
     while (err == AG_OK && !ended) {
         err = copy_some(c, &ended);
         if (err == AG_OK) {

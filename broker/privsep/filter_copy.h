@@ -30,12 +30,13 @@ enum {
 };
 
 /*
- * Prepares a stream; nothing is read yet. `stop` becomes an enum ag_err other
+ * Prepares a stream from `src_fd`, which is borrowed until fcopy_free();
+ * nothing is read yet. `stop` becomes an enum ag_err other
  * than AG_OK when the stream shall end; set, rules and it are borrowed.
  * Errors: AG_EINVAL marker; AG_EMEMLOCK; AG_ENOMEM; those of frules_filter().
  */
 AG_CHECK AG_NONNULL enum ag_err fcopy_new(const struct fmsg_stream *stream,
-                                          struct fset *set,
+                                          int src_fd, struct fset *set,
                                           const struct frules *rules,
                                           atomic_int *stop, struct fcopy **ret);
 void fcopy_free(struct fcopy *c);
@@ -50,7 +51,6 @@ fcopy_listen(struct fcopy *c,
 
 /* Copies until the source ends or something else does; the report is valid
  * until fcopy_free(). Blocks. */
-AG_NONNULL const struct fmsg_end *fcopy_run(struct fcopy *c, int src_fd,
-                                            int dst_fd);
+AG_NONNULL const struct fmsg_end *fcopy_run(struct fcopy *c, int dst_fd);
 
 #endif

@@ -96,7 +96,7 @@ slot_main(void *arg)
         const struct fmsg_end *end = NULL;
 
         fcopy_listen(copy, p->hooks.hits, p->hooks.ctx);
-        end = fcopy_run(copy, slot->src_fd, slot->dst_fd);
+        end = fcopy_run(copy, slot->dst_fd);
         /* First the descriptors: who hears of the end may wait for them. */
         fd_close(slot->src_fd);
         fd_close(slot->dst_fd);
@@ -246,7 +246,7 @@ fpool_start(struct fpool *p, const struct fmsg_stream *stream, int src_fd,
     err = find_slot(p, stream->id, &slot);
     if (err == AG_OK) {
         atomic_store(&slot->stop, AG_OK);
-        err = fcopy_new(stream, p->set, p->rules, &slot->stop, &copy);
+        err = fcopy_new(stream, src_fd, p->set, p->rules, &slot->stop, &copy);
     }
     if (err == AG_OK) {
         slot->copy = copy;

@@ -3,41 +3,12 @@
 #include <string.h>
 
 #include "base/secret.h"
-#include "redact/lockmem.h"
-#include "redact/marker.h"
-#include "redact/scan.h"
+#include "redact/redactor_impl.h"
 
 enum {
-    LINE_FIRST_BYTES = 4096,
     LINE_KEEP_BYTES = 8192, /* over a restart; more is given back */
     HELD_SPARE_BYTES = 16,  /* a token waits for the byte behind it */
     SHOWN_PART = 4,         /* idle shows at most a quarter of a value */
-};
-
-/*
- * Positions count from the first byte not yet decided, which is held.ptr[0]
- * or the start of the next part. What lies before `emitted` has been let out,
- * shown or dropped; what lies before `hole_end` belongs to the last hole.
- */
-struct redactor {
-    struct lockmem own; /* where this struct lies */
-    struct redactor_options options;
-    struct sink next;
-    const struct matcher *set;
-    struct lockmem held;
-    size_t held_len;
-    size_t held_most;    /* all of `held` that text was in */
-    struct lockmem line; /* of a task: not let out yet */
-    size_t line_len;
-    size_t line_most; /* the same of `line` */
-    size_t emitted;
-    size_t hole_end;
-    uint64_t offset; /* in the stream, of the first byte not decided */
-    bool is_idle;    /* idle was called since the last part */
-    size_t behind_len;
-    uint8_t behind[MATCHER_BEHIND_BYTES];
-    struct marker marker;
-    struct scan scan;
 };
 
 /* ---- holes ---- */
@@ -51,7 +22,7 @@ let_out(struct redactor *r, struct span text, size_t upto)
         return AG_OK;
     }
     r->emitted = upto;
-    return sink_feed(&r->next, span_sub(text, from, upto - from));
+    return hide_pass(&r->hide, &r->next, span_sub(text, from, upto - from));
 }
 
 static enum ag_err
@@ -65,14 +36,25 @@ open_hole(struct redactor *r, const struct scan_hit *hit)
         .form = set_form(hit->ref),
         .offset = r->offset + hit->start,
     };
-    uint8_t text[MARKER_MAX_BYTES];
-    size_t len;
 
     if (r->options.on_hit != NULL) {
         r->options.on_hit(r->options.hit_ctx, &told);
     }
-    len = marker_write(&r->marker, value.name, text);
-    return sink_feed(&r->next, span_of(text, len));
+    return hide_begin(&r->hide, &r->next, value.name);
+}
+
+/* What of the last hole has not been let out. */
+static enum ag_err
+hide_hole(struct redactor *r, struct span text)
+{
+    size_t from = r->emitted;
+
+    if (r->hole_end <= from) {
+        return AG_OK;
+    }
+    r->emitted = r->hole_end;
+    return hide_over(&r->hide, &r->next,
+                     span_sub(text, from, r->hole_end - from));
 }
 
 /* A form stands at hit->start: part of the hole it touches, or a new one. */
@@ -95,10 +77,7 @@ cover(struct redactor *r, struct span text, const struct scan_hit *hit)
     if (end > r->hole_end) {
         r->hole_end = end;
     }
-    if (r->hole_end > r->emitted) {
-        r->emitted = r->hole_end;
-    }
-    return AG_OK;
+    return hide_hole(r, text);
 }
 
 /* ---- one stretch of text ---- */
@@ -120,13 +99,9 @@ begin_scan(struct redactor *r, struct span text, size_t limit, bool at_end)
     scan_begin(&r->scan, &request);
 }
 
-/*
- * Decides the starts below `limit`, in order, up to the first that needs more
- * text; lets out what is decided. *ret: how many were decided.
- */
-static enum ag_err
-decide(struct redactor *r, struct span text, size_t limit, bool at_end,
-       size_t *ret)
+enum ag_err
+redactor_decide(struct redactor *r, struct span text, size_t limit, bool at_end,
+                size_t *ret)
 {
     struct scan_hit hit;
     enum ag_err err;
@@ -146,9 +121,8 @@ decide(struct redactor *r, struct span text, size_t limit, bool at_end,
     return let_out(r, text, limit);
 }
 
-/* Moves on by `len` decided bytes at the start of `text`. */
-static void
-advance(struct redactor *r, struct span text, size_t len)
+void
+redactor_advance(struct redactor *r, struct span text, size_t len)
 {
     size_t tail = len < MATCHER_BEHIND_BYTES ? len : MATCHER_BEHIND_BYTES;
     size_t keep = MATCHER_BEHIND_BYTES - tail;
@@ -165,12 +139,6 @@ advance(struct redactor *r, struct span text, size_t len)
     r->offset += len;
     r->emitted -= len;
     r->hole_end = r->hole_end > len ? r->hole_end - len : 0;
-}
-
-static void
-note_most(size_t *most, size_t len)
-{
-    *most = len > *most ? len : *most;
 }
 
 /*
@@ -190,11 +158,11 @@ feed_held(struct redactor *r, struct span part, bool *ret)
 
     memcpy(held + r->held_len, part.ptr, take);
     note_most(&r->held_most, text.len);
-    err = decide(r, text, r->held_len, false, &done);
+    err = redactor_decide(r, text, r->held_len, false, &done);
     if (err != AG_OK) {
         return err;
     }
-    advance(r, text, done);
+    redactor_advance(r, text, done);
     *ret = done < r->held_len;
     if (*ret) {
         AG_ASSERT(take == part.len);
@@ -223,11 +191,11 @@ feed_now(struct redactor *r, struct span part)
             return err;
         }
     }
-    err = decide(r, part, part.len, false, &done);
+    err = redactor_decide(r, part, part.len, false, &done);
     if (err != AG_OK) {
         return err;
     }
-    advance(r, part, done);
+    redactor_advance(r, part, done);
     AG_ASSERT(part.len - done <= r->held.len);
     memcpy(r->held.ptr, part.ptr + done, part.len - done);
     r->held_len = part.len - done;
@@ -235,10 +203,8 @@ feed_now(struct redactor *r, struct span part)
     return AG_OK;
 }
 
-/* ---- a task's lines ---- */
-
-static enum ag_err
-grow(struct lockmem *mem, size_t used, size_t wanted)
+enum ag_err
+redactor_grow(struct lockmem *mem, size_t used, size_t wanted)
 {
     AG_AUTO(lockmem) struct lockmem larger = {.ptr = NULL};
     struct lockmem old = *mem;
@@ -259,88 +225,14 @@ grow(struct lockmem *mem, size_t used, size_t wanted)
     return AG_OK;
 }
 
-/* All of `text`, which ends at a cut or at the stream's end. */
-static enum ag_err
-let_out_all(struct redactor *r, struct span text)
+enum ag_err
+redactor_let_out_all(struct redactor *r, struct span text)
 {
     size_t done = 0;
-    enum ag_err err = decide(r, text, text.len, true, &done);
+    enum ag_err err = redactor_decide(r, text, text.len, true, &done);
 
     if (err == AG_OK) {
-        advance(r, text, text.len);
-    }
-    return err;
-}
-
-/* The first `upto` bytes of the line: up to a cut, or of a full buffer all but
- * what a form that starts before may need. No start is left open either way, so
- * that how much it is tells nothing. */
-static enum ag_err
-let_out_line(struct redactor *r, size_t upto, bool is_cut)
-{
-    uint8_t *line = r->line.ptr;
-    struct span text = span_of(line, is_cut ? upto : r->line_len);
-    size_t done = 0;
-    enum ag_err err = decide(r, text, upto, is_cut, &done);
-
-    if (err != AG_OK) {
-        return err;
-    }
-    AG_ASSERT(done == upto);
-    advance(r, text, upto);
-    memmove(line, line + upto, r->line_len - upto);
-    r->line_len -= upto;
-    return AG_OK;
-}
-
-/* As much of *part as there is room for; of a line that goes on its end. */
-static enum ag_err
-keep_some(struct redactor *r, struct span *part)
-{
-    size_t most = REDACTOR_TASK_LINE_MAX_BYTES + matcher_longest_bytes(r->set);
-    size_t room = most > r->line_len ? most - r->line_len : 0;
-    size_t end = r->line_len == 0 ? part->len : matcher_line_in(r->set, *part);
-    size_t take = end < room ? end : room;
-    size_t wanted = r->line.len == 0 ? LINE_FIRST_BYTES : r->line.len;
-    size_t cut;
-    enum ag_err err;
-
-    while (wanted < r->line_len + take) {
-        wanted *= 2;
-    }
-    err = grow(&r->line, r->line_len, wanted < most ? wanted : most);
-    if (err != AG_OK) {
-        return err;
-    }
-    if (take > 0) {
-        memcpy((uint8_t *)r->line.ptr + r->line_len, part->ptr, take);
-    }
-    r->line_len += take;
-    note_most(&r->line_most, r->line_len);
-    *part = span_sub(*part, take, part->len);
-    cut = matcher_cut_in(r->set, span_of(r->line.ptr, r->line_len),
-                         r->line_len - take);
-    if (cut > 0) {
-        return let_out_line(r, cut, true);
-    }
-    cut = r->line_len < most ? 0 : r->line_len - matcher_longest_bytes(r->set);
-    return cut > 0 ? let_out_line(r, cut, false) : AG_OK;
-}
-
-static enum ag_err
-feed_task(struct redactor *r, struct span part)
-{
-    enum ag_err err = AG_OK;
-
-    while (err == AG_OK && part.len > 0) {
-        size_t cut = r->line_len == 0 ? matcher_cut_in(r->set, part, 0) : 0;
-
-        if (cut > 0) { /* as it lies, without a copy */
-            err = let_out_all(r, span_sub(part, 0, cut));
-            part = span_sub(part, cut, part.len);
-        } else {
-            err = keep_some(r, &part);
-        }
+        redactor_advance(r, text, text.len);
     }
     return err;
 }
@@ -362,7 +254,7 @@ redactor_new(const struct redactor_options *options, const struct sink *next,
     r->own = own;
     r->options = *options;
     r->next = *next;
-    err = marker_parse(options->marker, &r->marker);
+    err = hide_init(&r->hide, options->marker, options->is_terminal);
     if (err != AG_OK) {
         return err;
     }
@@ -388,8 +280,8 @@ enum ag_err
 redactor_restart(struct redactor *r, const struct redactor_options *options,
                  const struct sink *next)
 {
-    struct marker marker;
-    enum ag_err err = marker_parse(options->marker, &marker);
+    struct hide hide;
+    enum ag_err err = hide_init(&hide, options->marker, options->is_terminal);
 
     if (err != AG_OK) {
         return err;
@@ -405,7 +297,7 @@ redactor_restart(struct redactor *r, const struct redactor_options *options,
                            .next = *next,
                            .held = r->held,
                            .line = r->line,
-                           .marker = marker};
+                           .hide = hide};
     return AG_OK;
 }
 
@@ -415,7 +307,7 @@ redactor_use(struct redactor *r, const struct matcher *set)
     size_t wanted = 2 * matcher_longest_bytes(set) + HELD_SPARE_BYTES;
     enum ag_err err = r->options.audience == REDACTOR_TASK
                           ? AG_OK /* keeps its lines elsewhere */
-                          : grow(&r->held, r->held_len, wanted);
+                          : redactor_grow(&r->held, r->held_len, wanted);
 
     if (err != AG_OK) {
         return err;
@@ -427,22 +319,31 @@ redactor_use(struct redactor *r, const struct matcher *set)
 enum ag_err
 redactor_feed(struct redactor *r, struct span part)
 {
-    return r->options.audience == REDACTOR_TASK ? feed_task(r, part)
+    return r->options.audience == REDACTOR_TASK ? redactor_feed_task(r, part)
                                                 : feed_now(r, part);
 }
 
-enum ag_err
-redactor_idle(struct redactor *r)
+/* Never a part of a character: of that a terminal shows nothing. */
+static size_t
+whole_characters(const struct redactor *r, struct span text, size_t upto)
+{
+    while (upto > r->emitted && upto < text.len &&
+           (text.ptr[upto] & 0xc0) == 0x80) {
+        upto--;
+    }
+    return upto;
+}
+
+/* Of what is held a quarter of every value that it may belong to; with a `most`
+ * so many bytes of it at most, and nothing is decided. */
+static enum ag_err
+show(struct redactor *r, size_t most)
 {
     struct span text = span_of(r->held.ptr, r->held_len);
     size_t upto = text.len;
     struct scan_hit hit;
     enum ag_err err;
 
-    if (!redactor_is_holding(r)) {
-        return AG_OK;
-    }
-    r->is_idle = true;
     begin_scan(r, text, text.len, false);
     while (scan_next(&r->scan, &hit) && hit.start < upto) {
         size_t shortest = SIZE_MAX;
@@ -450,17 +351,45 @@ redactor_idle(struct redactor *r)
         if (hit.is_open) {
             shortest = scan_shortest_open(&r->scan, hit.start);
         }
-        if (shortest != SIZE_MAX && hit.start + shortest / SHOWN_PART < upto) {
-            upto = hit.start + shortest / SHOWN_PART;
+        if (shortest != SIZE_MAX) {
+            size_t part = shortest / SHOWN_PART;
+
+            part = hit.start + (part < most ? part : most);
+            upto = part < upto ? part : upto;
         }
-        if (hit.len > 0) {
+        if (hit.len > 0 && most != SIZE_MAX) {
+            upto = hit.start < upto ? hit.start : upto; /* for the idle */
+        } else if (hit.len > 0) {
             err = cover(r, text, &hit);
             if (err != AG_OK) {
                 return err;
             }
         }
     }
-    return let_out(r, text, upto);
+    return let_out(r, text, whole_characters(r, text, upto));
+}
+
+enum ag_err
+redactor_idle(struct redactor *r)
+{
+    if (!redactor_is_holding(r)) {
+        return AG_OK;
+    }
+    r->is_idle = true;
+    return show(r, SIZE_MAX);
+}
+
+enum ag_err
+redactor_pause(struct redactor *r)
+{
+    struct span text = span_of(r->held.ptr, r->held_len);
+    struct span unseen = span_sub(text, r->emitted, text.len);
+
+    if (!redactor_is_holding(r) ||
+        hide_columns(&r->hide, unseen) > REDACTOR_PAUSE_BYTES) {
+        return AG_OK;
+    }
+    return show(r, REDACTOR_PAUSE_BYTES);
 }
 
 enum ag_err
@@ -469,7 +398,7 @@ redactor_finish(struct redactor *r)
     struct span text = r->options.audience == REDACTOR_TASK
                            ? span_of(r->line.ptr, r->line_len)
                            : span_of(r->held.ptr, r->held_len);
-    enum ag_err err = let_out_all(r, text);
+    enum ag_err err = redactor_let_out_all(r, text);
 
     if (err != AG_OK) {
         return err;

@@ -1,7 +1,7 @@
 /*
  * redactor.h - the streaming filter: a sink that passes text on and puts a
  * marker where a value stood, in any form.
- * Floor: redact. Depends on: redact/matcher, redact/sink, redact/marker.
+ * Floor: redact. Depends on: redact/matcher, redact/sink, redact/hide.
  *
  * The output is that of one search through the whole text, whatever the parts
  * it was fed in: all matches are found; those that overlap are one hole, named
@@ -14,7 +14,18 @@
  * be called after REDACTOR_IDLE_MS without input, lets out of what is held at
  * most a quarter of every value it may belong to; should the value come after
  * all, the rest of it is redacted. This is the one case where a part of a
- * value can show, and where the output depends on time.
+ * value can show, and where the output depends on time. A character of several
+ * bytes is let out whole or not at all.
+ *
+ * Terminals. What a person types comes back a letter at a time, and most
+ * letters begin some form of some value: each would wait for REDACTOR_IDLE_MS.
+ * So on a terminal redactor_pause() is called as soon as the source has nothing
+ * more. It lets out what idle would, if what has not been seen of it yet takes
+ * REDACTOR_PAUSE_BYTES columns at most, and never more than the first
+ * REDACTOR_PAUSE_BYTES of a value; the rest waits for idle as everywhere. What
+ * is lost by it: where a read happens to end within these first bytes of a
+ * value that is being printed, they stand before its marker.
+ * There a mask of equal width stands where a program counts columns: hide.h.
  *
  * For a task (REDACTOR_TASK) the filter must not answer guesses: values that
  * are weak are not looked for, idle does nothing, and values cut into pieces or
@@ -39,6 +50,7 @@ struct redactor;
 
 enum {
     REDACTOR_IDLE_MS = 20,
+    REDACTOR_PAUSE_BYTES = 4,
     /* Let out at a time where a text has no such place. */
     REDACTOR_TASK_LINE_MAX_BYTES = 64 * 1024,
 };
@@ -59,6 +71,7 @@ struct redactor_hit {
 struct redactor_options {
     enum redactor_audience audience;
     const char *marker; /* one %s or none; NULL: MARKER_DEFAULT */
+    bool is_terminal;   /* what comes out is for one */
     void *hit_ctx;
     void (*on_hit)(void *ctx, const struct redactor_hit *hit); /* or NULL */
 };
@@ -98,6 +111,7 @@ AG_CHECK AG_NONNULL enum ag_err redactor_use(struct redactor *r,
 AG_CHECK AG_NONNULL enum ag_err redactor_feed(struct redactor *r,
                                               struct span part);
 AG_CHECK AG_NONNULL enum ag_err redactor_idle(struct redactor *r);
+AG_CHECK AG_NONNULL enum ag_err redactor_pause(struct redactor *r);
 AG_CHECK AG_NONNULL enum ag_err redactor_finish(struct redactor *r);
 
 /* As a sink, to stand in a chain. */

@@ -4,8 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "redact/hide.h"
 #include "redact/lockmem.h"
-#include "redact/marker.h"
+#include "redact/rule_events.h"
 #include "redact/rule_find.h"
 #include "redact/rule_set_impl.h"
 #include "redact/rule_spans.h"
@@ -14,20 +15,13 @@ enum {
     SLICE_BYTES = 16 * 1024, /* scanned at a time */
     BEHIND_BYTES = RULE_WINDOW_MAX_BYTES + RULE_LEAD_MAX_BYTES + 1,
     TEXT_BYTES = BEHIND_BYTES + RULE_FILTER_HELD_MAX_BYTES + SLICE_BYTES,
-    EVENTS_FIRST_COUNT = 256,
-};
-
-/* "A match of this rule ends here." */
-struct event {
-    uint32_t rule;
-    uint32_t end; /* in the text */
 };
 
 struct rule_filter {
     const struct rule_set *set;
     struct rule_filter_terms terms;
     struct sink next;
-    struct marker marker;
+    struct hide hide;
     struct rule_tools *tools;
     hs_scratch_t *scratch;
     hs_stream_t *streams[RULE_PACKS_MAX_COUNT];
@@ -40,10 +34,7 @@ struct rule_filter {
     uint64_t base;             /* where in the stream the text begins */
     struct rule_spans spans;   /* secrets */
     struct rule_spans waiting; /* confirmed, not decided */
-    struct event *events;
-    size_t event_count;
-    size_t event_cap;
-    enum ag_err event_err;
+    struct rule_events events;
     size_t pack_count; /* of the set, as many as the level has */
     size_t first_rule; /* of the pack that is being scanned */
     bool is_idle;
@@ -57,24 +48,6 @@ whole(const struct rule_filter *f)
 
 /* ---- what was found ---- */
 
-static enum ag_err
-need_event(struct rule_filter *f)
-{
-    size_t cap = f->event_cap == 0 ? EVENTS_FIRST_COUNT : 2 * f->event_cap;
-    struct event *more;
-
-    if (f->event_count < f->event_cap) {
-        return AG_OK;
-    }
-    more = reallocarray(f->events, cap, sizeof(*more));
-    if (more == NULL) {
-        return AG_ENOMEM;
-    }
-    f->events = more;
-    f->event_cap = cap;
-    return AG_OK;
-}
-
 static int
 on_event(unsigned id, unsigned long long from, unsigned long long to,
          unsigned flags, void *ctx)
@@ -83,23 +56,23 @@ on_event(unsigned id, unsigned long long from, unsigned long long to,
 
     (void)from;
     (void)flags;
-    f->event_err = need_event(f);
-    if (f->event_err != AG_OK) {
-        return 1;
-    }
-    f->events[f->event_count++] =
-        (struct event){.rule = (uint32_t)(f->first_rule + id),
-                       .end = (uint32_t)(to - f->base)};
-    return 0;
+    return rule_events_add(&f->events,
+                           (struct rule_event){
+                               .rule = (uint32_t)(f->first_rule + id),
+                               .end = (uint32_t)(to - f->base),
+                           })
+               ? 0
+               : 1;
 }
 
 /* The marker of a known value: it was taken out already. */
 static bool
 is_marker(const struct rule_filter *f, const struct rule_hit *hit)
 {
-    return f->marker.head_len > 0 &&
-           memmem(f->text + hit->from, hit->to - hit->from, f->marker.head,
-                  f->marker.head_len) != NULL;
+    const struct marker *m = &f->hide.marker;
+
+    return m->head_len > 0 && memmem(f->text + hit->from, hit->to - hit->from,
+                                     m->head, m->head_len) != NULL;
 }
 
 /* One that the caller knows, and knows to be none. */
@@ -156,22 +129,22 @@ decide(struct rule_filter *f, bool has_end)
 {
     const struct rule_text text = {.part = whole(f), .has_end = has_end};
     struct rule_spans waiting = f->waiting;
-    enum ag_err err = f->event_err;
+    enum ag_err err = f->events.err;
 
     f->waiting = (struct rule_spans){.items = NULL};
     for (size_t i = 0; err == AG_OK && i < waiting.count; i++) {
         err = judge(f, &waiting.items[i].hit, has_end);
     }
     rule_spans_done(&waiting);
-    for (size_t i = 0; err == AG_OK && i < f->event_count; i++) {
+    for (size_t i = 0; err == AG_OK && i < f->events.count; i++) {
+        const struct rule_event *event = &f->events.items[i];
         struct rule_hit hit;
 
-        if (rule_confirm(f->tools, f->events[i].rule, text, f->events[i].end,
-                         &hit)) {
+        if (rule_confirm(f->tools, event->rule, text, event->end, &hit)) {
             err = judge(f, &hit, has_end);
         }
     }
-    f->event_count = 0;
+    f->events.count = 0;
     return err == AG_OK ? rule_tools_error(f->tools) : err;
 }
 
@@ -182,7 +155,6 @@ put_marker(struct rule_filter *f, const struct rule_span *span)
 {
     const struct rule *rule = rule_set_at(f->set, span->hit.rule);
     char name[RULE_ID_MAX_BYTES + sizeof("rule:")];
-    uint8_t marker[MARKER_MAX_BYTES];
     int len = snprintf(name, sizeof(name), "rule:%s", rule->id);
     struct redactor_hit hit = {.id = RULE_FILTER_ID_BITS | span->hit.rule,
                                .name = span_of(name, (size_t)len),
@@ -192,18 +164,19 @@ put_marker(struct rule_filter *f, const struct rule_span *span)
     if (f->terms.options.on_hit != NULL) {
         f->terms.options.on_hit(f->terms.options.hit_ctx, &hit);
     }
-    return sink_feed(
-        &f->next, span_of(marker, marker_write(&f->marker, hit.name, marker)));
+    return hide_begin(&f->hide, &f->next, hit.name);
 }
 
-/* Text up to `to`. */
+/* What is before `to`, as text or of a hole. */
 static enum ag_err
-put_text(struct rule_filter *f, size_t to)
+put(struct rule_filter *f, size_t to,
+    enum ag_err (*how)(struct hide *h, const struct sink *next,
+                       struct span text))
 {
     enum ag_err err = AG_OK;
 
     if (to > f->out) {
-        err = sink_feed(&f->next, span_of(f->text + f->out, to - f->out));
+        err = how(&f->hide, &f->next, span_of(f->text + f->out, to - f->out));
         f->out = to;
     }
     return err;
@@ -222,7 +195,7 @@ let_out(struct rule_filter *f, size_t upto)
             break;
         }
         if (!span->is_out && span->hit.from >= f->hole_end) {
-            err = put_text(f, span->hit.from);
+            err = put(f, span->hit.from, hide_pass);
             if (err == AG_OK) {
                 err = put_marker(f, span);
             }
@@ -231,12 +204,12 @@ let_out(struct rule_filter *f, size_t upto)
         if (span->hit.to > f->hole_end) {
             f->hole_end = span->hit.to;
         }
-        if (f->out < f->hole_end) {
-            f->out = f->hole_end < upto ? f->hole_end : upto;
+        if (err == AG_OK) {
+            err = put(f, f->hole_end < upto ? f->hole_end : upto, hide_over);
         }
     }
     if (err == AG_OK && f->hole_end < upto) {
-        err = put_text(f, upto);
+        err = put(f, upto, hide_pass);
     }
     rule_spans_drop(&f->spans, f->out);
     return err;
@@ -285,7 +258,7 @@ scan(struct rule_filter *f)
         if (f->set->lib->hs_scan_stream(f->streams[i], from, (unsigned)len, 0,
                                         f->scratch, on_event,
                                         f) != HS_SUCCESS) {
-            return f->event_err != AG_OK ? f->event_err : AG_EINTERNAL;
+            return f->events.err != AG_OK ? f->events.err : AG_EINTERNAL;
         }
     }
     f->scanned = f->len;
@@ -347,9 +320,18 @@ rule_filter_settle(struct rule_filter *f)
     return f->is_idle ? AG_OK : search(f, true);
 }
 
+static bool
+may_come(void *ctx, size_t rule, struct span text)
+{
+    const struct rule_filter *f = ctx;
+
+    return rule_may_come(f->tools, rule, text);
+}
+
 enum ag_err
 rule_filter_idle(struct rule_filter *f)
 {
+    const struct rule_open_doubt doubt = {.ctx = f, .may_come = may_come};
     struct rule_spans waiting = f->waiting;
     size_t upto;
     enum ag_err err = AG_OK;
@@ -373,8 +355,17 @@ rule_filter_idle(struct rule_filter *f)
         err = add(f, &f->spans, &hit);
     }
     rule_spans_done(&waiting);
-    upto = rule_open_pause(f->set->open, whole(f));
+    upto = rule_open_pause(f->set->open, whole(f), &doubt);
     return err == AG_OK && upto > f->out ? let_out(f, upto) : err;
+}
+
+enum ag_err
+rule_filter_pause(struct rule_filter *f)
+{
+    return hide_columns(&f->hide, span_of(f->text + f->out, f->len - f->out)) >
+                   REDACTOR_PAUSE_BYTES
+               ? AG_OK
+               : rule_filter_idle(f);
 }
 
 static enum ag_err
@@ -446,7 +437,8 @@ rule_filter_new(const struct rule_filter_terms *terms, const struct sink *next,
     f->pack_count = terms->level == RULES_DEFAULT ? 1 : f->set->pack_count;
     f->terms = *terms;
     f->next = *next;
-    err = marker_parse(terms->options.marker, &f->marker);
+    err =
+        hide_init(&f->hide, terms->options.marker, terms->options.is_terminal);
     if (err == AG_OK) {
         err = lockmem_init(TEXT_BYTES, &f->mem);
     }
@@ -483,7 +475,7 @@ rule_filter_free(struct rule_filter *f)
     rule_spans_done(&f->spans);
     rule_spans_done(&f->waiting);
     lockmem_done(&f->mem);
-    free(f->events);
+    rule_events_done(&f->events);
     free(f);
 }
 

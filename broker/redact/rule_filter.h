@@ -2,7 +2,7 @@
  * rule_filter.h - the filter for unknown secrets: a sink that passes text on
  * and puts a marker where a rule finds a secret. It stands behind the filter
  * for known values (redactor.h), whose markers it leaves.
- * Floor: redact. Depends on: redact/rule_set, redact/marker, redact/sink,
+ * Floor: redact. Depends on: redact/rule_set, redact/hide, redact/sink,
  * redact/redactor (what a hit is).
  *
  * The output is that of one search through the whole text, whatever the parts
@@ -17,7 +17,10 @@
  * Idle, as redactor.h has it: what waits for a decision is decided as if the
  * text ended; of what has not matched yet at most a quarter is shown where a
  * rule knows the secret by its own looks; where it knows it by its context
- * alone, whatever is too short for the rule is.
+ * alone, whatever is too short for the rule is. A secret of which the text so
+ * far can't be the beginning, by the rule's own regex, counts for neither.
+ * rule_filter_pause(), for a terminal, does the same at once, if what has not
+ * been seen takes REDACTOR_PAUSE_BYTES columns at most.
  */
 #ifndef AG_REDACT_RULE_FILTER_H
 #define AG_REDACT_RULE_FILTER_H
@@ -73,6 +76,7 @@ AG_CHECK AG_NONNULL enum ag_err rule_filter_feed(struct rule_filter *f,
                                                  struct span part);
 AG_CHECK AG_NONNULL enum ag_err rule_filter_settle(struct rule_filter *f);
 AG_CHECK AG_NONNULL enum ag_err rule_filter_idle(struct rule_filter *f);
+AG_CHECK AG_NONNULL enum ag_err rule_filter_pause(struct rule_filter *f);
 AG_CHECK AG_NONNULL enum ag_err rule_filter_finish(struct rule_filter *f);
 
 AG_NONNULL struct sink rule_filter_sink(struct rule_filter *f);

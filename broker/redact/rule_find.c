@@ -112,35 +112,58 @@ has_separator(struct span text)
     return false;
 }
 
-bool
-rule_confirm(struct rule_tools *t, size_t rule, struct rule_text text,
-             size_t end, struct rule_hit *ret)
+/* Matches the rule in the window that ends at `end`; *ret_from: where it begins.
+ * Returns what PCRE2 does. */
+static int
+match_window(struct rule_tools *t, size_t rule, struct span text, size_t end,
+             uint32_t options, size_t *ret_from)
 {
     struct rule_code *code = &t->set->codes[rule];
-    const struct rule *r = code->rule;
-    size_t from = end > r->window ? end - r->window : 0;
+    size_t from = end > code->rule->window ? end - code->rule->window : 0;
     size_t before = from > 0 ? 1 : 0; /* for \b */
-    struct span window =
-        span_sub(text.part, from - before, end - from + before);
-    const PCRE2_SIZE *pairs;
-    struct span match;
-    int n;
+    struct span window = span_sub(text, from - before, end - from + before);
 
-    AG_ASSERT(end > 0 && end <= text.part.len);
+    AG_ASSERT(end > 0 && end <= text.len);
     if (code->regex == NULL && t->err == AG_OK) {
         t->err = rule_code_compile(t->set->lib, code);
     }
     if (t->err != AG_OK) {
+        return PCRE2_ERROR_NOMATCH;
+    }
+    *ret_from = from - before;
+    return t->set->lib->pcre2_match_8(code->regex, window.ptr, window.len,
+                                      before, options, t->data, t->context);
+}
+
+bool
+rule_may_come(struct rule_tools *t, size_t rule, struct span text)
+{
+    size_t from = 0;
+    int n = match_window(t, rule, text, text.len, PCRE2_PARTIAL_HARD, &from);
+    const PCRE2_SIZE *pairs = t->set->lib->pcre2_get_ovector_pointer_8(t->data);
+
+    /* Of a match that is to begin behind the text nothing is there. */
+    return n == PCRE2_ERROR_PARTIAL ? from + pairs[0] < text.len
+                                    : n != PCRE2_ERROR_NOMATCH;
+}
+
+bool
+rule_confirm(struct rule_tools *t, size_t rule, struct rule_text text,
+             size_t end, struct rule_hit *ret)
+{
+    const struct rule *r = t->set->codes[rule].rule;
+    size_t from = 0;
+    int n = match_window(t, rule, text.part, end, 0, &from);
+    const PCRE2_SIZE *pairs;
+    struct span match;
+
+    if (n <= 0) {
         return false;
     }
-    n = t->set->lib->pcre2_match_8(code->regex, window.ptr, window.len, before,
-                                   0, t->data, t->context);
     pairs = t->set->lib->pcre2_get_ovector_pointer_8(t->data);
-    if (n <= 0 || (int)r->secret >= n ||
-        pairs[2 * (size_t)r->secret] == PCRE2_UNSET) {
+    if ((int)r->secret >= n || pairs[2 * (size_t)r->secret] == PCRE2_UNSET) {
         return false;
     }
-    from -= before;
     match = span_sub(text.part, from + pairs[0], pairs[1] - pairs[0]);
     *ret = (struct rule_hit){.rule = rule,
                              .from = from + pairs[2 * (size_t)r->secret],

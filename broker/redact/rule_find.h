@@ -51,6 +51,11 @@ AG_NONNULL bool rule_confirm(struct rule_tools *t, size_t rule,
                              struct rule_text text, size_t end,
                              struct rule_hit *ret);
 
+/* May a match of the rule still come that begins in `text`, and what is there of
+ * it? True where it would cost too much to tell. */
+AG_NONNULL bool rule_may_come(struct rule_tools *t, size_t rule,
+                              struct span text);
+
 enum rule_verdict {
     RULE_NO,
     RULE_YES,

@@ -15,12 +15,14 @@ enum {
 struct entry {
     struct span keyword;
     const struct rule *rule;
+    size_t number; /* of the rule */
 };
 
 struct rule_open {
     struct entry *entries; /* by the codes of their first two bytes */
     size_t count;
     size_t cap;
+    size_t rule_count;
     size_t window;
     const struct rule *leads[RULES_MAX_COUNT]; /* rules with a lead */
     size_t lead_count;
@@ -92,7 +94,8 @@ rule_open_add(struct rule_open *o, const struct rule *rule)
             o->entries = more;
             o->cap = cap;
         }
-        o->entries[o->count++] = (struct entry){.keyword = k, .rule = rule};
+        o->entries[o->count++] =
+            (struct entry){.keyword = k, .rule = rule, .number = o->rule_count};
         o->near[pair(k.ptr)] = 1;
         if (rule->window > NEAR_BYTES) {
             o->far[pair(k.ptr)] = 1;
@@ -109,6 +112,7 @@ rule_open_add(struct rule_open *o, const struct rule *rule)
     if (rule->window > o->window) {
         o->window = rule->window;
     }
+    o->rule_count++;
     return AG_OK;
 }
 
@@ -158,12 +162,17 @@ less(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* What an occurrence at `at` says of a secret's first byte. */
+/* What an occurrence at `at` says of a secret's first byte: there, or before it
+ * by bytes of `lead` alone. */
 static size_t
-start_of(const struct rule *rule, size_t at, size_t run)
+start_of(const struct rule *rule, struct span text, size_t at, size_t run)
 {
-    size_t from = at > rule->lead_max ? at - rule->lead_max : 0;
+    size_t from = at;
 
+    while (from > 0 && at - from < rule->lead_max &&
+           rule_class_has(&rule->lead, text.ptr[from - 1])) {
+        from--;
+    }
     return (rule->flags & RULE_BLOCK) == 0 && from < run ? run : from;
 }
 
@@ -202,8 +211,8 @@ lead_start(const struct rule_open *o, struct span text)
 struct look {
     const struct rule_open *open;
     struct span text;
-    size_t run; /* where the last run begins */
-    bool is_pause;
+    size_t run;                          /* where the last run begins */
+    const struct rule_open_doubt *doubt; /* in a pause, else NULL */
     bool blocks_only;
     size_t result;
 };
@@ -220,11 +229,17 @@ note(struct look *l, const struct entry *e, size_t at)
         !may_be(e->keyword, rest)) {
         return;
     }
-    from = start_of(rule, at, l->run);
-    if (l->is_pause) {
-        from = (rule->flags & RULE_CONTEXT) != 0
-                   ? l->text.len
-                   : from + rule->min_bytes / SHOWN_PART;
+    from = start_of(rule, l->text, at, l->run);
+    if (l->doubt != NULL) {
+        /* Before a keyword that comes late its secret has been seen. */
+        if ((rule->flags & RULE_LEAD) != 0 && rest.len < e->keyword.len) {
+            return;
+        }
+        from += rule->min_bytes / SHOWN_PART;
+        if (from >= l->result || (rule->flags & RULE_CONTEXT) != 0 ||
+            !l->doubt->may_come(l->doubt->ctx, e->number, l->text)) {
+            return;
+        }
     }
     l->result = less(l->result, from);
 }
@@ -268,11 +283,11 @@ look_through(struct look *l, size_t at)
         if (pairs[pair(l->text.ptr + at)] != 0) {
             look_at(l, at);
         }
-        if (!l->is_pause && at >= l->result + RULE_LEAD_MAX_BYTES) {
+        if (l->doubt == NULL && at >= l->result + RULE_LEAD_MAX_BYTES) {
             return;
         }
         /* Nothing but a block begins before the run. */
-        if (!l->is_pause && l->result <= l->run) {
+        if (l->doubt == NULL && l->result <= l->run) {
             l->blocks_only = true;
         }
     }
@@ -282,15 +297,14 @@ look_through(struct look *l, size_t at)
 }
 
 static size_t
-look(const struct rule_open *o, struct span text, bool is_pause)
+look(const struct rule_open *o, struct span text,
+     const struct rule_open_doubt *doubt)
 {
-    struct look l = {.open = o,
-                     .text = text,
-                     .is_pause = is_pause,
-                     .run = run_start(o, text)};
+    struct look l = {
+        .open = o, .text = text, .doubt = doubt, .run = run_start(o, text)};
 
-    l.result = is_pause ? text.len : lead_start(o, text);
-    l.blocks_only = l.run == text.len || (!is_pause && l.result <= l.run);
+    l.result = doubt != NULL ? text.len : lead_start(o, text);
+    l.blocks_only = l.run == text.len || (doubt == NULL && l.result <= l.run);
     if (!l.blocks_only || o->has_block) {
         look_through(&l, text.len > o->window ? text.len - o->window : 0);
     }
@@ -300,11 +314,12 @@ look(const struct rule_open *o, struct span text, bool is_pause)
 size_t
 rule_open_from(const struct rule_open *o, struct span text)
 {
-    return look(o, text, false);
+    return look(o, text, NULL);
 }
 
 size_t
-rule_open_pause(const struct rule_open *o, struct span text)
+rule_open_pause(const struct rule_open *o, struct span text,
+                const struct rule_open_doubt *doubt)
 {
-    return look(o, text, true);
+    return look(o, text, doubt);
 }

@@ -18,8 +18,8 @@ AG_CHECK AG_NONNULL enum ag_err rule_open_new(struct rule_open **ret);
 void rule_open_free(struct rule_open *o);
 AG_DEFINE_CLEANUP(rule_open, rule_open_free)
 
-/* The rule's keywords are borrowed. After the last: rule_open_ready().
- * Errors: AG_ENOMEM. */
+/* The rule's keywords are borrowed; rules are numbered from 0 as they come. After
+ * the last: rule_open_ready(). Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err rule_open_add(struct rule_open *o,
                                               const struct rule *rule);
 AG_NONNULL void rule_open_ready(struct rule_open *o);
@@ -31,10 +31,18 @@ AG_NONNULL void rule_open_ready(struct rule_open *o);
  */
 AG_NONNULL size_t rule_open_from(const struct rule_open *o, struct span text);
 
+/* May a match of the rule with this number still come that ends behind the
+ * text? */
+struct rule_open_doubt {
+    void *ctx;
+    bool (*may_come)(void *ctx, size_t rule, struct span text);
+};
+
 /*
  * The same for a pause: up to where text may be let out, if at most a quarter
  * of each secret that a rule without RULE_CONTEXT may begin shall show.
  */
-AG_NONNULL size_t rule_open_pause(const struct rule_open *o, struct span text);
+AG_NONNULL size_t rule_open_pause(const struct rule_open *o, struct span text,
+                                  const struct rule_open_doubt *doubt);
 
 #endif

@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 
+import keys
 from proxy import Proxy
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -386,7 +387,8 @@ def main():
     p.add_argument("--bin", default=os.path.join(ROOT, "build/release"))
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--quick", action="store_true")
-    p.add_argument("--only", choices=("api", "proxy", "tunnel"))
+    p.add_argument("--only", choices=("api", "keys", "proxy",
+                                      "tunnel"))
     args = p.parse_args()
     describe()
     b = Bench(args)
@@ -401,7 +403,9 @@ def main():
             b.issue()
             b.filters()
             b.in_process()
-        if args.only != "api":
+        if args.only in (None, "keys"):
+            keys.rows(b)
+        if args.only not in ("api", "keys"):
             b.proxy.rows(args.only)
         if args.only in (None, "api"):
             b.memory_and_scale(read_us)

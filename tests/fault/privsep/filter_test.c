@@ -169,9 +169,9 @@ copy(struct fset *set, char *out, size_t cap)
     assert_int_equal(pipe(to), 0);
     assert_int_equal(write(in[1], "x " VALUE " y\n", 21), 21);
     fd_close(in[1]);
-    err = fcopy_new(&stream, set, no_rules, &stop, &c);
+    err = fcopy_new(&stream, in[0], set, no_rules, &stop, &c);
     if (err == AG_OK) {
-        err = fcopy_run(c, in[0], to[1])->result;
+        err = fcopy_run(c, to[1])->result;
     }
     fd_close(in[0]);
     fd_close(to[1]);

@@ -115,6 +115,29 @@ test_nothing_is_held_without_reason(void **state)
     assert_false(rule_filter_is_holding(f->filter));
 }
 
+/* Typed, on a terminal: at once, unless it is a token's own looks. */
+static void
+test_typed_letters(void **state)
+{
+    struct fixture *f = *state;
+
+    begin(f, NULL, NULL);
+    feed(f, "t", "");
+    check_ok(rule_filter_pause(f->filter));
+    check_span(buf_view(&f->out), "t");
+    feed(f, "t_01234567", "t"); /* not typed */
+    check_ok(rule_filter_pause(f->filter));
+    check_span(buf_view(&f->out), "t");
+    idle(f, "tt_012345");
+    /* The keyword is there, and no match can come of it. */
+    begin(f, NULL, NULL);
+    feed(f, "att_0123456789-----------------", "a");
+    idle(f, "att_0123456789-----------------");
+    feed(f, "o", "att_0123456789-----------------");
+    check_ok(rule_filter_pause(f->filter));
+    finish(f, "att_0123456789-----------------o");
+}
+
 static void
 test_a_token_is_held_then_taken_out(void **state)
 {
@@ -280,6 +303,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nothing_is_held_without_reason),
+        cmocka_unit_test(test_typed_letters),
         cmocka_unit_test(test_a_token_is_held_then_taken_out),
         cmocka_unit_test(test_a_pause),
         cmocka_unit_test(test_long_ones_cost_no_memory),
