@@ -51,6 +51,10 @@ test|git|a real client of the forward proxy
 test|zstd|makes packed transcripts
 test|curl|plain HTTP client for the API scenarios
 test|jq|reads JSON in the scenarios
+test|tmux|the terminal that full-screen programs are compared in
+test|vim-tiny|one of them
+test|less|another
+test|htop|one that draws anew by itself
 test|procps|ps, for the scenarios
 test|util-linux|setsid, unshare, script, runuser
 test|openssh-client|ssh-keygen reads the key files that placeholders are

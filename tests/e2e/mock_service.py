@@ -11,9 +11,9 @@ one sends requests to the HTTPS origin that accounts/check names, whatever
 openai_base_url says (Codex 0.169.0).
 
     mock_service.py --dir DIR [--calls FILE] [--access-ttl S] [--tls CERT KEY]
-                    [--echo]
+                    [--echo] [--say TEXT]
 
-With --echo every answer says what the Authorization header was, in several
+TEXT is the last message instead of "all done". With --echo every answer says what the Authorization header was, in several
 spellings; …/echo always does.
 
 DIR/revoked names bearers (SHA-256) that are refused from now on; while DIR/hold
@@ -74,6 +74,7 @@ class State:
             with open(args.calls, encoding="utf-8") as f:
                 self.calls = [line.rstrip("\n") for line in f if line.strip()]
         self.echo = args.echo
+        self.say = args.say
         self.good_refresh = None
         path = os.path.join(self.dir, "refresh")
         if os.path.exists(path):
@@ -223,7 +224,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if len(done) < len(s.calls):
             item = self.call_item(ask, s.calls[len(done)])
         else:
-            text = "all done"
+            text = s.say
             if s.echo:
                 text += " " + self.spellings()
                 self.event("response.output_text.delta", {"delta": text})
@@ -275,6 +276,7 @@ def main():
     p.add_argument("--port", type=int, default=0)
     p.add_argument("--tls", nargs=2)
     p.add_argument("--echo", action="store_true")
+    p.add_argument("--say", default="all done")
     args = p.parse_args()
     Handler.state = State(args)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
