@@ -334,6 +334,18 @@ whole_characters(const struct redactor *r, struct span text, size_t upto)
     return upto;
 }
 
+/* Up to where what starts at an open hit may be seen. */
+static size_t
+shown_of(struct redactor *r, const struct scan_hit *hit, size_t most)
+{
+    size_t shortest =
+        hit->is_open ? scan_shortest_open(&r->scan, hit->start) : SIZE_MAX;
+    size_t part = shortest / SHOWN_PART;
+
+    return shortest == SIZE_MAX ? SIZE_MAX
+                                : hit->start + (part < most ? part : most);
+}
+
 /* Of what is held a quarter of every value that it may belong to; with a `most`
  * so many bytes of it at most, and nothing is decided. */
 static enum ag_err
@@ -346,17 +358,9 @@ show(struct redactor *r, size_t most)
 
     begin_scan(r, text, text.len, false);
     while (scan_next(&r->scan, &hit) && hit.start < upto) {
-        size_t shortest = SIZE_MAX;
+        size_t shown = shown_of(r, &hit, most);
 
-        if (hit.is_open) {
-            shortest = scan_shortest_open(&r->scan, hit.start);
-        }
-        if (shortest != SIZE_MAX) {
-            size_t part = shortest / SHOWN_PART;
-
-            part = hit.start + (part < most ? part : most);
-            upto = part < upto ? part : upto;
-        }
+        upto = shown < upto ? shown : upto;
         if (hit.len > 0 && most != SIZE_MAX) {
             upto = hit.start < upto ? hit.start : upto; /* for the idle */
         } else if (hit.len > 0) {

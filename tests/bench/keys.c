@@ -105,8 +105,10 @@ start(struct command *c)
         if (other > 2) {
             (void)close(other);
         }
-        (void)execvp(c->argv[0], c->argv);
-        perror(c->argv[0]);
+        if (c->argv[0] != NULL) {
+            (void)execvp(c->argv[0], c->argv);
+        }
+        perror("keys");
         _exit(127);
     }
     (void)close(other);

@@ -26,53 +26,51 @@ is_drawn(const char *text, size_t piece)
     return screen_is_drawn(&s);
 }
 
+static const struct {
+    const char *text;
+    bool drawn;
+} DRAWN[] = {
+    {"plain \033[1;31mred\033[0m\033[K\n", false},
+    {"a\r\nb\tc", false},
+    {"\033[?1049h", true},
+    {"\033[?47h", true},
+    {"\033[?1047h", true},
+    {"\033[?1;1049;25h", true},
+    {"\033[?1049h\033[5;7Hx\033[?1049l", false},
+    {"\033[1049h", false},
+    {"\033[>1049h", false},
+    {"\033[?2004h$ ", true},
+    {"\033[?2004h$ ls\r\n\033[?2004l\r", false},
+    {"\033[?2026h", true},
+    {"\033[?2026h\033[?2026l", true}, /* what it drew is there */
+    {"\033[H\033[2J", true},
+    {"\033[3A", true},
+    {"\033[2;10r", true},
+    {"\033M", true},
+    {"\0338", true},
+    {"\033[?u\033[>7u\033[<u", false}, /* asks for keys */
+    {"\033[Hx\033c", false},
+    {"abc\b", true},
+    {"abc\033[2D", true},
+    {"\033[2C", false}, /* nothing was there */
+    {"abc\r", true},
+    {"abc\rx", true},
+    {"abc\rx\n", false},
+    {"abc\b\n", false},
+    {"\033]0;\033[Hx\007", true}, /* broken off by it */
+    {"\033]0;abc\bd\007", false},
+    {"\033P1;2q abc\b\033\\", false},
+    {"\033[12\0301A", false}, /* CAN */
+    {"\033(Babc", false},
+};
+
 static void
 test_where_columns_are_counted(void **state)
 {
-    static const struct {
-        const char *text;
-        bool drawn;
-    } CASES[] = {
-        {"plain \033[1;31mred\033[0m\033[K\n", false},
-        {"a\r\nb\tc", false},
-        {"\033[?1049h", true},
-        {"\033[?47h", true},
-        {"\033[?1047h", true},
-        {"\033[?1;1049;25h", true},
-        {"\033[?1049h\033[5;7Hx\033[?1049l", false},
-        {"\033[1049h", false},
-        {"\033[>1049h", false},
-        {"\033[?2004h$ ", true},
-        {"\033[?2004h$ ls\r\n\033[?2004l\r", false},
-        {"\033[?2026h", true},
-        {"\033[?2026h\033[?2026l", true}, /* what it drew is there */
-        {"\033[H\033[2J", true},
-        {"\033[3A", true},
-        {"\033[2;10r", true},
-        {"\033M", true},
-        {"\0338", true},
-        {"\033[?u\033[>7u\033[<u", false}, /* asks for keys */
-        {"\033[Hx\033c", false},
-        {"abc\b", true},
-        {"abc\033[2D", true},
-        {"\033[2C", false}, /* nothing was there */
-        {"abc\r", true},
-        {"abc\rx", true},
-        {"abc\rx\n", false},
-        {"abc\b\n", false},
-        {"\033]0;\033[Hx\007", true}, /* broken off by it */
-        {"\033]0;abc\bd\007", false},
-        {"\033P1;2q abc\b\033\\", false},
-        {"\033[12\0301A", false}, /* CAN */
-        {"\033(Babc", false},
-    };
-
     (void)state;
-    for (size_t i = 0; i < AG_COUNT(CASES); i++) {
+    for (size_t i = 0; i < AG_COUNT(DRAWN); i++) {
         for (size_t piece = 1; piece < 9; piece++) {
-            if (is_drawn(CASES[i].text, piece) != CASES[i].drawn) {
-                fail_msg("case %zu in pieces of %zu", i, piece);
-            }
+            assert_int_equal(is_drawn(DRAWN[i].text, piece), DRAWN[i].drawn);
         }
     }
 }
@@ -210,6 +208,11 @@ over(const char *hole, const char *shown, const char *behind)
         }
         check_ok(hide_pass(&h, &next, span_str(behind)));
         check_span(buf_view(&out), shown);
+        /* The next is one of the screen again. */
+        buf_clear(&out);
+        check_ok(hide_begin(&h, &next, span_str("n2")));
+        check_ok(hide_over(&h, &next, span_str("xy")));
+        check_span(buf_view(&out), "**");
         buf_done(&out);
     }
 }
@@ -226,6 +229,7 @@ test_colours_in_a_hole_stay(void **state)
     over("ab\033[3", "\033[H**\033[31m.", "1m.");
     over("ab\033]0;", "\033[H**left.", "left.");
     over("ab\033[1;2;3;4;5;6;7;8;9;10;11;12;13;14;15;16mc", "\033[H***.", ".");
+    over("ab\033[1;2;3;4;5;6;7;8;9;10;11;12;13;14;15;16", "\033[H**m.", "m.");
     over("a\001b\177c", "\033[H***.", ".");
 }
 

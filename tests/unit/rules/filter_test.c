@@ -25,6 +25,8 @@ static const char RULES[] =
     "\"keywords\":[\"ll_\"],\"tail\":\"a-z\",\"tail_max\":3," TEXTS "},"
     "{\"id\":\"border\"," META "\"regex\":\"\\\\bvv_[0-9]{4}\","
     "\"keywords\":[\"vv_\"]," TEXTS "},"
+    "{\"id\":\"late\"," META "\"regex\":\"[0-9]{32}-us[0-9]{1}\","
+    "\"keywords\":[\"-us\"],\"lead\":\"0-9\",\"lead_max\":32," TEXTS "},"
     "{\"id\":\"pair\"," META "\"regex\":\"pass=([a-z0-9_:/\\\\[\\\\]]{5})\","
     "\"secret\":1,\"keywords\":[\"pass\"],"
     "\"tail\":\"a-z0-9_:/\\\\[\\\\]\",\"context\":true," TEXTS "}]}";
@@ -129,6 +131,14 @@ test_typed_letters(void **state)
     check_ok(rule_filter_pause(f->filter));
     check_span(buf_view(&f->out), "t");
     idle(f, "tt_012345");
+    /* Seen but for its keyword: the rest of that is no secret either. */
+    begin(f, NULL, NULL);
+    feed(f, "01234567890123456789012345678901-u", "");
+    idle(f, "01234567890123456789012345678901-u");
+    begin(f, NULL, NULL);
+    check_ok(rule_filter_feed(f->filter, span_str("vv_x")));
+    check_ok(rule_filter_settle(f->filter));
+    idle(f, "vv_x"); /* nothing is there of what may begin behind it */
     /* The keyword is there, and no match can come of it. */
     begin(f, NULL, NULL);
     feed(f, "att_0123456789-----------------", "a");
