@@ -285,6 +285,7 @@ search_beside(struct fcopy *c, enum step step, struct span part)
     switch (step) {
     case STEP_FEED:
         return rule_filter_feed(c->rules, part);
+    case STEP_PAUSE:
     case STEP_IDLE:
         break;
     case STEP_FINISH:

@@ -65,23 +65,20 @@ on_event(unsigned id, unsigned long long from, unsigned long long to,
                : 1;
 }
 
-/* The marker of a known value: it was taken out already. */
-static bool
-is_marker(const struct rule_filter *f, const struct rule_hit *hit)
-{
-    const struct marker *m = &f->hide.marker;
-
-    return m->head_len > 0 && memmem(f->text + hit->from, hit->to - hit->from,
-                                     m->head, m->head_len) != NULL;
-}
-
-/* One that the caller knows, and knows to be none. */
+/* Is it none after all? Known to the caller as such, or, by its context alone,
+ * a known value's marker: that was taken out already. `hit` ends where it was
+ * looked at, so that how much text is there does not count. */
 static bool
 is_left(const struct rule_filter *f, const struct rule_hit *hit)
 {
-    return f->terms.leave != NULL && hit->tail.has_ended &&
-           f->terms.leave(f->terms.leave_ctx,
-                          span_of(f->text + hit->from, hit->to - hit->from));
+    const struct rule *rule = rule_set_at(f->set, hit->rule);
+    const struct marker *m = &f->hide.marker;
+    struct span seen = span_of(f->text + hit->from, hit->to - hit->from);
+
+    return ((rule->flags & RULE_CONTEXT) != 0 && m->head_len > 0 &&
+            memmem(seen.ptr, seen.len, m->head, m->head_len) != NULL) ||
+           (f->terms.leave != NULL && hit->tail.has_ended &&
+            f->terms.leave(f->terms.leave_ctx, seen));
 }
 
 static enum ag_err
@@ -92,9 +89,6 @@ add(struct rule_filter *f, struct rule_spans *to, const struct rule_hit *hit)
         .is_context =
             (rule_set_at(f->set, hit->rule)->flags & RULE_CONTEXT) != 0};
 
-    if (span.is_context && is_marker(f, hit)) {
-        return AG_OK;
-    }
     /* After an idle flush a part of it may be out. */
     if (span.hit.from < f->out) {
         span.hit.from = f->out;
@@ -111,9 +105,12 @@ judge(struct rule_filter *f, struct rule_hit *hit, bool has_end)
 
     switch (rule_judge(f->tools, text, hit)) {
     case RULE_YES:
+        if (is_left(f, hit)) {
+            return AG_OK;
+        }
         hit->to += rule_tail_take(&hit->tail,
                                   span_sub(text.part, hit->to, text.part.len));
-        return is_left(f, hit) ? AG_OK : add(f, &f->spans, hit);
+        return add(f, &f->spans, hit);
     case RULE_WAIT:
         hit->tail = (struct rule_tail){.rule = NULL};
         return add(f, &f->waiting, hit);
@@ -346,7 +343,7 @@ rule_filter_idle(struct rule_filter *f)
         const struct rule *rule = rule_set_at(f->set, hit.rule);
         const struct rule_text text = {.part = whole(f), .has_end = true};
 
-        if (rule_judge(f->tools, text, &hit) != RULE_YES) {
+        if (rule_judge(f->tools, text, &hit) != RULE_YES || is_left(f, &hit)) {
             err = add(f, &f->waiting, &waiting.items[i].hit);
             continue;
         }

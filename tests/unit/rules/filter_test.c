@@ -239,6 +239,43 @@ test_what_is_left(void **state)
     feed(f, "pass=x[gone:a/b] ", "pass=[redacted:rule:pair] ");
 }
 
+static bool
+leave_all(void *ctx, struct span secret)
+{
+    (void)ctx;
+    (void)secret;
+    return true;
+}
+
+/* Whether a secret is left does not depend on how much of the text is there,
+ * nor on a pause. */
+static void
+test_what_is_left_in_one_part_and_in_two(void **state)
+{
+    struct fixture *f = *state;
+    char run[RULE_JUDGED_BYTES + 1];
+    char text[2 * RULE_JUDGED_BYTES];
+
+    for (size_t i = 0; i < RULE_JUDGED_BYTES; i++) {
+        run[i] = (char)('a' + i % 26);
+    }
+    run[RULE_JUDGED_BYTES] = '\0';
+    (void)snprintf(text, sizeof(text), TOKEN "%s ", run);
+    begin(f, leave_all, NULL);
+    feed(f, text, "[redacted:rule:token] ");
+    begin(f, leave_all, NULL);
+    feed(f, TOKEN, "");
+    feed(f, text + sizeof(TOKEN) - 1, "[redacted:rule:token] ");
+    /* The same of a marker behind what is looked at. */
+    (void)snprintf(text, sizeof(text), "pass=abcde%s[redacted:a/b] ", run);
+    begin(f, NULL, NULL);
+    feed(f, text, "pass=[redacted:rule:pair] ");
+    begin(f, leave_token, NULL);
+    feed(f, TOKEN, "");
+    idle(f, "tt_012345");
+    feed(f, " ", TOKEN " ");
+}
+
 /* What a rule's regex matches and the rule does not find. */
 static void
 test_what_is_no_hit(void **state)
@@ -319,6 +356,7 @@ main(void)
         cmocka_unit_test(test_long_ones_cost_no_memory),
         cmocka_unit_test(test_blocks_have_an_end),
         cmocka_unit_test(test_what_is_left),
+        cmocka_unit_test(test_what_is_left_in_one_part_and_in_two),
         cmocka_unit_test(test_what_is_no_hit),
         cmocka_unit_test(test_overlaps_are_one_hole),
         cmocka_unit_test(test_markers_are_checked),
