@@ -181,12 +181,15 @@ run(const struct matcher *set, struct bytes text, bool task, enum how how,
     struct sink sink = {.ctx = &got, .feed = take};
     struct redactor_options options = {
         .audience = task ? REDACTOR_TASK : REDACTOR_OPERATOR, .on_hit = on_hit};
-    struct redactor *r = NULL;
+    static struct redactor *used; /* for a stream before this one */
+    struct redactor *r = used;
     size_t at = 0;
 
     hits = 0;
+    used = NULL;
     bytes_add(&got, "", 0);
-    check_ok(redactor_new(&options, &sink, &r));
+    check_ok(r == NULL ? redactor_new(&options, &sink, &r)
+                       : redactor_restart(r, &options, &sink));
     check_ok(redactor_use(r, set));
     while (at < text.len) {
         size_t len = next_part(how, at, cut, text.len - at);
@@ -197,7 +200,11 @@ run(const struct matcher *set, struct bytes text, bool task, enum how how,
                     matcher_longest_bytes(set) + (task ? text.len : 0));
     }
     check_ok(redactor_finish(r));
-    redactor_free(r);
+    if (rnd(2) == 0) {
+        used = r;
+    } else {
+        redactor_free(r);
+    }
     return got;
 }
 
@@ -428,12 +435,68 @@ test_a_task_gets_what_an_operator_gets(void **state)
     print_message("%zu sets, %zu holes\n", runs, hole_total);
 }
 
+/* ---- sets as people have them ---- */
+
+enum {
+    MANY_VALUES_MAX = 150,
+    MANY_RUNS_DIVISOR = 50,
+    MANY_TEXTS = 20,
+};
+
+static void
+test_many_values_equal_the_oracle(void **state)
+{
+    static struct matcher_value values[MANY_VALUES_MAX];
+    static struct bytes raw[MANY_VALUES_MAX];
+    static char names[MANY_VALUES_MAX][8];
+    size_t runs = prop_begin(RUNS_DEFAULT) / MANY_RUNS_DIVISOR + 1;
+
+    (void)state;
+    hole_total = 0;
+    for (size_t k = 0; k < runs; k++) {
+        size_t count = VALUES_MAX + rnd(MANY_VALUES_MAX - VALUES_MAX);
+        struct oracle o = {NULL, 0};
+        struct matcher *set = NULL;
+
+        for (size_t i = 0; i < count; i++) {
+            raw[i] = random_value();
+            (void)snprintf(names[i], sizeof(names[i]), "n%zu", i);
+            oracle_add(&o, raw[i].ptr, raw[i].len, names[i]);
+            values[i] = (struct matcher_value){
+                .id = i,
+                .name = span_str(names[i]),
+                .value = span_of(raw[i].ptr, raw[i].len)};
+        }
+        set = build(values, count);
+        for (size_t i = 0; i < MANY_TEXTS; i++) {
+            struct expected want = {.task = i % 4 == 0};
+            struct bytes text = random_text(&o);
+
+            want.text =
+                oracle_redact(&o, text.ptr, text.len, want.task, &want.holes);
+            hole_total += want.holes;
+            check(set, text, &want, HOW_BYTES, 0);
+            check(set, text, &want, HOW_ONE_CUT, rnd(text.len));
+            check(set, text, &want, HOW_RANDOM, 0);
+            bytes_done(&text);
+            bytes_done(&want.text);
+        }
+        matcher_unref(set);
+        oracle_done(&o);
+        for (size_t i = 0; i < count; i++) {
+            bytes_done(&raw[i]);
+        }
+    }
+    print_message("%zu sets, %zu holes\n", runs, hole_total);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_task_gets_what_an_operator_gets),
         cmocka_unit_test(test_equals_the_oracle_at_any_chunking),
+        cmocka_unit_test(test_many_values_equal_the_oracle),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
