@@ -3,39 +3,71 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
+
 enum {
     PIECES_FIRST_COUNT = 64,
     COPIES_FIRST_BYTES = 4096,
     COPIES_KEPT_BYTES = 256 * 1024, /* more is given back after the write */
 };
 
+static void
+forget_copies(struct fout *o)
+{
+    wipe(o->copies, o->copies_cap);
+    free(o->copies);
+}
+
 void
 fout_done(struct fout *o)
 {
     free(o->pieces);
-    free(o->copies);
+    forget_copies(o);
     *o = (struct fout){.pieces = NULL};
 }
 
 static enum ag_err
-need(void **ptr, size_t *cap, size_t wanted, size_t size, size_t first)
+need_piece(struct fout *o)
 {
-    size_t more = *cap == 0 ? first : *cap;
-    void *larger;
+    size_t more = o->piece_cap == 0 ? PIECES_FIRST_COUNT : 2 * o->piece_cap;
+    struct fout_piece *larger;
+
+    if (o->piece_count < o->piece_cap) {
+        return AG_OK;
+    }
+    larger = reallocarray(o->pieces, more, sizeof(*larger));
+    if (larger == NULL) {
+        return AG_ENOMEM;
+    }
+    o->pieces = larger;
+    o->piece_cap = more;
+    return AG_OK;
+}
+
+/* What is gathered may be seen, so it needs no locked memory; but it goes when
+ * the stream does, for the next value of the vault may be in it. */
+static enum ag_err
+need_copies(struct fout *o, size_t wanted)
+{
+    size_t more = o->copies_cap == 0 ? COPIES_FIRST_BYTES : o->copies_cap;
+    uint8_t *larger;
 
     while (more < wanted) {
         more *= 2;
     }
-    if (more == *cap) {
+    if (more == o->copies_cap) {
         return AG_OK;
     }
-    /* What is gathered here may be seen: it has been redacted. */
-    larger = reallocarray(*ptr, more, size);
+    larger = malloc(more);
     if (larger == NULL) {
         return AG_ENOMEM;
     }
-    *ptr = larger;
-    *cap = more;
+    if (o->copies_len > 0) {
+        memcpy(larger, o->copies, o->copies_len);
+    }
+    forget_copies(o);
+    o->copies = larger;
+    o->copies_cap = more;
     return AG_OK;
 }
 
@@ -44,7 +76,6 @@ add_piece(struct fout *o, size_t at, size_t len, bool is_copy)
 {
     struct fout_piece *last =
         o->piece_count == 0 ? NULL : &o->pieces[o->piece_count - 1];
-    void *pieces = o->pieces;
     enum ag_err err;
 
     if (last != NULL && last->is_copy == is_copy &&
@@ -52,9 +83,7 @@ add_piece(struct fout *o, size_t at, size_t len, bool is_copy)
         last->len += len;
         return AG_OK;
     }
-    err = need(&pieces, &o->piece_cap, o->piece_count + 1, sizeof(*last),
-               PIECES_FIRST_COUNT);
-    o->pieces = pieces;
+    err = need_piece(o);
     if (err != AG_OK) {
         return err;
     }
@@ -70,15 +99,12 @@ gather(void *ctx, struct span part)
     struct fout *o = ctx;
     uintptr_t from = (uintptr_t)o->input.ptr;
     uintptr_t at = (uintptr_t)part.ptr;
-    void *copies = o->copies;
     enum ag_err err;
 
     if (at >= from && at + part.len <= from + o->input.len) {
         return add_piece(o, at - from, part.len, false);
     }
-    err = need(&copies, &o->copies_cap, o->copies_len + part.len, 1,
-               COPIES_FIRST_BYTES);
-    o->copies = copies;
+    err = need_copies(o, o->copies_len + part.len);
     if (err != AG_OK) {
         return err;
     }
