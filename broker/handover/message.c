@@ -84,6 +84,28 @@ static const struct {
     [MESSAGE_END] = {0, false, true},
 };
 
+/* A field that only a stream has and `m` says; or NULL. */
+static const char *
+of_streams(const struct message *m)
+{
+    const struct {
+        bool said;
+        const char *field;
+    } fields[] = {
+        {m->audience != MESSAGE_OPERATOR, "audience"},
+        {m->rules != FILTER_RULES_NONE, "rules"},
+        {m->output != MESSAGE_TEXT, "output"},
+        {m->receipt != NULL, "receipt"},
+    };
+
+    for (size_t i = 0; i < AG_COUNT(fields); i++) {
+        if (fields[i].said) {
+            return fields[i].field;
+        }
+    }
+    return NULL;
+}
+
 static enum ag_err
 check(const struct message *m, size_t fd_count)
 {
@@ -95,17 +117,9 @@ check(const struct message *m, size_t fd_count)
         return err_why(AG_EINVAL, "exit: %s with this op",
                        m->exit_code < 0 ? "needed" : "not allowed");
     }
-    if (m->op != MESSAGE_STREAM && m->audience != MESSAGE_OPERATOR) {
-        return err_why(AG_EINVAL, "audience: not allowed with this op");
-    }
-    if (m->rules != FILTER_RULES_NONE && m->op != MESSAGE_STREAM) {
-        return err_why(AG_EINVAL, "rules: not allowed with this op");
-    }
-    if (m->output != MESSAGE_TEXT && m->op != MESSAGE_STREAM) {
-        return err_why(AG_EINVAL, "output: not allowed with this op");
-    }
-    if (m->receipt != NULL && m->op != MESSAGE_STREAM) {
-        return err_why(AG_EINVAL, "receipt: not allowed with this op");
+    if (m->op != MESSAGE_STREAM && of_streams(m) != NULL) {
+        return err_why(AG_EINVAL, "%s: not allowed with this op",
+                       of_streams(m));
     }
     if (m->receipt != NULL && m->output != MESSAGE_TEXT) {
         return err_why(AG_EINVAL, "receipt: not allowed with this output");

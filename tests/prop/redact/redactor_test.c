@@ -182,11 +182,10 @@ run(const struct matcher *set, struct bytes text, bool task, enum how how,
     struct redactor_options options = {
         .audience = task ? REDACTOR_TASK : REDACTOR_OPERATOR, .on_hit = on_hit};
     static struct redactor *used; /* for a stream before this one */
-    struct redactor *r = used;
+    AG_AUTO(redactor) struct redactor *r = AG_TAKE(used);
     size_t at = 0;
 
     hits = 0;
-    used = NULL;
     bytes_add(&got, "", 0);
     check_ok(r == NULL ? redactor_new(&options, &sink, &r)
                        : redactor_restart(r, &options, &sink));
@@ -201,9 +200,7 @@ run(const struct matcher *set, struct bytes text, bool task, enum how how,
     }
     check_ok(redactor_finish(r));
     if (rnd(2) == 0) {
-        used = r;
-    } else {
-        redactor_free(r);
+        used = AG_TAKE(r);
     }
     return got;
 }
