@@ -140,6 +140,7 @@ fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
         .hit_ctx = c,
         .on_hit = count_hit,
     };
+    const struct sink nowhere = {.feed = drop};
     struct sink sink;
     enum ag_err err;
 
@@ -153,7 +154,7 @@ fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
     c->is_terminal = isatty(src_fd) != 0;
     c->is_task = stream->audience == FILTER_TASK;
     c->places = stream->places;
-    sink = c->places ? (struct sink){.feed = drop} : fout_sink(&c->out);
+    sink = c->places ? nowhere : fout_sink(&c->out);
     err = frules_filter(rules, stream->rules, &options, &sink, &c->rules);
     if (err == AG_OK && c->rules != NULL && !c->places) {
         sink = rule_filter_sink(c->rules);

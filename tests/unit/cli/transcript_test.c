@@ -259,7 +259,7 @@ replace_it(void)
 static void
 link_it(void)
 {
-    (void)linkat(scratch.fd, "f", scratch.fd, "second", 0);
+    (void)!linkat(scratch.fd, "f", scratch.fd, "second", 0);
 }
 
 static void
