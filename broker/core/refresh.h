@@ -118,10 +118,6 @@ AG_NONNULL int64_t refresh_of_service(struct core *core, int64_t task_id,
 AG_NONNULL int64_t refresh_at(struct core *core, int64_t task_id,
                               struct span authority, struct span path);
 
-/* Is this placeholder the task's own, for that login? */
-AG_NONNULL bool refresh_owns(struct core *core, int64_t task_id,
-                             int64_t secret_id, uint64_t placeholder);
-
 /*
  * Appends the answer that the service gives to a refresh, with the task's
  * placeholders as its tokens: {"access_token": …, "expires_in": …}. Members of

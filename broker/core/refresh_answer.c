@@ -62,19 +62,6 @@ refresh_at(struct core *core, int64_t task_id, struct span authority,
     return 0;
 }
 
-bool
-refresh_owns(struct core *core, int64_t task_id, int64_t secret_id,
-             uint64_t placeholder)
-{
-    struct delivery delivery = {0};
-
-    return proxied_id_task(placeholder) == task_id &&
-           running_delivery(core->running, task_id,
-                            proxied_id_delivery(placeholder),
-                            &delivery) == AG_OK &&
-           delivery.verb == VERB_PROXY && delivery.secret_id == secret_id;
-}
-
 /* ---- the task's placeholders ---- */
 
 struct answering {

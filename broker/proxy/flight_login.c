@@ -249,14 +249,6 @@ ask_refresh(struct flight *f)
     }
 }
 
-bool
-flight_login_owns(struct flight *f, uint64_t id)
-{
-    return f->login != NULL && f->login->answers &&
-           refresh_owns(f->proxy->core, f->call.task_id, f->login->secret_id,
-                        id);
-}
-
 /* ---- sending ---- */
 
 enum ag_err

@@ -39,9 +39,6 @@ AG_CHECK AG_NONNULL enum ag_err flight_login_launch(struct flight *f,
  * sent again. */
 AG_NONNULL bool flight_login_refused(struct flight *f, int status);
 
-/* A placeholder in the body that belongs there. */
-AG_NONNULL bool flight_login_owns(struct flight *f, uint64_t id);
-
 /* Nothing of it runs any more. */
 AG_NONNULL void flight_login_end(struct flight *f);
 void flight_login_free(struct flight_login *login);

@@ -65,6 +65,7 @@ new_scan(struct flight *f, struct permit_scan **ret)
     return permit_scan_new(f->proxy->core, flight_on_stray, f, ret);
 }
 
+/* Anew for each message: once the vault is locked none begins. */
 static enum ag_err
 up_begin(void *ctx)
 {
@@ -329,7 +330,7 @@ has_room(struct flight *f, bool *ret_over)
     bool has = false;
 
     (void)pthread_mutex_lock(&f->lock);
-    *ret_over = f->ended || f->cut;
+    *ret_over = f->ended; /* what is cut has ended */
     has = *ret_over || backlog_waiting_bytes(&f->socket->out) < UP_BYTES;
     f->take_waits = !has;
     (void)pthread_mutex_unlock(&f->lock);
@@ -393,7 +394,7 @@ flight_socket_on_send(struct flight *f, uint8_t *into, size_t room,
     size_t n = 0;
 
     (void)pthread_mutex_lock(&f->lock);
-    if (!f->cut && !f->ended) {
+    if (!f->ended) {
         n = backlog_give(&f->socket->out, into, room);
     }
     f->up_waits = n == 0;

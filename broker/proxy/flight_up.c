@@ -11,9 +11,7 @@ flight_on_stray(void *arg, uint64_t id)
 {
     struct flight *f = arg;
 
-    return flight_login_owns(f, id)
-               ? AG_OK
-               : permit_stray(f->proxy->core, &f->call, id);
+    return permit_stray(f->proxy->core, &f->call, id);
 }
 
 bool

@@ -75,6 +75,8 @@ test_messages_both_ways(void **state)
     client_says_frame(FRAME_TEXT, true, "up");
     client_says_frame(FRAME_PING, true, "p");
     check_service_got("(1 2!up)(9 1!p)");
+    client_says_frame(FRAME_TEXT, true, "again");
+    check_service_got("(1 5!again)");
     service_says_frame(FRAME_BINARY, true, "down\n");
     service_says_frame(FRAME_PONG, true, "p");
     check_client_got("(2 5!down\n)(10 1!p)");
@@ -211,6 +213,26 @@ test_what_is_no_frame(void **state)
     check_service_got("");
 }
 
+/* Nor is what its client had said before sent any more. */
+static void
+test_a_fault_is_the_end_of_what_waits(void **state)
+{
+    static char text[4 * WAITING_BYTES];
+    AG_AUTO(buf) struct buf frame;
+
+    (void)state;
+    client_says_frame(FRAME_TEXT, true, "not sent yet");
+    service_says(span_of("\xc1\x01x", 3));
+    check_service_got("");
+    memset(text, ' ', sizeof(text));
+    buf_init(&frame, FRAMES_MAX_BYTES, BUF_PLAIN);
+    frames_put(&frame, FRAME_OF_CLIENT,
+               (struct frame){.kind = FRAME_BINARY, .last = true},
+               span_of(text, sizeof(text)));
+    client_says(buf_view(&frame)); /* as much as it likes, for nothing */
+    check_service_got("");
+}
+
 /* ---- limits ---- */
 
 static void
@@ -322,20 +344,51 @@ test_what_is_cut_ends(void **state)
     assert_int_equal(flight_take(t.flight, span_str("any")), 3);
 }
 
-/* Its task or the vault: whoever looks after it cuts it then. */
 static void
-test_what_is_not_wanted(void **state)
+lock_and(void (*then)(void))
 {
     AG_AUTO(secret) struct secret *passphrase = secret_of(PASSPHRASE);
     AG_AUTO(wjson) json_t *answer = NULL;
     const struct unlock_request request = {.passphrase = passphrase};
     struct call person = call_of(flow.operator_peer);
 
+    check_ok(vault_lock(flow.core, &person));
+    then();
+    check_ok(vault_unlock(flow.core, &person, &request, &answer));
+}
+
+static void
+check_not_wanted(void)
+{
+    assert_false(flight_wanted(t.flight));
+}
+
+static void
+say_more(void)
+{
+    client_says_frame(FRAME_TEXT, true, "too late");
+}
+
+/* Its task or the vault: whoever looks after it cuts it then. */
+static void
+test_what_is_not_wanted(void **state)
+{
     (void)state;
     assert_true(flight_wanted(t.flight));
-    check_ok(vault_lock(flow.core, &person));
-    assert_false(flight_wanted(t.flight));
-    check_ok(vault_unlock(flow.core, &person, &request, &answer));
+    lock_and(check_not_wanted);
+}
+
+/* Nor does a message begin until then. */
+static void
+test_a_message_of_a_locked_vault(void **state)
+{
+    (void)state;
+    client_says_frame(FRAME_TEXT, true, "in time");
+    check_service_got("(1 7!in time)");
+    lock_and(say_more);
+    check_service_got("");
+    assert_int_equal(client_hears(), PROXY_END);
+    check_client_got("(8 2!\x03\xf0)");
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -356,12 +409,14 @@ main(int argc, char **argv)
         TEST(test_a_client_that_leaves),
         TEST(test_a_service_that_closes),
         TEST(test_what_is_no_frame),
+        TEST(test_a_fault_is_the_end_of_what_waits),
         TEST(test_bytes_are_counted_both_ways),
         TEST(test_a_service_that_is_slow),
         TEST(test_a_service_that_waits),
         TEST(test_a_client_that_is_slow),
         TEST(test_what_is_cut_ends),
         TEST(test_what_is_not_wanted),
+        TEST(test_a_message_of_a_locked_vault),
     };
 
     if (broker_is_helper(argc, argv)) {
