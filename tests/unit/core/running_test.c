@@ -1,5 +1,6 @@
 /* The tasks that run: attached once, told once, expired, held logins. */
 #include "common/check.h"
+#include "core/proxied.h"
 #include "core/running.h"
 
 static struct running_table *table;
@@ -107,6 +108,28 @@ test_one_that_is_ending_takes_no_line(void **state)
     assert_int_equal(told_count, 0);
 }
 
+/* Its line may be long in closing: nothing of it is sent until then. */
+static void
+test_one_that_is_ending_sends_nothing(void **state)
+{
+    AG_AUTO(proxied) struct proxied *set = NULL;
+    struct proxied *none = NULL;
+
+    (void)state;
+    check_ok(proxied_new(0, &task->proxied));
+    start(1, 100, 50);
+    check_ok(running_attach(table, 1, &LINE));
+    check_ok(running_proxied(table, 1, &set));
+    assert_ptr_equal(set, task->proxied);
+    assert_true(running_tell(table, 1, "revoked"));
+    check_err(running_proxied(table, 1, &none), AG_EREVOKED);
+    check_err(running_proxied(table, 2, &none), AG_EREVOKED);
+    task->proxied = NULL;
+    start(3, 100, 50);
+    check_err(running_proxied(table, 3, &none), AG_EREVOKED);
+    assert_null(none);
+}
+
 static void
 test_deadline_and_attach_by_expire(void **state)
 {
@@ -182,6 +205,8 @@ main(void)
         cmocka_unit_test_setup_teardown(test_its_end_is_told_once, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_one_that_is_ending_takes_no_line,
+                                        setup, teardown),
+        cmocka_unit_test_setup_teardown(test_one_that_is_ending_sends_nothing,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_deadline_and_attach_by_expire,
                                         setup, teardown),
