@@ -83,8 +83,7 @@ serve_call(struct lane *lane, struct upstream_call *call)
     CURLcode code = CURLE_OK;
 
     if (!call_may_go_on(call) || call->is_unwatched) {
-        end_call(lane, call, CURLE_ABORTED_BY_CALLBACK,
-                 call_may_go_on(call) ? AG_OK : AG_EINTERNAL);
+        end_call(lane, call, CURLE_ABORTED_BY_CALLBACK, AG_OK);
         return;
     }
     switch (call->state) {

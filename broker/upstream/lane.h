@@ -42,7 +42,6 @@ struct lane {
     int64_t rest_ms;             /* without calls until then: all closes */
     int64_t open_count;          /* its part of the owner's */
     bool has_opened;             /* one since the last turn */
-    int64_t share_count;         /* connections libcurl may keep, as it knows */
     struct lane_socket *sockets; /* by descriptor */
     size_t socket_count;
 };

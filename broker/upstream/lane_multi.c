@@ -112,7 +112,8 @@ on_ready(void *ctx, int fd, unsigned events)
     mask |= (events & REACTOR_READ) != 0 ? CURL_CSELECT_IN : 0;
     mask |= (events & REACTOR_WRITE) != 0 ? CURL_CSELECT_OUT : 0;
     lane_multi_run(lane, fd, mask);
-    /* The end of an upgraded connection is told to nobody. */
+    /* The end of an upgraded connection is told to nobody. A look at one that is
+     * not concerned would find nothing. */
     TAILQ_FOREACH(call, &lane->calls, link)
     {
         if (call->upgrade && call->own_fd == fd) {
@@ -174,8 +175,7 @@ on_watch(CURL *easy, curl_socket_t fd, int what, void *ctx, void *unused)
     err = watch(lane, fd, events);
     if (err != AG_OK &&
         curl_easy_getinfo(easy, CURLINFO_PRIVATE, &call) == CURLE_OK) {
-        call->is_unwatched = true;
-        call_stop(call, AG_ENOMEM);
+        call->is_unwatched = true; /* it ends as one without memory does */
         call_touch(call);
     }
     return 0;
@@ -241,7 +241,6 @@ lane_multi_need(struct lane *lane)
         return AG_ENOMEM;
     }
     lane->multi = multi;
-    lane->share_count = 0;
     return AG_OK;
 }
 
@@ -261,11 +260,8 @@ lane_multi_fit(struct lane *lane)
         {
             (void)curl_easy_setopt(call->easy, CURLOPT_FORBID_REUSE, 1L);
         }
-        share_count = 1;
+        share_count = 1; /* 0 would be no limit to libcurl */
     }
-    if (share_count != lane->share_count &&
-        curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS,
-                          (long)share_count) == CURLM_OK) {
-        lane->share_count = share_count;
-    }
+    (void)curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS,
+                            (long)share_count);
 }

@@ -1,15 +1,9 @@
 /* After a 101 the bytes are the caller's, both ways; any other answer is an
  * ordinary one. */
-#include <sys/socket.h>
-
-#include <unistd.h>
-
-#include <netinet/in.h>
-
 #include "base/clock.h"
-#include "base/fdx.h"
 #include "common/talk.h"
 #include "unit/upstream/fixture.h"
+#include "unit/upstream/listener.h"
 #include "upstream/call.h"
 
 enum {
@@ -206,49 +200,24 @@ test_service_ends_a_quiet_one(void **state)
 
 /* ---- a service of the test's own ---- */
 
-static int
-listen_here(uint16_t *ret_port)
-{
-    struct sockaddr_in at = {.sin_family = AF_INET,
-                             .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t len = sizeof(at);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
-    assert_int_equal(listen(fd, 1), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-    *ret_port = ntohs(at.sin_port);
-    return fd;
-}
-
 /* Takes a request, and switches. */
 static int
 switch_one(int listener)
 {
-    static const char ANSWER[] = "HTTP/1.1 101 Switching Protocols\r\n"
-                                 "Connection: Upgrade\r\n"
-                                 "Upgrade: echo\r\n\r\nraw";
-    char head[4096] = "";
-    size_t len = 0;
-    int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    int fd = take_request(listener);
 
-    assert_true(fd >= 0);
-    while (strstr(head, "\r\n\r\n") == NULL) {
-        ssize_t n = read(fd, head + len, sizeof(head) - 1 - len);
-
-        assert_true(n > 0);
-        len += (size_t)n;
-        head[len] = '\0';
-    }
-    assert_int_equal(write(fd, ANSWER, strlen(ANSWER)), strlen(ANSWER));
+    answer_with(fd, "HTTP/1.1 101 Switching Protocols\r\n"
+                    "Connection: Upgrade\r\n"
+                    "Upgrade: echo\r\n\r\nraw");
     return fd;
 }
 
 /* Nobody has to look for it: the best of some tries is far from the time that
- * is between two looks. */
+ * is between two looks. With an upstream that has not looked at anything yet. */
 static void
 test_an_end_is_noticed_as_it_comes(void **state)
 {
+    struct upstream *own = talk_upstream();
     uint16_t port = 0;
     int listener = listen_here(&port);
     int64_t best_ms = INT64_MAX;
@@ -262,7 +231,7 @@ test_an_end_is_noticed_as_it_comes(void **state)
         t->request.host = span_str("127.0.0.1");
         t->request.flags |= UPSTREAM_PLAIN;
         atomic_store(&t->hold_send, true);
-        talk_start(u, t);
+        talk_start(own, t);
         fd = switch_one(listener);
         talk_wait_bytes(t, strlen("raw"));
         talk_wait_held(t, 1);
@@ -276,6 +245,7 @@ test_an_end_is_noticed_as_it_comes(void **state)
         talk_done(t);
     }
     fd_close(listener);
+    upstream_free(own);
     assert_in_range(best_ms, 0, CALL_LOOK_MS / 2);
 }
 
