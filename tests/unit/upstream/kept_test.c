@@ -11,6 +11,8 @@
 
 enum {
     WHOLE_MS = 20 * 1000, /* a call that hangs is a failure of the test */
+    SHORT_MS = 50,
+    QUEUE_COUNT = 4, /* more than listen_here() has room for */
 };
 
 /* ---- between the lane and those it drives ---- */
@@ -132,9 +134,10 @@ test_a_kept_connection_that_the_service_closes(void **state)
     let_turn(reactor);
     told = atomic_load(&told_count);
     assert_true(told > 0);
-    fd_close(fd);
+    finish(fd);
     let_turn(reactor);
     assert_int_equal(atomic_load(&told_count), told);
+    fd_close(fd);
     /* And the next call has another. */
     t = start_on(reactor, u, port, "/");
     fd = take_request(listener);
@@ -224,6 +227,62 @@ test_what_was_kept_makes_room(void **state)
     upstream_free(of);
 }
 
+/* One after the other in its queue, until it takes no more. */
+static void
+fill(uint16_t port, int fds[QUEUE_COUNT])
+{
+    const struct sockaddr_in at = {.sin_family = AF_INET,
+                                   .sin_port = htons(port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+    for (int i = 0; i < QUEUE_COUNT; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        assert_true(fds[i] >= 0);
+        (void)connect(fds[i], (const struct sockaddr *)&at, sizeof(at));
+    }
+}
+
+/* A number that was a connection's, and then one's that is given up: libcurl
+ * closes that by itself. It does not count: the other thread keeps its own. */
+static void
+test_one_that_was_not_made_is_not_counted(void **state)
+{
+    struct upstream *of = with_connections(1);
+    struct reactor *reactor = NULL;
+    struct talk *t = talk_new(service.plain, "/until-close");
+    uint16_t port = 0;
+    int listener = listen_here(&port);
+    int queue[QUEUE_COUNT];
+    int own[2];
+
+    (void)state;
+    check_ok(reactor_new(&reactor));
+    fill(port, queue);
+    t->request.host = span_str("127.0.0.1");
+    talk_run(of, t, AG_OK, NULL);
+    talk_done(t);
+    t = talk_new(port, "/");
+    t->request.host = span_str("127.0.0.1");
+    t->times = (struct upstream_times){.connect_ms = SHORT_MS};
+    t->request.times = &t->times;
+    talk_run(of, t, AG_EUPTIME, NULL);
+    talk_done(t);
+    for (int i = 0; i < 2; i++) {
+        t = start_on(reactor, of, service.plain, "/connection");
+        talk_wait_end(t);
+        check_ok(t->err);
+        own[i] = (int)strtol(t->body, NULL, 10);
+        talk_done(t);
+    }
+    assert_int_equal(own[0], own[1]);
+    reactor_free(reactor);
+    for (int i = 0; i < QUEUE_COUNT; i++) {
+        fd_close(queue[i]);
+    }
+    fd_close(listener);
+    upstream_free(of);
+}
+
 /* ---- libcurl's times ---- */
 
 /* A service that does not know of 100 gets the body after a second. */
@@ -263,6 +322,7 @@ main(void)
         cmocka_unit_test(test_a_kept_connection_that_the_service_closes),
         cmocka_unit_test(test_a_thread_alone_keeps_all),
         cmocka_unit_test(test_what_was_kept_makes_room),
+        cmocka_unit_test(test_one_that_was_not_made_is_not_counted),
         cmocka_unit_test(test_a_body_that_nobody_asks_for),
     };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 
 #include "base/fdx.h"
 #include "common/check.h"
@@ -53,6 +54,21 @@ static inline void
 answer_with(int fd, const char *answer)
 {
     assert_int_equal(write(fd, answer, strlen(answer)), strlen(answer));
+}
+
+/* Says that nothing more comes, and returns when the other side has it. */
+static inline void
+finish(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof(info);
+
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    for (int tries = 0; info.tcpi_state != TCP_FIN_WAIT2; tries++) {
+        assert_true(tries < 5000);
+        (void)usleep(1000);
+        assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len), 0);
+    }
 }
 
 #endif

@@ -212,6 +212,16 @@ switch_one(int listener)
     return fd;
 }
 
+/* The turn of its lane in which the last event came is over. */
+static void
+let_turn(struct upstream *of)
+{
+    struct talk *t = talk_new(service.plain, "/connection");
+
+    talk_run(of, t, AG_OK, NULL);
+    talk_done(t);
+}
+
 /* Nobody has to look for it: the best of some tries is far from the time that
  * is between two looks. With an upstream that has not looked at anything yet. */
 static void
@@ -235,6 +245,7 @@ test_an_end_is_noticed_as_it_comes(void **state)
         fd = switch_one(listener);
         talk_wait_bytes(t, strlen("raw"));
         talk_wait_held(t, 1);
+        let_turn(own);
         begun_ms = clock_steady_ms();
         fd_close(fd);
         talk_wait_end(t);
