@@ -60,13 +60,14 @@ reactor_here(void)
 
 /* ---- work ---- */
 
-/* Under the lock, so that the reactor is still there. */
+/* Under the lock, so that the reactor is still there. Its own thread is awake,
+ * in whoever waits for it (reactor_set_wait()): it looks before the next wait. */
 static void
 wake(struct reactor *r)
 {
     const uint64_t one = 1;
 
-    if (r->sleeps) {
+    if (r->sleeps && here != r) {
         r->sleeps = false;
         (void)!write(r->wake_fd, &one, sizeof(one));
     }

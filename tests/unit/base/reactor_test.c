@@ -345,6 +345,47 @@ test_another_waits_for_it(void **state)
     fd_close(w.epoll_fd);
 }
 
+struct poster {
+    struct count c;
+    bool was_woken;
+    atomic_bool waited;
+};
+
+/* Waits for nothing, then does what was waited for: it posts. */
+static void
+post_instead(void *ctx, int timeout_ms)
+{
+    struct poster *p = ctx;
+    struct pollfd woken = {.fd = reactor_fd(p->c.reactor), .events = POLLIN};
+
+    (void)timeout_ms;
+    assert_true(reactor_post(p->c.reactor, &p->c.work));
+    p->was_woken = poll(&woken, 1, 0) != 0;
+    reactor_set_wait(p->c.reactor, NULL, NULL);
+    atomic_store(&p->waited, true);
+}
+
+static void
+begin_posting(void *ctx)
+{
+    reactor_set_wait(((struct poster *)ctx)->c.reactor, post_instead, ctx);
+}
+
+static void
+test_its_own_thread_needs_no_waking(void **state)
+{
+    struct poster p = {.c = {.reactor = *state}, .was_woken = true};
+
+    p.c.work = (struct reactor_work){.fn = count_up, .ctx = &p.c};
+    reactor_call(*state, begin_posting, &p);
+    while (!atomic_load(&p.waited)) { /* nothing else is to be posted */
+        (void)poll(NULL, 0, 1);
+    }
+    settle(*state);
+    assert_int_equal(p.c.count, 1);
+    assert_false(p.was_woken);
+}
+
 /* ---- the end ---- */
 
 struct ending {
@@ -415,6 +456,7 @@ main(void)
         WITH_REACTOR(test_call_from_its_own_thread),
         WITH_REACTOR(test_times_in_their_turn),
         WITH_REACTOR(test_another_waits_for_it),
+        WITH_REACTOR(test_its_own_thread_needs_no_waking),
         cmocka_unit_test(test_the_end_runs_what_was_posted_first),
     };
 
