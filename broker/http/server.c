@@ -34,7 +34,7 @@ struct server {
     struct passes *passes; /* NULL: nothing is passed on */
     atomic_bool draining;
     struct worker *workers[WORKERS_COUNT];
-    atomic_uint next;     /* whose the next connection is */
+    atomic_uint next;     /* whose the next connection of nobody is */
     pthread_mutex_t lock; /* of those who wait for `idle` */
     pthread_cond_t idle;
     atomic_size_t active_count; /* requests between first call and completion */
@@ -419,11 +419,22 @@ server_free(struct server *s)
     free(s);
 }
 
+/* All connections of a process have one: what comes together is served in one
+ * turn, by the same connections to services. */
+static struct worker *
+worker_for(struct server *s, const struct peer *peer)
+{
+    unsigned number = (unsigned)peer_pid(peer);
+
+    number = number == 0 ? atomic_fetch_add(&s->next, 1) : number;
+    return s->workers[number % WORKERS_COUNT];
+}
+
 enum ag_err
 server_take(struct server *s, int fd, const struct conn_door *door,
             struct peer *peer)
 {
-    unsigned number = atomic_fetch_add(&s->next, 1);
+    struct worker *worker = worker_for(s, peer);
     struct conn *c = NULL;
     enum ag_err err = conns_add(s->conns, fd, door, peer, &c);
 
@@ -433,7 +444,7 @@ server_take(struct server *s, int fd, const struct conn_door *door,
         fd_close(fd);
         return err;
     }
-    worker_add(s->workers[number % WORKERS_COUNT], c);
+    worker_add(worker, c);
     return AG_OK;
 }
 

@@ -4,9 +4,9 @@
  * libmicrohttpd.
  *
  * No listening socket of MHD's own: accept.h gives it connections. Threads: two
- * workers, each with its share of the connections, the writer (core's), one for
- * key derivation, one for what waits. A request whose row says WORK_WRITE, WORK_SLOW or WORK_WAIT is
- * suspended meanwhile.
+ * workers, each with its share of the connections (all of a process at one), the
+ * writer (core's), one for key derivation, one for what waits. A request whose
+ * row says WORK_WRITE, WORK_SLOW or WORK_WAIT is suspended meanwhile.
  */
 #ifndef AG_HTTP_SERVER_H
 #define AG_HTTP_SERVER_H

@@ -82,6 +82,41 @@ test_caps_are_told(void **state)
     }
 }
 
+/* Who serves the connections of process `pid`; they are `count`. */
+static const struct worker *
+worker_of(pid_t pid, int count)
+{
+    const struct worker *found = NULL;
+
+    for (int fd = 0; fd < HTTP_FDS_MAX_COUNT; fd++) {
+        const struct conn *c = conn_of_fd(fd);
+
+        if (c != NULL && c->pid == pid) {
+            assert_true(found == NULL || found == c->worker);
+            found = c->worker;
+            count--;
+        }
+    }
+    assert_int_equal(count, 0);
+    return found;
+}
+
+static void
+test_a_process_has_one_worker(void **state)
+{
+    int fds[8];
+
+    (void)state;
+    for (int i = 0; i < 8; i++) {
+        fds[i] = serve_connect_as(HTTP_TASK, 301 + (i & 1));
+        assert_true(fds[i] >= 0);
+    }
+    assert_ptr_not_equal(worker_of(301, 4), worker_of(302, 4));
+    for (int i = 0; i < 8; i++) {
+        (void)close(fds[i]);
+    }
+}
+
 static void
 test_a_spare_is_kept_for_the_admin_socket(void **state)
 {
@@ -202,6 +237,7 @@ main(void)
         TEST(test_client_that_leaves_while_its_request_is_away),
         TEST(test_slow_queue_is_bounded_and_does_not_hold_up_reads),
         TEST(test_caps_are_told),
+        TEST(test_a_process_has_one_worker),
         TEST(test_a_spare_is_kept_for_the_admin_socket),
         TEST(test_drain_finishes_what_is_under_way),
         TEST(test_idle_connection_is_closed),
