@@ -29,7 +29,9 @@ starts_like(struct span a, struct span b)
 bool
 request_name_is(struct span name, const char *wanted)
 {
-    return name.len == strlen(wanted) && starts_like(name, span_str(wanted));
+    /* By the first byte most are told apart already. */
+    return name.len > 0 && lower(name.ptr[0]) == lower((uint8_t)wanted[0]) &&
+           name.len == strlen(wanted) && starts_like(name, span_str(wanted));
 }
 
 bool

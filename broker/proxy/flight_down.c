@@ -1,5 +1,4 @@
 /* The answer on its way to the client. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,7 +12,6 @@
 #include "redact/redactor.h"
 
 enum {
-    WHY_BYTES = 200,
     STATUS_NO_CONTENT = 204,
     STATUS_NOT_MODIFIED = 304,
 };
@@ -276,7 +274,6 @@ void
 flight_on_end(void *ctx, enum ag_err err)
 {
     struct flight *f = ctx;
-    char why[WHY_BYTES];
 
     if (f->swallows) {
         return;
@@ -284,12 +281,11 @@ flight_on_end(void *ctx, enum ag_err err)
     if (err == AG_OK && f->decode != NULL) {
         err = decode_finish(f->decode);
     }
-    (void)snprintf(why, sizeof(why), "%s", err_text(err));
     if (err == AG_OK && f->has_head && !flight_socket_is_on(f)) {
         err = end_text(f);
     }
     if (!f->has_head || (err != AG_OK && f->head != NULL)) {
-        flight_fail(f, err != AG_OK ? err : AG_EUPSTREAM, why);
+        flight_fail(f, err != AG_OK ? err : AG_EUPSTREAM, err_text(err));
         return;
     }
     (void)pthread_mutex_lock(&f->lock);

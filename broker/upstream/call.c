@@ -148,7 +148,8 @@ call_unpause(struct upstream_call *call)
     }
     call->send_paused = false;
     call->recv_paused = false;
-    call->progress_ms = clock_steady_ms();
+    call->lane->now_ms = clock_steady_ms();
+    call->progress_ms = call->lane->now_ms;
     lane_changed(call->lane, call);
     return curl_easy_pause(call->easy, CURLPAUSE_CONT);
 }
@@ -229,13 +230,14 @@ call_late_ms(const struct upstream_call *call, bool *ret_whole)
 bool
 call_is_left(struct upstream_call *call, int64_t *ret_look_ms)
 {
-    int64_t now_ms = clock_steady_ms();
+    int64_t now_ms = 0;
     uint8_t byte = 0;
 
     *ret_look_ms = INT64_MAX;
     if (!call->upgrade || call->state != CALL_RUNNING || call->own_fd < 0) {
         return false;
     }
+    now_ms = clock_steady_ms();
     *ret_look_ms = now_ms + CALL_LOOK_MS;
     if (!call->send_paused || call->recv_paused ||
         recv(call->own_fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) != 0) {

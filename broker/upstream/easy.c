@@ -9,7 +9,6 @@
 
 #include <netinet/in.h>
 
-#include "base/clock.h"
 #include "base/wipealloc.h"
 #include "upstream/call.h"
 #include "upstream/lane.h"
@@ -151,7 +150,7 @@ on_connected(void *arg, char *address, char *own, int port, int own_port)
     call->err = AG_OK;
     find_own(call, own_port);
     call->phase = PHASE_ASK;
-    call->progress_ms = clock_steady_ms();
+    call->progress_ms = call->lane->now_ms;
     lane_changed(call->lane, call);
     return CURL_PREREQFUNC_OK;
 }
@@ -199,7 +198,7 @@ on_lines(char *text, size_t size, size_t count, void *arg)
     struct span rest = span_of(text, size * count);
     enum ag_err err = AG_OK;
 
-    call->progress_ms = clock_steady_ms();
+    call->progress_ms = call->lane->now_ms;
     while (err == AG_OK && rest.len > 0 && call_may_go_on(call)) {
         struct span line = span_sub(rest, 0, span_find(rest, '\n') + 1);
 
@@ -220,7 +219,7 @@ on_part(char *bytes, size_t size, size_t count, void *arg)
     size_t len = size * count;
     enum upstream_flow flow;
 
-    call->progress_ms = clock_steady_ms();
+    call->progress_ms = call->lane->now_ms;
     call->got_bytes += (int64_t)len;
     if (!call_enter(call)) {
         return CURL_WRITEFUNC_ERROR;
@@ -280,7 +279,7 @@ on_fill(char *into, size_t size, size_t count, void *arg)
         return CURL_READFUNC_ABORT;
     }
     call->sent_bytes += (int64_t)len;
-    call->progress_ms = clock_steady_ms();
+    call->progress_ms = call->lane->now_ms;
     return len;
 }
 

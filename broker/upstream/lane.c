@@ -73,6 +73,7 @@ run_call(struct lane *lane, struct upstream_call *call)
     call->state = CALL_RUNNING;
     call->begun_ms = clock_steady_ms();
     call->progress_ms = call->begun_ms;
+    lane->now_ms = call->begun_ms;
     lane_changed(lane, call);
 }
 

@@ -36,6 +36,7 @@ struct lane {
     struct reactor_timer look;   /* for who is late, and for rest */
     CURLM *multi;                /* NULL: at rest */
     bool wants;                  /* libcurl does, now */
+    int64_t now_ms;              /* when libcurl was called last */
     bool has_failed;             /* libcurl could not wait for somebody */
     struct call_list calls;      /* seen and not ended */
     struct changed_list changed; /* something is new about them */
@@ -74,7 +75,7 @@ AG_CHECK AG_NONNULL enum ag_err lane_multi_need(struct lane *lane);
 /* Closes it with all its connections; none may be running. */
 AG_NONNULL void lane_multi_close(struct lane *lane);
 
-/* curl_multi_socket_action(); sets has_failed. */
+/* curl_multi_socket_action(); sets now_ms and has_failed. */
 AG_NONNULL void lane_multi_run(struct lane *lane, curl_socket_t fd, int mask);
 
 /* After a socket was opened: how many connections may be kept now. */

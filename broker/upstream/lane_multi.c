@@ -97,6 +97,7 @@ lane_multi_run(struct lane *lane, curl_socket_t fd, int mask)
 {
     int running = 0;
 
+    lane->now_ms = clock_steady_ms();
     lane->has_failed =
         curl_multi_socket_action(lane->multi, fd, mask, &running) != CURLM_OK ||
         lane->has_failed;
