@@ -51,3 +51,21 @@ marker_write(const struct marker *m, struct span name,
     memcpy(out + len, m->tail, m->tail_len);
     return len + m->tail_len;
 }
+
+bool
+marker_begins_in(const struct marker *m, struct span text)
+{
+    return m->head_len > 0 &&
+           memmem(text.ptr, text.len, m->head, m->head_len) != NULL;
+}
+
+bool
+marker_names(const struct marker *m, struct span text, size_t at, size_t len)
+{
+    struct span head = span_of(m->head, m->head_len);
+    struct span rest = span_sub(text, at, len);
+
+    return head.len > 0 && m->tail_len > 0 && at >= head.len &&
+           span_equal(span_sub(text, at - head.len, head.len), head) &&
+           memmem(rest.ptr, rest.len, m->tail, m->tail_len) != NULL;
+}

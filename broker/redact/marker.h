@@ -34,4 +34,12 @@ AG_CHECK enum ag_err marker_parse(const char *text, struct marker *ret);
 AG_NONNULL size_t marker_write(const struct marker *m, struct span name,
                                uint8_t out[MARKER_MAX_BYTES]);
 
+/* Does a marker begin in `text`? False if it begins with the name. */
+AG_NONNULL bool marker_begins_in(const struct marker *m, struct span text);
+
+/* Are the `len` bytes at `at` of `text` the name in a marker, and its end?
+ * False if nothing stands before or behind the name. */
+AG_NONNULL bool marker_names(const struct marker *m, struct span text,
+                             size_t at, size_t len);
+
 #endif

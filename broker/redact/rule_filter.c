@@ -72,13 +72,22 @@ static bool
 is_left(const struct rule_filter *f, const struct rule_hit *hit)
 {
     const struct rule *rule = rule_set_at(f->set, hit->rule);
-    const struct marker *m = &f->hide.marker;
     struct span seen = span_of(f->text + hit->from, hit->to - hit->from);
 
-    return ((rule->flags & RULE_CONTEXT) != 0 && m->head_len > 0 &&
-            memmem(seen.ptr, seen.len, m->head, m->head_len) != NULL) ||
+    return ((rule->flags & RULE_CONTEXT) != 0 &&
+            marker_begins_in(&f->hide.marker, seen)) ||
            (f->terms.leave != NULL && hit->tail.has_ended &&
             f->terms.leave(f->terms.leave_ctx, seen));
+}
+
+/* Asked before a hit may wait, while what is before it is there: the window,
+ * and RULE_LEAD_MAX_BYTES. */
+static bool
+is_name(const struct rule_filter *f, const struct rule_hit *hit)
+{
+    return (rule_set_at(f->set, hit->rule)->flags & RULE_CONTEXT) != 0 &&
+           marker_names(&f->hide.marker, whole(f), hit->from,
+                        hit->to - hit->from);
 }
 
 static enum ag_err
@@ -137,7 +146,8 @@ decide(struct rule_filter *f, bool has_end)
         const struct rule_event *event = &f->events.items[i];
         struct rule_hit hit;
 
-        if (rule_confirm(f->tools, event->rule, text, event->end, &hit)) {
+        if (rule_confirm(f->tools, event->rule, text, event->end, &hit) &&
+            !is_name(f, &hit)) {
             err = judge(f, &hit, has_end);
         }
     }

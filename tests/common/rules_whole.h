@@ -299,6 +299,18 @@ whole_note(struct whole *w, size_t index, size_t from, size_t to)
     }
 }
 
+/* Is it a marker's name, and its end? */
+static inline bool
+whole_is_name(const struct whole *w, const struct whole_hit *hit)
+{
+    const size_t len = strlen(WHOLE_MARKER);
+
+    return hit->from >= len &&
+           span_starts(span_sub(w->text, hit->from - len, len),
+                       span_str(WHOLE_MARKER)) &&
+           memchr(w->text.ptr + hit->from, ']', hit->to - hit->from) != NULL;
+}
+
 /* A match of a rule ends at `end`. */
 static inline void
 whole_end(struct whole *w, size_t index, size_t end)
@@ -333,7 +345,8 @@ whole_end(struct whole *w, size_t index, size_t end)
         return;
     }
     if ((rule->flags & RULE_CONTEXT) != 0 &&
-        memmem(seen.ptr, seen.len, WHOLE_MARKER, strlen(WHOLE_MARKER))) {
+        (memmem(seen.ptr, seen.len, WHOLE_MARKER, strlen(WHOLE_MARKER)) ||
+         whole_is_name(w, &hit))) {
         return;
     }
     whole_note(w, index, hit.from, hit.to + tail);

@@ -44,6 +44,7 @@ static const char *const LINES[] = {
     "\n-----END RSA PRIVATE KEY-----\n",
     "[redacted:codex/default]",
     "[redacted:rule:github-token]",
+    "https://[redacted:rule:github-token]@",
     "api_key: ",
     "secret=",
     "PASSWORD=",

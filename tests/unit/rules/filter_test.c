@@ -237,6 +237,21 @@ test_what_is_left(void **state)
     feed(f, "pass=abcdef ", "pass=x[gone:a/b] pass=[gone:rule:pair] ");
     begin(f, NULL, NULL);
     feed(f, "pass=x[gone:a/b] ", "pass=[redacted:rule:pair] ");
+    /* A marker's name is no secret, even where a rule's context ends in it. */
+    begin(f, NULL, "pass=%s]");
+    feed(f, "pass=ab/c] ", "pass=ab/c] ");
+    feed(f, "pass=ab/cd] ", "pass=ab/c] pass=pass=rule:pair] ");
+    begin(f, NULL, "xpass=%s]");
+    feed(f, "a pass=ab/c] xpass=ab/c] ",
+         "a pass=xpass=rule:pair] xpass=ab/c] ");
+    begin(f, NULL, " %s0");
+    feed(f, "a vv_1230 ", "a  rule:border0 ");
+    begin(f, NULL, "pass=%s");
+    feed(f, "pass=ab/c] ", "pass=pass=rule:pair ");
+    begin(f, NULL, "%s]");
+    feed(f, "pass=ab/c] ", "pass=rule:pair] ");
+    begin(f, NULL, "pass=]");
+    feed(f, "pass=ab/c] ", "pass=pass=] ");
 }
 
 static bool
