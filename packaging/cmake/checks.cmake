@@ -2,6 +2,13 @@
 # it is named after; a comment line `// LINKS: a b` adds rooms, and
 # `// WRAP: f g` puts __wrap_f before calls of f (fault tests).
 find_library(CMOCKA cmocka)
+if(CMOCKA)
+    add_library(check_group OBJECT EXCLUDE_FROM_ALL
+        "${CMAKE_SOURCE_DIR}/tests/common/group.c")
+    target_link_libraries(check_group PRIVATE ag_flags)
+    target_include_directories(check_group PRIVATE
+        "${CMAKE_SOURCE_DIR}/tests" "${CMAKE_SOURCE_DIR}/broker")
+endif()
 
 function(ag_check kind file)
     file(RELATIVE_PATH rel "${CMAKE_SOURCE_DIR}/tests/${kind}" "${file}")
@@ -29,7 +36,9 @@ function(ag_check kind file)
     if(kind STREQUAL "fuzz")
         target_link_options(${target} PRIVATE -fsanitize=fuzzer)
     else()
-        target_link_libraries(${target} PRIVATE ${CMOCKA})
+        target_link_libraries(${target} PRIVATE check_group ${CMOCKA})
+        target_link_options(${target} PRIVATE
+            -Wl,--wrap=_cmocka_run_group_tests)
         add_test(NAME ${kind}/${room}/${module} COMMAND ${target})
         # The longest are among these: they begin first, so that none is left to
         # run alone at the end.
