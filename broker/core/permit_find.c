@@ -40,7 +40,8 @@ finds_note(struct finds *f, uint64_t id, size_t where)
     return err;
 }
 
-/* A token of the broker's, where it would be sent on. */
+/* A token of the broker's, where it would be sent on. token_parse() looks at the
+ * beginning too, and raises an error with a sentence at each byte of a text. */
 static enum ag_err
 check_tokens(struct span text)
 {
