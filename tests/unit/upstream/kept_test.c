@@ -58,6 +58,8 @@ test_a_socket_that_can_not_be_waited_for(void **state)
     (void)state;
     atomic_store(&watch_fails, true);
     t->request.host = span_str("127.0.0.1");
+    t->times = (struct upstream_times){.whole_ms = WHOLE_MS};
+    t->request.times = &t->times;
     talk_run(own, t, AG_ENOMEM, "127.0.0.1: out of memory");
     talk_done(t);
     atomic_store(&watch_fails, false);
