@@ -116,6 +116,7 @@ take_place(struct core *core, struct deciding *d, struct proxied_item *item,
     uint64_t id = 0;
     enum ag_err err = request_look(place, &d->request, &found);
 
+    /* What is not there is an empty text, too: that is no placeholder. */
     if (err != AG_OK || !found.there) {
         return err;
     }

@@ -40,13 +40,17 @@ test_a_body_that_follows_is_waited_for(void **state)
     AG_AUTO(permit) struct permit permit = {0};
 
     (void)state;
-    start();
+    start_sender(WISH(.ref = "ag://github/bot", .upstream = API, .key_env = "K",
+                      .json = "/auth/key", .bytes = 1000),
+                 1);
     check_ok(send_into(&(struct sent){.service = "api.example",
                                       .follows = true,
                                       .quick = true},
                        &permit));
     assert_true(permit.in_body);
     assert_int_equal(permit.edit_count, 0);
+    assert_null(permit.filter);
+    assert_null(permit.meter);
     /* Without one, or where another rule forbids it, there is nothing to wait
      * for. */
     check_err(send_one(&(struct sent){.service = "api.example"}), AG_EMISSING);

@@ -82,6 +82,27 @@ test_how_a_host_is_reached(void **state)
     end_sender();
 }
 
+/* Without its value only to the place that says so. */
+static void
+test_where_no_value_is_needed(void **state)
+{
+    const struct task_proxy_request wishes[] = {{.uses = -1,
+                                                 .ref = "ag://github/bot",
+                                                 .upstream = ONE,
+                                                 .key_env = "A",
+                                                 .optional = true},
+                                                {.uses = -1,
+                                                 .ref = "ag://github/bot",
+                                                 .upstream = TWO,
+                                                 .key_env = "B"}};
+
+    (void)state;
+    start_sender(wishes, AG_COUNT(wishes));
+    check_ok(send_one(&(struct sent){.service = "one.example"}));
+    check_err(send_one(&(struct sent){.service = "two.example"}), AG_EMISSING);
+    end_sender();
+}
+
 /* ---- a password ---- */
 
 static void
@@ -253,6 +274,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_host_and_its_port),
         cmocka_unit_test(test_how_a_host_is_reached),
+        cmocka_unit_test(test_where_no_value_is_needed),
         cmocka_unit_test(test_a_password_keeps_its_user),
         cmocka_unit_test(test_the_rule_that_was_got_farthest_with),
         cmocka_unit_test(test_a_rule_comes_before_ones_own),
