@@ -169,6 +169,7 @@ look_around(const struct secret *key, struct span text, struct span word,
 {
     enum ag_err err = AG_OK;
 
+    /* The word alone was read before; once more would find nothing either. */
     if (word.len < text.len) {
         err = look_whole(key, text, where, true, f);
     }
