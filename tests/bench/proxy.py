@@ -123,6 +123,9 @@ class Proxy:
         self.events = int(events.stdout.readline())
         relay = self.spawn(self.b.tool("relay"), str(self.plain))
         self.relay = int(relay.stdout.readline())
+        self.bare = self.spawn(self.b.tool("bare"), f"{self.dir}/bare.sock",
+                               str(self.plain), self.value)
+        self.bare.stdout.readline()
         self.ports = {}
         for name, to in (("plain", self.plain), ("tls", self.tls),
                          ("events", self.events)):
@@ -174,15 +177,17 @@ class Proxy:
         return out
 
     def cpu_of(self, who):
-        pid = self.nginx_pid if who == "nginx" else self.b.broker
+        pid = {"nginx": self.nginx_pid, "bare": self.bare.pid}.get(
+            who, self.b.broker)
         kids = [kid for kid, _ in self.b.children(pid)]
         return sum(self.b.cpu_ns(p) for p in [pid, *kids])
 
     def measure(self, who, to, path, count, callers, tcp=False, tool="load"):
-        """who: direct, nginx or ours; to: plain, tls or events."""
+        """who: direct, relay, nginx, bare or ours; to: plain, tls, events."""
         port = getattr(self, to)
         where = {"direct": f'-t {port} -p /{path}',
                  "relay": f'-t {self.relay} -p /{path}',
+                 "bare": f'-u {self.dir}/bare.sock -p /{path}',
                  "ours": f'-t "$PORT" -p "$AT/{path}"' if tcp
                          else f'-u "$SOCK" -p "$AT/{path}"',
                  "nginx": f'-t {self.ports[to]} -p /{path}' if tcp else
@@ -209,9 +214,13 @@ class Proxy:
 
     def loaded(self, to, path, count, tcp):
         way = ("TCP" if tcp else "Unix") + f", {to}, {path}, 16 callers"
-        med = self.rounds(("nginx", "ours"), to=to, path=path, count=count,
-                          callers=16, tcp=tcp)
+        bare = ("bare",) if to == "plain" and not tcp else ()
+        med = self.rounds(("nginx", *bare, "ours"), to=to, path=path,
+                          count=count, callers=16, tcp=tcp)
         n, o = med["nginx"], med["ours"]
+        for side in bare:
+            self.b.row(f"libcurl + libmicrohttpd alone, {way}: CPU",
+                       med[side]["cpu_us"], "us/req", n["cpu_us"], "nginx")
         self.b.row(f"proxy, {way}: CPU", o["cpu_us"], "us/req", n["cpu_us"],
                    "nginx", "<= 1.6x", o["cpu_us"] <= 1.6 * n["cpu_us"])
         self.b.row(f"proxy, {way}: rate", o["rps"], "req/s", n["rps"], "nginx")
@@ -221,10 +230,12 @@ class Proxy:
                    "nginx")
 
     def single(self, to, path, count):
-        med = self.rounds(("direct", "nginx", "ours"), to=to, path=path,
-                          count=count, callers=1)
+        med = self.rounds(("direct", "nginx", "bare", "ours"), to=to,
+                          path=path, count=count, callers=1)
         adds = {w: med[w]["p50_us"] - med["direct"]["p50_us"]
-                for w in ("nginx", "ours")}
+                for w in ("nginx", "bare", "ours")}
+        self.b.row(f"libcurl + libmicrohttpd alone add to p50, {path}, one "
+                   "caller", adds["bare"], "us", adds["nginx"], "nginx")
         self.b.row(f"proxy adds to p50, {to}, {path}, one caller",
                    adds["ours"], "us", adds["nginx"], "nginx", "<= 60 us",
                    adds["ours"] <= 60)
