@@ -45,7 +45,6 @@ struct reactor {
     struct timer_list timers;
     struct source_list closed; /* an event of them may be under way */
     size_t source_count;
-    size_t watched_count; /* of these, in epoll */
     reactor_wait_fn wait; /* NULL: epoll_wait() */
     void *wait_ctx;
 };
@@ -243,14 +242,6 @@ reactor_watch(struct reactor *r, int fd, reactor_ready_fn fn, void *ctx,
     return AG_OK;
 }
 
-static void
-set_watched(struct reactor_source *source, unsigned events)
-{
-    source->owner->watched_count -= source->watched != 0 ? 1 : 0;
-    source->owner->watched_count += events != 0 ? 1 : 0;
-    source->watched = events;
-}
-
 static bool
 tell_epoll(struct reactor_source *source, unsigned events)
 {
@@ -270,7 +261,7 @@ tell_epoll(struct reactor_source *source, unsigned events)
     if (epoll_ctl(source->owner->epoll_fd, op, source->fd, &event) != 0) {
         return false;
     }
-    set_watched(source, events);
+    source->watched = events;
     return true;
 }
 
@@ -296,7 +287,7 @@ reactor_source_close(struct reactor_source *source)
     r = source->owner;
     AG_ASSERT(here == r && source->fn != NULL);
     (void)tell_epoll(source, 0);
-    set_watched(source, 0);
+    source->watched = 0;
     source->fn = NULL;
     r->source_count--;
     SLIST_INSERT_HEAD(&r->closed, source, link);
@@ -337,14 +328,14 @@ take_event(struct reactor_source *source, uint32_t events)
 static bool
 wait_elsewhere(struct reactor *r, int timeout_ms)
 {
+    bool is_readable = r->wait(r->wait_ctx, timeout_ms);
     bool was_woken = false;
 
-    r->wait(r->wait_ctx, timeout_ms);
     (void)pthread_mutex_lock(&r->lock);
     was_woken = timeout_ms != 0 && !r->sleeps;
     r->sleeps = false;
     (void)pthread_mutex_unlock(&r->lock);
-    return was_woken || r->watched_count > 0;
+    return is_readable || was_woken;
 }
 
 /* For how long, and from now on who posts wakes it. */

@@ -32,8 +32,9 @@ enum reactor_events {
     REACTOR_WRITE = 1 << 1,
 };
 
-/* Waits, for ever if timeout_ms is -1; see reactor_set_wait(). */
-typedef void (*reactor_wait_fn)(void *ctx, int timeout_ms);
+/* Waits, for ever if timeout_ms is -1. False: reactor_fd() was not readable; see
+ * reactor_set_wait(). */
+typedef bool (*reactor_wait_fn)(void *ctx, int timeout_ms);
 
 /* What is ready of what was asked for; of a broken descriptor, all of that. */
 typedef void (*reactor_ready_fn)(void *ctx, int fd, unsigned events);
@@ -113,7 +114,8 @@ AG_NONNULL void reactor_set(struct reactor *r, struct reactor_timer *timer,
 /*
  * For a library that has an epoll of its own and asks it each time it runs: let
  * `fn` wait instead, which returns when reactor_fd() is readable, at the latest;
- * so there is one wait a turn, not one for each. NULL: none any more.
+ * so there is one wait a turn, and the reactor's own is asked only where there is
+ * something to be had. NULL: none any more.
  */
 void reactor_set_wait(struct reactor *r, reactor_wait_fn fn, void *ctx);
 

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include "http/gate.h"
+#include "http/worker.h"
 
 /* As in POSIX; visible to shared libraries. */
 __attribute__((visibility("default"))) ssize_t recv(int fd, void *out,
@@ -22,6 +23,18 @@ int
 setsockopt(int fd, int level, int name, const void *value, unsigned int len)
 {
     return gate_setsockopt(fd, level, name, value, len);
+}
+
+struct epoll_event;
+
+/* As in <sys/epoll.h>. */
+__attribute__((visibility("default"))) int
+epoll_wait(int fd, struct epoll_event *events, int max_count, int timeout_ms);
+
+int
+epoll_wait(int fd, struct epoll_event *events, int max_count, int timeout_ms)
+{
+    return worker_epoll_wait(fd, events, max_count, timeout_ms);
 }
 
 void *

@@ -19,12 +19,35 @@ struct worker {
     enum ag_err err;
 };
 
+/* What this thread has heard from epoll since wait() began. */
+static _Thread_local struct {
+    bool asked;
+    bool foreign; /* something without a pointer: watch() */
+} heard;
+
+int
+worker_epoll_wait(int fd, struct epoll_event *events, int max_count,
+                  int timeout_ms)
+{
+    int count = epoll_pwait(fd, events, max_count, timeout_ms, NULL);
+
+    heard.asked = true;
+    for (int i = 0; i < count; i++) {
+        heard.foreign = heard.foreign || events[i].data.ptr == NULL;
+    }
+    return count;
+}
+
 /* MHD asks its epoll each time it runs, so it waits as well. What is due by its
- * own clocks it knows; what is not its own ends the wait (watch()). */
-static void
+ * own clocks it knows; what is not its own ends the wait (watch()). If it asked
+ * by another function, it may have been anything. */
+static bool
 wait(void *ctx, int timeout_ms)
 {
+    heard.asked = false;
+    heard.foreign = false;
     (void)MHD_run_wait(((struct worker *)ctx)->mhd, timeout_ms);
+    return heard.foreign || !heard.asked;
 }
 
 /* Another turn of the reactor is all that is needed: MHD_run_wait() looks at who

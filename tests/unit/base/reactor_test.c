@@ -1,5 +1,6 @@
 /* One thread that waits for descriptors, times and what others ask of it. */
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -268,14 +269,14 @@ struct waiter {
     bool rang;
 };
 
-static void
+static bool
 wait_in_other(void *ctx, int timeout_ms)
 {
     struct waiter *w = ctx;
     struct epoll_event event;
 
     w->wait_count++;
-    (void)epoll_wait(w->epoll_fd, &event, 1, timeout_ms);
+    return epoll_wait(w->epoll_fd, &event, 1, timeout_ms) == 1;
 }
 
 static void
@@ -352,7 +353,7 @@ struct poster {
 };
 
 /* Waits for nothing, then does what was waited for: it posts. */
-static void
+static bool
 post_instead(void *ctx, int timeout_ms)
 {
     struct poster *p = ctx;
@@ -363,6 +364,7 @@ post_instead(void *ctx, int timeout_ms)
     p->was_woken = poll(&woken, 1, 0) != 0;
     reactor_set_wait(p->c.reactor, NULL, NULL);
     atomic_store(&p->waited, true);
+    return false;
 }
 
 static void
@@ -384,6 +386,75 @@ test_its_own_thread_needs_no_waking(void **state)
     settle(*state);
     assert_int_equal(p.c.count, 1);
     assert_false(p.was_woken);
+}
+
+/* Waits for nothing, and says what it is told to. */
+struct sayer {
+    struct reactor *reactor;
+    struct reactor_source *source;
+    int fd; /* can be read */
+    atomic_bool says;
+    atomic_int wait_count;
+    atomic_int told_count;
+};
+
+static bool
+say(void *ctx, int timeout_ms)
+{
+    struct sayer *s = ctx;
+
+    (void)timeout_ms;
+    atomic_fetch_add(&s->wait_count, 1);
+    (void)poll(NULL, 0, 1);
+    return atomic_load(&s->says);
+}
+
+static void
+count_told(void *ctx, int fd, unsigned events)
+{
+    struct sayer *s = ctx;
+
+    assert_int_equal(fd, s->fd);
+    assert_int_equal(events, REACTOR_READ);
+    atomic_fetch_add(&s->told_count, 1);
+}
+
+static void
+begin_saying(void *ctx)
+{
+    struct sayer *s = ctx;
+
+    check_ok(reactor_watch(s->reactor, s->fd, count_told, s, &s->source));
+    check_ok(reactor_want(s->source, REACTOR_READ));
+    reactor_set_wait(s->reactor, say, s);
+}
+
+static void
+end_saying(void *ctx)
+{
+    struct sayer *s = ctx;
+
+    reactor_set_wait(s->reactor, NULL, NULL);
+    reactor_source_close(s->source);
+}
+
+static void
+test_descriptors_are_asked_when_the_other_says_so(void **state)
+{
+    struct sayer s = {.reactor = *state, .fd = eventfd(1, EFD_CLOEXEC)};
+
+    assert_true(s.fd >= 0);
+    reactor_call(*state, begin_saying, &s);
+    while (atomic_load(&s.wait_count) < 3) {
+        (void)poll(NULL, 0, 1);
+    }
+    assert_int_equal(atomic_load(&s.told_count), 0);
+    atomic_store(&s.says, true);
+    while (atomic_load(&s.told_count) == 0) {
+        (void)poll(NULL, 0, 1);
+    }
+    reactor_call(*state, end_saying, &s);
+    fd_close(s.fd);
 }
 
 /* ---- the end ---- */
@@ -457,6 +528,7 @@ main(void)
         WITH_REACTOR(test_times_in_their_turn),
         WITH_REACTOR(test_another_waits_for_it),
         WITH_REACTOR(test_its_own_thread_needs_no_waking),
+        WITH_REACTOR(test_descriptors_are_asked_when_the_other_says_so),
         cmocka_unit_test(test_the_end_runs_what_was_posted_first),
     };
 
