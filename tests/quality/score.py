@@ -2,14 +2,17 @@
 """score.py - recall and precision of the rules for unknown secrets.
 
   tests/quality/score.py [--bin DIR] [--level default|all] [--list WHAT]
+                         [--readme FILE]
 
 AG_CORPUS names a directory with examples*.jsonl (one case a line: id, source,
 rule, text, secret, label, scope). A positive counts when no occurrence of its
 secret is left and four fifths of it are covered; a negative of scope `any`
-when its text is unchanged. Prints a table per source, the rules that touched
-negatives, and how far the figures move when any tenth of the corpus is left
-out; exit 1 if a bar is missed. Without AG_CORPUS it says so and is done: what
+when its text is unchanged. Prints a table per source, one per rule, and how far
+the figures move when any tenth of the corpus is left out; exit 1 if a bar is
+missed. Recall: of positives those that count; precision: of texts in which a
+rule found something those that are positives, and not clean negatives. Without AG_CORPUS it says so and is done: what
 the rules' own examples say is a unit test.
+--readme puts the tables into FILE, of the rules those that touched a negative.
 --list missed|touched prints the cases; they are the corpus's, not ours.
 """
 import argparse
@@ -20,6 +23,8 @@ import struct
 import subprocess
 import sys
 from pathlib import Path
+
+import readme
 
 COVERED = 0.8
 MARK = b"[redacted:rule:"
@@ -101,6 +106,14 @@ def share(pair):
     return 100.0 * pair[0] / pair[1] if pair[1] else 0.0
 
 
+NAMES = {"format": "values with a format of their own",
+         "context": "values known by their context",
+         "clean negatives left": "texts without a secret that stay, but CredData's",
+         "all clean negatives left": "texts without a secret that stay as they are",
+         "CredData true": "CredData: true lines found",
+         "CredData false left": "CredData: false lines left"}
+
+
 def table(cases):
     rows = collections.defaultdict(lambda: [0, 0])
     for c in cases:
@@ -112,8 +125,30 @@ def table(cases):
         print("%-16s %-9s %-8s %6d %6d %6.1f" % (*key, *row, share(row)))
 
 
+def found_in(cases):
+    """(positives, clean negatives) in which a rule found something."""
+    return (sum(bool(c["rules"]) for c in cases if c["label"] == "positive"),
+            sum(bool(c["rules"]) for c in cases
+                if c["label"] == "negative" and c["scope"] == "any"))
+
+
+def precision(hits, false):
+    return f"{100 * hits / (hits + false):.1f} %" if hits + false else ""
+
+
+def per_source(cases):
+    """Rows: source, positives, recall, clean negatives, touched, precision."""
+    for source in sorted({c["source"] for c in cases}):
+        mine = [c for c in cases if c["source"] == source]
+        positives = [c for c in mine if c["label"] == "positive"]
+        clean = [c for c in mine if c["label"] == "negative" and c["scope"] == "any"]
+        recall = share((sum(c["pass"] for c in positives), len(positives)))
+        yield (source, len(positives), f"{recall:.1f} %", len(clean),
+               sum(not c["pass"] for c in clean), precision(*found_in(mine)))
+
+
 def per_rule(cases):
-    """Of each of our rules: hits on positives, on clean negatives."""
+    """Rows, worst first: rule, hits on positives, on clean negatives, precision."""
     hits = collections.Counter()
     false = collections.Counter()
     for c in cases:
@@ -122,12 +157,20 @@ def per_rule(cases):
                 hits[name] += 1
             elif c["scope"] == "any":
                 false[name] += 1
-    print(f"\n{'rule':44} {'positives':>9} {'clean negatives':>15} {'precision':>9}")
     for name in sorted(set(hits) | set(false),
                        key=lambda n: (-false[n], -hits[n], n)):
-        total = hits[name] + false[name]
-        print("%-44s %9d %15d %8.1f%%" % (name, hits[name], false[name],
-                                          100.0 * hits[name] / total))
+        yield name, hits[name], false[name], precision(hits[name], false[name])
+
+
+SOURCE_HEAD = ("source", "positives", "recall", "clean negatives", "touched",
+               "precision")
+RULE_HEAD = ("rule", "positives", "clean negatives", "precision")
+
+
+def show(form, head, rows):
+    print()
+    for row in (head, *rows):
+        print(form % row)
 
 
 def stability(cases):
@@ -149,6 +192,21 @@ def may_move(pair):
     return max(1.0, 200 * (rate * (1 - rate) / max(pair[1], 1) / 9) ** 0.5)
 
 
+def write(path, cases, moved, tables):
+    sources, rules = tables
+    readme.put(path, "unknown secrets", readme.table(
+        ("", "covered", "of", "bar", "without any tenth"),
+        [(NAMES[name], f"{share(pair):.1f} %", f"{pair[1]:,}",
+          f"≥ {BARS[name]:g} %", f"± {moved[name]:.1f}")
+         for name, pair in measures(cases).items() if name in BARS]))
+    readme.put(path, "sources", readme.table(SOURCE_HEAD, sources))
+    false = [r for r in rules if r[2]]
+    clean = len(rules) - len(false)
+    hits = sum(r[1] for r in rules if not r[2])
+    readme.put(path, "rules", readme.table(
+        RULE_HEAD, [*false, (f"{clean} others", hits, 0, precision(hits, 0))]))
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--bin", default="build/release")
@@ -156,6 +214,7 @@ def main():
     parser.add_argument("--list", choices=["missed", "touched"])
     parser.add_argument("--source")
     parser.add_argument("--scope")
+    parser.add_argument("--readme", metavar="FILE")
     args = parser.parse_args()
     corpus = os.environ.get("AG_CORPUS")
     if not corpus:
@@ -183,7 +242,10 @@ def main():
                                   ("source", "rule", "scope", "rules", "secret", "text")}))
         return 0
     table(cases)
-    per_rule(cases)
+    sources = list(per_source(cases))
+    rules = list(per_rule(cases))
+    show("%-16s %9s %8s %15s %8s %9s", SOURCE_HEAD, sources)
+    show("%-44s %9s %15s %9s", RULE_HEAD, rules)
     moved = stability(cases)
     print(f"\n{'measure':26} {'pass':>6} {'of':>6} {'%':>6} {'bar':>6} {'moves by':>9}")
     bad = 0
@@ -194,6 +256,8 @@ def main():
         print("%-26s %6d %6d %6.2f %6s %9.2f%s" % (
             name, *pair, share(pair), bar or "", moved[name],
             "  MISSED" if missed else ""))
+    if args.readme:
+        write(args.readme, cases, moved, (sources, rules))
     return 1 if bad else 0
 
 
