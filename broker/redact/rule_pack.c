@@ -12,7 +12,7 @@ enum {
 };
 
 struct rule_pack {
-    char *bytes; /* a copy in which texts were given their NUL */
+    char *texts; /* copies, each with a NUL */
     struct rule *rules;
     struct span *keywords;
     const char **allow;
@@ -106,54 +106,55 @@ rule_pack_write(const struct rule_pack_parts *parts, struct buf *out)
 
 /* Reads fields off the front; once something is missing, all is. */
 struct reader {
-    char *at;
-    size_t left;
+    struct span rest;
+    char *texts; /* where the next copy goes */
     bool bad;
     size_t keyword_count; /* of all rules so far */
     size_t allow_count;
 };
 
-static char *
+static const uint8_t *
 get_bytes(struct reader *r, size_t len)
 {
-    char *at = r->at;
+    const uint8_t *at = r->rest.ptr;
 
-    if (r->bad || r->left < len) {
+    if (r->bad || r->rest.len < len) {
         r->bad = true;
         return NULL;
     }
-    r->at += len;
-    r->left -= len;
+    r->rest = span_of(at + len, r->rest.len - len);
     return at;
 }
 
 static uint64_t
 get_number(struct reader *r, size_t len)
 {
-    const char *bytes = get_bytes(r, len);
+    const uint8_t *bytes = get_bytes(r, len);
     uint64_t value = 0;
 
     for (size_t i = len; bytes != NULL && i > 0; i--) {
-        value = value << 8 | (uint8_t)bytes[i - 1];
+        value = value << 8 | bytes[i - 1];
     }
     return value;
 }
 
-/* Moves a text one byte to the front, over its own length, which leaves room
- * for a NUL. Texts have none inside. */
+/* A copy with a NUL, which takes no more room than text and length did there.
+ * Texts have none inside. */
 static struct span
 get_text(struct reader *r)
 {
     size_t len = (size_t)get_number(r, 2);
-    char *text = get_bytes(r, len);
+    const uint8_t *text = get_bytes(r, len);
+    char *copy = r->texts;
 
     if (text == NULL) {
         return span_of("", 0);
     }
-    memmove(text - 1, text, len);
-    text[len - 1] = '\0';
-    r->bad = r->bad || memchr(text - 1, 0, len) != NULL;
-    return span_of(text - 1, len);
+    memcpy(copy, text, len);
+    copy[len] = '\0';
+    r->texts += len + 1;
+    r->bad = r->bad || memchr(copy, 0, len) != NULL;
+    return span_of(copy, len);
 }
 
 static void
@@ -235,10 +236,10 @@ get_rules(struct reader *r, struct rule_pack *p)
 }
 
 static enum ag_err
-take_apart(struct rule_pack *p, size_t len)
+take_apart(struct rule_pack *p, struct span bytes)
 {
-    struct reader r = {.at = p->bytes, .left = len};
-    const char *magic = get_bytes(&r, strlen(MAGIC));
+    struct reader r = {.rest = bytes, .texts = p->texts};
+    const uint8_t *magic = get_bytes(&r, strlen(MAGIC));
     struct span engine;
     enum ag_err err;
 
@@ -252,7 +253,7 @@ take_apart(struct rule_pack *p, size_t len)
         size_t database_len = (size_t)get_number(&r, 4);
 
         p->parts.database = span_of(get_bytes(&r, database_len), database_len);
-        err = r.bad || r.left != 0 ? AG_ECORRUPT : AG_OK;
+        err = r.bad || r.rest.len != 0 ? AG_ECORRUPT : AG_OK;
     }
     return err == AG_ECORRUPT
                ? err_why(AG_ECORRUPT, "the compiled rules are cut or damaged")
@@ -273,12 +274,11 @@ rule_pack_read(struct span bytes, struct rule_pack **ret)
     if (p == NULL) {
         return AG_ENOMEM;
     }
-    p->bytes = malloc(bytes.len);
-    if (p->bytes == NULL) {
+    p->texts = malloc(bytes.len); /* the kernel gives no page before its use */
+    if (p->texts == NULL) {
         return AG_ENOMEM;
     }
-    memcpy(p->bytes, bytes.ptr, bytes.len);
-    err = take_apart(p, bytes.len);
+    err = take_apart(p, bytes);
     if (err != AG_OK) {
         return err;
     }
@@ -295,7 +295,7 @@ rule_pack_free(struct rule_pack *p)
     free(p->rules);
     free(p->keywords);
     free(p->allow);
-    free(p->bytes);
+    free(p->texts);
     free(p);
 }
 

@@ -39,9 +39,9 @@ AG_CHECK AG_NONNULL enum ag_err
 rule_pack_write(const struct rule_pack_parts *parts, struct buf *out);
 
 /*
- * Takes a copy of `bytes` apart.
+ * Takes `bytes` apart.
  * Ownership: *ret is the caller's, freed with rule_pack_free(); all it shows
- *            is borrowed from it.
+ *            is borrowed from it, the database from `bytes`.
  * Errors: AG_ECORRUPT with a sentence; AG_ELIMIT; AG_ENOMEM.
  */
 AG_CHECK AG_NONNULL enum ag_err rule_pack_read(struct span bytes,
