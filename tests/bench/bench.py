@@ -21,6 +21,7 @@ import time
 
 import keys
 from proxy import Proxy
+from redaction import Redaction
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
@@ -388,12 +389,16 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--quick", action="store_true")
     p.add_argument("--only", choices=("api", "keys", "proxy",
-                                      "tunnel"))
+                                      "tunnel", "redaction"))
+    p.add_argument("--stream", type=int, metavar="GIB",
+                   help="with --only redaction: memory over so much text alone")
     args = p.parse_args()
     describe()
     b = Bench(args)
     try:
         b.start()
+        if args.only == "redaction":
+            return 0 if Redaction(b, args).rows() else 1
         b.run("auth-guard", "put", "bench/secret",
               text=secrets.token_urlsafe(32))
         b.put_many(1, 99)
@@ -409,9 +414,10 @@ def main():
             b.proxy.rows(args.only)
         if args.only in (None, "api"):
             b.memory_and_scale(read_us)
+        return 0
     finally:
         b.stop()
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,11 +1,12 @@
 /*
  * pipe - how fast a filter passes text on: producer, COMMAND, consumer.
  *
- *   pipe MEGABYTES FILE -- COMMAND…
+ *   pipe MEGABYTES FILE [BYTES] -- COMMAND…
  *
  * A child writes the text of FILE over and over into COMMAND's stdin, in
- * pieces of 64 KiB; we read its stdout to the end. Prints mb_s (of input) and
- * out_mb, then cpu_ms of COMMAND alone.
+ * pieces of BYTES (64 KiB), of which no more than one fit into the pipe, so
+ * that it is read in pieces of so many at most; we read its stdout to the end.
+ * Prints mb_s (of input) and out_mb, then cpu_ms of COMMAND alone.
  */
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -19,10 +20,11 @@
 #include <unistd.h>
 
 #include "base/attr.h"
+#include "base/span.h"
 
 enum {
     PIECE_BYTES = 64 * 1024,
-    TEXT_MAX_BYTES = 16 * 1024 * 1024,
+    TEXT_MAX_BYTES = 256 * 1024 * 1024,
 };
 
 static double
@@ -60,20 +62,21 @@ load_text(const char *path, char *text)
 }
 
 static _Noreturn void
-produce(int fd, const char *text, size_t text_len, uint64_t total)
+produce(int fd, struct span text, size_t piece, uint64_t total)
 {
     size_t at = 0;
 
     while (total > 0) {
-        size_t want = text_len - at < PIECE_BYTES ? text_len - at : PIECE_BYTES;
-        ssize_t n = write(fd, text + at, want < total ? want : (size_t)total);
+        size_t want = text.len - at < piece ? text.len - at : piece;
+        ssize_t n =
+            write(fd, text.ptr + at, want < total ? want : (size_t)total);
 
         if (n < 0) {
             die("producer");
         }
         total -= (uint64_t)n;
         at += (size_t)n;
-        at = at == text_len ? 0 : at;
+        at = at == text.len ? 0 : at;
     }
     _exit(0);
 }
@@ -113,6 +116,8 @@ main(int argc, char **argv)
     uint64_t total;
     uint64_t out;
     size_t text_len;
+    size_t piece = PIECE_BYTES;
+    int dashes = 3;
     double begun;
     double took;
     int in[2];
@@ -121,20 +126,26 @@ main(int argc, char **argv)
     pid_t filter;
     int status;
 
-    if (argc < 5 || strcmp(argv[3], "--") != 0) {
-        (void)fputs("usage: pipe MEGABYTES FILE -- COMMAND...\n", stderr);
+    if (argc > 4 && strcmp(argv[3], "--") != 0) {
+        piece = strtoul(argv[3], NULL, 10);
+        dashes = 4;
+    }
+    if (argc < dashes + 2 || strcmp(argv[dashes], "--") != 0 || piece == 0) {
+        (void)fputs("usage: pipe MEGABYTES FILE [BYTES] -- COMMAND...\n",
+                    stderr);
         return EXIT_FAILURE;
     }
     total = strtoul(argv[1], NULL, 10) * 1000000;
     text_len = load_text(argv[2], text);
-    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(done, O_CLOEXEC) != 0) {
+    if (pipe2(in, O_CLOEXEC) != 0 || pipe2(done, O_CLOEXEC) != 0 ||
+        fcntl(in[1], F_SETPIPE_SZ, (int)piece) < 0) {
         die("pipe");
     }
     begun = now_s();
-    filter = start(in[0], done[1], argv + 4);
+    filter = start(in[0], done[1], argv + dashes + 1);
     writer = fork();
     if (writer == 0) {
-        produce(in[1], text, text_len, total);
+        produce(in[1], span_of(text, text_len), piece, total);
     }
     (void)close(in[0]);
     (void)close(in[1]);
@@ -142,11 +153,12 @@ main(int argc, char **argv)
     out = consume(done[0]);
     took = now_s() - begun;
     if (wait4(filter, &status, 0, &used) != filter || status != 0) {
-        (void)fprintf(stderr, "pipe: %s failed (%d)\n", argv[4], status);
+        (void)fprintf(stderr, "pipe: %s failed (%d)\n", argv[dashes + 1],
+                      status);
         return EXIT_FAILURE;
     }
     (void)waitpid(writer, NULL, 0);
-    (void)printf("mb_s=%.0f out_mb=%.1f cpu_ms=%.0f\n",
+    (void)printf("mb_s=%.2f out_mb=%.1f cpu_ms=%.0f\n",
                  (double)total / 1e6 / took, (double)out / 1e6,
                  (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1e3 +
                      (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) /
