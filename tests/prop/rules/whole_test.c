@@ -1,11 +1,14 @@
 /*
  * The shipped rules: texts made of their examples, of what is nearly one and of
  * what stands in transcripts, in random parts through the filter, are what the
- * oracle makes of them whole (common/rules_whole.h).
+ * oracle makes of them whole (common/rules_whole.h). The same behind the filter
+ * for known values, which are pieces of the text, as a task gets it: what that
+ * one's oracle (prop/redact/oracle.h) makes of the whole text is the text then.
  * PROP_SEED, PROP_RUNS: see STYLE.
  */
 #include "common/prop.h"
 #include "common/rules_whole.h"
+#include "prop/redact/oracle.h"
 #include "redact/rule_filter.h"
 #include "rules/example.h"
 #include "rules/load.h"
@@ -15,6 +18,9 @@ enum {
     CHUNKINGS = 6,
     ENDS_TRIED = 3, /* rules whose every end PCRE2 alone looks for */
     PIECES_MAX = 40,
+    VALUES_MAX = 4,
+    VALUE_MIN_BYTES = 12, /* as long as a marker: the text does not grow */
+    VALUE_MAX_BYTES = 48,
     RUN_MAX_BYTES = 2500, /* longer than any window with what is judged */
 };
 
@@ -163,6 +169,39 @@ make_text(struct buf *text)
     }
 }
 
+/* ---- known values ---- */
+
+/* Pieces of the text without blanks. */
+static struct matcher *
+make_known(struct span text, struct oracle *o)
+{
+    struct matcher_value values[VALUES_MAX];
+    struct matcher *known = NULL;
+    size_t count = 0;
+
+    for (size_t i = 0; i < VALUES_MAX; i++) {
+        struct span piece = span_sub(
+            text, prop_below(text.len),
+            VALUE_MIN_BYTES + prop_below(VALUE_MAX_BYTES - VALUE_MIN_BYTES));
+        size_t len = 0;
+
+        while (len < piece.len && piece.ptr[len] > ' ' &&
+               piece.ptr[len] < 0x7f) {
+            len++;
+        }
+        if (len >= VALUE_MIN_BYTES) {
+            oracle_add(o, piece.ptr, len, "k");
+            values[count] =
+                (struct matcher_value){.id = count,
+                                       .name = span_str("k"),
+                                       .value = span_of(piece.ptr, len)};
+            count++;
+        }
+    }
+    check_ok(matcher_build(values, count, &known));
+    return known;
+}
+
 /* ---- the filter ---- */
 
 static enum ag_err
@@ -184,30 +223,57 @@ leave_some(void *ctx, struct span secret)
     return sum % 8 == 0;
 }
 
+struct chain {
+    struct redactor *redactor; /* NULL: rules alone */
+    struct rule_filter *rules;
+};
+
+static enum ag_err
+feed(const struct chain *c, struct span part)
+{
+    return c->redactor != NULL ? redactor_feed(c->redactor, part)
+                               : rule_filter_feed(c->rules, part);
+}
+
 /* Parts of up to `most` bytes, settled after most of them. */
 static void
-filter(struct span text, enum rule_level_set level, size_t most,
-       struct buf *out)
+feed_all(const struct chain *c, struct span text, size_t most)
 {
-    const struct rule_filter_terms terms = {
-        .set = set, .level = level, .leave = leave_some};
-    const struct sink next = {.ctx = out, .feed = gather};
-    AG_AUTO(rule_filter) struct rule_filter *f = NULL;
     size_t at = 0;
 
-    check_ok(rule_filter_new(&terms, &next, &f));
     while (at < text.len) {
         struct span part = span_sub(text, at, 1 + prop_below(most));
 
-        check_ok(rule_filter_feed(f, part));
+        check_ok(feed(c, part));
         at += part.len;
         if (prop_below(4) != 0) {
-            check_ok(rule_filter_settle(f));
-            assert_true(rule_filter_held_bytes(f) <=
+            check_ok(rule_filter_settle(c->rules));
+            assert_true(rule_filter_held_bytes(c->rules) <=
                         RULE_FILTER_HELD_MAX_BYTES);
         }
     }
-    check_ok(rule_filter_finish(f));
+    check_ok(c->redactor != NULL ? redactor_finish(c->redactor)
+                                 : rule_filter_finish(c->rules));
+}
+
+static void
+filter(struct span text, const struct matcher *known, enum rule_level_set level,
+       size_t most, struct buf *out)
+{
+    const struct rule_filter_terms terms = {
+        .set = set, .level = level, .leave = leave_some};
+    const struct redactor_options options = {.audience = REDACTOR_TASK};
+    struct sink next = {.ctx = out, .feed = gather};
+    AG_AUTO(rule_filter) struct rule_filter *f = NULL;
+    AG_AUTO(redactor) struct redactor *r = NULL;
+
+    check_ok(rule_filter_new(&terms, &next, &f));
+    if (known != NULL) {
+        next = rule_filter_sink(f);
+        check_ok(redactor_new(&options, &next, &r));
+        check_ok(redactor_use(r, known));
+    }
+    feed_all(&(struct chain){.redactor = r, .rules = f}, text, most);
 }
 
 /* ---- both ---- */
@@ -240,7 +306,29 @@ check_ends(size_t index)
     assert_int_equal(count, whole.ends[index]);
 }
 
-static size_t
+static void
+check_chunkings(struct span text, const struct matcher *known,
+                enum rule_level_set level, struct buf *want)
+{
+    for (int i = 0; i < CHUNKINGS; i++) {
+        static const size_t MOST[CHUNKINGS] = {
+            WHOLE_TEXT_MAX_BYTES, 1, 7, 64, 700, 4096};
+        AG_AUTO(buf) struct buf got = {0};
+
+        buf_init(&got, (size_t)16 * WHOLE_TEXT_MAX_BYTES, BUF_PLAIN);
+        filter(text, known, level, MOST[i], &got);
+        if (!span_equal(buf_view(&got), buf_view(want))) {
+            check_ok(buf_add_byte(&got, 0));
+            check_ok(buf_add_byte(want, 0));
+            print_error("text of %zu bytes, parts up to %zu, %s\n", text.len,
+                        MOST[i], known != NULL ? "known values" : "rules");
+            explain(&got, want);
+            fail();
+        }
+    }
+}
+
+static void
 one_run(void)
 {
     enum rule_level_set level = prop_below(3) == 0 ? RULES_ALL : RULES_DEFAULT;
@@ -254,23 +342,32 @@ one_run(void)
     for (int i = 0; i < ENDS_TRIED; i++) {
         check_ends(prop_below(whole.rule_count));
     }
-    for (int i = 0; i < CHUNKINGS; i++) {
-        static const size_t MOST[CHUNKINGS] = {
-            WHOLE_TEXT_MAX_BYTES, 1, 7, 64, 700, 4096};
-        AG_AUTO(buf) struct buf got = {0};
+    check_chunkings(buf_view(&text), NULL, level, &want);
+}
 
-        buf_init(&got, (size_t)16 * WHOLE_TEXT_MAX_BYTES, BUF_PLAIN);
-        filter(buf_view(&text), level, MOST[i], &got);
-        if (!span_equal(buf_view(&got), buf_view(&want))) {
-            check_ok(buf_add_byte(&got, 0));
-            check_ok(buf_add_byte(&want, 0));
-            print_error("text of %zu bytes, parts up to %zu\n", text.len,
-                        MOST[i]);
-            explain(&got, &want);
-            fail();
-        }
-    }
-    return whole.secret_count;
+static size_t
+one_run_with_known(void)
+{
+    enum rule_level_set level = prop_below(3) == 0 ? RULES_ALL : RULES_DEFAULT;
+    AG_AUTO(buf) struct buf text = {0};
+    AG_AUTO(buf) struct buf want = {0};
+    struct oracle o = {NULL, 0};
+    struct matcher *known;
+    struct bytes first;
+    size_t holes = 0;
+
+    buf_init(&text, WHOLE_TEXT_MAX_BYTES, BUF_PLAIN);
+    buf_init(&want, (size_t)16 * WHOLE_TEXT_MAX_BYTES, BUF_PLAIN);
+    make_text(&text);
+    known = make_known(buf_view(&text), &o);
+    first = oracle_redact(&o, text.ptr, text.len, true, &holes);
+    whole_redact(&whole, span_of(first.ptr, first.len), level == RULES_ALL,
+                 &want);
+    check_chunkings(buf_view(&text), known, level, &want);
+    matcher_unref(known);
+    oracle_done(&o);
+    bytes_done(&first);
+    return holes;
 }
 
 static void
@@ -282,11 +379,30 @@ test_any_chunking_is_the_whole(void **state)
     (void)state;
     for (uint64_t i = 0; i < runs; i++) {
         whole.secret_count = 0;
-        secrets += one_run();
+        one_run();
+        secrets += whole.secret_count;
     }
     print_message("%zu rules, %llu texts, %zu secrets\n", whole.count,
                   (unsigned long long)runs, secrets);
     assert_true(secrets > runs);
+}
+
+static void
+test_known_values_first_any_chunking_is_the_whole(void **state)
+{
+    uint64_t runs = prop_begin(RUNS_DEFAULT) / 3 + 1;
+    size_t secrets = 0;
+    size_t holes = 0;
+
+    (void)state;
+    for (uint64_t i = 0; i < runs; i++) {
+        whole.secret_count = 0;
+        holes += one_run_with_known();
+        secrets += whole.secret_count;
+    }
+    print_message("%llu texts, %zu known values, %zu secrets\n",
+                  (unsigned long long)runs, holes, secrets);
+    assert_true(secrets > runs && holes > runs);
 }
 
 static int
@@ -325,6 +441,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_chunking_is_the_whole),
+        cmocka_unit_test(test_known_values_first_any_chunking_is_the_whole),
     };
 
     return cmocka_run_group_tests(tests, load, unload);
