@@ -319,8 +319,9 @@ verb_redact(struct cli *cli, int argc, char **argv)
             "process has open, that has a second name (hard\nlink), that is a "
             "credential file of a profile, or that changes meanwhile is\nleft, "
             "and named; links are not followed, "
-            "and what is binary is\npassed over. Who opens a file at that "
-            "moment waits.",
+            "and what is binary is\npassed over, but for SQLite databases: "
+            "of these all texts are changed. Who opens\na file at that moment "
+            "waits.",
         .opts = opts,
         .opt_count = AG_COUNT(opts),
         .words_max = FILES_MAX_COUNT};

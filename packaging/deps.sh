@@ -49,6 +49,7 @@ test|strace|counts system calls in the benchmarks and crash tests
 test|gdb|tries to attach and to dump: must be refused
 test|git|a real client of the forward proxy
 test|zstd|makes packed transcripts
+test|sqlite3|makes and reads databases with transcripts
 test|curl|plain HTTP client for the API scenarios
 test|jq|reads JSON in the scenarios
 test|tmux|the terminal that full-screen programs are compared in

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/span.h"
+#include "transcript/sqlite.h"
 
 enum {
     HEAD_BYTES = 4096, /* git looks at 8,000; a transcript shows at once */
@@ -19,6 +20,18 @@ is_text(struct span head)
     return memchr(head.ptr, 0, head.len) == NULL ||
            span_starts(head, span_of(LITTLE, sizeof(LITTLE))) ||
            span_starts(head, span_of(BIG, sizeof(BIG)));
+}
+
+static enum kind
+kind_of_head(struct span head, enum pack_kind pack)
+{
+    if (head.len == 0) {
+        return KIND_EMPTY;
+    }
+    if (pack == PACK_NONE && sqlite_is_database(head)) {
+        return KIND_DATABASE;
+    }
+    return is_text(head) ? KIND_TEXT : KIND_BINARY;
 }
 
 enum ag_err
@@ -40,9 +53,7 @@ kind_of(int fd, enum kind *ret, enum pack_kind *ret_pack)
         }
     }
     if (err == AG_OK) {
-        *ret = len == 0                      ? KIND_EMPTY
-               : is_text(span_of(head, len)) ? KIND_TEXT
-                                             : KIND_BINARY;
+        *ret = kind_of_head(span_of(head, len), *ret_pack);
     }
     explicit_bzero(head, sizeof(head));
     return err;

@@ -1,6 +1,6 @@
 /*
  * kind.h - what a file is, by its first bytes, and how the filter is to read it.
- * Floor: cli. Depends on: transcript/pack.
+ * Floor: cli. Depends on: transcript/pack, transcript/sqlite.
  */
 #ifndef AG_CLI_TRANSCRIPT_KIND_H
 #define AG_CLI_TRANSCRIPT_KIND_H
@@ -11,7 +11,8 @@
 
 enum kind {
     KIND_EMPTY,
-    KIND_TEXT, /* packed or not */
+    KIND_TEXT,     /* packed or not */
+    KIND_DATABASE, /* SQLite's; never packed */
     KIND_BINARY,
 };
 

@@ -8,9 +8,11 @@
 
 #include "base/fdx.h"
 #include "move/erase.h"
+#include "transcript/database.h"
 #include "transcript/keep.h"
 #include "transcript/kind.h"
 #include "transcript/packed.h"
+#include "transcript/sides.h"
 #include "transcript/swap.h"
 
 struct work {
@@ -88,14 +90,8 @@ make_and_swap(struct work *w, struct treat_result *ret)
 static enum ag_err
 treat_text(struct work *w, struct treat_result *ret)
 {
-    enum kind kind = KIND_EMPTY;
-    enum ag_err err = kind_of(w->swap.old_fd, &kind, &w->pack);
+    enum ag_err err = look(w, ret);
 
-    if (err != AG_OK || kind != KIND_TEXT) {
-        ret->state = kind == KIND_BINARY ? TREAT_BINARY : TREAT_CLEAN;
-        return err;
-    }
-    err = look(w, ret);
     if (err == AG_OK && ret->hits > 0 && w->t->keep != NULL) {
         err = keep_check(w->t->keep, w->path);
     }
@@ -108,6 +104,29 @@ treat_text(struct work *w, struct treat_result *ret)
         ret->state = TREAT_CHANGED;
     }
     return err;
+}
+
+static enum ag_err
+treat_kind(struct work *w, bool held, struct treat_result *ret)
+{
+    enum kind kind = KIND_EMPTY;
+    enum ag_err err = kind_of(w->swap.old_fd, &kind, &w->pack);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    switch (kind) {
+    case KIND_EMPTY:
+        return AG_OK;
+    case KIND_TEXT:
+        return treat_text(w, ret);
+    case KIND_DATABASE:
+        return database_treat(w->t, w->path, &w->swap, held, ret);
+    case KIND_BINARY:
+        ret->state = TREAT_BINARY;
+        return AG_OK;
+    }
+    return AG_OK;
 }
 
 static void
@@ -130,14 +149,19 @@ treat_file(const struct treat *t, int dir_fd, const char *name,
            const char *path, struct treat_result *ret)
 {
     struct work w = {.t = t, .path = path};
-    enum ag_err err = swap_hold(dir_fd, name, &w.swap);
+    enum ag_err err;
 
     *ret = (struct treat_result){.state = TREAT_CLEAN};
+    if (sides_is_one(dir_fd, name)) {
+        ret->state = TREAT_BINARY; /* it goes with its database */
+        return AG_OK;
+    }
+    err = swap_hold(dir_fd, name, &w.swap);
     if (err == AG_OK ||
         (err == AG_EBUSY && t->look_only && w.swap.old_fd >= 0)) {
         enum ag_err held = err;
 
-        err = treat_text(&w, ret);
+        err = treat_kind(&w, held == AG_OK, ret);
         if (err == AG_OK && held != AG_OK && ret->state == TREAT_FOUND) {
             say_why(ret, err_why(held, "another process has it open"));
         }

@@ -2,7 +2,7 @@
  * treat.h - one transcript where it lies: looked through, and only if something
  * is found written anew and swapped.
  * Floor: cli. Depends on: transcript/swap, transcript/packed, transcript/kind,
- * transcript/keep.
+ * transcript/keep, transcript/database.
  */
 #ifndef AG_CLI_TRANSCRIPT_TREAT_H
 #define AG_CLI_TRANSCRIPT_TREAT_H
