@@ -33,6 +33,8 @@ const struct verb verb_table[] = {
     {"shim", "make a command's name mean a task", verb_shim},
     {"hook", "have git and agents ask before a secret leaves", verb_hook},
     {"redact", "take known secrets out of text", verb_redact},
+    {"watch", "redact transcripts where they lie, as they are written",
+     verb_watch},
     {"redaction-set", "find secrets where there is no vault",
      verb_redaction_set},
     {"task", "tasks: list, show, end", verb_task},

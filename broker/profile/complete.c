@@ -242,10 +242,30 @@ check_parts(const struct profile *p)
     return err;
 }
 
+static enum ag_err
+check_transcripts(const struct profile *p)
+{
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; err == AG_OK && i < p->transcripts.count; i++) {
+        const char *path = p->transcripts.items[i];
+        const char *star = strchr(path, '*');
+
+        err = expand_check(path);
+        if (err == AG_OK && star != NULL && strchr(star, '/') != NULL) {
+            err = err_why(AG_EINVAL,
+                          "transcripts[%zu]: `*` stands in the last segment "
+                          "only",
+                          i);
+        }
+    }
+    return err;
+}
+
 enum ag_err
 profile_complete(struct profile *p)
 {
-    enum ag_err err = AG_OK;
+    enum ag_err err = check_transcripts(p);
 
     for (size_t i = 0; err == AG_OK && i < p->files.count; i++) {
         err = check_file(&p->files.items[i], i);

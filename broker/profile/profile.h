@@ -298,7 +298,10 @@ struct profile {
     const char *secret; /* default name, e.g. codex/default */
     enum profile_grade min_grade; /* worst grade allowed by default */
     bool single_holder; /* refreshes by itself: one task holds it at a time */
-    struct profile_files files;    /* none: a service without a file */
+    struct profile_files files; /* none: a service without a file */
+    /* Where the tool writes what it did: path patterns of directories, with all
+     * below them, or of files. */
+    struct strings transcripts;
     const struct profile_run *run; /* never NULL */
     struct profile_places places;
     const struct profile_refresh *refresh;   /* NULL: it does not */

@@ -293,6 +293,8 @@ static const struct msg_field PROFILE_FIELDS[] = {
     MSG_FIELD_BOOL(struct profile, single_holder, MSG_OPTIONAL, false),
     MSG_FIELD_LIST(struct profile, files, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
                    &FILE_SPEC),
+    MSG_FIELD_STRINGS(struct profile, transcripts, 1, LIST_MAX_COUNT,
+                      MSG_OPTIONAL, NULL),
     MSG_FIELD_OBJECT(struct profile, run, MSG_OPTIONAL, &RUN),
     MSG_FIELD_LIST(struct profile, places, 1, LIST_MAX_COUNT, MSG_OPTIONAL,
                    &PLACE),

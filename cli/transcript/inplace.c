@@ -78,6 +78,7 @@ print(const struct inplace *p, const char *path, const struct treat_result *r)
     }
 }
 
+/* The one line of a program that follows, or a row of the report. */
 static enum ag_err
 add_row(struct inplace *p, const char *path, const struct treat_result *r)
 {
@@ -100,7 +101,25 @@ add_row(struct inplace *p, const char *path, const struct treat_result *r)
     if (r->state == TREAT_CHANGED) {
         (void)json_object_set_new(row, "wiped", json_boolean(!r->not_wiped));
     }
+    if (p->follows) {
+        enum ag_err err =
+            p->cli->out.json ? out_json(&p->cli->out, row) : AG_OK;
+
+        json_decref(row);
+        return err == AG_OK ? out_flush() : err;
+    }
     return json_array_append_new(p->files, row) == 0 ? AG_OK : AG_ENOMEM;
+}
+
+/* Will it be met again, or never? */
+static bool
+is_no_news(struct inplace *p, const struct treat_result *r)
+{
+    if (!p->follows || r->state != TREAT_LEFT) {
+        return false;
+    }
+    p->again = r->err == AG_EBUSY || r->err == AG_ECHANGED;
+    return p->again || r->err == AG_ENOTFOUND;
 }
 
 static void
@@ -137,7 +156,8 @@ inplace_file(void *arg, int dir_fd, const char *name, const char *path)
     AG_AUTO(treat_result) struct treat_result r = {.counts = NULL};
     enum ag_err err = treat_file(&t, dir_fd, name, path, &r);
 
-    if (err == AG_OK) {
+    p->again = false;
+    if (err == AG_OK && !is_no_news(p, &r)) {
         count(p, &r);
         print(p, path, &r);
         err = add_row(p, path, &r);
@@ -146,18 +166,24 @@ inplace_file(void *arg, int dir_fd, const char *name, const char *path)
 }
 
 enum ag_err
+inplace_begin(struct inplace *p)
+{
+    if (p->files != NULL) {
+        return AG_OK;
+    }
+    /* Who opens a file that is held is no reason to end: swap.h. */
+    (void)signal(SIGIO, SIG_IGN);
+    p->keep.cli = p->cli;
+    p->files = json_array();
+    return p->files == NULL ? AG_ENOMEM : AG_OK;
+}
+
+enum ag_err
 inplace_path(struct inplace *p, const char *path)
 {
     struct walk w = {.each = inplace_file, .arg = p, .look_only = p->dry_run};
-    enum ag_err err = AG_OK;
+    enum ag_err err = inplace_begin(p);
 
-    if (p->files == NULL) {
-        /* Who opens a file that is held is no reason to end: swap.h. */
-        (void)signal(SIGIO, SIG_IGN);
-        p->keep.cli = p->cli;
-        p->files = json_array();
-        err = p->files == NULL ? AG_ENOMEM : AG_OK;
-    }
     if (err == AG_OK) {
         err = walk_path(&w, path);
     }
@@ -206,17 +232,23 @@ say_end(const struct inplace *p)
 }
 
 enum ag_err
-inplace_end(struct inplace *p)
+inplace_tell(const struct inplace *p)
 {
     json_auto_t *report = NULL;
-    enum ag_err err = AG_OK;
 
-    if (p->cli->out.json) {
-        report = inplace_report(p);
-        err = report == NULL ? AG_ENOMEM : out_json(&p->cli->out, report);
-    } else {
+    if (!p->cli->out.json) {
         say_end(p);
+        return AG_OK;
     }
+    report = inplace_report(p);
+    return report == NULL ? AG_ENOMEM : out_json(&p->cli->out, report);
+}
+
+enum ag_err
+inplace_end(struct inplace *p)
+{
+    enum ag_err err = inplace_tell(p);
+
     if (err != AG_OK) {
         return err;
     }

@@ -24,10 +24,14 @@ struct inplace {
     struct cli *cli;
     struct passage *passage;
     bool dry_run;
+    /* Each file is told of at once, as one line with --json, and not kept. What
+     * is in use, or gone, is no news. */
+    bool follows;
 
     struct keep keep;
+    bool again; /* the last file was in use, and may be tried again */
 
-    /* What was done so far; made by the first inplace_path(). */
+    /* What was done so far; made by inplace_begin(). */
     json_t *files;
     int64_t checked_count;
     int64_t changed_count;
@@ -44,8 +48,11 @@ struct inplace {
 AG_NONNULL void inplace_done(struct inplace *p);
 AG_DEFINE_CLEANUP_INPLACE(inplace, inplace_done)
 
+/* Before the first file. Errors: AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err inplace_begin(struct inplace *p);
+
 /* One file or directory; says what is done as it goes. Errors: those of
- * walk_path() and passage_run(). */
+ * walk_path() and passage_run(). Begins by itself. */
 AG_CHECK AG_NONNULL enum ag_err inplace_path(struct inplace *p,
                                              const char *path);
 
@@ -56,8 +63,11 @@ inplace_file(void *arg, int dir_fd, const char *name, const char *path);
 /* The object above; the caller's. NULL: no memory. */
 AG_CHECK AG_NONNULL json_t *inplace_report(const struct inplace *p);
 
+/* The last words; or the report, with --json. Errors: those of out_json(). */
+AG_CHECK AG_NONNULL enum ag_err inplace_tell(const struct inplace *p);
+
 /*
- * The last words, and the report with --json. The exit code is 1 after a dry
+ * inplace_tell(), and what it comes to. The exit code is 1 after a dry
  * run that found something.
  * Errors: why the first file was left, with the number of them.
  */

@@ -280,6 +280,8 @@ static const char *const WRONG_TAILS[] = {
     "\"client_id\":\"c\",\"refresh_field\":\"/r\",\"replaces\":"
     "[{\"member\":\"m\",\"field\":\"/f\"}]}}",
     ",\"conflict\":{\"rule\":\"newest\"}}",
+    ",\"transcripts\":[\"logs\"]}",
+    ",\"transcripts\":[\"~/x\",\"~/*/logs\"]}",
     ",\"shapes\":[{\"min_len\":9,\"max_len\":3}]}",
     ",\"run\":{\"unset\":[\"NOT-A-NAME\"]}}",
     ",\"min_grade\":\"whatever\"}",
@@ -314,6 +316,10 @@ test_wrong_profiles_are_refused(void **state)
         text, sizeof(text), "%s%s", HEAD,
         PLACED("{\"args\":[\"-x={url:a.b}/v1\"],\"urls\":[{\"var\":\"U\","
                "\"service\":\"a.b\",\"path\":\"/v1\"}]}"));
+    check_ok(profiles_load_one(span_str(text), "test", &ps));
+    profiles_free(ps);
+    (void)snprintf(text, sizeof(text), "%s,\"transcripts\":[\"~/x/*.log\"]}",
+                   HEAD);
     check_ok(profiles_load_one(span_str(text), "test", &ps));
     profiles_free(ps);
     for (size_t i = 0; i < AG_COUNT(WRONG_TAILS); i++) {

@@ -1,0 +1,410 @@
+#include "transcript/follow.h"
+
+#include <sys/stat.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/fdx.h"
+#include "profile/expand.h"
+#include "transcript/dirs.h"
+#include "transcript/queue.h"
+#include "transcript/swap.h"
+#include "transcript/walk.h"
+
+struct work {
+    const struct follow *f;
+    const struct follow_root *roots;
+    size_t root_count;
+    struct dirs *dirs;
+    struct queue queue;
+    bool ends;
+    bool is_down;  /* no filter: until retry_ms */
+    bool was_told; /* that there is none */
+    bool is_full;  /* no more directories can be watched; said */
+    int64_t retry_ms;
+    bool walks;      /* all roots are to be looked through */
+    int64_t look_ms; /* for optional ones; -1: all are there */
+};
+
+/* ---- the filter, there or not ---- */
+
+/* May it come back? */
+static bool
+is_passing(enum ag_err err)
+{
+    static const enum ag_err PASSING[] = {
+        AG_ELOCKED,   AG_ENOBROKER, AG_EFILTER, AG_EOPERATOR, AG_EPROCESS,
+        AG_EUNTRACED, AG_ETIMEOUT,  AG_ERATE,   AG_EBUSY,     AG_ESTART};
+
+    for (size_t i = 0; i < AG_COUNT(PASSING); i++) {
+        if (PASSING[i] == err) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* AG_OK: there is none for now. */
+static enum ag_err
+go_down(struct work *w, enum ag_err err)
+{
+    if (!is_passing(err)) {
+        return err;
+    }
+    if (!w->was_told) {
+        out_say(&w->f->inplace->cli->out, "waiting: %s", err_text(err));
+        w->was_told = true;
+    }
+    w->f->close(w->f->arg);
+    w->f->inplace->passage->failed = false;
+    w->is_down = true;
+    w->retry_ms = clock_steady_ms() + FOLLOW_RETRY_MS;
+    return AG_OK;
+}
+
+static enum ag_err
+go_up(struct work *w)
+{
+    enum ag_err err = w->f->open(w->f->arg);
+
+    if (err != AG_OK) {
+        return go_down(w, err);
+    }
+    w->is_down = false;
+    return AG_OK;
+}
+
+/* ---- one file ---- */
+
+static bool
+is_end(struct work *w)
+{
+    struct pollfd p = {.fd = w->f->end_fd, .events = POLLIN};
+
+    w->ends = w->ends || poll(&p, 1, 0) == 1;
+    return w->ends;
+}
+
+/* The queue is full: what it can't hold is met when the roots are walked. */
+static enum ag_err
+queued(struct work *w, enum ag_err err)
+{
+    if (err == AG_ELIMIT) {
+        w->look_ms = clock_steady_ms() + FOLLOW_LOOK_MS;
+        return AG_OK;
+    }
+    return err;
+}
+
+/* struct walk's each(). An error ends the walk: AG_EBLOCKS, it is to be walked
+ * again later. */
+static enum ag_err
+look(void *arg, int dir_fd, const char *name, const char *path)
+{
+    struct work *w = arg;
+    struct inplace *p = w->f->inplace;
+    enum ag_err err;
+
+    if (is_end(w)) {
+        return AG_EBLOCKS;
+    }
+    err = inplace_file(p, dir_fd, name, path);
+    if (err != AG_OK && p->passage->failed) {
+        err = go_down(w, err);
+        return err == AG_OK ? AG_EBLOCKS : err;
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    if (w->was_told) {
+        out_say(&p->cli->out, "going on");
+        w->was_told = false;
+    }
+    if (p->again) {
+        return queued(w, queue_again(&w->queue, path, clock_steady_ms()));
+    }
+    queue_drop(&w->queue, path);
+    return AG_OK;
+}
+
+/* One of the queue, if it is still there. */
+static enum ag_err
+look_at(struct work *w, const char *queued_path)
+{
+    AG_AUTO(fd) int dir_fd = -1;
+    char *path = strdup(queued_path);
+    char *slash = path == NULL ? NULL : strrchr(path, '/');
+    enum ag_err err = AG_OK;
+
+    if (slash == NULL) {
+        free(path);
+        return AG_ENOMEM; /* paths of the queue have a slash */
+    }
+    *slash = '\0';
+    dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    *slash = '/';
+    if (dir_fd < 0) {
+        queue_drop(&w->queue, path);
+    } else {
+        err = look(w, dir_fd, slash + 1, path);
+    }
+    free(path);
+    return err == AG_EBLOCKS ? AG_OK : err;
+}
+
+/* ---- directories ---- */
+
+static enum ag_err
+add_dir(struct work *w, const char *path, const char *pattern)
+{
+    enum ag_err err = dirs_add(w->dirs, path, pattern);
+
+    if (err == AG_ELIMIT) {
+        if (!w->is_full) {
+            out_warn(&w->f->inplace->cli->out, "%s", err_text(err));
+            w->is_full = true;
+        }
+        return AG_OK;
+    }
+    return err == AG_ENOMEM ? err : AG_OK; /* gone, or not ours to read */
+}
+
+static enum ag_err
+enter(void *arg, const char *path)
+{
+    return add_dir(arg, path, NULL);
+}
+
+static enum ag_err
+walk_whole(struct work *w, const char *path)
+{
+    struct walk walk = {.each = look, .enter = enter, .arg = w};
+    enum ag_err err = walk_path(&walk, path);
+
+    w->f->inplace->swept_count += (int64_t)walk.swept_count;
+    return err;
+}
+
+/* The names of one directory that match. */
+static enum ag_err
+walk_names(struct work *w, const char *dir, const char *pattern)
+{
+    AG_AUTO(fd) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct dirent **entries = NULL;
+    enum ag_err err = add_dir(w, dir, pattern);
+    int count =
+        dir_fd < 0 ? -1 : scandirat(dir_fd, ".", &entries, NULL, alphasort);
+
+    for (int i = 0; i < count; i++) {
+        AG_AUTO(buf) struct buf path = {0};
+
+        buf_init(&path, PATH_MAX, BUF_PLAIN);
+        if (swap_is_ours(entries[i]->d_name)) {
+            w->f->inplace->swept_count +=
+                swap_sweep(dir_fd, entries[i]->d_name) ? 1 : 0;
+        } else if (err == AG_OK && entries[i]->d_type != DT_DIR &&
+                   glob_match(pattern, entries[i]->d_name) &&
+                   buf_fmt(&path, "%s/%s", dir, entries[i]->d_name) == AG_OK &&
+                   buf_cstr(&path) != NULL) {
+            err = look(w, dir_fd, entries[i]->d_name, buf_cstr(&path));
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return count < 0 && err == AG_OK ? AG_ENOTFOUND : err;
+}
+
+static enum ag_err
+walk_root(struct work *w, const struct follow_root *root)
+{
+    char *path = realpath(root->path, NULL);
+    char *slash;
+    struct stat st;
+    enum ag_err err;
+
+    if (path != NULL && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        err = walk_whole(w, path);
+        free(path);
+        return err;
+    }
+    free(path);
+    path = strdup(root->path);
+    slash = path == NULL ? NULL : strrchr(path, '/');
+    if (slash == NULL) {
+        free(path);
+        return path == NULL ? AG_ENOMEM : AG_ENOTFOUND;
+    }
+    *slash = '\0';
+    err = strchr(slash + 1, '*') != NULL || lstat(root->path, &st) == 0
+              ? walk_names(w, path, slash + 1)
+              : AG_ENOTFOUND;
+    free(path);
+    return err;
+}
+
+/* All of them. */
+static enum ag_err
+walk_roots(struct work *w)
+{
+    bool is_missing = false;
+
+    w->walks = false;
+    for (size_t i = 0; i < w->root_count; i++) {
+        enum ag_err err = walk_root(w, &w->roots[i]);
+
+        if (err == AG_EBLOCKS) {
+            w->walks = true;
+            return AG_OK;
+        }
+        if (err == AG_ENOTFOUND && w->roots[i].optional) {
+            is_missing = true;
+        } else if (err != AG_OK) {
+            return err == AG_ENOTFOUND
+                       ? err_why(err, "%s is not there", w->roots[i].path)
+                       : err;
+        }
+    }
+    w->look_ms = is_missing ? clock_steady_ms() + FOLLOW_LOOK_MS : -1;
+    return AG_OK;
+}
+
+/* ---- events ---- */
+
+static enum ag_err
+on_file(void *arg, const char *dir, const char *name)
+{
+    struct work *w = arg;
+    AG_AUTO(buf) struct buf path = {0};
+
+    buf_init(&path, PATH_MAX, BUF_PLAIN);
+    if (swap_is_ours(name) || buf_fmt(&path, "%s/%s", dir, name) != AG_OK ||
+        buf_cstr(&path) == NULL) {
+        return AG_OK;
+    }
+    return queued(w, queue_note(&w->queue, buf_cstr(&path), clock_steady_ms()));
+}
+
+static enum ag_err
+on_made(void *arg, const char *path)
+{
+    struct work *w = arg;
+    enum ag_err err = w->is_down ? AG_EBLOCKS : walk_whole(w, path);
+
+    w->walks = w->walks || err == AG_EBLOCKS;
+    return err == AG_ENOMEM || (err != AG_OK && w->f->inplace->passage->failed)
+               ? err
+               : AG_OK;
+}
+
+static enum ag_err
+read_events(struct work *w)
+{
+    const struct dirs_told told = {.file = on_file, .made = on_made, .arg = w};
+    bool lost = false;
+    enum ag_err err = dirs_read(w->dirs, &told, &lost);
+
+    w->walks = w->walks || lost;
+    return err;
+}
+
+/* ---- the loop ---- */
+
+static void
+sooner(int64_t *at, int64_t other)
+{
+    if (other >= 0 && (*at < 0 || other < *at)) {
+        *at = other;
+    }
+}
+
+static enum ag_err
+wait_for_more(struct work *w)
+{
+    struct pollfd p[] = {
+        {.fd = w->f->end_fd, .events = POLLIN},
+        {.fd = dirs_fd(w->dirs), .events = POLLIN},
+    };
+    int64_t now = clock_steady_ms();
+    int64_t at = w->look_ms;
+
+    if (w->is_down) {
+        at = w->retry_ms;
+    } else {
+        sooner(&at, queue_next_ms(&w->queue));
+        sooner(&at, w->walks ? now : -1);
+    }
+    if (poll(p, AG_COUNT(p),
+             at < 0      ? -1
+             : at <= now ? 0
+                         : (int)(at - now)) < 0 &&
+        errno != EINTR) {
+        return err_from_errno(errno);
+    }
+    return is_end(w) ? AG_OK : read_events(w);
+}
+
+/* What is due now: at most one file, or one walk. */
+static enum ag_err
+do_next(struct work *w)
+{
+    int64_t now = clock_steady_ms();
+    const char *due;
+
+    if (w->is_down) {
+        return now >= w->retry_ms ? go_up(w) : AG_OK;
+    }
+    if (w->walks || (w->look_ms >= 0 && now >= w->look_ms)) {
+        return walk_roots(w);
+    }
+    due = queue_due(&w->queue, now);
+    return due == NULL ? AG_OK : look_at(w, due);
+}
+
+static enum ag_err
+go_round(struct work *w)
+{
+    enum ag_err err = go_up(w);
+
+    while (err == AG_OK && !w->ends) {
+        err = do_next(w);
+        if (err == AG_OK) {
+            err = wait_for_more(w);
+        }
+    }
+    return err;
+}
+
+enum ag_err
+follow_run(const struct follow *f, const struct follow_root *roots,
+           size_t count)
+{
+    struct work w = {.f = f,
+                     .roots = roots,
+                     .root_count = count,
+                     .walks = true,
+                     .look_ms = -1};
+    AG_AUTO(dirs) struct dirs *dirs = NULL;
+    enum ag_err err = dirs_new(&dirs);
+
+    if (err == AG_OK) {
+        err = inplace_begin(f->inplace);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    w.dirs = dirs;
+    queue_init(&w.queue, f->quiet_ms);
+    err = go_round(&w);
+    queue_done(&w.queue);
+    f->close(f->arg);
+    return err;
+}

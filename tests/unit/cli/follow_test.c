@@ -1,0 +1,364 @@
+/* Following: what is there, what comes, what is in use, and no filter for a
+ * while. */
+#include <sys/eventfd.h>
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "base/fdx.h"
+#include "base/wipealloc.h"
+#include "common/transcripts.h"
+#include "transcript/follow.h"
+#include "transcript/queue.h"
+
+#define OLD "a " TRANSCRIPT_VALUE " b\n"
+#define NEW "a [x] b\n"
+
+enum {
+    QUIET_MS = 100,
+    STEP_MS = 10,
+    PATIENCE_MS = 20 * 1000,
+};
+
+static struct {
+    struct cli cli;
+    struct passage passage;
+    struct inplace inplace;
+    struct follow follow;
+    struct follow_root roots[2];
+    size_t root_count;
+    char root_paths[2][96];
+    pthread_t thread;
+    enum ag_err err;
+    atomic_bool is_locked;
+    atomic_int open_count; /* connections made less those closed */
+    atomic_int opened_count;
+} f;
+
+static enum ag_err
+pass(void *ctx, const char *name, int src_fd, int dst_fd, json_t **ret)
+{
+    return atomic_load(&f.is_locked)
+               ? err_why(AG_ELOCKED, "it is locked")
+               : transcript_pass(ctx, name, src_fd, dst_fd, ret);
+}
+
+static enum ag_err
+open_filter(void *arg)
+{
+    (void)arg;
+    (void)atomic_fetch_add(&f.opened_count, 1);
+    (void)atomic_fetch_add(&f.open_count, 1);
+    return AG_OK;
+}
+
+static void
+close_filter(void *arg)
+{
+    (void)arg;
+    (void)atomic_fetch_sub(&f.open_count, 1);
+}
+
+static int
+setup(void **state)
+{
+    memset(&f, 0, sizeof(f));
+    f.cli.out.quiet = true;
+    (void)snprintf(f.cli.paths.data, sizeof(f.cli.paths.data), "%s/schema",
+                   AG_SOURCE_DIR);
+    (void)snprintf(f.cli.paths.config, sizeof(f.cli.paths.config), "/nowhere");
+    f.passage.run = pass;
+    f.inplace =
+        (struct inplace){.cli = &f.cli, .passage = &f.passage, .follows = true};
+    f.follow = (struct follow){.inplace = &f.inplace,
+                               .quiet_ms = QUIET_MS,
+                               .end_fd = eventfd(0, EFD_CLOEXEC),
+                               .open = open_filter,
+                               .close = close_filter};
+    transcript_meanwhile = NULL;
+    return f.follow.end_fd < 0 ? -1 : scratch_open(state);
+}
+
+static int
+teardown(void **state)
+{
+    inplace_done(&f.inplace);
+    fd_close(f.follow.end_fd);
+    return scratch_close(state);
+}
+
+static void *
+run(void *arg)
+{
+    (void)arg;
+    f.err = follow_run(&f.follow, f.roots, f.root_count);
+    return NULL;
+}
+
+static void
+add_root(const char *below, bool optional)
+{
+    char *path = f.root_paths[f.root_count];
+
+    (void)snprintf(path, sizeof(f.root_paths[0]), "%s%s", scratch.path, below);
+    f.roots[f.root_count++] =
+        (struct follow_root){.path = path, .optional = optional};
+}
+
+static void
+start(void)
+{
+    assert_int_equal(pthread_create(&f.thread, NULL, run, NULL), 0);
+}
+
+static void
+stop(enum ag_err want)
+{
+    uint64_t one = 1;
+
+    assert_int_equal(write(f.follow.end_fd, &one, sizeof(one)), sizeof(one));
+    assert_int_equal(pthread_join(f.thread, NULL), 0);
+    check_err(f.err, want);
+    assert_int_equal(atomic_load(&f.open_count), 0);
+}
+
+static void
+pause_a_step(void)
+{
+    struct timespec step = {.tv_nsec = STEP_MS * 1000000L};
+
+    (void)nanosleep(&step, NULL);
+}
+
+static bool
+holds(const char *name, const char *text)
+{
+    char now[128] = "";
+    int fd = openat(scratch.fd, name, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, now, sizeof(now) - 1);
+
+    fd_close(fd);
+    return n >= 0 && strcmp(now, text) == 0;
+}
+
+static void
+within(const char *name, const char *text)
+{
+    for (int waited = 0; !holds(name, text); waited += STEP_MS) {
+        if (waited > PATIENCE_MS) {
+            fail_msg("%s does not come to hold: %s", name, text);
+        }
+        pause_a_step();
+    }
+}
+
+static void
+write_text(const char *name, const char *text)
+{
+    scratch_write(name, text, strlen(text), 0600);
+}
+
+static void
+test_what_is_there_and_what_comes(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdirat(scratch.fd, "d", 0700), 0);
+    write_text("there", OLD);
+    write_text("d/there", OLD);
+    add_root("", false);
+    start();
+    within("there", NEW);
+    within("d/there", NEW);
+    write_text("comes", OLD);
+    write_text("d/comes", OLD);
+    within("comes", NEW);
+    within("d/comes", NEW);
+    assert_int_equal(mkdirat(scratch.fd, "made", 0700), 0);
+    assert_int_equal(mkdirat(scratch.fd, "made/deep", 0700), 0);
+    write_text("made/deep/in", OLD);
+    within("made/deep/in", NEW);
+    write_text("made/other", OLD);
+    assert_int_equal(renameat(scratch.fd, "made/other", scratch.fd, "d/moved"),
+                     0);
+    within("d/moved", NEW);
+    assert_int_equal(renameat(scratch.fd, "d", scratch.fd, "e"), 0);
+    write_text("e/again", OLD);
+    within("e/again", NEW);
+    stop(AG_OK);
+    assert_true(f.inplace.changed_count >= 7);
+    assert_int_equal(f.inplace.left_count, 0);
+}
+
+static void
+test_what_is_in_use_waits(void **state)
+{
+    int fd;
+
+    (void)state;
+    write_text("f", OLD);
+    fd = openat(scratch.fd, "f", O_WRONLY | O_APPEND | O_CLOEXEC);
+    assert_true(fd >= 0);
+    add_root("", false);
+    start();
+    write_text("g", OLD);
+    within("g", NEW); /* so that it came to `f` before */
+    assert_true(holds("f", OLD));
+    assert_int_equal(write(fd, "more\n", 5), 5);
+    assert_int_equal(close(fd), 0);
+    within("f", NEW "more\n");
+    fd = openat(scratch.fd, "f", O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    write_text("h", OLD);
+    within("h", NEW);
+    assert_int_equal(close(fd), 0);
+    stop(AG_OK);
+    assert_int_equal(f.inplace.left_count, 0);
+}
+
+/* A reader's end is no event: it is tried again. */
+static void
+test_who_only_reads_delays_it(void **state)
+{
+    int fd;
+
+    (void)state;
+    write_text("f", OLD);
+    fd = openat(scratch.fd, "f", O_RDONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    add_root("", false);
+    start();
+    write_text("g", OLD);
+    within("g", NEW);
+    assert_true(holds("f", OLD));
+    assert_int_equal(close(fd), 0);
+    within("f", NEW);
+    stop(AG_OK);
+}
+
+static void
+test_without_a_filter_it_waits(void **state)
+{
+    (void)state;
+    write_text("f", OLD);
+    atomic_store(&f.is_locked, true);
+    add_root("", false);
+    start();
+    for (int i = 0; atomic_load(&f.opened_count) < 2; i++) {
+        assert_true(i < PATIENCE_MS / STEP_MS);
+        pause_a_step();
+    }
+    assert_true(holds("f", OLD));
+    write_text("meanwhile", OLD);
+    atomic_store(&f.is_locked, false);
+    within("f", NEW);
+    within("meanwhile", NEW);
+    atomic_store(&f.is_locked, true);
+    write_text("later", OLD);
+    for (int i = 0; atomic_load(&f.open_count) > 0; i++) {
+        assert_true(i < PATIENCE_MS / STEP_MS);
+        pause_a_step();
+    }
+    assert_true(holds("later", OLD));
+    atomic_store(&f.is_locked, false);
+    within("later", NEW);
+    stop(AG_OK);
+    assert_int_equal(f.inplace.left_count, 0);
+}
+
+static void
+test_only_the_names_that_are_meant(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdirat(scratch.fd, "d", 0700), 0);
+    write_text("a.log", OLD);
+    write_text("b.txt", OLD);
+    write_text("one", OLD);
+    add_root("/*.log", false);
+    add_root("/one", false);
+    start();
+    within("a.log", NEW);
+    within("one", NEW);
+    write_text("c.txt", OLD);
+    write_text("d/e.log", OLD);
+    write_text("c.log", OLD);
+    within("c.log", NEW);
+    stop(AG_OK);
+    assert_true(holds("b.txt", OLD));
+    assert_true(holds("c.txt", OLD));
+    assert_true(holds("d/e.log", OLD));
+}
+
+static void
+test_a_root_that_is_not_there(void **state)
+{
+    (void)state;
+    write_text("f", OLD);
+    add_root("/absent", true);
+    add_root("/f", false);
+    start();
+    within("f", NEW);
+    stop(AG_OK);
+    f.roots[0].optional = false;
+    check_err(follow_run(&f.follow, f.roots, f.root_count), AG_ENOTFOUND);
+}
+
+static void
+test_queue(void **state)
+{
+    AG_AUTO(queue) struct queue q;
+
+    (void)state;
+    queue_init(&q, 100);
+    assert_int_equal(queue_next_ms(&q), -1);
+    check_ok(queue_note(&q, "/a", 1000));
+    assert_int_equal(queue_next_ms(&q), 1100);
+    assert_null(queue_due(&q, 1099));
+    check_ok(queue_note(&q, "/a", 1090)); /* not quiet yet */
+    assert_null(queue_due(&q, 1100));
+    assert_string_equal(queue_due(&q, 1190), "/a");
+    for (int64_t now = 1100; now < 1990; now += 50) {
+        check_ok(queue_note(&q, "/a", now));
+    }
+    assert_int_equal(queue_next_ms(&q), 2000); /* not for ever */
+    check_ok(queue_again(&q, "/a", 2000));
+    assert_int_equal(queue_next_ms(&q), 2100);
+    check_ok(queue_again(&q, "/a", 2100));
+    assert_int_equal(queue_next_ms(&q), 2300);
+    for (int i = 0; i < 20; i++) {
+        check_ok(queue_again(&q, "/a", 3000));
+    }
+    assert_int_equal(queue_next_ms(&q), 3000 + QUEUE_AGAIN_MAX_MS);
+    check_ok(queue_note(&q, "/a", 4000)); /* its writer closed it */
+    assert_int_equal(queue_next_ms(&q), 4100);
+    queue_drop(&q, queue_due(&q, 4100));
+    assert_int_equal(queue_next_ms(&q), -1);
+    queue_drop(&q, "/a");
+    for (int i = 0; i < QUEUE_MAX_COUNT; i++) {
+        char path[32];
+
+        (void)snprintf(path, sizeof(path), "/%d", i);
+        check_ok(queue_note(&q, path, 1));
+    }
+    check_err(queue_note(&q, "/more", 1), AG_ELIMIT);
+    check_ok(queue_note(&q, "/7", 1));
+}
+
+int
+main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(test_what_is_there_and_what_comes),
+        TEST(test_what_is_in_use_waits),
+        TEST(test_who_only_reads_delays_it),
+        TEST(test_without_a_filter_it_waits),
+        TEST(test_only_the_names_that_are_meant),
+        TEST(test_a_root_that_is_not_there),
+        cmocka_unit_test(test_queue),
+    };
+
+    json_set_alloc_funcs(wipe_malloc, wipe_free); /* as the program does */
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
