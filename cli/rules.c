@@ -19,6 +19,7 @@
 #include "redact/rule_filter.h"
 #include "redact/rule_pack.h"
 #include "redact/rule_set.h"
+#include "redact/variants.h"
 
 enum {
     READ_BYTES = 64 * 1024, /* what a pipe holds */
@@ -378,7 +379,8 @@ tell_hit(void *ctx, const struct redactor_hit *hit)
     struct finding_run *f = ctx;
 
     if (f->err == AG_OK) {
-        f->err = f->found(f->ctx, hit->offset, hit->name);
+        f->err = f->found(f->ctx, hit->offset,
+                          span_str(variant_name(hit->form)), hit->name);
     }
 }
 
@@ -390,22 +392,29 @@ drop(void *ctx, struct span part)
     return AG_OK;
 }
 
+/* One part of the text to both, each as if alone. */
 static enum ag_err
-find_in_part(struct rule_stage *s, struct rule_filter *filter, int src_fd,
-             bool *ret_ended)
+find_in_part(struct rule_stage *s, int src_fd, bool *ret_ended)
 {
     ssize_t n = read(src_fd, s->input.ptr, READ_BYTES);
-    enum ag_err err;
+    struct span part;
+    enum ag_err err = AG_OK;
 
     if (n < 0) {
         return errno == EINTR ? AG_OK : err_from_errno(errno);
     }
     *ret_ended = n == 0;
-    if (n == 0) {
-        return rule_filter_finish(filter);
+    part = span_of(s->input.ptr, (size_t)n);
+    if (s->by_prints != NULL) {
+        err = n == 0 ? prints_filter_finish(s->by_prints)
+                     : prints_filter_feed(s->by_prints, part);
     }
-    err = rule_filter_feed(filter, span_of(s->input.ptr, (size_t)n));
-    return err == AG_OK ? rule_filter_settle(filter) : err;
+    if (err != AG_OK || s->filter == NULL) {
+        return err;
+    }
+    err = n == 0 ? rule_filter_finish(s->filter)
+                 : rule_filter_feed(s->filter, part);
+    return err == AG_OK && n > 0 ? rule_filter_settle(s->filter) : err;
 }
 
 enum ag_err
@@ -418,15 +427,21 @@ rule_stage_find(struct rule_stage *s, int src_fd, rule_found_fn *found,
         .level = RULES_ALL,
         .options = {.hit_ctx = &run, .on_hit = tell_hit}};
     const struct sink next = {.feed = drop};
-    AG_AUTO(rule_filter) struct rule_filter *filter = NULL;
     bool ended = false;
-    enum ag_err err = rule_filter_new(&terms, &next, &filter);
+    enum ag_err err =
+        s->set == NULL ? AG_OK : rule_filter_new(&terms, &next, &s->filter);
 
+    if (err == AG_OK && s->prints != NULL) {
+        err =
+            prints_filter_new(s->prints, &terms.options, &next, &s->by_prints);
+    }
     while (err == AG_OK && !ended) {
-        err = find_in_part(s, filter, src_fd, &ended);
+        err = find_in_part(s, src_fd, &ended);
         if (err == AG_OK) {
             err = run.err;
         }
     }
+    prints_filter_free(AG_TAKE(s->by_prints));
+    rule_filter_free(AG_TAKE(s->filter));
     return err;
 }

@@ -55,9 +55,11 @@ AG_CHECK AG_NONNULL enum ag_err rule_stage_copy(struct rule_stage *s,
                                                 int src_fd, int dst_fd,
                                                 json_t **ret_report);
 
-/* Where a hit begins, counted from the first byte read, and which rule it is
- * of ("rule:ID", borrowed for the call). */
-typedef enum ag_err rule_found_fn(void *ctx, uint64_t offset, struct span name);
+/* Where a hit begins, counted from the first byte read, in which form, and what
+ * it is: "rule:ID", or a value's name in the set of fingerprints. Borrowed for
+ * the call. */
+typedef enum ag_err rule_found_fn(void *ctx, uint64_t offset, struct span form,
+                                  struct span name);
 
 /* Searches to the end of `src_fd` and passes nothing on.
  * Errors: those of `found` and of reading; AG_EMEMLOCK, AG_ENOMEM. */

@@ -216,7 +216,8 @@ only_check(const struct redaction *r, const struct args *args,
     const struct search_terms terms = {.known = r->is_local ? SEARCH_KNOWN_NOT
                                                             : SEARCH_KNOWN_MUST,
                                        .rules = r->rules,
-                                       .files = &o->files};
+                                       .files = &o->files,
+                                       .set = o->set};
 
     return redact_check(r->cli, &terms, args);
 }
@@ -235,9 +236,9 @@ check_options(const struct args *args, const struct options *o)
     if (o->in_place && args->count == 0) {
         return err_why(AG_EUSAGE, "--in-place needs the FILEs or DIRs");
     }
-    if (o->check && (o->in_place || o->unpack || o->set != NULL)) {
+    if (o->check && (o->in_place || o->unpack)) {
         return err_why(AG_EUSAGE, "--check takes neither --in-place nor "
-                                  "--decompress nor --set");
+                                  "--decompress");
     }
     if (o->check && o->report != NULL) {
         return err_why(AG_EUSAGE, "--check writes no report; say --json");

@@ -18,10 +18,13 @@
 struct buf;
 
 verb_fn hook_install_git, hook_remove_git, hook_run_git;
+verb_fn hook_install_agent, hook_remove_agent, hook_run_agent;
 
 /* Rows of `hook list`: {tool, hook, state, place}, appended. Errors: AG_EIO,
  * AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err hook_list_git(struct cli *cli, json_t *rows);
+
+AG_CHECK AG_NONNULL enum ag_err hook_list_agents(struct cli *cli, json_t *rows);
 
 /* The path of this program, as hooks call it. Errors: AG_EIO. */
 AG_CHECK AG_NONNULL enum ag_err hook_program(char out[PATH_BYTES]);

@@ -14,6 +14,7 @@
 #include "base/fdx.h"
 #include "base/parse.h"
 #include "cli.h"
+#include "printset.h"
 #include "session.h"
 
 enum {
@@ -47,6 +48,12 @@ const char *
 search_without(const struct search *s)
 {
     return s->without;
+}
+
+bool
+search_knows(const struct search *s)
+{
+    return s->session != NULL;
 }
 
 /* ---- the broker ---- */
@@ -103,6 +110,24 @@ do_without(struct search *s, enum search_known known, enum ag_err err)
     return AG_OK;
 }
 
+/* What is looked for in this process. */
+static enum ag_err
+open_stage(struct search *s, const struct search_terms *terms)
+{
+    struct prints *set = NULL;
+    enum ag_err err = rule_stage_new(
+        &s->cli->paths, s->session == NULL ? s->rules : RULE_WORD_NONE,
+        terms->files, &s->stage);
+
+    if (err == AG_OK && terms->set != NULL) {
+        err = printset_read(terms->set, &set);
+    }
+    if (err == AG_OK && set != NULL) {
+        rule_stage_use(s->stage, set);
+    }
+    return err;
+}
+
 enum ag_err
 search_open(struct cli *cli, const struct search_terms *terms,
             struct search **ret)
@@ -122,10 +147,9 @@ search_open(struct cli *cli, const struct search_terms *terms,
             err = do_without(s, terms->known, err);
         }
     }
-    if (err == AG_OK && (s->session == NULL || terms->files->count > 0)) {
-        err = rule_stage_new(&cli->paths,
-                             s->session == NULL ? s->rules : RULE_WORD_NONE,
-                             terms->files, &s->stage);
+    if (err == AG_OK &&
+        (s->session == NULL || terms->files->count > 0 || terms->set != NULL)) {
+        err = open_stage(s, terms);
     }
     if (err == AG_OK) {
         *ret = AG_TAKE(s);
@@ -214,8 +238,7 @@ sort_places(struct places *p)
     }
     qsort(p->items, p->count, sizeof(*p->items), compare_places);
     for (size_t i = 0; i < p->count; i++) {
-        if (kept > 0 && place_is_rule(&p->items[i]) &&
-            p->items[kept - 1].offset == p->items[i].offset) {
+        if (kept > 0 && p->items[kept - 1].offset == p->items[i].offset) {
             continue;
         }
         p->items[kept++] = p->items[i];
@@ -345,9 +368,9 @@ find_known(struct search *s, int fd, struct places *ret)
 }
 
 static enum ag_err
-found_by_rule(void *ctx, uint64_t offset, struct span name)
+found_here(void *ctx, uint64_t offset, struct span form, struct span name)
 {
-    return add_place(ctx, offset, span_str("raw"), name);
+    return add_place(ctx, offset, form, name);
 }
 
 enum ag_err
@@ -362,7 +385,7 @@ search_text(struct search *s, int fd, struct places *ret)
     if (err == AG_OK && s->stage != NULL) {
         err = lseek(fd, start, SEEK_SET) < 0
                   ? err_from_errno(errno)
-                  : rule_stage_find(s->stage, fd, found_by_rule, ret);
+                  : rule_stage_find(s->stage, fd, found_here, ret);
     }
     if (err == AG_OK && ret->count > 0) {
         sort_places(ret);

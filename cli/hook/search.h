@@ -41,6 +41,7 @@ struct search_terms {
     enum search_known known;
     enum rule_level_word rules; /* RULE_WORD_NONE: those of `files` alone */
     const struct arg_list *files;
+    const char *set; /* a file of fingerprints (redact/prints.h), or NULL */
 };
 
 struct place {
@@ -62,7 +63,7 @@ void places_done(struct places *p);
 AG_DEFINE_CLEANUP_INPLACE(places, places_done)
 
 /* Errors: with SEARCH_KNOWN_MUST why the broker can't be asked; those of
- * rule_stage_new(). Ownership: *ret is the caller's; cli and files borrowed. */
+ * rule_stage_new() and printset_read(). Ownership: *ret is the caller's; cli and files borrowed. */
 AG_CHECK AG_NONNULL enum ag_err search_open(struct cli *cli,
                                             const struct search_terms *terms,
                                             struct search **ret);
@@ -72,6 +73,9 @@ AG_DEFINE_CLEANUP(search, search_free)
 /* Why values of the vault are not looked for, as a sentence; NULL when they
  * are, were not asked for, or there is no vault. */
 AG_NONNULL const char *search_without(const struct search *s);
+
+/* Are values of the vault looked for? */
+AG_NONNULL bool search_knows(const struct search *s);
 
 /*
  * Searches from where `fd` stands to its end; it must be seekable (see

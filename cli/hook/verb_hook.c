@@ -21,6 +21,9 @@ static enum ag_err
 hook_install(struct cli *cli, int argc, char **argv)
 {
     static const struct act acts[] = {
+        {"claude", "before Claude Code runs a tool, and behind it",
+         hook_install_agent},
+        {"codex", "the same for the Codex CLI", hook_install_agent},
         {"git", "before a commit and a push", hook_install_git},
     };
     static const struct act_table table = {
@@ -33,6 +36,8 @@ static enum ag_err
 hook_remove(struct cli *cli, int argc, char **argv)
 {
     static const struct act acts[] = {
+        {"claude", "its other hooks stay", hook_remove_agent},
+        {"codex", "its other hooks stay", hook_remove_agent},
         {"git", "what was there before is put back", hook_remove_git},
     };
     static const struct act_table table = {
@@ -45,6 +50,8 @@ static enum ag_err
 hook_run(struct cli *cli, int argc, char **argv)
 {
     static const struct act acts[] = {
+        {"claude", "an event of Claude Code", hook_run_agent},
+        {"codex", "an event of the Codex CLI", hook_run_agent},
         {"git", "a hook of a repository", hook_run_git},
     };
     static const struct act_table table = {
@@ -74,6 +81,9 @@ hook_list(struct cli *cli, int argc, char **argv)
         return err;
     }
     err = hook_list_git(cli, rows);
+    if (err == AG_OK) {
+        err = hook_list_agents(cli, rows);
+    }
     if (err != AG_OK || !cli->out.json) {
         return err == AG_OK ? acts_rows(cli, rows, columns, AG_COUNT(columns))
                             : err;
