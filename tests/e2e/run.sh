@@ -109,6 +109,8 @@ install_for() { # USER
         [ ! -x "$helper" ] || cp "$helper" "$prefix/bin/"
     done
     cp -r "$SRC/schema" "$SRC/README.md" "$prefix/src/"
+    mkdir -p "$prefix/src/packaging"
+    cp -r "$SRC/packaging/github-action" "$prefix/src/packaging/"
     cp -r "$SRC/tests/e2e" "$SRC/tests/common" "$prefix/src/tests/"
     # 400 MB: linked where the file system allows it.
     [ -z "$codex" ] || cp -al "$(dirname "$codex")/.." "$prefix/codex" 2>/dev/null ||
