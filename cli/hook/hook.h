@@ -19,6 +19,7 @@ struct buf;
 
 verb_fn hook_install_git, hook_remove_git, hook_run_git;
 verb_fn hook_install_agent, hook_remove_agent, hook_run_agent;
+verb_fn hook_install_command, hook_remove_command, hook_run_post;
 
 /* Rows of `hook list`: {tool, hook, state, place}, appended. Errors: AG_EIO,
  * AG_ENOMEM. */

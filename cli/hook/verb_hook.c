@@ -24,6 +24,7 @@ hook_install(struct cli *cli, int argc, char **argv)
         {"claude", "before Claude Code runs a tool, and behind it",
          hook_install_agent},
         {"codex", "the same for the Codex CLI", hook_install_agent},
+        {"command", "before gh or the like sends a text", hook_install_command},
         {"git", "before a commit and a push", hook_install_git},
     };
     static const struct act_table table = {
@@ -38,6 +39,7 @@ hook_remove(struct cli *cli, int argc, char **argv)
     static const struct act acts[] = {
         {"claude", "its other hooks stay", hook_remove_agent},
         {"codex", "its other hooks stay", hook_remove_agent},
+        {"command", "its script is taken away", hook_remove_command},
         {"git", "what was there before is put back", hook_remove_git},
     };
     static const struct act_table table = {
@@ -53,6 +55,7 @@ hook_run(struct cli *cli, int argc, char **argv)
         {"claude", "an event of Claude Code", hook_run_agent},
         {"codex", "an event of the Codex CLI", hook_run_agent},
         {"git", "a hook of a repository", hook_run_git},
+        {"post", "a command that sends texts to others", hook_run_post},
     };
     static const struct act_table table = {
         "hook run", "What an installed hook calls.", acts, AG_COUNT(acts)};

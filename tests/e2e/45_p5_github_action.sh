@@ -13,10 +13,13 @@ mv "$VAULT" "$C/away"
 unset AUTH_GUARD_PASSPHRASE_FILE
 
 # What the runner gives a step. The service behind it notes what is changed.
-mkdir -p "$S/temp" "$C/api"
-/usr/bin/python3 "$SRC/tests/e2e/github_runner.py" serve "$C/api" >"$C/api.log" 2>&1 &
-at_end "kill $!"
-within 10 test -s "$C/api/port" || fail "no service: $(cat "$C/api.log")"
+mkdir -p "$S/temp"
+for name in api other; do
+    mkdir -p "$C/$name"
+    /usr/bin/python3 "$SRC/tests/e2e/github_runner.py" serve "$C/$name" >"$C/$name.log" 2>&1 &
+    at_end "kill $!"
+    within 10 test -s "$C/$name/port" || fail "no service: $(cat "$C/$name.log")"
+done
 API=http://127.0.0.1:$(cat "$C/api/port")
 # The workflow file's `with`, as INPUT=VALUE; the log goes to $OUT.
 step() { # [INPUT=VALUE]…
@@ -97,9 +100,10 @@ step set=all.set pull-request=redact run='echo went on'
     "$(jq -cn --arg t "Bearer $JOB_TOKEN" '["PATCH", "/repos/o/r/pulls/7", {body: "see [redacted:web/key] here\nand [redacted:rule:github-token]"}, $t]')" ] ||
     fail "$(cat "$C/api/changes")"
 rm "$C/api/changes"
-event "see $VALUE" http://127.0.0.1:1
+event "see $VALUE" "http://127.0.0.1:$(cat "$C/other/port")"
 step set=all.set pull-request=redact
 [ $RC -ne 0 ] && has "$ERR" 'could not be changed'
+[ ! -e "$C/other/changes" ] || fail "another service was called"
 event 'nothing in it'
 step set=all.set pull-request=redact
 [ $RC -eq 0 ] && [ ! -e "$C/api/changes" ] || fail "without: exit $RC $ERR"
