@@ -2,10 +2,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "args.h"
+#include "base/buf.h"
+#include "base/fdx.h"
 #include "move/find.h"
 #include "move/profile_set.h"
+#include "report.h"
+#include "sarif.h"
+#include "scan_texts.h"
 #include "stray.h"
 #include "verb.h"
 
@@ -14,6 +20,14 @@ struct report {
     json_t *findings;
     bool unasked; /* nobody could tell placeholders from values */
     size_t counts[SEVERITY_COUNT];
+    bool with_texts;
+    struct scan_texts texts;
+    int sarif_fd; /* -1: none */
+    bool sarif_is_stdout;
+};
+
+enum {
+    ABOUT_MAX_BYTES = 512,
 };
 
 /* Values are never part of it: path, profile, how bad and why. */
@@ -156,15 +170,128 @@ print_end(const struct report *r, const struct find *f)
     }
 }
 
+/* ---- in texts ---- */
+
+static void
+print_texts(const struct report *r)
+{
+    const struct out *out = &r->cli->out;
+    const json_t *row = NULL;
+    uint64_t count = json_array_size(r->texts.found) + r->texts.more_count;
+    size_t i = 0;
+
+    json_array_foreach(r->texts.found, i, row)
+    {
+        out_line(
+            out, tone_of(out_member(row, "severity")), "%-8s  %s:%lld:%lld %s",
+            out_member(row, "severity"), out_member(row, "path"),
+            (long long)out_member_int(row, "line"),
+            (long long)out_member_int(row, "column"), out_member(row, "what"));
+    }
+    out_say(out, "%llu secret%s in %llu text%s%s", (unsigned long long)count,
+            count == 1 ? "" : "s", (unsigned long long)r->texts.file_count,
+            r->texts.file_count == 1 ? "" : "s",
+            count > 0 ? "; take them out of transcripts by: auth-guard redact "
+                        "--in-place, and rotate them"
+                      : "");
+    if (r->texts.left_count > 0) {
+        out_say(out, "%llu could not be looked into",
+                (unsigned long long)r->texts.left_count);
+    }
+    if (scan_texts_without(&r->texts) != NULL) {
+        out_say(out,
+                "only what looks like a secret was looked for, not the "
+                "vault's values: %s",
+                scan_texts_without(&r->texts));
+    }
+}
+
+static enum ag_err
+sarif_file(json_t *rows, const json_t *item)
+{
+    const char *severity = out_member(item, "severity");
+    AG_AUTO(buf) struct buf text;
+    enum ag_err err;
+
+    buf_init(&text, ABOUT_MAX_BYTES, BUF_PLAIN);
+    err = buf_fmt(&text, "A credential file (%s): %s",
+                  out_member(item, "profile"), out_member(item, "why"));
+    if (err != AG_OK || buf_cstr(&text) == NULL) {
+        return err == AG_OK ? AG_ENOMEM : err;
+    }
+    return sarif_add(rows,
+                     &(struct sarif_find){
+                         .rule = "credential-file",
+                         .about = "A file that holds a credential in "
+                                  "plain text",
+                         .level = strcmp(severity, "low") == 0      ? "note"
+                                  : strcmp(severity, "medium") == 0 ? "warning"
+                                                                    : "error",
+                         .text = buf_cstr(&text),
+                         .path = out_member(item, "path")});
+}
+
+static enum ag_err
+sarif_text(json_t *rows, const json_t *item)
+{
+    const char *name = out_member(item, "name");
+    bool is_rule = strncmp(name, "rule:", 5) == 0;
+    AG_AUTO(buf) struct buf text;
+    enum ag_err err;
+
+    buf_init(&text, 4 * (size_t)ABOUT_MAX_BYTES, BUF_PLAIN);
+    err = buf_fmt(&text, "This line %s.", out_member(item, "what"));
+    if (err != AG_OK || buf_cstr(&text) == NULL) {
+        return err == AG_OK ? AG_ENOMEM : err;
+    }
+    return sarif_add(
+        rows, &(struct sarif_find){
+                  .rule = is_rule ? name + 5 : "vault-value",
+                  .about = is_rule ? "A text that looks like a secret"
+                                   : "A value of the vault stands in a text",
+                  .level = is_rule ? "warning" : "error",
+                  .text = buf_cstr(&text),
+                  .path = out_member(item, "path"),
+                  .line = (uint64_t)out_member_int(item, "line")});
+}
+
+static enum ag_err
+write_sarif(const struct report *r)
+{
+    json_auto_t *rows = json_array();
+    const json_t *item = NULL;
+    size_t i = 0;
+    enum ag_err err = rows == NULL ? AG_ENOMEM : AG_OK;
+
+    json_array_foreach(r->findings, i, item)
+    {
+        err = err == AG_OK ? sarif_file(rows, item) : err;
+    }
+    json_array_foreach(r->texts.found, i, item)
+    {
+        err = err == AG_OK ? sarif_text(rows, item) : err;
+    }
+    return err == AG_OK ? sarif_write(rows, r->sarif_fd) : err;
+}
+
+/* ---- all of it ---- */
+
 static enum ag_err
 print(const struct report *r, const struct find *f)
 {
     json_auto_t *object = NULL;
+    enum ag_err err = r->sarif_fd < 0 ? AG_OK : write_sarif(r);
 
     out_progress(&r->cli->out, NULL);
+    if (err != AG_OK || r->sarif_is_stdout) {
+        return err;
+    }
     if (!r->cli->out.json) {
         print_findings(r);
         print_end(r, f);
+        if (r->with_texts) {
+            print_texts(r);
+        }
         return AG_OK;
     }
     object = json_pack("{s:O, s:{s:I, s:I, s:I, s:I}, s:I, s:I, s:I, s:b}",
@@ -176,7 +303,31 @@ print(const struct report *r, const struct find *f)
                        (json_int_t)f->entry_count, "unreadable",
                        (json_int_t)f->unreadable_count, "other_file_systems",
                        (json_int_t)f->mount_count, "cut", (int)f->cut);
+    if (object != NULL && r->with_texts) {
+        (void)json_object_update_new(
+            object,
+            json_pack("{s:O, s:I, s:I, s:I}", "texts", r->texts.found,
+                      "texts_looked_into", (json_int_t)r->texts.file_count,
+                      "texts_left", (json_int_t)r->texts.left_count,
+                      "texts_more", (json_int_t)r->texts.more_count));
+    }
     return object == NULL ? AG_ENOMEM : out_json(&r->cli->out, object);
+}
+
+static enum ag_err
+look_into_texts(struct report *r, const struct args *args)
+{
+    struct expand_env here = expand_env_process();
+    enum ag_err err = r->with_texts ? scan_texts_open(&r->texts) : AG_OK;
+
+    if (err != AG_OK || !r->with_texts) {
+        return err;
+    }
+    for (size_t i = 0; err == AG_OK && i < args->count; i++) {
+        err = scan_texts_path(&r->texts, args->words[i]);
+    }
+    return err == AG_OK && args->count == 0 ? scan_texts_usual(&r->texts, &here)
+                                            : err;
 }
 
 /* A tree that is named may be a home: its profiles' files are looked for too.
@@ -206,10 +357,64 @@ scan_paths(struct find *f, const struct args *args)
     return err;
 }
 
+/* Before anything is done. */
+static enum ag_err
+open_sarif(struct report *r, const char *path)
+{
+    r->sarif_is_stdout = path != NULL && strcmp(path, "-") == 0;
+    if (r->sarif_is_stdout) {
+        r->sarif_fd = STDOUT_FILENO;
+    }
+    return path == NULL || r->sarif_is_stdout ? AG_OK
+                                              : report_open(path, &r->sarif_fd);
+}
+
+static enum ag_err
+scan(struct report *r, const struct args *args)
+{
+    AG_AUTO(profiles) struct profiles *ps = NULL;
+    AG_AUTO(find) struct find f = {.each = add, .tick = tick, .arg = r};
+    enum ag_err err = profile_set_load(r->cli, &ps);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    f.profiles = ps;
+    r->findings = json_array();
+    err = scan_paths(&f, args);
+    if (err == AG_OK) {
+        err = look_into_texts(r, args);
+    }
+    if (err == AG_OK) {
+        ask_broker(r);
+        err = print(r, &f);
+    }
+    if (err == AG_OK && json_array_size(r->findings) +
+                                json_array_size(r->texts.found) +
+                                r->texts.more_count >
+                            0) {
+        r->cli->exit_code = err_exit(AG_EFOUND); /* an answer, no failure */
+    }
+    json_decref(r->findings);
+    scan_texts_done(&r->texts);
+    return err;
+}
+
 enum ag_err
 verb_scan(struct cli *cli, int argc, char **argv)
 {
-    static const struct arg_spec spec = {
+    struct report r = {.cli = cli, .texts = {.cli = cli}, .sarif_fd = -1};
+    const char *sarif = NULL;
+    const struct arg_opt opts[] = {
+        {"texts", ARG_FLAG, &r.with_texts, NULL,
+         "look into texts too: every file below PATH, or without\n"
+         "PATH shell histories, agents' transcripts and what they\n"
+         "are told (AGENTS.md, CLAUDE.md)"},
+        {"sarif", ARG_TEXT, &sarif, "FILE",
+         "write what was found as SARIF 2.1.0, for code scanning;\n"
+         "- is stdout"},
+    };
+    const struct arg_spec spec = {
         .usage = "scan [options] [PATH…]",
         .about =
             "Looks for credentials in plain text: the files of every tool that "
@@ -217,15 +422,15 @@ verb_scan(struct cli *cli, int argc, char **argv)
             "environment files in the\ntree. Without PATH: the home "
             "directory. Never shows a value.\n\nExit code 1 when there is "
             "anything. Severity: critical (others can read it),\nhigh (works "
-            "elsewhere), medium (one project, or a tool's own store), low\n"
-            "(guarded by a passphrase).\n\nWith the vault open the broker is "
+            "elsewhere; a value of the vault in a text), medium (one project, "
+            "a\ntool's own store, what looks like a secret in a text), low "
+            "(guarded by a\npassphrase).\n\nWith the vault open the broker is "
             "asked "
             "whether a placeholder of a task is\namong them: that goes on the "
             "record, and a task that still runs is ended.",
+        .opts = opts,
+        .opt_count = AG_COUNT(opts),
         .words_max = SIZE_MAX};
-    struct report r = {.cli = cli};
-    AG_AUTO(profiles) struct profiles *ps = NULL;
-    AG_AUTO(find) struct find f = {.each = add, .tick = tick, .arg = &r};
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
@@ -234,21 +439,13 @@ verb_scan(struct cli *cli, int argc, char **argv)
     }
     err = cli_harden(cli);
     if (err == AG_OK) {
-        err = profile_set_load(cli, &ps);
+        err = open_sarif(&r, sarif);
     }
-    if (err != AG_OK) {
-        return err;
-    }
-    f.profiles = ps;
-    r.findings = json_array();
-    err = scan_paths(&f, &args);
     if (err == AG_OK) {
-        ask_broker(&r);
-        err = print(&r, &f);
+        err = scan(&r, &args);
     }
-    if (err == AG_OK && json_array_size(r.findings) > 0) {
-        cli->exit_code = err_exit(AG_EFOUND); /* an answer, not a failure */
+    if (!r.sarif_is_stdout) {
+        fd_close(r.sarif_fd);
     }
-    json_decref(r.findings);
     return err;
 }

@@ -277,8 +277,8 @@ struct walk {
     struct buf path; /* of the directory that is being read */
 };
 
-static bool
-is_passed_over(const char *name)
+bool
+find_passes_over(const char *name)
 {
     for (size_t i = 0; i < AG_COUNT(PASSED_OVER); i++) {
         if (strcmp(PASSED_OVER[i], name) == 0) {
@@ -309,7 +309,8 @@ walk_entry(struct walk *w, int dir_fd, const struct dirent *entry,
                                      : DT_UNKNOWN;
     }
     if (type == DT_DIR) {
-        return is_passed_over(name) ? AG_OK : walk_dir(w, dir_fd, name, depth);
+        return find_passes_over(name) ? AG_OK
+                                      : walk_dir(w, dir_fd, name, depth);
     }
     if (type != DT_REG || dir == NULL ||
         profile_for_name(w->f->profiles, name, &match) != AG_OK) {

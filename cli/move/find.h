@@ -55,4 +55,7 @@ AG_CHECK AG_NONNULL enum ag_err find_profiles(struct find *f,
 AG_CHECK AG_NONNULL enum ag_err find_tree(struct find *f, const char *root,
                                           const struct expand_env *env);
 
+/* Is a directory of that name one of caches, dependencies or objects? */
+AG_NONNULL bool find_passes_over(const char *name);
+
 #endif

@@ -74,9 +74,12 @@ visit(struct walk *w, int dir_fd, const char *dir, const struct dirent *entry,
         w->unreadable_count++; /* too long to name */
         return AG_OK;
     }
-    return is_dir(dir_fd, entry)
-               ? visit_below(w, dir_fd, name, buf_cstr(&path), depth)
-               : w->each(w->arg, dir_fd, name, buf_cstr(&path));
+    if (!is_dir(dir_fd, entry)) {
+        return w->each(w->arg, dir_fd, name, buf_cstr(&path));
+    }
+    return w->pass_over != NULL && w->pass_over(name)
+               ? AG_OK
+               : visit_below(w, dir_fd, name, buf_cstr(&path), depth);
 }
 
 /* All names first: what we make and exchange on the way is not met again. */

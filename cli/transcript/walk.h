@@ -23,6 +23,8 @@ struct walk {
                         const char *path);
     /* For each directory, before what is in it; or NULL. */
     enum ag_err (*enter)(void *arg, const char *path);
+    /* By its name: a directory that is not gone into; or NULL. */
+    bool (*pass_over)(const char *name);
     void *arg;
     bool look_only; /* leave what earlier runs left */
 
