@@ -143,6 +143,21 @@ refused 'line 1 is not JSON' auth-guard hook install claude
 [ "$(cat "$HOME/dots/settings.json")" = '// mine' ] || fail "it was changed"
 rm -r "$HOME/.claude" "$HOME/dots"
 
+say "inside an isolated task: by rules, and by a set that it may read"
+ok auth-guard redaction-set export --names all.set
+told PreToolUse "{tool_name: \"Bash\", tool_input: {command: \"cat $HOME/.aws/credentials .env; echo $GITHUB\"}}" >told
+run auth-guard run "${INSIDE[@]}" -- sh -c 'auth-guard hook run codex PreToolUse <told'
+[ $RC -eq 0 ] && has "$OUT" 'looks like a secret (rule github-token)'
+told PreToolUse '{tool_name: "Bash", tool_input: {command: "cat .env"}}' >told
+run auth-guard run "${INSIDE[@]}" -- sh -c 'auth-guard hook run codex PreToolUse <told'
+[ $RC -eq 0 ] && has "$OUT" "reads $TREE/.env"
+told PostToolUse "{tool_name: \"Bash\", tool_response: \"a $VALUE\"}" >told
+run auth-guard run "${INSIDE[@]}" -- sh -c 'auth-guard hook run codex --set all.set PostToolUse <told'
+[ $RC -eq 0 ] && has "$OUT" 'a [redacted:web/key]'
+run auth-guard run "${INSIDE[@]}" -- sh -c 'auth-guard hook run codex --require-vault PostToolUse <told'
+[ $RC -ne 0 ] && has "$ERR" "can't be looked for from inside an isolated task"
+rm told all.set
+
 say "the real Codex CLI"
 rm -r sub .env .env.example
 login apikey
