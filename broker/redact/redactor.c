@@ -383,6 +383,31 @@ redactor_idle(struct redactor *r)
     return show(r, SIZE_MAX);
 }
 
+/* Would idle let out all of it? */
+static bool
+shows_all(struct redactor *r)
+{
+    struct span text = span_of(r->held.ptr, r->held_len);
+    struct scan_hit hit;
+    bool all = true;
+
+    begin_scan(r, text, text.len, false);
+    while (all && scan_next(&r->scan, &hit)) {
+        all = shown_of(r, &hit, SIZE_MAX) >= text.len;
+    }
+    return all;
+}
+
+enum ag_err
+redactor_idle_whole(struct redactor *r)
+{
+    if (!redactor_is_holding(r)) {
+        return AG_OK;
+    }
+    r->is_idle = true;
+    return shows_all(r) ? show(r, SIZE_MAX) : AG_OK;
+}
+
 enum ag_err
 redactor_pause(struct redactor *r)
 {
@@ -410,6 +435,12 @@ redactor_finish(struct redactor *r)
     r->held_len = 0;
     r->line_len = 0;
     return sink_finish(&r->next);
+}
+
+uint64_t
+redactor_position(const struct redactor *r)
+{
+    return r->offset + r->emitted;
 }
 
 bool

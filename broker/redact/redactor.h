@@ -17,6 +17,9 @@
  * value can show, and where the output depends on time. A character of several
  * bytes is let out whole or not at all.
  *
+ * redactor_idle_whole() is for a text of which nothing can be seen before all
+ * that came is let out: it lets out all that is held or nothing.
+ *
  * Terminals. What a person types comes back a letter at a time, and most
  * letters begin some form of some value: each would wait for REDACTOR_IDLE_MS.
  * So on a terminal redactor_pause() is called as soon as the source has nothing
@@ -111,8 +114,13 @@ AG_CHECK AG_NONNULL enum ag_err redactor_use(struct redactor *r,
 AG_CHECK AG_NONNULL enum ag_err redactor_feed(struct redactor *r,
                                               struct span part);
 AG_CHECK AG_NONNULL enum ag_err redactor_idle(struct redactor *r);
+AG_CHECK AG_NONNULL enum ag_err redactor_idle_whole(struct redactor *r);
 AG_CHECK AG_NONNULL enum ag_err redactor_pause(struct redactor *r);
 AG_CHECK AG_NONNULL enum ag_err redactor_finish(struct redactor *r);
+
+/* Up to where the text was passed on or taken out. As the next sink is fed
+ * text, that ends here. */
+AG_NONNULL uint64_t redactor_position(const struct redactor *r);
 
 /* As a sink, to stand in a chain. */
 AG_NONNULL struct sink redactor_sink(struct redactor *r);

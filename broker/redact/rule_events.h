@@ -15,7 +15,7 @@
 
 struct rule_event {
     uint32_t rule;
-    uint32_t end; /* in the text */
+    uint64_t end; /* in the whole text */
 };
 
 /* Begins as zeroes. */

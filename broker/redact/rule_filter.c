@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/secret.h"
 #include "redact/hide.h"
 #include "redact/lockmem.h"
-#include "redact/rule_events.h"
 #include "redact/rule_find.h"
+#include "redact/rule_scan.h"
 #include "redact/rule_set_impl.h"
 #include "redact/rule_spans.h"
 
@@ -23,20 +24,17 @@ struct rule_filter {
     struct sink next;
     struct hide hide;
     struct rule_tools *tools;
-    hs_scratch_t *scratch;
-    hs_stream_t *streams[RULE_PACKS_MAX_COUNT];
+    struct rule_scan scan;
     struct lockmem mem;
     uint8_t *text; /* what came last, TEXT_BYTES */
     size_t len;
+    size_t most;               /* of the text, since it was wiped */
     size_t scanned;            /* by Vectorscan */
     size_t out;                /* up to here it was let out, or taken out */
     size_t hole_end;           /* behind the hole that was begun last */
     uint64_t base;             /* where in the stream the text begins */
     struct rule_spans spans;   /* secrets */
     struct rule_spans waiting; /* confirmed, not decided */
-    struct rule_events events;
-    size_t pack_count; /* of the set, as many as the level has */
-    size_t first_rule; /* of the pack that is being scanned */
     bool is_idle;
 };
 
@@ -47,23 +45,6 @@ whole(const struct rule_filter *f)
 }
 
 /* ---- what was found ---- */
-
-static int
-on_event(unsigned id, unsigned long long from, unsigned long long to,
-         unsigned flags, void *ctx)
-{
-    struct rule_filter *f = ctx;
-
-    (void)from;
-    (void)flags;
-    return rule_events_add(&f->events,
-                           (struct rule_event){
-                               .rule = (uint32_t)(f->first_rule + id),
-                               .end = (uint32_t)(to - f->base),
-                           })
-               ? 0
-               : 1;
-}
 
 /* Is it none after all? Known to the caller as such, or, by its context alone,
  * a known value's marker: that was taken out already. `hit` ends where it was
@@ -135,23 +116,24 @@ decide(struct rule_filter *f, bool has_end)
 {
     const struct rule_text text = {.part = whole(f), .has_end = has_end};
     struct rule_spans waiting = f->waiting;
-    enum ag_err err = f->events.err;
+    enum ag_err err = AG_OK;
 
     f->waiting = (struct rule_spans){.items = NULL};
     for (size_t i = 0; err == AG_OK && i < waiting.count; i++) {
         err = judge(f, &waiting.items[i].hit, has_end);
     }
     rule_spans_done(&waiting);
-    for (size_t i = 0; err == AG_OK && i < f->events.count; i++) {
-        const struct rule_event *event = &f->events.items[i];
+    for (size_t i = 0; err == AG_OK && i < f->scan.events.count; i++) {
+        const struct rule_event *event = &f->scan.events.items[i];
         struct rule_hit hit;
 
-        if (rule_confirm(f->tools, event->rule, text, event->end, &hit) &&
+        if (rule_confirm(f->tools, event->rule, text,
+                         (size_t)(event->end - f->base), &hit) &&
             !is_name(f, &hit)) {
             err = judge(f, &hit, has_end);
         }
     }
-    f->events.count = 0;
+    f->scan.events.count = 0;
     return err == AG_OK ? rule_tools_error(f->tools) : err;
 }
 
@@ -180,13 +162,13 @@ put(struct rule_filter *f, size_t to,
     enum ag_err (*how)(struct hide *h, const struct sink *next,
                        struct span text))
 {
-    enum ag_err err = AG_OK;
+    size_t from = f->out;
 
-    if (to > f->out) {
-        err = how(&f->hide, &f->next, span_of(f->text + f->out, to - f->out));
-        f->out = to;
+    if (to <= from) {
+        return AG_OK;
     }
-    return err;
+    f->out = to; /* before the sink sees it: rule_filter_position() */
+    return how(&f->hide, &f->next, span_of(f->text + from, to - from));
 }
 
 /* All before `upto`: text, and a marker for each hole. */
@@ -241,6 +223,7 @@ forget(struct rule_filter *f)
     if (drop == 0) {
         return;
     }
+    f->most = f->len > f->most ? f->len : f->most;
     memmove(f->text, f->text + drop, f->len - drop);
     f->len -= drop;
     f->scanned -= drop;
@@ -257,19 +240,11 @@ forget(struct rule_filter *f)
 static enum ag_err
 scan(struct rule_filter *f)
 {
-    const char *from = (const char *)f->text + f->scanned;
-    size_t len = f->len - f->scanned;
+    enum ag_err err = rule_scan_part(
+        &f->scan, span_of(f->text + f->scanned, f->len - f->scanned));
 
-    for (size_t i = 0; len > 0 && i < f->pack_count; i++) {
-        f->first_rule = f->set->firsts[i];
-        if (f->set->lib->hs_scan_stream(f->streams[i], from, (unsigned)len, 0,
-                                        f->scratch, on_event,
-                                        f) != HS_SUCCESS) {
-            return f->events.err != AG_OK ? f->events.err : AG_EINTERNAL;
-        }
-    }
     f->scanned = f->len;
-    return AG_OK;
+    return err;
 }
 
 /* Searches what came; `exact`: lets out all that can be, else what surely can,
@@ -335,10 +310,17 @@ may_come(void *ctx, size_t rule, struct span text)
     return rule_may_come(f->tools, rule, text);
 }
 
+static size_t
+shown_at_idle(struct rule_filter *f)
+{
+    const struct rule_open_doubt doubt = {.ctx = f, .may_come = may_come};
+
+    return rule_open_pause(f->set->open, whole(f), &doubt);
+}
+
 enum ag_err
 rule_filter_idle(struct rule_filter *f)
 {
-    const struct rule_open_doubt doubt = {.ctx = f, .may_come = may_come};
     struct rule_spans waiting = f->waiting;
     size_t upto;
     enum ag_err err = AG_OK;
@@ -362,8 +344,18 @@ rule_filter_idle(struct rule_filter *f)
         err = add(f, &f->spans, &hit);
     }
     rule_spans_done(&waiting);
-    upto = rule_open_pause(f->set->open, whole(f), &doubt);
+    upto = shown_at_idle(f);
     return err == AG_OK && upto > f->out ? let_out(f, upto) : err;
+}
+
+enum ag_err
+rule_filter_idle_whole(struct rule_filter *f)
+{
+    if (rule_filter_is_holding(f) && shown_at_idle(f) < f->len) {
+        f->is_idle = true;
+        return AG_OK;
+    }
+    return rule_filter_idle(f);
 }
 
 enum ag_err
@@ -375,25 +367,6 @@ rule_filter_pause(struct rule_filter *f)
                : rule_filter_idle(f);
 }
 
-static enum ag_err
-close_streams(struct rule_filter *f)
-{
-    enum ag_err err = AG_OK;
-
-    for (size_t i = 0; i < f->pack_count; i++) {
-        if (f->streams[i] == NULL) {
-            continue;
-        }
-        f->first_rule = f->set->firsts[i];
-        if (f->set->lib->hs_close_stream(f->streams[i], f->scratch, on_event,
-                                         f) != HS_SUCCESS) {
-            err = AG_EINTERNAL;
-        }
-        f->streams[i] = NULL;
-    }
-    return err;
-}
-
 enum ag_err
 rule_filter_finish(struct rule_filter *f)
 {
@@ -401,7 +374,7 @@ rule_filter_finish(struct rule_filter *f)
 
     rule_spans_grow(&f->spans, whole(f));
     if (err == AG_OK) {
-        err = close_streams(f);
+        err = rule_scan_end(&f->scan);
     }
     if (err == AG_OK) {
         err = decide(f, true);
@@ -414,22 +387,6 @@ rule_filter_finish(struct rule_filter *f)
 
 /* ---- life ---- */
 
-static enum ag_err
-open_streams(struct rule_filter *f)
-{
-    for (size_t i = 0; i < f->pack_count; i++) {
-        const hs_database_t *db = f->set->databases[i];
-
-        if (f->set->lib->hs_alloc_scratch(db, &f->scratch) != HS_SUCCESS) {
-            return AG_ENOMEM;
-        }
-        if (f->set->lib->hs_open_stream(db, 0, &f->streams[i]) != HS_SUCCESS) {
-            return AG_EMEMLOCK;
-        }
-    }
-    return AG_OK;
-}
-
 enum ag_err
 rule_filter_new(const struct rule_filter_terms *terms, const struct sink *next,
                 struct rule_filter **ret)
@@ -441,7 +398,6 @@ rule_filter_new(const struct rule_filter_terms *terms, const struct sink *next,
         return AG_ENOMEM;
     }
     f->set = terms->set;
-    f->pack_count = terms->level == RULES_DEFAULT ? 1 : f->set->pack_count;
     f->terms = *terms;
     f->next = *next;
     err =
@@ -454,7 +410,9 @@ rule_filter_new(const struct rule_filter_terms *terms, const struct sink *next,
         err = rule_tools_new(f->set, &f->tools);
     }
     if (err == AG_OK) {
-        err = open_streams(f);
+        err = rule_scan_init(
+            &f->scan, f->set,
+            terms->level == RULES_DEFAULT ? 1 : f->set->pack_count);
     }
     if (err != AG_OK) {
         return err;
@@ -469,21 +427,37 @@ rule_filter_free(struct rule_filter *f)
     if (f == NULL) {
         return;
     }
-    for (size_t i = 0; i < f->pack_count; i++) {
-        if (f->streams[i] != NULL) {
-            (void)f->set->lib->hs_close_stream(f->streams[i], f->scratch, NULL,
-                                               NULL);
-        }
-    }
-    if (f->scratch != NULL) {
-        (void)f->set->lib->hs_free_scratch(f->scratch);
-    }
+    rule_scan_done(&f->scan);
     rule_tools_free(f->tools);
     rule_spans_done(&f->spans);
     rule_spans_done(&f->waiting);
     lockmem_done(&f->mem);
-    rule_events_done(&f->events);
     free(f);
+}
+
+enum ag_err
+rule_filter_restart(struct rule_filter *f)
+{
+    f->hide = (struct hide){.marker = f->hide.marker,
+                            .is_terminal = f->hide.is_terminal};
+    f->most = f->len > f->most ? f->len : f->most;
+    wipe(f->text, f->most);
+    f->most = 0;
+    f->len = 0;
+    f->scanned = 0;
+    f->out = 0;
+    f->hole_end = 0;
+    f->base = 0;
+    f->spans.count = 0;
+    f->waiting.count = 0;
+    f->is_idle = false;
+    return rule_scan_restart(&f->scan);
+}
+
+uint64_t
+rule_filter_position(const struct rule_filter *f)
+{
+    return f->base + f->out;
 }
 
 bool

@@ -76,8 +76,18 @@ AG_CHECK AG_NONNULL enum ag_err rule_filter_feed(struct rule_filter *f,
                                                  struct span part);
 AG_CHECK AG_NONNULL enum ag_err rule_filter_settle(struct rule_filter *f);
 AG_CHECK AG_NONNULL enum ag_err rule_filter_idle(struct rule_filter *f);
+/* All that is held or nothing: redactor_idle_whole(). */
+AG_CHECK AG_NONNULL enum ag_err rule_filter_idle_whole(struct rule_filter *f);
 AG_CHECK AG_NONNULL enum ag_err rule_filter_pause(struct rule_filter *f);
 AG_CHECK AG_NONNULL enum ag_err rule_filter_finish(struct rule_filter *f);
+
+/* Begins anew, for another text: nothing is left of the one before, which need
+ * not have been finished. Errors: AG_EINTERNAL. */
+AG_CHECK AG_NONNULL enum ag_err rule_filter_restart(struct rule_filter *f);
+
+/* Up to where the text was passed on or taken out. As the next sink is fed
+ * text, that ends here; a marker stands for what begins here. */
+AG_NONNULL uint64_t rule_filter_position(const struct rule_filter *f);
 
 AG_NONNULL struct sink rule_filter_sink(struct rule_filter *f);
 AG_NONNULL bool rule_filter_is_holding(const struct rule_filter *f);

@@ -34,6 +34,7 @@ static const struct {
     SLOT(VECTORSCAN, hs_free_scratch),
     SLOT(VECTORSCAN, hs_open_stream),
     SLOT(VECTORSCAN, hs_scan_stream),
+    SLOT(VECTORSCAN, hs_reset_stream),
     SLOT(VECTORSCAN, hs_close_stream),
     SLOT(VECTORSCAN, hs_set_stream_allocator),
     SLOT(PCRE2, pcre2_compile_8),

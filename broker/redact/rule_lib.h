@@ -35,6 +35,9 @@ struct rule_lib {
                                  unsigned int length, unsigned int flags,
                                  hs_scratch_t *scratch,
                                  match_event_handler on_event, void *ctx);
+    hs_error_t (*hs_reset_stream)(hs_stream_t *id, unsigned int flags,
+                                  hs_scratch_t *scratch,
+                                  match_event_handler on_event, void *ctx);
     hs_error_t (*hs_close_stream)(hs_stream_t *id, hs_scratch_t *scratch,
                                   match_event_handler on_event, void *ctx);
     hs_error_t (*hs_set_stream_allocator)(hs_alloc_t alloc, hs_free_t release);

@@ -211,6 +211,36 @@ test_long_ones_cost_no_memory(void **state)
 }
 
 static void
+test_another_text_knows_nothing_of_the_first(void **state)
+{
+    struct fixture *f = *state;
+    static char run[64 * 1024 + 1];
+
+    memset(run, 'x', sizeof(run) - 1);
+    begin(f, NULL, NULL);
+    feed(f, run, run);
+    buf_clear(&f->out);
+    feed(f, " tt_012345", " ");
+    check_ok(rule_filter_restart(f->filter));
+    assert_int_equal(rule_filter_position(f->filter), 0);
+    buf_clear(&f->out);
+    feed(f, "6789abcdefghijklmnopqrstuvwxyz ", /* not a whole one */
+         "6789abcdefghijklmnopqrstuvwxyz ");
+    assert_int_equal(f->hits, 0);
+
+    check_ok(rule_filter_restart(f->filter));
+    buf_clear(&f->out);
+    feed(f, TOKEN, ""); /* found, and may go on */
+    check_ok(rule_filter_restart(f->filter));
+    feed(f, "xyz " TOKEN " ", "xyz [redacted:rule:token] ");
+    assert_int_equal(f->hits, 1);
+    assert_int_equal(f->offset, 4);
+    finish(f, "xyz [redacted:rule:token] ");
+    check_ok(rule_filter_restart(f->filter));
+    feed(f, "!", "xyz [redacted:rule:token] !");
+}
+
+static void
 test_blocks_have_an_end(void **state)
 {
     struct fixture *f = *state;
@@ -369,6 +399,7 @@ main(void)
         cmocka_unit_test(test_a_token_is_held_then_taken_out),
         cmocka_unit_test(test_a_pause),
         cmocka_unit_test(test_long_ones_cost_no_memory),
+        cmocka_unit_test(test_another_text_knows_nothing_of_the_first),
         cmocka_unit_test(test_blocks_have_an_end),
         cmocka_unit_test(test_what_is_left),
         cmocka_unit_test(test_what_is_left_in_one_part_and_in_two),
