@@ -1,0 +1,405 @@
+#include "redact/scrub.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "redact/marker.h"
+
+enum {
+    BORDERS_FIRST_COUNT = 16,
+};
+
+/* Borders in what one of the two filters is fed, in order. */
+struct borders {
+    uint64_t *at;
+    size_t count;
+    size_t cap;
+    uint64_t hole_at; /* of the marker that comes next */
+    bool is_marker;
+    size_t marker_len; /* of the last one */
+    uint8_t marker[MARKER_MAX_BYTES];
+};
+
+struct scrub {
+    struct scrub_terms terms;
+    struct sink next;
+    const struct matcher *set;
+    enum scrub_depth depth;
+    bool is_markless; /* holes leave nothing */
+    struct redactor *known;
+    struct rule_filter *rules;
+    uint64_t fed;    /* to the first filter */
+    uint64_t passed; /* from the first filter to the second */
+    struct borders before_known;
+    struct borders before_rules;
+};
+
+/* ---- borders ---- */
+
+static enum ag_err
+add_border(struct borders *b, uint64_t at)
+{
+    size_t cap = b->cap == 0 ? BORDERS_FIRST_COUNT : 2 * b->cap;
+    uint64_t *more;
+
+    if (b->count == b->cap) {
+        more = reallocarray(b->at, cap, sizeof(*more));
+        if (more == NULL) {
+            return AG_ENOMEM;
+        }
+        b->at = more;
+        b->cap = cap;
+    }
+    b->at[b->count++] = at;
+    return AG_OK;
+}
+
+/* Takes off the first border, if it lies at or before `upto`. */
+static bool
+take_border(struct borders *b, uint64_t upto, uint64_t *ret)
+{
+    if (b->count == 0 || b->at[0] > upto) {
+        return false;
+    }
+    *ret = b->at[0];
+    b->count--;
+    memmove(b->at, b->at + 1, b->count * sizeof(b->at[0]));
+    return true;
+}
+
+static bool
+has_rules(const struct scrub *s)
+{
+    return s->rules != NULL && s->depth == SCRUB_ALL;
+}
+
+/* ---- between the filters, and behind them ---- */
+
+static enum ag_err
+put_known(struct scrub *s, struct span part)
+{
+    s->passed += part.len;
+    return has_rules(s) ? rule_filter_feed(s->rules, part)
+                        : sink_feed(&s->next, part);
+}
+
+static enum ag_err
+put_rules(struct scrub *s, struct span part)
+{
+    return sink_feed(&s->next, part);
+}
+
+/* What a border before `upto` has behind it is the rest of a hole. */
+static struct span
+marker_again(const struct scrub *s, const struct borders *b, bool is_inside)
+{
+    return span_of(b->marker,
+                   s->terms.repeats && is_inside ? b->marker_len : 0);
+}
+
+/* Borders up to `upto`, on to what the rules are fed or out. */
+static enum ag_err
+pass_known(struct scrub *s, uint64_t upto)
+{
+    struct borders *b = &s->before_known;
+    uint64_t at = 0;
+    enum ag_err err = AG_OK;
+
+    while (err == AG_OK && take_border(b, upto, &at)) {
+        struct span marker = marker_again(s, b, at < upto);
+
+        err = has_rules(s) ? add_border(&s->before_rules, s->passed)
+                           : s->terms.on_border(s->terms.border_ctx);
+        if (err == AG_OK && marker.len > 0) {
+            err = put_known(s, marker);
+        }
+    }
+    return err;
+}
+
+static enum ag_err
+pass_rules(struct scrub *s, uint64_t upto)
+{
+    struct borders *b = &s->before_rules;
+    uint64_t at = 0;
+    enum ag_err err = AG_OK;
+
+    while (err == AG_OK && take_border(b, upto, &at)) {
+        err = s->terms.on_border(s->terms.border_ctx);
+        if (err == AG_OK) {
+            err = put_rules(s, marker_again(s, b, at < upto));
+        }
+    }
+    return err;
+}
+
+/* One of the two, as `cut` and what is around it. */
+struct stage {
+    struct borders *borders;
+    uint64_t end; /* where `part` ends in what the filter was fed */
+    enum ag_err (*pass)(struct scrub *s, uint64_t upto);
+    enum ag_err (*put)(struct scrub *s, struct span part);
+};
+
+/* Text that a filter lets out, cut at its borders; or a marker. */
+static enum ag_err
+cut(struct scrub *s, const struct stage *stage, struct span part)
+{
+    struct borders *b = stage->borders;
+    uint64_t at = stage->end - part.len;
+    enum ag_err err = AG_OK;
+
+    if (b->is_marker) {
+        AG_ASSERT(part.len <= sizeof(b->marker));
+        b->is_marker = false;
+        err = stage->pass(s, b->hole_at);
+        b->marker_len = part.len;
+        memcpy(b->marker, part.ptr, part.len);
+        return err == AG_OK ? stage->put(s, part) : err;
+    }
+    while (err == AG_OK && b->count > 0 && b->at[0] < stage->end) {
+        size_t len = b->at[0] > at ? (size_t)(b->at[0] - at) : 0;
+
+        if (len > 0) {
+            err = stage->put(s, span_sub(part, 0, len));
+            part = span_sub(part, len, part.len);
+            at += len;
+        }
+        if (err == AG_OK) {
+            err = stage->pass(s, at);
+        }
+    }
+    return err == AG_OK && part.len > 0 ? stage->put(s, part) : err;
+}
+
+static enum ag_err
+from_known(void *ctx, struct span part)
+{
+    struct scrub *s = ctx;
+    const struct stage stage = {.borders = &s->before_known,
+                                .end = redactor_position(s->known),
+                                .pass = pass_known,
+                                .put = put_known};
+
+    return cut(s, &stage, part);
+}
+
+static enum ag_err
+from_rules(void *ctx, struct span part)
+{
+    struct scrub *s = ctx;
+    const struct stage stage = {.borders = &s->before_rules,
+                                .end = rule_filter_position(s->rules),
+                                .pass = pass_rules,
+                                .put = put_rules};
+
+    return cut(s, &stage, part);
+}
+
+static void
+note_hit(struct scrub *s, struct borders *b, const struct redactor_hit *hit)
+{
+    b->is_marker = !s->is_markless;
+    b->hole_at = hit->offset;
+    if (s->terms.options.on_hit != NULL) {
+        s->terms.options.on_hit(s->terms.options.hit_ctx, hit);
+    }
+}
+
+static void
+known_hit(void *ctx, const struct redactor_hit *hit)
+{
+    struct scrub *s = ctx;
+
+    note_hit(s, &s->before_known, hit);
+}
+
+static void
+rule_hit(void *ctx, const struct redactor_hit *hit)
+{
+    struct scrub *s = ctx;
+
+    note_hit(s, &s->before_rules, hit);
+}
+
+/* What a filter has decided without letting anything out: a hole's end. */
+static enum ag_err
+pass_silent(struct scrub *s)
+{
+    enum ag_err err = AG_OK;
+
+    if (s->known != NULL && s->before_known.count > 0) {
+        err = pass_known(s, redactor_position(s->known));
+    }
+    if (err == AG_OK && has_rules(s) && s->before_rules.count > 0) {
+        err = pass_rules(s, rule_filter_position(s->rules));
+    }
+    return err;
+}
+
+/* ---- the module's face ---- */
+
+enum ag_err
+scrub_new(const struct scrub_terms *terms, const struct sink *next,
+          struct scrub **ret)
+{
+    AG_AUTO(scrub) struct scrub *s = calloc(1, sizeof(*s));
+    struct redactor_options options = terms->options;
+    struct rule_filter_terms rules = terms->rules;
+    enum ag_err err = AG_OK;
+
+    if (s == NULL) {
+        return AG_ENOMEM;
+    }
+    s->terms = *terms;
+    s->next = *next;
+    s->is_markless = options.marker != NULL && options.marker[0] == '\0';
+    options.hit_ctx = s;
+    options.on_hit = rule_hit;
+    rules.options = options;
+    if (rules.set != NULL) {
+        const struct sink sink = {.ctx = s, .feed = from_rules};
+
+        err = rule_filter_new(&rules, &sink, &s->rules);
+    }
+    options.on_hit = known_hit;
+    if (err == AG_OK && terms->is_known) {
+        const struct sink sink = {.ctx = s, .feed = from_known};
+
+        err = redactor_new(&options, &sink, &s->known);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    *ret = AG_TAKE(s);
+    return AG_OK;
+}
+
+void
+scrub_free(struct scrub *s)
+{
+    if (s == NULL) {
+        return;
+    }
+    redactor_free(s->known);
+    rule_filter_free(s->rules);
+    free(s->before_known.at);
+    free(s->before_rules.at);
+    free(s);
+}
+
+enum ag_err
+scrub_use(struct scrub *s, const struct matcher *set)
+{
+    s->set = set;
+    return s->known == NULL ? AG_OK : redactor_use(s->known, set);
+}
+
+enum ag_err
+scrub_restart(struct scrub *s, enum scrub_depth depth)
+{
+    struct redactor_options options = s->terms.options;
+    const struct sink sink = {.ctx = s, .feed = from_known};
+    enum ag_err err = AG_OK;
+
+    s->fed = 0;
+    s->passed = 0;
+    s->before_known.count = 0;
+    s->before_known.is_marker = false;
+    s->before_rules.count = 0;
+    s->before_rules.is_marker = false;
+    if (has_rules(s)) {
+        err = rule_filter_restart(s->rules); /* also when they come to rest */
+    }
+    s->depth = depth;
+    options.hit_ctx = s;
+    options.on_hit = known_hit;
+    if (err == AG_OK && s->known != NULL) {
+        err = redactor_restart(s->known, &options, &sink);
+    }
+    return err == AG_OK && s->known != NULL ? redactor_use(s->known, s->set)
+                                            : err;
+}
+
+enum ag_err
+scrub_feed(struct scrub *s, struct span part)
+{
+    enum ag_err err;
+
+    s->fed += part.len;
+    err = s->known != NULL ? redactor_feed(s->known, part) : put_known(s, part);
+    return err == AG_OK ? pass_silent(s) : err;
+}
+
+enum ag_err
+scrub_border(struct scrub *s)
+{
+    enum ag_err err;
+
+    if (s->known == NULL) {
+        err = has_rules(s) ? add_border(&s->before_rules, s->passed)
+                           : s->terms.on_border(s->terms.border_ctx);
+    } else {
+        err = add_border(&s->before_known, s->fed);
+    }
+    return err == AG_OK ? pass_silent(s) : err;
+}
+
+enum ag_err
+scrub_settle(struct scrub *s)
+{
+    enum ag_err err = has_rules(s) ? rule_filter_settle(s->rules) : AG_OK;
+
+    return err == AG_OK ? pass_silent(s) : err;
+}
+
+static enum ag_err
+idle(struct scrub *s, enum ag_err (*known)(struct redactor *r),
+     enum ag_err (*rules)(struct rule_filter *f))
+{
+    enum ag_err err = s->known != NULL ? known(s->known) : AG_OK;
+
+    if (err == AG_OK && has_rules(s)) {
+        err = rule_filter_settle(s->rules);
+    }
+    if (err == AG_OK && has_rules(s)) {
+        err = rules(s->rules);
+    }
+    return err == AG_OK ? pass_silent(s) : err;
+}
+
+enum ag_err
+scrub_idle(struct scrub *s)
+{
+    return idle(s, redactor_idle, rule_filter_idle);
+}
+
+enum ag_err
+scrub_idle_whole(struct scrub *s)
+{
+    return idle(s, redactor_idle_whole, rule_filter_idle_whole);
+}
+
+enum ag_err
+scrub_finish(struct scrub *s)
+{
+    enum ag_err err = s->known != NULL ? redactor_finish(s->known) : AG_OK;
+
+    if (err == AG_OK) {
+        err = pass_silent(s); /* the rules still wait */
+    }
+    if (err == AG_OK && has_rules(s)) {
+        err = rule_filter_finish(s->rules);
+    }
+    if (err == AG_OK) {
+        err = pass_silent(s);
+    }
+    return err == AG_OK ? sink_finish(&s->next) : err;
+}
+
+bool
+scrub_is_holding(const struct scrub *s)
+{
+    return (s->known != NULL && redactor_is_holding(s->known)) ||
+           (has_rules(s) && rule_filter_is_holding(s->rules));
+}
