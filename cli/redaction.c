@@ -85,6 +85,13 @@ add_report(json_t *report, const json_t *own)
                           json_object_get(own, "bytes_out"));
 }
 
+/* One text. */
+struct text {
+    enum format format;
+    int src_fd;
+    int dst_fd;
+};
+
 /* The right to one stream, taken when its turn comes: it doesn't keep. */
 static enum ag_err
 take_ticket(struct redaction *r, json_t **ret_answer, const char **ret)
@@ -102,10 +109,12 @@ take_ticket(struct redaction *r, json_t **ret_answer, const char **ret)
 
 /* To the broker's filter, which begins at once. */
 static enum ag_err
-send_stream(struct redaction *r, int src, int dst)
+send_stream(struct redaction *r, const struct text *text, int dst)
 {
-    struct session_stream stream = {
-        .src_fd = src, .dst_fd = dst, .rules = rule_word_text(r->rules)};
+    struct session_stream stream = {.src_fd = text->src_fd,
+                                    .dst_fd = dst,
+                                    .rules = rule_word_text(r->rules),
+                                    .format = format_name(text->format)};
     json_auto_t *ticket_answer = NULL;
     json_auto_t *answer = NULL;
     const char *ticket;
@@ -119,9 +128,9 @@ send_stream(struct redaction *r, int src, int dst)
 }
 
 static enum ag_err
-filter_known(struct redaction *r, int src, int dst, json_t **ret_report)
+filter_known(struct redaction *r, const struct text *text, json_t **ret_report)
 {
-    enum ag_err err = send_stream(r, src, dst);
+    enum ag_err err = send_stream(r, text, text->dst_fd);
 
     return err == AG_OK ? wait_end(r, ret_report) : err;
 }
@@ -129,7 +138,7 @@ filter_known(struct redaction *r, int src, int dst, json_t **ret_report)
 /* Known values first, in the broker's filter; then this process's rules on
  * what it lets out. */
 static enum ag_err
-filter_twice(struct redaction *r, int src, int dst, json_t **ret_report)
+filter_twice(struct redaction *r, const struct text *text, json_t **ret_report)
 {
     AG_AUTO(fd) int in = -1;
     json_auto_t *own = NULL;
@@ -140,10 +149,10 @@ filter_twice(struct redaction *r, int src, int dst, json_t **ret_report)
         return err_from_errno(errno);
     }
     in = pair[0];
-    err = send_stream(r, src, pair[1]);
+    err = send_stream(r, text, pair[1]);
     fd_close(pair[1]);
     if (err == AG_OK) {
-        err = rule_stage_copy(r->stage, in, dst, &own);
+        err = rule_stage_copy(r->stage, text->format, in, text->dst_fd, &own);
     }
     if (err == AG_OK) {
         err = wait_end(r, ret_report);
@@ -159,15 +168,18 @@ redaction_run(void *ctx, const char *name, int src, int dst,
               json_t **ret_report)
 {
     struct redaction *r = ctx;
+    const struct text text = {.format = format_wish_of(&r->format, name),
+                              .src_fd = src,
+                              .dst_fd = dst};
     json_t *report = NULL;
     enum ag_err err;
 
     if (r->is_local) {
-        err = rule_stage_copy(r->stage, src, dst, &report);
+        err = rule_stage_copy(r->stage, text.format, src, dst, &report);
     } else if (r->stage != NULL) {
-        err = filter_twice(r, src, dst, &report);
+        err = filter_twice(r, &text, &report);
     } else {
-        err = filter_known(r, src, dst, &report);
+        err = filter_known(r, &text, &report);
     }
     return err == AG_OK ? finish_report(name, report, ret_report) : err;
 }

@@ -14,6 +14,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "cli.h"
+#include "formats.h"
 #include "receipt_ask.h"
 #include "rules.h"
 #include "session.h"
@@ -21,6 +22,7 @@
 struct redaction {
     struct cli *cli;
     enum rule_level_word rules;
+    struct format_wish format;
     bool is_local; /* without a vault: known values can't be looked for */
     struct rule_stage *stage; /* rules in this process, or NULL; owned */
     struct session *session;  /* owned */

@@ -170,6 +170,7 @@ struct rule_stage {
     struct lockmem input;
     struct prints_filter *by_prints; /* NULL: none */
     struct rule_filter *filter;      /* behind it; NULL: none */
+    struct format_filter *format;    /* in the stead of both; NULL: text */
     struct sink first;               /* where text goes in */
     int dst_fd;
     uint64_t bytes_in;
@@ -188,6 +189,7 @@ rule_stage_free(struct rule_stage *s)
     prints_filter_free(s->by_prints);
     prints_free(s->prints);
     rule_filter_free(s->filter);
+    format_free(s->format);
     rule_set_free(s->set);
     lockmem_done(&s->input);
     buf_done(&s->out);
@@ -274,13 +276,37 @@ write_out(struct rule_stage *s)
 static enum ag_err
 pass_on(struct rule_stage *s, size_t len)
 {
-    enum ag_err err = len == 0
-                          ? sink_finish(&s->first)
-                          : sink_feed(&s->first, span_of(s->input.ptr, len));
+    struct span part = span_of(s->input.ptr, len);
+    enum ag_err err;
 
-    if (err == AG_OK && len > 0 && s->filter != NULL) {
+    if (s->format != NULL) {
+        err =
+            len == 0 ? format_finish(s->format) : format_feed(s->format, part);
+    } else {
+        err = len == 0 ? sink_finish(&s->first) : sink_feed(&s->first, part);
+    }
+    if (err == AG_OK && len > 0 && s->format != NULL) {
+        err = format_settle(s->format);
+    } else if (err == AG_OK && len > 0 && s->filter != NULL) {
         err = rule_filter_settle(s->filter);
     }
+    return err == AG_OK ? write_out(s) : err;
+}
+
+static bool
+is_holding(const struct rule_stage *s)
+{
+    return s->format != NULL
+               ? format_is_holding(s->format)
+               : s->filter != NULL && rule_filter_is_holding(s->filter);
+}
+
+static enum ag_err
+let_out(struct rule_stage *s)
+{
+    enum ag_err err = s->format != NULL ? format_idle(s->format)
+                                        : rule_filter_idle(s->filter);
+
     return err == AG_OK ? write_out(s) : err;
 }
 
@@ -288,18 +314,16 @@ pass_on(struct rule_stage *s, size_t len)
 static enum ag_err
 step(struct rule_stage *s, int src_fd, bool *ret_ended)
 {
-    bool is_holding = s->filter != NULL && rule_filter_is_holding(s->filter);
+    bool holds = is_holding(s);
     struct pollfd p = {.fd = src_fd, .events = POLLIN};
-    int ready = poll(&p, 1, is_holding ? REDACTOR_IDLE_MS : -1);
+    int ready = poll(&p, 1, holds ? REDACTOR_IDLE_MS : -1);
     ssize_t n;
-    enum ag_err err;
 
     if (ready < 0 && errno != EINTR) {
         return err_from_errno(errno);
     }
     if (ready <= 0) {
-        err = is_holding && ready == 0 ? rule_filter_idle(s->filter) : AG_OK;
-        return err == AG_OK ? write_out(s) : err;
+        return holds && ready == 0 ? let_out(s) : AG_OK;
     }
     n = read(src_fd, s->input.ptr, READ_BYTES);
     if (n < 0) {
@@ -313,15 +337,20 @@ step(struct rule_stage *s, int src_fd, bool *ret_ended)
 
 /* What text passes on its way to gather(). */
 static enum ag_err
-set_up(struct rule_stage *s)
+set_up(struct rule_stage *s, enum format format)
 {
     const struct rule_filter_terms terms = {
         .set = s->set,
         .level = RULES_ALL,
         .options = {.hit_ctx = s, .on_hit = count_hit}};
+    const struct scrub_terms scrub = {.options = terms.options, .rules = terms};
     struct sink next = {.ctx = s, .feed = gather};
     enum ag_err err = AG_OK;
 
+    if (format != STREAM_TEXT) {
+        AG_ASSERT(s->prints == NULL);
+        return format_new(format, &scrub, &next, &s->format);
+    }
     if (s->set != NULL) {
         err = rule_filter_new(&terms, &next, &s->filter);
     }
@@ -337,11 +366,11 @@ set_up(struct rule_stage *s)
 }
 
 enum ag_err
-rule_stage_copy(struct rule_stage *s, int src_fd, int dst_fd,
-                json_t **ret_report)
+rule_stage_copy(struct rule_stage *s, enum format format, int src_fd,
+                int dst_fd, json_t **ret_report)
 {
     bool ended = false;
-    enum ag_err err = set_up(s);
+    enum ag_err err = set_up(s, format);
 
     s->dst_fd = dst_fd;
     s->bytes_in = 0;
@@ -353,6 +382,7 @@ rule_stage_copy(struct rule_stage *s, int src_fd, int dst_fd,
     }
     prints_filter_free(AG_TAKE(s->by_prints));
     rule_filter_free(AG_TAKE(s->filter));
+    format_free(AG_TAKE(s->format));
     if (err == AG_OK) {
         *ret_report =
             json_pack("{s:I,s:I,s:I,s:O}", "hits", (json_int_t)s->hits,

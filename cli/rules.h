@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "base/paths.h"
 #include "base/span.h"
+#include "redact/format.h"
 
 struct prints;
 struct rule_stage;
@@ -50,9 +51,11 @@ AG_DEFINE_CLEANUP(rule_stage, rule_stage_free)
 AG_NONNULL void rule_stage_use(struct rule_stage *s, struct prints *set);
 
 /* What one stream had; the object is the caller's: {"hits", "bytes_in",
- * "bytes_out", "counts": {NAME: n}} as the filter process reports it. */
+ * "bytes_out", "counts": {NAME: n}} as the filter process reports it. With a
+ * set of fingerprints `format` is text. */
 AG_CHECK AG_NONNULL enum ag_err rule_stage_copy(struct rule_stage *s,
-                                                int src_fd, int dst_fd,
+                                                enum format format, int src_fd,
+                                                int dst_fd,
                                                 json_t **ret_report);
 
 /* Where a hit begins, counted from the first byte read, in which form, and what

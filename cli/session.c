@@ -118,10 +118,11 @@ session_send_stream(struct session *s, const char *ticket,
         }
     }
     return send_message(s,
-                        json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:o*}", "op",
+                        json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*,s:o*}", "op",
                                   "stream", "ticket", ticket, "audience",
                                   audience, "rules", stream->rules, "output",
-                                  output, "receipt", receipt),
+                                  output, "format", stream->format, "receipt",
+                                  receipt),
                         fds, 2);
 }
 

@@ -49,6 +49,7 @@ struct session_stream {
     enum session_audience audience;
     bool places;       /* where hits are, not the text: privsep/filter_copy.h */
     const char *rules; /* "default", "all", or NULL: none */
+    const char *format; /* "jsonl", …, or NULL: text (redact/format.h) */
     const char *receipt_subject; /* NULL: no receipt is wanted */
     const char *receipt_names;   /* "hashed", "plain", or NULL */
 };

@@ -30,6 +30,7 @@ struct options {
     const char *report;
     const char *rules;
     const char *set;
+    const char *format;
     struct arg_list files;
     bool in_place;
     bool check;
@@ -222,6 +223,27 @@ only_check(const struct redaction *r, const struct args *args,
     return redact_check(r->cli, &terms, args);
 }
 
+/* Which format; transcripts where they lie go by their names. */
+static enum ag_err
+choose_format(struct redaction *r, const struct options *o)
+{
+    enum ag_err err = AG_OK;
+
+    r->format.by_name = o->in_place && o->set == NULL;
+    if (o->format != NULL) {
+        err = format_wish_parse(o->format, &r->format);
+    }
+    if (err != AG_OK ||
+        (!r->format.by_name && r->format.format == STREAM_TEXT)) {
+        return err;
+    }
+    if (o->set != NULL || o->check) {
+        return err_why(AG_EUSAGE, "%s takes text alone; say --format text",
+                       o->set != NULL ? "--set" : "--check");
+    }
+    return receipt_ask_refuse(&o->receipt, "--format but text");
+}
+
 /* Which options go together. */
 static enum ag_err
 check_options(const struct args *args, const struct options *o)
@@ -259,6 +281,9 @@ redact(struct cli *cli, const struct args *args, const struct options *o)
     if (err == AG_OK) {
         err = choose_rules(&r, o);
     }
+    if (err == AG_OK) {
+        err = choose_format(&r, o);
+    }
     if (err == AG_OK && o->check) {
         return only_check(&r, args, o);
     }
@@ -293,6 +318,9 @@ verb_redact(struct cli *cli, int argc, char **argv)
         {"set", ARG_TEXT, &o.set, "FILE",
          "fingerprints from `redaction-set export`, instead of the\n"
          "vault: here"},
+        {"format", ARG_TEXT, &o.format, "F",
+         "text (the default), jsonl, json, sse, markdown, diff, or\nauto: by "
+         "the end of each FILE's name, as --in-place does"},
         {"in-place", ARG_FLAG, &o.in_place, NULL,
          "change the files, and those below directories, where\nthey lie"},
         {"dry-run", ARG_FLAG, &o.dry_run, NULL,

@@ -232,6 +232,7 @@ handout_stream(struct core *core, const struct handout_line *on,
     ret->audience = found.version != 0 ? FILTER_TASK : audience;
     ret->rules = FILTER_RULES_NONE;
     ret->places = false;
+    ret->format = STREAM_TEXT;
     ret->task_id = found.task_id;
     (void)snprintf(ret->marker, sizeof(ret->marker), "%s",
                    ret->audience == FILTER_TASK ? TRIPWIRE_MARKER

@@ -74,6 +74,7 @@ struct stream_terms {
     enum filter_audience audience;
     enum filter_rules rules; /* as who sends the stream asks for */
     bool places;             /* the same */
+    enum format format;      /* the same */
     int64_t task_id;
     char marker[64];
 };

@@ -233,6 +233,7 @@ do_stream(struct conn *c, const struct message *m, const int *fds)
     if (err == AG_OK) {
         terms.rules = (enum filter_rules)m->rules;
         terms.places = m->output == MESSAGE_PLACES;
+        terms.format = (enum format)m->format;
         err = stream_start(c, &terms, m->receipt, fds, &number);
     }
     if (err != AG_OK) {

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "core/receipts.h"
 #include "privsep/filter.h"
+#include "redact/format.h"
 #include "wire/emit.h"
 #include "wire/msg.h"
 
@@ -33,6 +34,13 @@ static const char *const OUTPUTS[] = {
     [MESSAGE_TEXT] = "text",
     [MESSAGE_PLACES] = "places",
     [MESSAGE_OUTPUT_COUNT] = NULL,
+};
+
+static const char *const FORMATS[] = {
+    [STREAM_TEXT] = "text",         [STREAM_JSONL] = "jsonl",
+    [STREAM_JSON] = "json",         [STREAM_SSE] = "sse",
+    [STREAM_MARKDOWN] = "markdown", [STREAM_DIFF] = "diff",
+    [STREAM_COUNT] = NULL,
 };
 
 static const char *const NAMES[] = {
@@ -68,6 +76,8 @@ static const struct msg_field FIELDS[] = {
                      FILTER_RULES_NONE),
     MSG_FIELD_CHOICE(struct message, output, OUTPUTS, MSG_OPTIONAL,
                      MESSAGE_TEXT),
+    MSG_FIELD_CHOICE(struct message, format, FORMATS, MSG_OPTIONAL,
+                     STREAM_TEXT),
     MSG_FIELD_OBJECT(struct message, receipt, MSG_OPTIONAL, &RECEIPT),
 };
 
@@ -95,6 +105,7 @@ of_streams(const struct message *m)
         {m->audience != MESSAGE_OPERATOR, "audience"},
         {m->rules != FILTER_RULES_NONE, "rules"},
         {m->output != MESSAGE_TEXT, "output"},
+        {m->format != STREAM_TEXT, "format"},
         {m->receipt != NULL, "receipt"},
     };
 
@@ -120,6 +131,12 @@ check(const struct message *m, size_t fd_count)
     if (m->op != MESSAGE_STREAM && of_streams(m) != NULL) {
         return err_why(AG_EINVAL, "%s: not allowed with this op",
                        of_streams(m));
+    }
+    if (m->format != STREAM_TEXT && m->output != MESSAGE_TEXT) {
+        return err_why(AG_EINVAL, "format: not allowed with this output");
+    }
+    if (m->receipt != NULL && m->format != STREAM_TEXT) {
+        return err_why(AG_EINVAL, "receipt: not allowed with this format");
     }
     if (m->receipt != NULL && m->output != MESSAGE_TEXT) {
         return err_why(AG_EINVAL, "receipt: not allowed with this output");

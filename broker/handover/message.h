@@ -53,6 +53,7 @@ struct message {
     int64_t exit_code;               /* MESSAGE_END: 0..255, else -1 */
     int rules;                       /* MESSAGE_STREAM: enum filter_rules */
     int output;                      /* MESSAGE_STREAM: enum message_output */
+    int format;                      /* MESSAGE_STREAM: enum format */
     struct message_receipt *receipt; /* MESSAGE_STREAM: NULL: none is wanted */
 };
 

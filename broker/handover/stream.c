@@ -295,6 +295,7 @@ stream_start(struct conn *c, const struct stream_terms *terms,
     route.options.audience = terms->audience;
     route.options.rules = terms->rules;
     route.options.places = terms->places;
+    route.options.format = terms->format;
     route.options.marker = terms->marker[0] != '\0' ? terms->marker : NULL;
     route.ended = on_end;
     route.hits = on_hits;

@@ -336,6 +336,7 @@ ask_stream(struct filter *f, const struct filter_route *route, uint64_t id)
         .audience = route->options.audience,
         .rules = route->options.rules,
         .places = route->options.places,
+        .format = route->options.format,
         .vouch = route->options.vouch,
         .has_marker = route->options.marker != NULL,
     };

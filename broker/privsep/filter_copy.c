@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "privsep/filter_out.h"
 #include "privsep/filter_vouch.h"
+#include "redact/format.h"
 #include "redact/lockmem.h"
 #include "redact/redactor.h"
 
@@ -22,8 +23,9 @@ struct fcopy {
     struct fset *set;
     atomic_int *stop;
     struct redactor *redactor;
-    struct rule_filter *rules; /* behind it; NULL: none */
-    struct fvouch *vouch;      /* NULL: nobody asked */
+    struct rule_filter *rules;    /* behind it; NULL: none */
+    struct format_filter *format; /* in the stead of both; NULL: text */
+    struct fvouch *vouch;         /* NULL: nobody asked */
     struct lockmem input;
     struct fout out;
     int src_fd;
@@ -126,6 +128,34 @@ drop(void *ctx, struct span part)
     return AG_OK;
 }
 
+static enum ag_err
+set_up_text(struct fcopy *c, const struct fmsg_stream *stream,
+            const struct redactor_options *options, const struct frules *rules)
+{
+    const struct sink nowhere = {.feed = drop};
+    struct sink sink = c->places ? nowhere : fout_sink(&c->out);
+    enum ag_err err =
+        frules_filter(rules, stream->rules, options, &sink, &c->rules);
+
+    if (err == AG_OK && c->rules != NULL && !c->places) {
+        sink = rule_filter_sink(c->rules);
+    }
+    return err == AG_OK ? redactor_new(options, &sink, &c->redactor) : err;
+}
+
+static enum ag_err
+set_up_format(struct fcopy *c, const struct fmsg_stream *stream,
+              const struct redactor_options *options,
+              const struct frules *rules)
+{
+    const struct sink sink = fout_sink(&c->out);
+    struct scrub_terms terms = {.options = *options, .is_known = true};
+    enum ag_err err = frules_terms(rules, stream->rules, &terms.rules);
+
+    return err == AG_OK ? format_new(stream->format, &terms, &sink, &c->format)
+                        : err;
+}
+
 enum ag_err
 fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
           const struct frules *rules, atomic_int *stop, struct fcopy **ret)
@@ -135,13 +165,9 @@ fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
         .audience =
             stream->audience == FILTER_TASK ? REDACTOR_TASK : REDACTOR_OPERATOR,
         .marker = stream->has_marker ? stream->marker : NULL,
-        .is_terminal =
-            stream->audience == FILTER_OPERATOR && isatty(src_fd) != 0,
         .hit_ctx = c,
         .on_hit = count_hit,
     };
-    const struct sink nowhere = {.feed = drop};
-    struct sink sink;
     enum ag_err err;
 
     if (c == NULL) {
@@ -151,22 +177,18 @@ fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
     c->stop = stop;
     c->end.id = stream->id;
     c->src_fd = src_fd;
-    c->is_terminal = isatty(src_fd) != 0;
+    c->is_terminal = stream->format == STREAM_TEXT && isatty(src_fd) != 0;
     c->is_task = stream->audience == FILTER_TASK;
     c->places = stream->places;
-    sink = c->places ? nowhere : fout_sink(&c->out);
-    err = frules_filter(rules, stream->rules, &options, &sink, &c->rules);
-    if (err == AG_OK && c->rules != NULL && !c->places) {
-        sink = rule_filter_sink(c->rules);
-    }
-    if (err == AG_OK) {
-        err = lockmem_init(FCOPY_READ_BYTES, &c->input);
-    }
+    options.is_terminal = c->is_terminal && !c->is_task;
+    err = lockmem_init(FCOPY_READ_BYTES, &c->input);
     if (err == AG_OK && stream->vouch) {
         err = fvouch_new(stream, set, rules, &c->vouch);
     }
     if (err == AG_OK) {
-        err = redactor_new(&options, &sink, &c->redactor);
+        err = stream->format == STREAM_TEXT
+                  ? set_up_text(c, stream, &options, rules)
+                  : set_up_format(c, stream, &options, rules);
     }
     if (err != AG_OK) {
         return err;
@@ -193,6 +215,7 @@ fcopy_free(struct fcopy *c)
     }
     redactor_free(c->redactor);
     rule_filter_free(c->rules);
+    format_free(c->format);
     fvouch_free(c->vouch);
     lockmem_done(&c->input);
     fout_done(&c->out);
@@ -303,8 +326,57 @@ is_holding(const struct fcopy *c)
     if (c->places) {
         return false;
     }
+    if (c->format != NULL) {
+        return format_is_holding(c->format);
+    }
     return redactor_is_holding(c->redactor) ||
            (c->rules != NULL && rule_filter_is_holding(c->rules));
+}
+
+/* Known values, of text. */
+static enum ag_err
+move_text(struct fcopy *c, const struct matcher *set, enum step step,
+          struct span part)
+{
+    enum ag_err err = redactor_use(c->redactor, set);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    switch (step) {
+    case STEP_FEED:
+        return redactor_feed(c->redactor, part);
+    case STEP_PAUSE:
+        return redactor_pause(c->redactor);
+    case STEP_IDLE:
+        return redactor_idle(c->redactor);
+    case STEP_FINISH:
+        break;
+    }
+    return redactor_finish(c->redactor);
+}
+
+/* All that is looked for: the rules see what was a value in each string. */
+static enum ag_err
+move_format(struct fcopy *c, const struct matcher *set, enum step step,
+            struct span part)
+{
+    enum ag_err err = format_use(c->format, set);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    switch (step) {
+    case STEP_FEED:
+        err = format_feed(c->format, part);
+        return err == AG_OK ? format_settle(c->format) : err;
+    case STEP_PAUSE: /* not asked for */
+    case STEP_IDLE:
+        return format_idle(c->format);
+    case STEP_FINISH:
+        break;
+    }
+    return format_finish(c->format);
 }
 
 /* Searches under the set, then writes without it. */
@@ -319,23 +391,8 @@ search(struct fcopy *c, enum step step, size_t len)
         return AG_ELOCKED;
     }
     fout_clear(&c->out, part);
-    err = redactor_use(c->redactor, set);
-    if (err == AG_OK) {
-        switch (step) {
-        case STEP_FEED:
-            err = redactor_feed(c->redactor, part);
-            break;
-        case STEP_PAUSE:
-            err = redactor_pause(c->redactor);
-            break;
-        case STEP_IDLE:
-            err = redactor_idle(c->redactor);
-            break;
-        case STEP_FINISH:
-            err = redactor_finish(c->redactor);
-            break;
-        }
-    }
+    err = c->format != NULL ? move_format(c, set, step, part)
+                            : move_text(c, set, step, part);
     fset_leave(c->set);
     if (err == AG_OK) {
         err = search_beside(c, step, part);

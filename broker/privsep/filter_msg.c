@@ -145,6 +145,9 @@ fmsg_put_stream(struct buf *out, const struct fmsg_stream *s)
         err = buf_add_byte(out, s->vouch ? 1 : 0);
     }
     if (err == AG_OK) {
+        err = buf_add_byte(out, (uint8_t)s->format);
+    }
+    if (err == AG_OK) {
         err = buf_add_byte(out, s->has_marker ? (uint8_t)marker_len
                                               : DEFAULT_MARKER);
     }
@@ -159,6 +162,7 @@ fmsg_get_stream(struct span body, struct fmsg_stream *ret)
     uint64_t rules;
     uint64_t places;
     uint64_t vouch;
+    uint64_t format;
     uint64_t marker_len;
     struct span marker;
 
@@ -167,11 +171,14 @@ fmsg_get_stream(struct span body, struct fmsg_stream *ret)
     rules = get_number(&r, 1);
     places = get_number(&r, 1);
     vouch = get_number(&r, 1);
+    format = get_number(&r, 1);
     marker_len = get_number(&r, 1);
     ret->has_marker = marker_len != DEFAULT_MARKER;
     marker = get_bytes(&r, ret->has_marker ? marker_len : 0);
     if (r.bad || r.rest.len != 0 || audience > FILTER_TASK ||
         rules > FILTER_RULES_ALL || places > 1 || vouch > 1 ||
+        format >= STREAM_COUNT ||
+        (format != STREAM_TEXT && places + vouch > 0) ||
         marker.len > FILTER_MARKER_MAX_BYTES ||
         span_find(marker, 0) != marker.len) {
         return AG_EINVAL;
@@ -180,6 +187,7 @@ fmsg_get_stream(struct span body, struct fmsg_stream *ret)
     ret->rules = (enum filter_rules)rules;
     ret->places = places == 1;
     ret->vouch = vouch == 1;
+    ret->format = (enum format)format;
     if (marker.len > 0) {
         memcpy(ret->marker, marker.ptr, marker.len);
     }

@@ -8,8 +8,8 @@
  *   load 2 | id 8 | flags 4 | value length 4 | name length 2 | part length 4 |
  *            name | part
  *   more 3 | part length 4 | part        (the value last loaded goes on)
- * A stream: id 8 | audience 1 | rules 1 | places 1 | vouch 1 | marker length 1
- *   (255: default) | marker.
+ * A stream: id 8 | audience 1 | rules 1 | places 1 | vouch 1 | format 1 |
+ *   marker length 1 (255: default) | marker.
  * Its end: id 8 | result 4 | in 8 | out 8 | hits 8 | rows 4, and per row
  *   id 8 | form 1 | count 8 | first offset 8 | name length 1 | name;
  *   behind the rows, if it vouches: the four hashes and the five numbers of
@@ -73,6 +73,7 @@ struct fmsg_stream {
     enum filter_rules rules;
     bool places;
     bool vouch;
+    enum format format;
     char marker[FILTER_MARKER_MAX_BYTES + 1];
     bool has_marker;
 };

@@ -63,24 +63,37 @@ level_of(enum filter_rules level)
 }
 
 enum ag_err
-frules_filter(const struct frules *r, enum filter_rules level,
-              const struct redactor_options *options, const struct sink *next,
-              struct rule_filter **ret)
+frules_terms(const struct frules *r, enum filter_rules level,
+             struct rule_filter_terms *ret)
 {
-    struct rule_filter_terms terms = {
-        .set = r->set,
-        .level = level_of(level),
-        .leave = r->ours.is_ours,
-        .options = *options,
-    };
-
+    *ret = (struct rule_filter_terms){.set = NULL};
     if (level == FILTER_RULES_NONE) {
-        *ret = NULL;
         return AG_OK;
     }
     if (r->set == NULL) {
         return err_why(r->err, "%s", r->why);
     }
+    ret->set = r->set;
+    ret->level = level_of(level);
+    ret->leave = r->ours.is_ours;
+    return AG_OK;
+}
+
+enum ag_err
+frules_filter(const struct frules *r, enum filter_rules level,
+              const struct redactor_options *options, const struct sink *next,
+              struct rule_filter **ret)
+{
+    struct rule_filter_terms terms;
+    enum ag_err err = frules_terms(r, level, &terms);
+
+    if (err == AG_OK && terms.set == NULL) {
+        *ret = NULL;
+    }
+    if (err != AG_OK || terms.set == NULL) {
+        return err;
+    }
+    terms.options = *options;
     return rule_filter_new(&terms, next, ret);
 }
 

@@ -22,9 +22,18 @@ void frules_free(struct frules *r);
 AG_DEFINE_CLEANUP(frules, frules_free)
 
 /*
+ * What a filter of this level is made of; the set is NULL with
+ * FILTER_RULES_NONE. The options are left empty.
+ * Errors: why there are no rules, with a sentence.
+ */
+AG_CHECK AG_NONNULL enum ag_err frules_terms(const struct frules *r,
+                                             enum filter_rules level,
+                                             struct rule_filter_terms *ret);
+
+/*
  * A stream's filter, to stand before `next`; *ret NULL with FILTER_RULES_NONE.
  * `options` is copied.
- * Errors: why there are no rules, with a sentence; those of rule_filter_new().
+ * Errors: those of frules_terms() and rule_filter_new().
  */
 AG_CHECK AG_NONNULL enum ag_err
 frules_filter(const struct frules *r, enum filter_rules level,

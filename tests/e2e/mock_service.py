@@ -11,10 +11,11 @@ one sends requests to the HTTPS origin that accounts/check names, whatever
 openai_base_url says (Codex 0.169.0).
 
     mock_service.py --dir DIR [--calls FILE] [--access-ttl S] [--tls CERT KEY]
-                    [--echo] [--say TEXT]
+                    [--echo] [--say TEXT] [--parts FILE]
 
 TEXT is the last message instead of "all done". With --echo every answer says what the Authorization header was, in several
-spellings; …/echo always does.
+spellings; …/echo always does. With --parts the last message ends in what FILE holds, and is streamed
+a few bytes at a time.
 
 DIR/revoked names bearers (SHA-256) that are refused from now on; while DIR/hold
 is there no answer of the model begins.
@@ -75,6 +76,10 @@ class State:
                 self.calls = [line.rstrip("\n") for line in f if line.strip()]
         self.echo = args.echo
         self.say = args.say
+        self.parts = None
+        if args.parts:
+            with open(args.parts, encoding="utf-8") as f:
+                self.parts = f.read()
         self.good_refresh = None
         path = os.path.join(self.dir, "refresh")
         if os.path.exists(path):
@@ -228,8 +233,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if s.echo:
                 text += " " + self.spellings()
                 self.event("response.output_text.delta", {"delta": text})
-            item = {"type": "message", "role": "assistant",
-                    "id": "msg_" + secrets.token_hex(8),
+            mid = "msg_" + secrets.token_hex(8)
+            if s.parts:
+                text += ": " + s.parts
+                self.stream(mid, text)
+            item = {"type": "message", "role": "assistant", "id": mid,
                     "content": [{"type": "output_text", "text": text}]}
         self.event("response.output_item.done", {"item": item})
         usage = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2,
@@ -237,6 +245,17 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.event("response.completed", {"response": {"id": rid,
                                                        "usage": usage}})
         self.close_connection = True
+
+    def stream(self, mid, text):
+        """The message as services send it: begun, then in parts."""
+        self.event("response.output_item.added", {
+            "output_index": 0,
+            "item": {"type": "message", "role": "assistant", "id": mid,
+                     "content": []}})
+        for i in range(0, len(text), 5):
+            self.event("response.output_text.delta", {
+                "item_id": mid, "output_index": 0, "content_index": 0,
+                "delta": text[i:i + 5]})
 
     @staticmethod
     def call_item(ask, command):
@@ -277,6 +296,7 @@ def main():
     p.add_argument("--tls", nargs=2)
     p.add_argument("--echo", action="store_true")
     p.add_argument("--say", default="all done")
+    p.add_argument("--parts")
     args = p.parse_args()
     Handler.state = State(args)
     server = http.server.ThreadingHTTPServer(("127.0.0.1", args.port), Handler)
