@@ -486,12 +486,35 @@ test_every_cut(void **state)
     rule_set_free(rules);
 }
 
+/* Of a secret that only rules know nothing shows in a part, or all of it. */
+static void
+test_parts_and_a_pause(void **state)
+{
+    struct rule_set *rules = rules_of(RULES);
+    struct formats_rig rig;
+
+    (void)state;
+    formats_init(&rig, STREAM_JSONL, REDACTOR_OPERATOR, VALUES, rules);
+    formats_feed(&rig, DELTA("1", "is tt_abcd"));
+    check_ok(format_idle(rig.filter));
+    formats_expect(&rig, "");
+    formats_feed(&rig, DELTA("1", "ef."));
+    formats_expect(&rig, DELTA("1", "is [redacted:rule:tail]") DELTA("1", "."));
+    formats_feed(&rig, DELTA("1", " tt"));
+    formats_expect(&rig, "");
+    check_ok(format_idle(rig.filter));
+    formats_expect(&rig, DELTA("1", " tt"));
+    formats_done(&rig);
+    rule_set_free(rules);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_random_transcripts),
         cmocka_unit_test(test_every_cut),
+        cmocka_unit_test(test_parts_and_a_pause),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
