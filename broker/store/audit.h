@@ -78,7 +78,15 @@ struct db_tx;
     X(AUDIT_TUNNEL_OPENED,      54, "tunnel.opened")                           \
     X(AUDIT_HOST_CALLED,        55, "host.called") /* without a value */       \
     X(AUDIT_SET_EXPORTED,       56, "redaction_set.exported")                  \
-    X(AUDIT_RECEIPT_SIGNED,     57, "receipt.signed")
+    X(AUDIT_RECEIPT_SIGNED,     57, "receipt.signed")                          \
+    X(AUDIT_ROTATION_RULE_SET,  58, "rotation.rule_set")                       \
+    X(AUDIT_ROTATION_RULE_GONE, 59, "rotation.rule_removed")                   \
+    X(AUDIT_ROTATION_STARTED,   60, "rotation.started")                        \
+    X(AUDIT_ROTATION_ACT,       61, "rotation.act") /* is about to be tried */ \
+    X(AUDIT_ROTATION_STEP,      62, "rotation.step")                           \
+    X(AUDIT_ROTATION_ENDED,     63, "rotation.ended")                          \
+    X(AUDIT_PROGRAM_SET,        64, "program.set")                             \
+    X(AUDIT_PROGRAM_REMOVED,    65, "program.removed")
 
 /* clang-format on */
 

@@ -31,6 +31,8 @@ STATEMENTS(LEASE, "lease", LEASE_COLS)
 STATEMENTS(EXPOSURE, "exposure", EXPOSURE_COLS)
 STATEMENTS(WRAP, "wrap", WRAP_COLS)
 STATEMENTS(MOVE, "move", MOVE_COLS)
+STATEMENTS(ROTATION_RULE, "rotation_rule", ROTATION_RULE_COLS)
+STATEMENTS(ROTATION, "rotation", ROTATION_COLS)
 
 #define ROW(TAG, text, int_count, blob_count, has_body, in_digest, ref_bits)    \
     {.id = TABLE_##TAG, .name = (text), .ints = (int_count),                   \
@@ -53,6 +55,8 @@ static const struct table TABLES[] = {
     ROW(EXPOSURE, "exposure",   7, 0, false, 0, 1U << 2),
     ROW(WRAP,     "wrap",       8, 3, false, 0, 1U << 0 | 1U << 1),
     ROW(MOVE,     "move",       6, 0, true,  0, 1U << 2),
+    ROW(ROTATION_RULE, "rotation_rule", 6, 0, true, 0, 0),
+    ROW(ROTATION, "rotation",   8, 0, true,  0, 0),
 };
 
 /* clang-format on */

@@ -29,6 +29,8 @@ enum table_id {
     TABLE_EXPOSURE = 11,
     TABLE_WRAP = 12,
     TABLE_MOVE = 13,
+    TABLE_ROTATION_RULE = 14,
+    TABLE_ROTATION = 15,
     TABLE_END,
 };
 
@@ -98,6 +100,12 @@ const struct table *table_find(unsigned id);
 #define MOVE_COLS(K, U, B)                                                     \
     K(kind) U(state) U(secret_id) U(version) K(created_ms) U(changed_ms)       \
     B(body)
+#define ROTATION_RULE_COLS(K, U, B)                                            \
+    K(secret_id) K(created_ms) U(changed_ms) U(next_ms) U(reach_ms)            \
+    U(removed_ms) B(body)
+#define ROTATION_COLS(K, U, B)                                                 \
+    K(secret_id) U(state) K(old_version) U(new_version) U(attempts)            \
+    K(created_ms) U(changed_ms) U(due_ms) B(body)
 
 #define COL_NAME(name)  ", " #name
 #define COL_MARK(name)  ", ?"

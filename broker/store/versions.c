@@ -35,8 +35,11 @@ static const char SQL_OF_SECRET[] =
                                  " WHERE secret_id = ? ORDER BY number DESC";
 /* Ids first, so that no walk is open while rows change. */
 static const char SQL_RETAINED[] =
-    "SELECT number FROM version WHERE secret_id = ? AND state = 3"
-    " AND number <> ? ORDER BY number DESC LIMIT -1 OFFSET ?";
+    "SELECT number FROM version WHERE secret_id = ?1 AND state = 3"
+    " AND number <> ?2 AND number NOT IN (SELECT old_version FROM rotation"
+    " WHERE secret_id = ?1 AND state <= 6 UNION SELECT new_version FROM"
+    " rotation WHERE secret_id = ?1 AND state <= 6)"
+    " ORDER BY number DESC LIMIT -1 OFFSET ?3";
 static const char SQL_LIVE[] =
     "SELECT number FROM version WHERE secret_id = ? AND state <= 3"
     " ORDER BY number";

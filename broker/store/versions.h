@@ -61,7 +61,8 @@ AG_CHECK enum ag_err versions_live_each(struct db_read *r,
 /*
  * A new version, number last+1. As VERSION_CURRENT it takes the place of the
  * current one, which becomes retained, and the oldest retained ones beyond
- * retain_count are destroyed, but not `spare`; as VERSION_RETAINED it is kept
+ * retain_count are destroyed, but not `spare`, nor one of a rotation
+ * that is open, which its provider may still know; as VERSION_RETAINED it is kept
  * beside the current one, and the same are destroyed; as VERSION_PENDING it
  * waits for versions_promote(). `if_version` >= 0 demands that it be the current number
  * (0: there is none): optimistic locking.

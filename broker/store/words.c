@@ -18,6 +18,7 @@ static const struct word ROLE_KIND_WORDS[] = {ROLE_KINDS(AG_WORD_ROW)};
 static const struct word END_WORDS[] = {END_REASONS(AG_WORD_ROW)};
 static const struct word MOVE_KIND_WORDS[] = {MOVE_KINDS(AG_WORD_ROW)};
 static const struct word MOVE_STATE_WORDS[] = {MOVE_STATES(AG_WORD_ROW)};
+static const struct word ROTATION_WORDS[] = {ROTATION_STATES(AG_WORD_ROW)};
 
 struct words {
     const struct word *rows;
@@ -106,6 +107,7 @@ AG_WORDS(W_ROLE_KIND, role_kind, ROLE_KIND_WORDS, ROLE_KINDS, "kind of role")
 AG_WORDS(W_END, end_reason, END_WORDS, END_REASONS, "reason")
 AG_WORDS(W_MOVE_KIND, move_kind, MOVE_KIND_WORDS, MOVE_KINDS, "kind of move")
 AG_WORDS(W_MOVE_STATE, move_state, MOVE_STATE_WORDS, MOVE_STATES, "state")
+AG_WORDS(W_ROTATION, rotation_state, ROTATION_WORDS, ROTATION_STATES, "state")
 
 AG_WORDS_PARSE(W_SECRET_KIND, secret_kind)
 AG_WORDS_PARSE(W_GRADE, grade)

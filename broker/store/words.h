@@ -84,6 +84,18 @@
     X(MOVE_DONE,     4, "done")                                                \
     X(MOVE_UNDONE,   5, "undone")                                              \
     X(MOVE_CONFLICT, 6, "conflict")
+/* A rotation's journal: rotate/steps.h has the steps. The first six are open;
+ * the schema knows that number. */
+#define ROTATION_STATES(X)                                                     \
+    X(ROTATION_PREPARING, 1, "preparing")                                      \
+    X(ROTATION_PREPARED,  2, "prepared")                                       \
+    X(ROTATION_VERIFIED,  3, "verified")                                       \
+    X(ROTATION_OBSERVING, 4, "observing")                                      \
+    X(ROTATION_RETIRING,  5, "retiring")                                       \
+    X(ROTATION_UNDOING,   6, "undoing")                                        \
+    X(ROTATION_DONE,      7, "done")                                           \
+    X(ROTATION_UNDONE,    8, "undone")                                         \
+    X(ROTATION_ABANDONED, 9, "abandoned") /* its secret is gone */
 /* clang-format on */
 
 #define AG_WORD_ENUM(name, number, text) name = (number),
@@ -124,6 +136,10 @@ enum move_state {
     MOVE_STATES(AG_WORD_ENUM)
 };
 
+enum rotation_state {
+    ROTATION_STATES(AG_WORD_ENUM)
+};
+
 const char *secret_kind_text(enum secret_kind value);
 const char *grade_text(enum grade value);
 const char *verb_text(enum verb value);
@@ -133,6 +149,7 @@ const char *role_kind_text(enum role_kind value);
 const char *end_reason_text(enum end_reason value);
 const char *move_kind_text(enum move_kind value);
 const char *move_state_text(enum move_state value);
+const char *rotation_state_text(enum rotation_state value);
 
 AG_CHECK AG_NONNULL enum ag_err secret_kind_parse(struct span text,
                                                   enum secret_kind *ret);
@@ -153,5 +170,6 @@ bool role_kind_known(int64_t number);
 bool end_reason_known(int64_t number);
 bool move_kind_known(int64_t number);
 bool move_state_known(int64_t number);
+bool rotation_state_known(int64_t number);
 
 #endif

@@ -4,6 +4,7 @@ if(CMAKE_SCRIPT_MODE_FILE)
     set(arrays)
     set(rows)
     set(number 0)
+    string(REPLACE "|" ";" FILES "${FILES}")
     foreach(file IN LISTS FILES)
         math(EXPR number "${number} + 1")
         get_filename_component(name "${file}" NAME)
@@ -31,7 +32,7 @@ function(ag_schema room)
     file(GLOB files CONFIGURE_DEPENDS "${CMAKE_SOURCE_DIR}/schema/[0-9]*.sql")
     list(SORT files)
     set(out "${CMAKE_BINARY_DIR}/schema.c")
-    string(REPLACE ";" "\\;" quoted "${files}")
+    string(REPLACE ";" "|" quoted "${files}") # one argument
     add_custom_command(OUTPUT "${out}"
         COMMAND "${CMAKE_COMMAND}" "-DFILES=${quoted}" "-DOUT=${out}"
             -P "${AG_SCHEMA_SCRIPT}"
