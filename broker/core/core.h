@@ -26,6 +26,7 @@ struct core;
 struct filter;
 struct paths;
 struct profiles;
+struct runner;
 struct upstream;
 struct proc_source;
 struct span;
@@ -60,6 +61,7 @@ struct core_parts {
     const struct proc_source *source; /* privsep/witness */
     struct profiles *profiles;
     struct upstream *upstream; /* refreshes logins; NULL: none is */
+    struct runner *runner;     /* programs that rotate; NULL: none does */
 };
 AG_CHECK AG_NONNULL enum ag_err core_new(const struct core_parts *parts,
                                          const struct core_settings *settings,

@@ -8,6 +8,7 @@
 #include "daemon/ours.h"
 #include "daemon/run.h"
 #include "privsep/filter.h"
+#include "privsep/runner.h"
 #include "privsep/spawn.h"
 #include "privsep/witness.h"
 
@@ -51,6 +52,9 @@ main(int argc, char **argv)
     }
     if (what != NULL && strcmp(what, spawn_argument(SPAWN_WITNESS)) == 0) {
         return witness_main(SPAWN_CHANNEL_FD);
+    }
+    if (what != NULL && strcmp(what, spawn_argument(SPAWN_RUNNER)) == 0) {
+        return runner_main(SPAWN_CHANNEL_FD);
     }
     if (what != NULL && strcmp(what, "--version") == 0) {
         (void)printf("auth-guardd %s\n", AG_VERSION);

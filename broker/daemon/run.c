@@ -34,6 +34,7 @@
 #include "http/routes.h"
 #include "http/server.h"
 #include "privsep/filter.h"
+#include "privsep/runner.h"
 #include "privsep/witness.h"
 #include "profile/load.h"
 #include "proxy/forward.h"
@@ -67,6 +68,7 @@ struct daemon {
     atomic_int death; /* enum helper_death */
     struct filter *filter;
     struct witness *witness;
+    struct runner *runner;
     struct profiles *profiles;
     struct upstream *upstream;
     struct core *core;
@@ -239,7 +241,8 @@ start_helpers(struct daemon *d)
 {
     enum ag_err err = filter_start(on_filter_death, d, &d->filter);
 
-    return err == AG_OK ? witness_start(on_witness_death, d, &d->witness) : err;
+    err = err == AG_OK ? witness_start(on_witness_death, d, &d->witness) : err;
+    return err == AG_OK ? runner_start(&d->runner) : err;
 }
 
 static enum ag_err
@@ -285,6 +288,7 @@ start_broker(struct daemon *d)
         .source = witness_source(d->witness),
         .profiles = d->profiles,
         .upstream = d->upstream,
+        .runner = d->runner,
     };
     struct server_app app;
     enum ag_err err = core_new(&parts, &d->settings.core, &d->core);
@@ -347,9 +351,7 @@ start(struct daemon *d)
     for (size_t i = 0; err == AG_OK && i < AG_COUNT(STEPS); i++) {
         err = STEPS[i](d);
     }
-    if (err == AG_OK) {
-        err = selflock_calls();
-    }
+    err = err == AG_OK ? selflock_calls() : err;
     return err == AG_OK ? start_accepting(d) : err;
 }
 
@@ -445,6 +447,7 @@ end(struct daemon *d)
 {
     notify_send(&d->notify, "STOPPING=1");
     acceptor_free(d->acceptor);
+    runner_abort(d->runner); /* the journal says where to go on */
     if (d->server != NULL) {
         server_drain(d->server);
     }
@@ -455,6 +458,7 @@ end(struct daemon *d)
     core_free(d->core);
     upstream_free(d->upstream);
     profiles_free(d->profiles);
+    runner_stop(d->runner);
     witness_stop(d->witness);
     filter_stop(d->filter);
     listeners_close(&d->listeners);

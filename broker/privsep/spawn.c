@@ -31,6 +31,7 @@ struct helper {
 static const char *const ARGUMENTS[] = {
     [SPAWN_FILTER] = "--filter",
     [SPAWN_WITNESS] = "--witness",
+    [SPAWN_RUNNER] = "--runner",
 };
 
 const char *

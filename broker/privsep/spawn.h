@@ -3,8 +3,8 @@
  * one inherited socket, with nothing else of the broker's.
  * Floor: privsep. Depends on: privsep/channel.
  *
- * The child gets /proc/self/exe with argv {"auth-guardd", "--filter"} or
- * {"auth-guardd", "--witness"}: descriptor 3 is its end of the channel, 0 and 1
+ * The child gets /proc/self/exe with argv {"auth-guardd", "--filter"},
+ * "--witness" or "--runner": descriptor 3 is its end of the channel, 0 and 1
  * are /dev/null, 2 is inherited, everything from 4 up is closed, the
  * environment is empty, the directory is /, signals are at their defaults, the
  * session is its own. main() hands over at once:
@@ -37,9 +37,10 @@ enum {
 enum spawn_kind {
     SPAWN_FILTER,
     SPAWN_WITNESS,
+    SPAWN_RUNNER,
 };
 
-/* The argument that names the kind: "--filter", "--witness". Static. */
+/* The argument that names the kind: "--filter", …. Static. */
 const char *spawn_argument(enum spawn_kind kind);
 
 /*

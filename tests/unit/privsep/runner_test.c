@@ -1,0 +1,226 @@
+/* The runner as a process of its own: what a program gets, what is refused, how
+ * it ends. The runner is this program executed anew. */
+#include <sys/stat.h>
+
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <sodium.h>
+
+#include "base/clock.h"
+#include "base/fdx.h"
+#include "common/check.h"
+#include "common/scratch.h"
+#include "privsep/runner.h"
+#include "privsep/spawn.h"
+
+static struct {
+    struct runner *runner;
+    char path[160];
+    uint8_t hash[RUNNER_HASH_BYTES];
+    char output[RUNNER_OUTPUT_MAX_BYTES + 1];
+    struct runner_result result;
+} f;
+
+static void
+write_program(const char *text)
+{
+    AG_AUTO(fd) int fd = -1;
+
+    (void)snprintf(f.path, sizeof(f.path), "%s/program", scratch.path);
+    (void)unlink(f.path);
+    fd = open(f.path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0700);
+    assert_true(fd >= 0);
+    check_ok(fd_write_all(fd, span_str(text)));
+    (void)crypto_hash_sha256(f.hash, (const uint8_t *)text, strlen(text));
+}
+
+static enum ag_err
+run(struct runner_job *job)
+{
+    AG_AUTO(buf) struct buf output;
+    enum ag_err err;
+
+    buf_init(&output, RUNNER_OUTPUT_MAX_BYTES, BUF_WIPE);
+    job->path = f.path;
+    job->hash = f.hash;
+    job->act = "verify";
+    job->limit_ms = job->limit_ms == 0 ? 20000 : job->limit_ms;
+    f.result = (struct runner_result){.status = -99};
+    err = runner_run(f.runner, job, &f.result, &output);
+    (void)snprintf(f.output, sizeof(f.output), "%s", buf_cstr(&output));
+    return err;
+}
+
+static struct runner_job
+bare(void)
+{
+    return (struct runner_job){.old_fd = -1, .new_fd = -1, .out_fd = -1};
+}
+
+static void
+test_a_program_gets_its_values_and_nothing_else(void **state)
+{
+    struct runner_job job = bare();
+    int value[2];
+    int out[2];
+    char got[8] = "";
+
+    (void)state;
+    write_program(
+        "#!/bin/sh\n"
+        "cat; echo \"|$1|$#\"; cat <&3; cat <&4; echo x >&5\n"
+        "env | cut -d= -f1 | grep -vx -e _ -e PWD -e SHLVL -e OLDPWD "
+        "| sort | tr '\\n' ' '; pwd; ls /proc/self/fd | tr '\\n' ' '\n");
+    assert_int_equal(pipe2(value, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    check_ok(fd_write_all(value[1], span_str("secret")));
+    fd_close(value[1]);
+    job.old_fd = value[0];
+    job.out_fd = out[1];
+    job.input = span_str("told");
+    check_ok(run(&job));
+    fd_close(out[1]);
+    assert_int_equal(f.result.status, 0);
+    assert_string_equal(f.output, "told|verify|1\nsecretLC_ALL PATH /\n"
+                                  "0 1 2 3 4 5 6 9 "); /* 6 is of ls itself */
+    assert_int_equal(read(out[0], got, sizeof(got)), 2);
+    fd_close(out[0]);
+    fd_close(value[0]);
+}
+
+static void
+test_what_was_not_hashed_is_not_started(void **state)
+{
+    struct runner_job job = bare();
+
+    (void)state;
+    write_program("#!/bin/sh\ntrue\n");
+    f.hash[0] ^= 1;
+    check_err(run(&job), AG_ECHANGED);
+    (void)unlink(f.path);
+    check_err(run(&job), AG_ENOTFOUND);
+    assert_int_equal(mkdir(f.path, 0700), 0);
+    check_err(run(&job), AG_EFILE);
+    assert_int_equal(rmdir(f.path), 0);
+    assert_int_equal(mkfifo(f.path, 0700), 0);
+    check_err(run(&job), AG_EFILE);
+    (void)unlink(f.path);
+}
+
+static void
+test_exit_codes_and_signals_are_told(void **state)
+{
+    struct runner_job job = bare();
+
+    (void)state;
+    write_program("#!/bin/sh\nexit 3\n");
+    check_ok(run(&job));
+    assert_int_equal(f.result.status, 3);
+    write_program("#!/bin/sh\nkill -TERM $$\n");
+    check_ok(run(&job));
+    assert_int_equal(f.result.status, -SIGTERM);
+    write_program("no program at all");
+    check_ok(run(&job));
+    assert_int_equal(f.result.status, 127);
+}
+
+static void
+test_time_ends_it_with_all_it_started(void **state)
+{
+    struct runner_job job = bare();
+    char line[400];
+    int64_t began_ms = clock_steady_ms();
+
+    (void)state;
+    (void)snprintf(line, sizeof(line),
+                   "#!/bin/bash\n"
+                   "(sleep 1; touch %s/late) & setsid sh -c 'sleep 1; touch "
+                   "%s/later' & sleep 60\n",
+                   scratch.path, scratch.path);
+    write_program(line);
+    job.limit_ms = 300;
+    check_ok(run(&job));
+    assert_true(f.result.timed_out);
+    assert_true(clock_steady_ms() - began_ms < 30000);
+    write_program("#!/bin/sh\nsleep 1.2\n");
+    job.limit_ms = 20000;
+    check_ok(run(&job)); /* long enough for a stray to have shown itself */
+    (void)snprintf(line, sizeof(line), "%s/late", scratch.path);
+    assert_int_not_equal(access(line, F_OK), 0);
+    (void)snprintf(line, sizeof(line), "%s/later", scratch.path);
+    assert_int_not_equal(access(line, F_OK), 0);
+}
+
+static void
+test_output_is_bounded_and_a_child_that_keeps_it_is_not_waited_for(void **state)
+{
+    struct runner_job job = bare();
+    int64_t began_ms = clock_steady_ms();
+
+    (void)state;
+    write_program("#!/bin/sh\nhead -c 100000 /dev/zero | tr '\\0' x\n");
+    job.limit_ms = 2000;
+    check_ok(run(&job));
+    assert_true(strlen(f.output) <= RUNNER_OUTPUT_MAX_BYTES);
+    write_program("#!/bin/sh\nsleep 60 &\necho done\n");
+    job.limit_ms = 20000;
+    check_ok(run(&job));
+    assert_false(f.result.timed_out);
+    assert_string_equal(f.output, "done\n");
+    assert_true(clock_steady_ms() - began_ms < 15000);
+    write_program("#!/bin/sh\nexec >&-\nsleep 0.1\n");
+    job.limit_ms = 5000;
+    check_ok(run(&job));
+    assert_false(f.result.timed_out);
+}
+
+static void
+test_after_its_death_nothing_is_started(void **state)
+{
+    struct runner_job job = bare();
+
+    (void)state;
+    write_program("#!/bin/sh\ntrue\n");
+    runner_abort(f.runner);
+    check_err(run(&job), AG_EUNSUPPORTED);
+    check_err(run(&job), AG_EUNSUPPORTED);
+}
+
+static int
+begin(void **state)
+{
+    if (scratch_open(state) != 0) {
+        return -1;
+    }
+    check_ok(runner_start(&f.runner));
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    runner_stop(f.runner);
+    return scratch_close(state);
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_program_gets_its_values_and_nothing_else),
+        cmocka_unit_test(test_what_was_not_hashed_is_not_started),
+        cmocka_unit_test(test_exit_codes_and_signals_are_told),
+        cmocka_unit_test(test_time_ends_it_with_all_it_started),
+        cmocka_unit_test(
+            test_output_is_bounded_and_a_child_that_keeps_it_is_not_waited_for),
+        cmocka_unit_test(test_after_its_death_nothing_is_started),
+    };
+
+    if (argc == 2 && strcmp(argv[1], spawn_argument(SPAWN_RUNNER)) == 0) {
+        return runner_main(SPAWN_CHANNEL_FD);
+    }
+    return cmocka_run_group_tests(tests, begin, end);
+}
