@@ -43,13 +43,10 @@ clock_fix_ms(int64_t now_ms)
     atomic_store_explicit(&fixed_ms, now_ms, memory_order_relaxed);
 }
 
-/*
- * Days since 1970-01-01 to year, month, day in the Gregorian calendar; the
- * year is counted from March so that the leap day comes last.
- * Source: Howard Hinnant, chrono-compatible low-level date algorithms.
- */
-static void
-civil_from_days(int64_t days, int *year, int *month, int *day)
+/* The year is counted from March so that the leap day comes last.
+ * Source: Howard Hinnant, chrono-compatible low-level date algorithms. */
+void
+clock_date(int64_t days, int *year, int *month, int *day)
 {
     int64_t z = days + 719468;
     int64_t era = (z >= 0 ? z : z - 146096) / 146097;
@@ -89,7 +86,7 @@ clock_text(int64_t wall_ms, char out[CLOCK_TEXT_BYTES])
     for (int i = 0; i < CLOCK_TEXT_BYTES; i++) {
         out[i] = SHAPE[i];
     }
-    civil_from_days(ms / ms_per_day, &year, &month, &day);
+    clock_date(ms / ms_per_day, &year, &month, &day);
     put_digits(out, 4, year);
     put_digits(out + 5, 2, month);
     put_digits(out + 8, 2, day);

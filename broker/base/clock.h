@@ -22,4 +22,8 @@ void clock_fix_ms(int64_t now_ms);
 /* RFC 3339 in UTC, e.g. 2026-01-01T00:00:00.000Z, with its NUL. */
 void clock_text(int64_t wall_ms, char out[CLOCK_TEXT_BYTES]);
 
+/* Days since 1970-01-01 as a date of the Gregorian calendar; month and day
+ * count from 1. */
+void clock_date(int64_t days, int *year, int *month, int *day);
+
 #endif

@@ -1,0 +1,91 @@
+/*
+ * rotator.h - what makes, checks and revokes a credential: one interface for
+ * every kind, so that the mechanism (core/rotation.h) knows none of them.
+ * Floor: rotate. Depends on: jansson, base/secret, privsep/runner.
+ *
+ * The contract of an act, whoever implements it: it may be repeated, with the
+ * same rotation's id, after its answer was lost, and then brings about the same
+ * state without error. `undo` is told of values that may never have reached the
+ * provider, and of none when the provider was to make the new one: it then
+ * removes whatever this rotation has made there.
+ */
+#ifndef AG_ROTATE_ROTATOR_H
+#define AG_ROTATE_ROTATOR_H
+
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+#include "rotate/program.h"
+
+struct runner;
+struct secret;
+
+enum {
+    ROTATOR_CODE_BYTES = 64,
+};
+
+enum rotator_act {
+    ROTATOR_PREPARE, /* the new one works at the provider, the old one may too */
+    ROTATOR_VERIFY,  /* the new one works: asked of the provider */
+    ROTATOR_RETIRE,  /* the old one works no more */
+    ROTATOR_UNDO,    /* the old one works, the new one no more */
+};
+
+enum rotator_outcome {
+    ROTATOR_DONE,
+    ROTATOR_REFUSED, /* for certain: nothing came of it */
+    ROTATOR_LATER,   /* not now, and nothing came of it */
+    ROTATOR_UNSURE,  /* not known: no answer, or one that can't be read */
+};
+
+struct rotator_call {
+    enum rotator_act act;
+    int64_t rotation_id;
+    const char *secret_name;
+    const json_t *params;           /* of the rule, checked when it was set */
+    const struct secret *old_value; /* NULL: it is gone */
+    const struct secret *new_value; /* NULL: there is none yet */
+    struct runner *runner;          /* starts programs; NULL: there is none */
+    const struct program *program;  /* on record, by program_name(); or NULL */
+};
+
+/* In place; {0} before. code says why, for the journal: [a-z0-9_.-]. */
+struct rotator_answer {
+    enum rotator_outcome outcome;
+    char code[ROTATOR_CODE_BYTES];
+    struct secret
+        *value; /* the caller's; of a prepare whose provider makes it */
+};
+
+void rotator_answer_done(struct rotator_answer *answer);
+AG_DEFINE_CLEANUP_INPLACE(rotator_answer, rotator_answer_done)
+
+struct rotator {
+    const char *name;
+
+    /* The parameters of a rule, strictly: AG_EINVAL with a sentence. */
+    enum ag_err (*check)(const json_t *params);
+
+    /* The new value, when it is ours to make: it is sealed before the provider
+     * hears of it. NULL, or AG_ENOTFOUND: the provider makes it in `prepare`. */
+    enum ag_err (*make)(const json_t *params, struct secret **ret);
+
+    /* The program on record that the acts need; NULL: none. Borrowed. */
+    const char *(*program_name)(const json_t *params);
+
+    /* Blocks. NULL: there is nothing to do outside the vault. Errors: only what
+     * is wrong with us (AG_ENOMEM, AG_EMEMLOCK): the act is then unsure. */
+    enum ag_err (*act)(const struct rotator_call *call,
+                       struct rotator_answer *ret);
+};
+
+/* Errors: AG_EINVAL with the list of those there are. */
+AG_CHECK AG_NONNULL enum ag_err rotator_find(const char *name,
+                                             const struct rotator **ret);
+
+const char *rotator_act_text(enum rotator_act act);
+
+#endif

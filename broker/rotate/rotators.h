@@ -1,0 +1,22 @@
+/*
+ * rotators.h - those there are, for rotator.c's table, and what two of them
+ * share.
+ * Floor: rotate, and only this folder includes it.
+ */
+#ifndef AG_ROTATE_ROTATORS_H
+#define AG_ROTATE_ROTATORS_H
+
+#include "rotate/rotator.h"
+
+extern const struct rotator ROTATOR_RANDOM;  /* random.c */
+extern const struct rotator ROTATOR_COMMAND; /* command.c */
+
+/* The parameters `length`, `alphabet` and `require`; others are not looked at.
+ * Errors: AG_EINVAL with a sentence. */
+AG_CHECK AG_NONNULL enum ag_err random_check(const json_t *params);
+
+/* A value by them. Errors: AG_EMEMLOCK, AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err random_make(const json_t *params,
+                                            struct secret **ret);
+
+#endif
