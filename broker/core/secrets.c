@@ -7,6 +7,7 @@
 #include "core/places.h"
 #include "core/redaction.h"
 #include "core/refresh.h"
+#include "core/rotation.h"
 #include "core/state.h"
 #include "core/trust.h"
 #include "core/values.h"
@@ -448,6 +449,9 @@ core_secret_destroy(struct core *core, struct db_tx *tx,
     enum ag_err err = secret_named(db_tx_read(tx), span_str(name), &row);
 
     (void)core;
+    if (err == AG_OK) {
+        err = rotation_lets_go(db_tx_read(tx), row.id, row.name, version);
+    }
     if (err == AG_OK) {
         err = versions_destroy(tx, row.id, version);
         err = err == AG_ENOTFOUND ? version_missing(&row, version) : err;

@@ -1,0 +1,124 @@
+/*
+ * rotation.h - rules of rotation, and rotations by them: journalled, in two
+ * phases, so that no moment is without a credential that works.
+ * Floor: core. Depends on: core/call, rotate/steps, store/rotations.
+ *
+ * A rotation is a row of the journal that goes from state to state
+ * (rotate/steps.h). Before an act that a provider could notice, that it will be
+ * tried is durable; after it, what came of it. So after a crash at any point the
+ * next run reads the row and goes on: what was cut off while preparing is
+ * verified, and undone if that fails. There is one run at a time: all of them
+ * are on one thread (http/dispatch), and a vault has one broker.
+ */
+#ifndef AG_CORE_ROTATION_H
+#define AG_CORE_ROTATION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <jansson.h>
+
+#include "base/attr.h"
+#include "base/err.h"
+
+struct call;
+struct core;
+struct db_read;
+struct db_tx;
+struct program;
+
+enum {
+    ROTATION_NAMES_MAX_COUNT = 64, /* of one request */
+    ROTATION_RUN_MAX_COUNT = 100,  /* secrets of one answer; then ask again */
+    ROTATION_LIST_MAX_COUNT = 100, /* rows of the journal */
+    ROTATION_RETRY_MS = 60 * 60 * 1000, /* a rotation that was undone */
+};
+
+struct rotation_rule_request {
+    const char *name;
+    int64_t every_s; /* 0: by cron */
+    const char *cron;
+    int64_t jitter_s;
+    const char *const *windows;
+    size_t window_count;
+    int64_t grace_s;
+    const char *rotator;
+    /* parameters of the rotators; absent ones are NULL, 0, false */
+    int64_t length;
+    const char *alphabet;
+    const char *const *require;
+    size_t require_count;
+    const char *program;
+    bool generate;
+};
+
+/* Of a secret that exists; a rule that is there is replaced. A rule by which a
+ * program gets the value needs fresh proof. Writer.
+ * Errors: AG_ENOTFOUND, AG_EINVAL with a sentence, AG_EPROOF. */
+AG_CHECK AG_NONNULL enum ag_err core_rotation_rule_set(
+    struct core *core, struct db_tx *tx, const struct call *call,
+    const struct rotation_rule_request *request, json_t **ret);
+
+AG_CHECK AG_NONNULL enum ag_err
+core_rotation_rule_show(struct core *core, const char *name, json_t **ret);
+AG_CHECK AG_NONNULL enum ag_err core_rotation_rule_list(struct core *core,
+                                                        json_t **ret);
+
+/* A rotation under way goes on by its copy. Writer. Errors: AG_ENOTFOUND. */
+AG_CHECK AG_NONNULL enum ag_err
+core_rotation_rule_remove(struct core *core, struct db_tx *tx,
+                          const struct call *call, const char *name);
+
+struct rotate_request {
+    const char *const *names; /* these, due or not … */
+    size_t name_count;
+    bool due;     /* … or all that is due */
+    bool dry_run; /* what would happen, and nothing does */
+};
+
+/*
+ * Starts and goes on with rotations; what fails of one secret is told in its
+ * item and stops no other. Blocks, for as long as the rotators do.
+ * Errors: AG_EINVAL neither names nor due, or both; AG_ENOTFOUND a name has
+ *         neither rule nor open rotation (nothing was done then); AG_ELOCKED.
+ */
+AG_CHECK AG_NONNULL enum ag_err
+core_rotate(struct core *core, const struct call *call,
+            const struct rotate_request *request, json_t **ret);
+
+/* The journal, newest first; name NULL: of all secrets. */
+AG_CHECK enum ag_err core_rotation_list(struct core *core, const char *name,
+                                        json_t **ret);
+
+/* Is this version part of a rotation? AG_ECONFLICT with a sentence. */
+AG_CHECK AG_NONNULL enum ag_err rotation_lets_go(struct db_read *r,
+                                                 int64_t secret_id,
+                                                 const char *name,
+                                                 int64_t version);
+
+/* ---- programs on record ---- */
+
+struct program_request {
+    const char *name;
+    const char *path;
+    const char *sha256; /* 64 hex digits */
+    int64_t limit_s;
+};
+
+/* Puts it on record, or anew. The route demands fresh proof. Writer. */
+AG_CHECK AG_NONNULL enum ag_err
+core_program_set(struct core *core, struct db_tx *tx, const struct call *call,
+                 const struct program_request *request);
+AG_CHECK AG_NONNULL enum ag_err core_program_remove(struct core *core,
+                                                    struct db_tx *tx,
+                                                    const struct call *call,
+                                                    const char *name);
+AG_CHECK AG_NONNULL enum ag_err core_program_list(struct core *core,
+                                                  json_t **ret);
+
+/* Errors: AG_ENOTFOUND with a sentence, AG_ECORRUPT. */
+AG_CHECK AG_NONNULL enum ag_err
+program_find(struct db_read *r, const char *name, struct program *ret);
+
+#endif

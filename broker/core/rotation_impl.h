@@ -1,0 +1,86 @@
+/*
+ * rotation_impl.h - what the two halves of a rotation share: turns, whose
+ * beginning and end are jobs of the writer (rotation_step.c), and the run that
+ * takes them (rotation_run.c).
+ * Floor: core, and only this folder includes it.
+ */
+#ifndef AG_CORE_ROTATION_IMPL_H
+#define AG_CORE_ROTATION_IMPL_H
+
+#include "core/core.h"
+#include "core/rotation_plan.h"
+#include "rotate/program.h"
+#include "rotate/steps.h"
+#include "store/audit.h"
+#include "store/rotations.h"
+#include "store/secrets.h"
+
+enum turn_rest {
+    REST_NOT,     /* go on: with the act, or with the next turn */
+    REST_ENDED,   /* the rotation is closed */
+    REST_GRACE,   /* until row.due_ms: the old version may still be in use */
+    REST_READERS, /* tasks hold the old version itself */
+    REST_PAUSE,   /* until row.due_ms: the act failed */
+};
+
+/* One look at one secret's rotation: what is to be done is found and put on the
+ * record (begin), done (act), and what came of it is kept (end). */
+struct turn {
+    struct core_job job; /* the first: the jobs find the turn by it */
+    const struct call *call;
+    int64_t secret_id;
+    bool starts; /* a rotation is begun when none is open */
+    bool fresh;  /* `preparing` is this run's own, not one cut off */
+    bool forced; /* asked for by name: pauses and grace are not waited for */
+
+    /* found by begin */
+    struct secret_row secret;
+    struct rotation_row row;
+    struct rotation_plan plan;
+    enum turn_rest rest;
+    bool has_act; /* act() is to be called, then end */
+    int64_t readers_count;
+    struct secret *old_value;
+    struct secret *new_value;
+    struct program program;
+    bool has_program;
+
+    /* given to end */
+    struct rotator_answer answer;
+};
+
+/* What a turn has found goes; what it was told stays. */
+AG_NONNULL void turn_clear(struct turn *t);
+
+/* The row of the record that belongs to a step. */
+AG_CHECK AG_NONNULL enum ag_err turn_note(struct turn *t, struct db_tx *tx,
+                                          enum audit_kind kind,
+                                          const char *what);
+
+/* The new value, sealed as pending; the caller gives it to the redaction set,
+ * by the row of its version, as its last act. Errors: AG_ELIMIT. */
+AG_CHECK AG_NONNULL enum ag_err turn_keep(struct turn *t, struct db_tx *tx,
+                                          const struct secret *value,
+                                          int64_t *ret_version_id);
+
+/* A rotation by the secret's rule, if it is time. Errors: AG_ENOTFOUND. */
+AG_CHECK AG_NONNULL enum ag_err turn_start(struct core *core, struct turn *t,
+                                           struct db_tx *tx);
+
+/* The next time that the rule says; one that was undone is tried again
+ * sooner. */
+AG_CHECK AG_NONNULL enum ag_err turn_set_next(struct turn *t, struct db_tx *tx,
+                                              bool undone);
+
+/* The rule of a secret that was removed, or has no current version, ends. */
+AG_CHECK AG_NONNULL enum ag_err turn_drop_rule(struct turn *t,
+                                               struct db_tx *tx);
+
+/* Jobs. Errors: AG_ENOTFOUND there is nothing to begin by; those of the
+ * store. */
+AG_CHECK AG_NONNULL enum ag_err turn_begin(struct core *core, struct db_tx *tx,
+                                           struct core_job *job);
+AG_CHECK AG_NONNULL enum ag_err turn_end(struct core *core, struct db_tx *tx,
+                                         struct core_job *job);
+
+#endif

@@ -1,0 +1,402 @@
+/* A run: which secrets, and turn after turn for each until it rests. */
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/rotation_impl.h"
+#include "core/state.h"
+#include "core/values.h"
+#include "store/versions.h"
+
+enum {
+    TURNS_MAX_COUNT = 24, /* of one secret in one run: a rotation has eight */
+    AGAIN_PAUSE_MS = 300, /* before a check that was put off is tried again */
+};
+
+struct run {
+    struct core *core;
+    const struct call *call;
+    const struct rotate_request *request;
+    int64_t ids[ROTATION_RUN_MAX_COUNT];
+    size_t count;
+    json_t *items;
+    int64_t rotated_count;
+    int64_t failed_count;
+    int64_t person_count;
+};
+
+/* ---- which ---- */
+
+static enum ag_err
+add_named(struct run *run, struct db_read *r, const char *name)
+{
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    AG_AUTO(rotation_rule_row) struct rotation_rule_row rule = {0};
+    AG_AUTO(rotation_row) struct rotation_row open = {0};
+    enum ag_err err = secret_named(r, span_str(name), &secret);
+
+    if (err == AG_OK) {
+        err = rotations_open_of(r, secret.id, &open);
+        err =
+            err == AG_ENOTFOUND ? rotation_rules_of(r, secret.id, &rule) : err;
+        err = err == AG_ENOTFOUND
+                  ? err_why(err,
+                            "%s has no rule of rotation; see: auth-guard "
+                            "rotate rule set",
+                            name)
+                  : err;
+    }
+    for (size_t i = 0; i < run->count; i++) {
+        if (run->ids[i] == secret.id) {
+            return err; /* named twice */
+        }
+    }
+    if (err == AG_OK) {
+        run->ids[run->count++] = secret.id;
+    }
+    return err;
+}
+
+/* Those under way first: what waits at a provider comes before what is new. */
+static enum ag_err
+add_due(struct run *run, struct db_read *r)
+{
+    int64_t now_ms = run->call->now_ms;
+    size_t more = 0;
+    enum ag_err err =
+        rotations_due(r, now_ms, run->ids, ROTATION_RUN_MAX_COUNT, &run->count);
+
+    if (err == AG_OK && run->count < ROTATION_RUN_MAX_COUNT) {
+        err = rotation_rules_due(r, now_ms, run->ids + run->count,
+                                 ROTATION_RUN_MAX_COUNT - run->count, &more);
+        run->count += more;
+    }
+    return err;
+}
+
+static enum ag_err
+find(struct run *run)
+{
+    const struct rotate_request *q = run->request;
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    enum ag_err err = AG_OK;
+
+    if (q->due == (q->name_count > 0) ||
+        q->name_count > ROTATION_NAMES_MAX_COUNT) {
+        return err_why(AG_EINVAL, "say one: names (up to %d), or due",
+                       ROTATION_NAMES_MAX_COUNT);
+    }
+    err = store_read(run->core->store, &r);
+    if (err == AG_OK && q->due) {
+        return add_due(run, r);
+    }
+    for (size_t i = 0; err == AG_OK && i < q->name_count; i++) {
+        err = add_named(run, r, q->names[i]);
+    }
+    return err;
+}
+
+/* ---- what came of it ---- */
+
+static const char *
+result_of(struct run *run, const struct turn *t, bool promoted)
+{
+    switch (t->row.state) {
+    case ROTATION_DONE:
+        run->rotated_count += promoted ? 1 : 0;
+        return "done";
+    case ROTATION_OBSERVING:
+        run->rotated_count += promoted ? 1 : 0;
+        return promoted ? "rotated" : "waiting";
+    case ROTATION_ABANDONED:
+        run->person_count++;
+        return "needs_person";
+    case ROTATION_RETIRING:
+    case ROTATION_UNDOING:
+        if (t->row.attempts >= STEP_TRIES_COUNT) {
+            run->person_count++;
+            return "needs_person";
+        }
+        break;
+    case ROTATION_PREPARING:
+    case ROTATION_PREPARED:
+    case ROTATION_VERIFIED:
+    case ROTATION_UNDONE:
+        break;
+    }
+    run->failed_count++;
+    return "failed";
+}
+
+static const char *
+waits_for(const struct turn *t)
+{
+    switch (t->rest) {
+    case REST_GRACE:
+        return "grace";
+    case REST_READERS:
+        return "tasks";
+    case REST_PAUSE:
+        return "retry";
+    case REST_NOT:
+    case REST_ENDED:
+        break;
+    }
+    return NULL;
+}
+
+static enum ag_err
+add_item(struct run *run, const struct turn *t, bool promoted, enum ag_err why)
+{
+    AG_AUTO(wjson) json_t *item = NULL;
+    const char *result = NULL;
+    const char *code = t->row.code;
+    enum ag_err err = AG_OK;
+
+    if (why != AG_OK) {
+        run->failed_count++;
+        result = "failed";
+        code = err_code(why);
+    } else {
+        result = result_of(run, t, promoted);
+    }
+    item = json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:s*, s:I}", "secret",
+        t->secret.name, "result", result, "rotation", (json_int_t)t->row.id,
+        "state", t->row.id != 0 ? rotation_state_text(t->row.state) : "none",
+        "code", code, "old_version", (json_int_t)t->row.old_version,
+        "new_version", (json_int_t)t->row.new_version, "attempts",
+        (json_int_t)t->row.attempts, "waits_for", waits_for(t), "tasks",
+        (json_int_t)t->readers_count);
+    if (item == NULL) {
+        return AG_ENOMEM;
+    }
+    err = core_set_time(
+        item, "until",
+        t->rest == REST_GRACE || t->rest == REST_PAUSE ? t->row.due_ms : 0);
+    return err == AG_OK && json_array_append_new(run->items, AG_TAKE(item)) != 0
+               ? AG_ENOMEM
+               : err;
+}
+
+/* ---- turns ---- */
+
+static void
+call_rotator(struct core *core, struct turn *t)
+{
+    const struct rotator_call call = {
+        .act = step_rotator_act(step_act_of(t->row.state)),
+        .rotation_id = t->row.id,
+        .secret_name = t->secret.name,
+        .params = t->plan.params,
+        .old_value = t->old_value,
+        .new_value = t->new_value,
+        .runner = core->parts.runner,
+        .program = t->has_program ? &t->program : NULL,
+    };
+    enum ag_err err = t->plan.rotator->act(&call, &t->answer);
+
+    if (err != AG_OK) {
+        rotator_answer_done(&t->answer);
+        t->answer = (struct rotator_answer){.outcome = ROTATOR_UNSURE};
+        (void)snprintf(t->answer.code, sizeof(t->answer.code), "%s",
+                       err_code(err));
+    }
+}
+
+/* What the next turn is to know of the one before. */
+static void
+turn_on(struct turn *t)
+{
+    turn_clear(t);
+    t->starts = false;
+}
+
+static enum ag_err
+take_turn(struct run *run, struct turn *t)
+{
+    enum rotation_state before = ROTATION_PREPARING;
+    enum ag_err err = AG_OK;
+
+    /* Before a version is anybody's to take, the filter knows its value. */
+    core_hide(run->core);
+    t->job = (struct core_job){.run = turn_begin};
+    err = core_write_wait(run->core, &t->job);
+    if (err != AG_OK || !t->has_act) {
+        return err;
+    }
+    before = t->row.state;
+    call_rotator(run->core, t);
+    t->fresh = false;
+    t->job = (struct core_job){.run = turn_end};
+    err = core_write_wait(run->core, &t->job);
+    if (err == AG_OK && t->row.state == before) {
+        if (t->row.due_ms != 0) {
+            t->rest = REST_PAUSE;
+        } else {
+            (void)poll(NULL, 0, AGAIN_PAUSE_MS);
+        }
+    }
+    return err;
+}
+
+static enum ag_err
+rotate_one(struct run *run, int64_t secret_id)
+{
+    struct turn *t = calloc(1, sizeof(*t));
+    bool promoted = false;
+    enum ag_err err = AG_OK;
+
+    if (t == NULL) {
+        return AG_ENOMEM;
+    }
+    t->call = run->call;
+    t->secret_id = secret_id;
+    t->starts = true;
+    t->forced = !run->request->due;
+    for (int i = 0; i < TURNS_MAX_COUNT; i++) {
+        if (i > 0) {
+            turn_on(t);
+        }
+        err = take_turn(run, t);
+        promoted = promoted || (err == AG_OK && t->rest == REST_NOT &&
+                                t->row.state == ROTATION_OBSERVING);
+        if (err != AG_OK || t->rest != REST_NOT) {
+            break;
+        }
+    }
+    if (err == AG_ENOTFOUND || (err == AG_OK && t->row.id == 0)) {
+        err = AG_OK; /* there is nothing (left) to begin by */
+    } else if (err != AG_ELOCKED) {
+        err = add_item(run, t, promoted, err);
+    }
+    turn_clear(t);
+    free(t);
+    return err;
+}
+
+/* ---- what would happen ---- */
+
+static json_t *
+steps_from(enum rotation_state state, const struct rotation_plan *plan)
+{
+    json_t *steps = json_array();
+
+    for (int at = (int)state; steps != NULL && at <= (int)ROTATION_RETIRING;
+         at++) {
+        enum step_act act = step_act_of((enum rotation_state)at);
+        bool ours = act == STEP_PROMOTE || act == STEP_OBSERVE ||
+                    plan->rotator->act == NULL;
+
+        if (json_array_append_new(
+                steps, json_pack("{s:s, s:s}", "act", step_act_text(act), "by",
+                                 ours ? "vault" : plan->rotator->name)) != 0) {
+            json_decref(steps);
+            return NULL;
+        }
+    }
+    if (state == ROTATION_UNDOING && steps != NULL &&
+        json_array_append_new(steps,
+                              json_pack("{s:s, s:s}", "act", "undo", "by",
+                                        plan->rotator->act == NULL
+                                            ? "vault"
+                                            : plan->rotator->name)) != 0) {
+        json_decref(steps);
+        return NULL;
+    }
+    return steps;
+}
+
+static enum ag_err
+preview_one(struct run *run, struct db_read *r, int64_t secret_id)
+{
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    AG_AUTO(rotation_row) struct rotation_row open = {0};
+    AG_AUTO(rotation_rule_row) struct rotation_rule_row rule = {0};
+    AG_AUTO(rotation_plan) struct rotation_plan plan = {0};
+    const char *text = NULL;
+    json_t *item = NULL;
+    enum ag_err err = secrets_get(r, secret_id, &secret);
+
+    if (err == AG_OK) {
+        err = rotations_open_of(r, secret_id, &open);
+    }
+    if (err == AG_ENOTFOUND) {
+        open.state = ROTATION_PREPARING;
+        open.old_version = secret.current_version;
+        err = rotation_rules_of(r, secret_id, &rule);
+    }
+    text = open.plan != NULL ? open.plan : rule.plan;
+    if (err != AG_OK || text == NULL) {
+        return err;
+    }
+    err = rotation_plan_read(text, &plan);
+    if (err != AG_OK) {
+        return err;
+    }
+    item = json_pack(
+        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:o}", "secret", secret.name,
+        "result", "would", "rotation", (json_int_t)open.id, "state",
+        open.id != 0 ? rotation_state_text(open.state) : "none", "rotator",
+        plan.rotator->name, "old_version", (json_int_t)open.old_version,
+        "new_version", (json_int_t)open.new_version, "grace_s",
+        (json_int_t)(plan.grace_ms / 1000), "steps",
+        steps_from(open.state, &plan));
+    return item != NULL && json_array_append_new(run->items, item) == 0
+               ? AG_OK
+               : AG_ENOMEM;
+}
+
+static enum ag_err
+preview(struct run *run)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    enum ag_err err = store_read(run->core->store, &r);
+
+    for (size_t i = 0; err == AG_OK && i < run->count; i++) {
+        err = preview_one(run, r, run->ids[i]);
+    }
+    return err;
+}
+
+static enum ag_err
+run_all(struct run *run)
+{
+    enum ag_err err = find(run);
+
+    if (err == AG_OK && run->request->dry_run) {
+        return preview(run);
+    }
+    for (size_t i = 0; err == AG_OK && i < run->count; i++) {
+        err = rotate_one(run, run->ids[i]);
+    }
+    return err;
+}
+
+enum ag_err
+core_rotate(struct core *core, const struct call *call,
+            const struct rotate_request *request, json_t **ret)
+{
+    AG_AUTO(wjson) json_t *answer = json_pack("{s:[]}", "items");
+    struct run run = {.core = core,
+                      .call = call,
+                      .request = request,
+                      .items = json_object_get(answer, "items")};
+    enum ag_err err = answer != NULL ? run_all(&run) : AG_ENOMEM;
+    bool more = request->due && run.count == ROTATION_RUN_MAX_COUNT;
+
+    if (err != AG_OK) {
+        return err;
+    }
+    if (json_object_set_new(answer, "rotated",
+                            json_integer(run.rotated_count)) != 0 ||
+        json_object_set_new(answer, "failed", json_integer(run.failed_count)) !=
+            0 ||
+        json_object_set_new(answer, "needs_person",
+                            json_integer(run.person_count)) != 0 ||
+        json_object_set_new(answer, "more", json_boolean(more)) != 0) {
+        return AG_ENOMEM;
+    }
+    *ret = AG_TAKE(answer);
+    return AG_OK;
+}
