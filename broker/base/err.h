@@ -97,6 +97,8 @@
     X(AG_EFOUND,         "found",               200,  1, "plaintext credentials were found")                \
     X(AG_ERECEIPT,       "receipt_refused",     422, 65, "the receipt does not hold")                       \
     X(AG_EUNPINNED,      "key_not_pinned",      422,  2, "the receipt holds, but nobody said whose key it must be") \
+    X(AG_EROTATION,      "rotation_failed",     502,  3, "some rotations failed; they will be tried again") \
+    X(AG_EPERSON,        "needs_person",        502,  4, "some rotations need a person")                    \
     X(AG_EINTERNAL,      "internal",            500, 70, "a fault in auth-guard itself; please report it")
 
 /* clang-format on */

@@ -21,6 +21,7 @@ struct dispatch {
     struct work *slow;
     struct work *wait;
     struct work *hide;
+    struct work *rotate;
     pthread_mutex_t lock; /* over away_count */
     pthread_cond_t settled;
     size_t away_count; /* suspended requests */
@@ -50,6 +51,9 @@ dispatch_new(const struct dispatch_parts *parts,
     if (err == AG_OK) {
         err = work_new(HTTP_HIDE_MAX_COUNT, &d->hide);
     }
+    if (err == AG_OK) {
+        err = work_new(HTTP_ROTATE_MAX_COUNT, &d->rotate);
+    }
     if (err != AG_OK) {
         dispatch_free(d);
         return err;
@@ -67,6 +71,7 @@ dispatch_free(struct dispatch *d)
     work_free(d->slow);
     work_free(d->wait);
     work_free(d->hide);
+    work_free(d->rotate);
     toll_free(d->toll);
     (void)pthread_cond_destroy(&d->settled);
     (void)pthread_mutex_destroy(&d->lock);
@@ -426,6 +431,8 @@ dispatch_begin(struct dispatch *d, struct request *rq,
         return hand_to_work(d, d->slow, rq);
     case WORK_WAIT:
         return hand_to_work(d, d->wait, rq);
+    case WORK_ROTATE:
+        return hand_to_work(d, d->rotate, rq);
     }
     return true;
 }

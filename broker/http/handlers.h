@@ -5,7 +5,7 @@
  * Floor: http. Depends on: http/request, core.
  *
  * Those of WRITE rows run on the writer thread inside its transaction (rq->tx),
- * those of SLOW and WAIT rows on a thread of their own, the rest on an HTTP
+ * those of SLOW, WAIT and ROTATE rows on a thread of their own, the rest on an HTTP
  * thread.
  */
 #ifndef AG_HTTP_HANDLERS_H
@@ -85,6 +85,17 @@ HANDLER(h_audit_export);
 HANDLER(h_profile_list);
 HANDLER(h_profile_show);
 HANDLER(h_profile_trust);
+
+/* h_rotation.c */
+HANDLER(h_rotation_rule_set);
+HANDLER(h_rotation_rule_show);
+HANDLER(h_rotation_rule_list);
+HANDLER(h_rotation_rule_remove);
+HANDLER(h_rotate);
+HANDLER(h_rotation_list);
+HANDLER(h_program_set);
+HANDLER(h_program_list);
+HANDLER(h_program_remove);
 
 /* h_receipts.c */
 HANDLER(h_receipt_key);

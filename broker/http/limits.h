@@ -36,6 +36,7 @@ enum {
     HTTP_HIDE_MAX_COUNT =
         65536, /* answers kept until the filter has what they hold: each has a connection */
     HTTP_WAIT_MAX_COUNT = 64,   /* waiting for the filter or a long reading */
+    HTTP_ROTATE_MAX_COUNT = 16, /* runs that wait for their turn */
     HTTP_FDS_MAX_COUNT = 65536, /* highest descriptor that may be a client's */
 };
 

@@ -156,6 +156,40 @@ struct msg_outcome {
 
 /* Queries. */
 
+struct msg_rotator_params { /* each rotator takes its own */
+    int64_t length;
+    char *alphabet;
+    struct msg_list require; /* char * */
+    char *program;
+    bool generate;
+};
+
+struct msg_rotation_rule {
+    int64_t every_s;
+    char *cron;
+    int64_t jitter_s;
+    struct msg_list windows; /* char * */
+    int64_t grace_s;
+    char *rotator;
+    struct msg_rotator_params *params;
+};
+
+struct msg_rotate {        /* names, or due */
+    struct msg_list names; /* char * */
+    bool due;
+    bool dry_run;
+};
+
+struct msg_program {
+    char *path;
+    char *sha256;
+    int64_t limit_s;
+};
+
+struct query_rotations {
+    char *secret;
+};
+
 struct query_prefix {
     char *prefix;
 };
@@ -204,6 +238,10 @@ extern const struct msg_spec MSG_RECEIPT;
 extern const struct msg_spec MSG_ROLE;
 extern const struct msg_spec MSG_MOVE;
 extern const struct msg_spec MSG_OUTCOME;
+extern const struct msg_spec MSG_ROTATION_RULE; /* messages_rotation.c */
+extern const struct msg_spec MSG_ROTATE;
+extern const struct msg_spec MSG_PROGRAM;
+extern const struct msg_spec QUERY_ROTATIONS;
 extern const struct msg_spec QUERY_PREFIX;
 extern const struct msg_spec QUERY_VALUE;
 extern const struct msg_spec QUERY_TASK;

@@ -23,15 +23,17 @@ enum route_flags {
 };
 
 enum route_work {
-    WORK_READ,  /* answered on the HTTP thread */
-    WORK_WRITE, /* a job of the writer, in its transaction */
-    WORK_SLOW,  /* derives keys: on the one slow thread */
-    WORK_WAIT,  /* reads long or waits for the filter: on the waiting thread */
+    WORK_READ,   /* answered on the HTTP thread */
+    WORK_WRITE,  /* a job of the writer, in its transaction */
+    WORK_SLOW,   /* derives keys: on the one slow thread */
+    WORK_WAIT,   /* reads long or waits for the filter: on the waiting thread */
+    WORK_ROTATE, /* one run of rotations at a time, and minutes long */
 };
 
 /* Which roles a service's token may have: for rows with CALLER_MAY_SERVICE. */
 enum route_roles {
     ROLES_NONE = 0,
+    ROLES_ROTATOR = 1 << ROLE_ROTATOR,
     ROLES_RUNNER = 1 << ROLE_RUNNER,
     ROLES_AUDITOR = 1 << ROLE_AUDITOR,
     ROLES_ALL = 1 << ROLE_ROTATOR | 1 << ROLE_RUNNER | 1 << ROLE_AUDITOR |

@@ -83,6 +83,16 @@ static const struct route ROWS[] = {
     {"GET",    "/v1/roles",                      OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_role_list,    NULL},
     {"DELETE", "/v1/roles/{name}",               OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_role_remove,  NULL},
 
+    {"PUT",    "/v1/secrets/{name}/rotation",    OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_ROTATION_RULE,  h_rotation_rule_set, NULL},
+    {"GET",    "/v1/secrets/{name}/rotation",    OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_rotation_rule_show, NULL},
+    {"DELETE", "/v1/secrets/{name}/rotation",    OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_rotation_rule_remove, NULL},
+    {"GET",    "/v1/rotation-rules",             OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WAIT,  NULL,            NULL,                h_rotation_rule_list, NULL},
+    {"POST",   "/v1/rotations",                  OPERATOR | SERVICE,        ROLES_ROTATOR, ADMIN,  OPEN,        WORK_ROTATE, NULL,           &MSG_ROTATE,         h_rotate,       NULL},
+    {"GET",    "/v1/rotations",                  OPERATOR | SERVICE,        ROLES_ROTATOR, ADMIN,  OPEN,        WORK_READ,  &QUERY_ROTATIONS, NULL,               h_rotation_list, NULL},
+    {"PUT",    "/v1/programs/{name}",            PROOF,                     ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_PROGRAM,        h_program_set,  NULL},
+    {"GET",    "/v1/programs",                   OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_program_list, NULL},
+    {"DELETE", "/v1/programs/{name}",            OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_program_remove, NULL},
+
     {"GET",    "/v1/exposure",                   OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_READ,  &QUERY_EXPOSURE, NULL,                h_exposure,     NULL},
     {"GET",    "/v1/audit",                      OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_READ,  &QUERY_AUDIT,    NULL,                h_audit,        NULL},
     {"GET",    "/v1/audit/verify",               OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_WAIT,  NULL,            NULL,                h_audit_verify, NULL},
