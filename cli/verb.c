@@ -26,6 +26,7 @@ const struct verb verb_table[] = {
     {"rm", "remove a secret with all its versions", verb_rm},
     {"versions", "the versions of a secret", verb_versions},
     {"rollback", "make an older version current", verb_rollback},
+    {"rotate", "new values by rules: rule, program, log", verb_rotate},
     {"wrap", "a single-use token for a value", verb_wrap},
     {"unwrap", "open one", verb_unwrap},
     {NULL, "work", NULL},
