@@ -114,8 +114,8 @@ turn_start(struct core *core, struct turn *t, struct db_tx *tx)
         return wait_on(t, tx, &rule);
     }
     t->row = (struct rotation_row){.secret_id = t->secret.id,
-                                   .old_version = t->secret.current_version,
-                                   .plan = AG_TAKE(rule.plan)};
+                                   .old_version = t->secret.current_version};
+    t->row.plan = AG_TAKE(rule.plan);
     if (err == AG_OK) {
         err = make_new(t, &value);
     }
