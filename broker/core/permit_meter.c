@@ -6,7 +6,7 @@
 struct permit_meter {
     struct proxied *set;
     size_t count;
-    struct proxied_item *items[PERMIT_EDITS_MAX_COUNT]; /* with a limit */
+    struct proxied_item *items[PERMIT_EDITS_MAX_COUNT]; /* one has a limit */
 };
 
 static enum ag_err
@@ -72,9 +72,7 @@ permit_meter_new(const struct deciding *d, struct permit_meter **ret)
     }
     meter->set = proxied_share(d->set);
     for (size_t i = 0; i < d->used_count; i++) {
-        if (d->used[i].item->budget.bytes > 0) {
-            meter->items[meter->count++] = d->used[i].item;
-        }
+        meter->items[meter->count++] = d->used[i].item;
     }
     *ret = meter;
     return AG_OK;
