@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "redact/format.h"
 #include "redact/redactor.h"
 
 enum {
@@ -29,6 +30,11 @@ enum {
 };
 
 static uint8_t text_bytes[TEXT_MAX_BYTES];
+
+struct one {
+    enum format format;
+    struct span text;
+};
 
 static enum ag_err
 gather(void *ctx, struct span part)
@@ -115,36 +121,78 @@ take_set(void)
     return set;
 }
 
-/* In parts of `first` bytes and the rest; 0: byte by byte. */
-static void
-filter(const struct matcher *set, struct span text, size_t first,
-       struct buf *out, struct buf *names)
+/* The length of the first part, 0 for parts of one byte; then the rest. */
+static size_t
+part_len(struct span text, size_t *first)
 {
-    const struct sink next = {.ctx = out, .feed = gather};
-    const struct redactor_options options = {
-        .marker = "#", .hit_ctx = names, .on_hit = names ? note : NULL};
+    size_t len = *first == 0 ? 1 : *first;
+
+    len = len < text.len ? len : text.len;
+    *first = *first == 0 ? 0 : text.len - len;
+    return len;
+}
+
+static enum ag_err
+filter_text(const struct matcher *set, struct span text, size_t first,
+            const struct redactor_options *options, const struct sink *next)
+{
     AG_AUTO(redactor) struct redactor *r = NULL;
-    enum ag_err err = redactor_new(&options, &next, &r);
+    enum ag_err err = redactor_new(options, next, &r);
 
     if (err == AG_OK) {
         err = redactor_use(r, set);
     }
     while (err == AG_OK && text.len > 0) {
-        size_t len = first == 0 ? 1 : first;
+        size_t len = part_len(text, &first);
 
-        len = len < text.len ? len : text.len;
         err = redactor_feed(r, span_sub(text, 0, len));
         text = span_sub(text, len, text.len - len);
-        first = first == 0 ? 0 : text.len;
     }
-    if (err != AG_OK || redactor_finish(r) != AG_OK) {
+    return err == AG_OK ? redactor_finish(r) : err;
+}
+
+static enum ag_err
+filter_format(enum format format, const struct matcher *set, struct span text,
+              size_t first, const struct redactor_options *options,
+              const struct sink *next)
+{
+    const struct scrub_terms terms = {.options = *options, .is_known = true};
+    AG_AUTO(format_filter) struct format_filter *f = NULL;
+    enum ag_err err = format_new(format, &terms, next, &f);
+
+    if (err == AG_OK) {
+        err = format_use(f, set);
+    }
+    while (err == AG_OK && text.len > 0) {
+        size_t len = part_len(text, &first);
+
+        err = format_feed(f, span_sub(text, 0, len));
+        text = span_sub(text, len, text.len - len);
+    }
+    return err == AG_OK ? format_finish(f) : err;
+}
+
+static void
+filter(const struct matcher *set, const struct one *one, size_t first,
+       struct buf *out, struct buf *names)
+{
+    const struct sink next = {.ctx = out, .feed = gather};
+    const struct redactor_options options = {
+        .marker = "#", .hit_ctx = names, .on_hit = names ? note : NULL};
+    enum ag_err err = one->format == STREAM_TEXT
+                          ? filter_text(set, one->text, first, &options, &next)
+                          : filter_format(one->format, set, one->text, first,
+                                          &options, &next);
+
+    if (err != AG_OK) {
         exit(FILTER_FAILED);
     }
 }
 
 /* Byte by byte, and in two parts at every place. */
 static void
-put_differing(const struct matcher *set, struct span text, struct span want)
+put_differing(const struct matcher *set, const struct one *one,
+              struct span want)
 {
     AG_AUTO(buf) struct buf found = {0};
     AG_AUTO(buf) struct buf out = {0};
@@ -153,9 +201,9 @@ put_differing(const struct matcher *set, struct span text, struct span want)
 
     buf_init(&found, (size_t)64 * TEXT_MAX_BYTES, BUF_PLAIN);
     buf_init(&out, (size_t)2 * TEXT_MAX_BYTES, BUF_PLAIN);
-    for (cut = 0; cut < text.len; cut++) {
+    for (cut = 0; cut < one->text.len; cut++) {
         buf_clear(&out);
-        filter(set, text, cut, &out, NULL);
+        filter(set, one, cut, &out, NULL);
         if (!span_equal(buf_view(&out), want)) {
             uint32_t len = (uint32_t)out.len;
 
@@ -178,16 +226,21 @@ main(void)
     while ((c = getchar()) != EOF) {
         AG_AUTO(buf) struct buf out = {0};
         AG_AUTO(buf) struct buf names = {0};
-        struct span text;
+        struct one one;
+        uint32_t format;
 
         (void)ungetc(c, stdin);
-        text = take_string(text_bytes, TEXT_MAX_BYTES);
+        if (!take_number(&format) || format >= STREAM_COUNT) {
+            return INPUT_BAD;
+        }
+        one = (struct one){.format = (enum format)format,
+                           .text = take_string(text_bytes, TEXT_MAX_BYTES)};
         buf_init(&out, (size_t)2 * TEXT_MAX_BYTES, BUF_PLAIN);
         buf_init(&names, TEXT_MAX_BYTES, BUF_PLAIN);
-        filter(set, text, text.len, &out, &names);
+        filter(set, &one, one.text.len, &out, &names);
         put(buf_view(&out));
         put(buf_view(&names));
-        put_differing(set, text, buf_view(&out));
+        put_differing(set, &one, buf_view(&out));
     }
     return EXIT_SUCCESS;
 }

@@ -12,8 +12,8 @@ A case is missed if, of what is left of the text, anything undone in any of the
 ways below shows more than a fifth of the secret in a row, or what the case
 names as `leak`. A negative is touched if its text is changed. Exit 1 unless P0
 is missed never, P1 in at most 2 of 100, nothing is touched, and no cut makes a
-difference. Values spread over several records are for the formats (JSONL, SSE):
-they are shown, and not counted here. --readme puts the table into FILE: forms of
+difference. Values spread over several events are filtered as a stream of these
+(`redact --format sse`). --readme puts the table into FILE: forms of
 a tier that miss the same share are in one row.
 """
 import argparse
@@ -34,9 +34,8 @@ import readme
 MARK = b"#"
 SHOWN = 0.2
 P1_MOST = 0.02
-ELSEWHERE = ("known/sse-delta-2", "known/sse-delta-tok")
-TIERS = {"P-": "near misses", "P0": "P0", "P1": "P1", "P2": "P2", "P3": "P3",
-         "elsewhere": "P1, over records"}
+TEXT, SSE = 0, 3  # as format.h counts
+EVENTS = ("known/sse-delta-2", "known/sse-delta-tok")
 
 
 def load(corpus):
@@ -171,8 +170,15 @@ def unbase64(data):
     return MARK.join(out)
 
 
+def together(data):
+    """The strings of events, one behind the other."""
+    return b"".join(json.loads(text).encode("utf-8", "surrogatepass")
+                    for text in re.findall(rb'"(?:delta|text)": ?("(?:[^"\\]|\\.)*")', data))
+
+
 def undone(data):
     yield data
+    yield together(data)
     plain = strip(data)
     for text in (plain, join(plain)):
         once = unescape(text)
@@ -213,7 +219,8 @@ def filtered(binary, cases):
     data = struct.pack("<I", len(values))
     data += b"".join(string(v.encode("utf-8", "surrogatepass"))
                      for v in values)
-    data += b"".join(string(c["text"].encode("utf-8", "surrogatepass"))
+    data += b"".join(struct.pack("<I", SSE if c["rule"] in EVENTS else TEXT)
+                     + string(c["text"].encode("utf-8", "surrogatepass"))
                      for c in cases)
     done = subprocess.run([binary], input=data, stdout=subprocess.PIPE,
                           check=True).stdout
@@ -257,10 +264,6 @@ class Row:
         return [f"{100 * m / self.count:.1f} %" for m in self.missed]
 
 
-def where(tier, rule):
-    return tier if rule not in ELSEWHERE else "elsewhere"
-
-
 def show(rows):
     print(f"{'tier':5}{'form':30}{'cases':>6}{'whole':>6}{'cut':>6}{'bytes':>6}"
           f"{'cuts':>6}  found as")
@@ -274,7 +277,7 @@ def for_readme(rows):
     """Forms of a tier with the same shares together."""
     groups = collections.defaultdict(lambda: [Row(), []])
     for (tier, rule), row in sorted(rows.items()):
-        key = (TIERS[where(tier, rule)], 100 * row.missed[0] // row.count,
+        key = (tier.replace("P-", "near misses"), 100 * row.missed[0] // row.count,
                *row.shares())
         group, names = groups[key]
         group.count += row.count
@@ -308,8 +311,8 @@ def main():
     total = collections.Counter()
     worst = collections.Counter()
     for (tier, rule), row in rows.items():
-        total[where(tier, rule)] += row.count
-        worst[where(tier, rule)] += max(row.missed)
+        total[tier] += row.count
+        worst[tier] += max(row.missed)
     for tier in sorted(total):
         print(f"{tier}: {worst[tier]} of {total[tier]} "
               f"{'touched' if tier == 'P-' else 'missed'}"
@@ -317,8 +320,7 @@ def main():
     cuts = sum(row.cuts for row in rows.values())
     print(f"cuts that make a difference: {cuts}")
     for case, out in missed:
-        if args.list or case["tier"] in ("P0", "P1") \
-                and case["rule"] not in ELSEWHERE:
+        if args.list or case["tier"] in ("P0", "P1"):
             print("MISSED", case["tier"], case["rule"], repr(case["secret"]),
                   repr(out[:100]) if args.list else "")
     if args.readme:
