@@ -189,8 +189,14 @@ static enum ag_err redact_value(struct redaction *r, json_t *value);
 static enum ag_err
 redact_item(struct redaction *r, json_t *item, json_t **ret)
 {
-    return json_string_length(item) > 0 ? redact_leaf(r, item, ret)
-                                        : redact_value(r, item);
+    if (json_string_length(item) == 0) {
+        return redact_value(r, item);
+    }
+    if (r != NULL) {
+        return redact_leaf(r, item, ret);
+    }
+    *ret = json_string("[withheld by auth-guard]");
+    return *ret == NULL ? AG_ENOMEM : AG_OK;
 }
 
 /* Its depth was bounded when it was looked through. */

@@ -28,11 +28,11 @@ enum {
 AG_CHECK AG_NONNULL enum ag_err leaves_gather(const json_t *value,
                                               struct added *to);
 
-/* The same value, which leaves_gather() took, with every string redacted: the
- * caller's. Errors: those of
- * redaction_run(); AG_ELIMIT, AG_ENOMEM. */
-AG_CHECK AG_NONNULL enum ag_err
-leaves_redact(const json_t *value, struct redaction *r, json_t **ret);
+/* The same value with every string redacted, which leaves_gather() took before;
+ * with `r` NULL each is withheld, whatever is in it. The caller's. Errors: those
+ * of redaction_run(); AG_ELIMIT, AG_ENOMEM. */
+AG_CHECK enum ag_err leaves_redact(const json_t *value, struct redaction *r,
+                                   json_t **ret);
 
 /* Its strings as one text, appended. Errors: AG_ELIMIT, AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err leaves_join(const json_t *value,

@@ -338,6 +338,28 @@ redact(const struct asking *a, json_t **ret)
     return err;
 }
 
+/* `clean` in the place of what the tool answered. */
+static enum ag_err
+replace(const struct asking *a, json_t *clean, struct buf *reason)
+{
+    enum ag_err err = AG_OK;
+
+    if (!a->agent->can_replace) {
+        err = buf_add_str(reason, ". It is now:\n");
+        err = err == AG_OK ? leaves_join(clean, reason) : err;
+    }
+    if (err != AG_OK || buf_cstr(reason) == NULL) {
+        return AG_ENOMEM;
+    }
+    return print(a, a->agent->can_replace
+                        ? json_pack("{s:{s:s, s:O, s:s}}", "hookSpecificOutput",
+                                    "hookEventName", agent_event_name(a->event),
+                                    "updatedToolOutput", clean,
+                                    "additionalContext", buf_cstr(reason))
+                        : json_pack("{s:s, s:s}", "decision", "block", "reason",
+                                    buf_cstr(reason)));
+}
+
 /* What the tool answered, without. */
 static enum ag_err
 answer_behind(const struct asking *a)
@@ -355,20 +377,27 @@ answer_behind(const struct asking *a)
     if (err == AG_OK) {
         err = tell_found(a, &reason);
     }
-    if (err == AG_OK && !a->agent->can_replace) {
-        err = buf_add_str(&reason, ". Without them it is:\n");
-        err = err == AG_OK ? leaves_join(clean, &reason) : err;
+    return err == AG_OK ? replace(a, clean, &reason) : err;
+}
+
+/* Nothing can be said of what the tool answered: an exit code would not keep it
+ * from an agent that has it already. */
+static enum ag_err
+withhold(const struct asking *a, enum ag_err why)
+{
+    AG_AUTO(buf) struct buf reason;
+    json_auto_t *clean = NULL;
+    enum ag_err err;
+
+    buf_init(&reason, REASON_MAX_BYTES, BUF_PLAIN);
+    err = buf_fmt(&reason,
+                  "auth-guard could not look through what the tool answered, "
+                  "and withheld it: %s",
+                  err_text(why));
+    if (err == AG_OK) {
+        err = leaves_redact(subject(a), NULL, &clean);
     }
-    if (err != AG_OK || buf_cstr(&reason) == NULL) {
-        return AG_ENOMEM;
-    }
-    return print(a, a->agent->can_replace
-                        ? json_pack("{s:{s:s, s:O, s:s}}", "hookSpecificOutput",
-                                    "hookEventName", agent_event_name(a->event),
-                                    "updatedToolOutput", clean,
-                                    "additionalContext", buf_cstr(&reason))
-                        : json_pack("{s:s, s:s}", "decision", "block", "reason",
-                                    buf_cstr(&reason)));
+    return err == AG_OK ? replace(a, clean, &reason) : err;
 }
 
 static enum ag_err
@@ -459,8 +488,12 @@ hook_run_agent(struct cli *cli, int argc, char **argv)
     if (err == AG_OK) {
         err = read_event(&a);
     }
-    if (err == AG_OK) {
-        err = look(&a);
+    if (err != AG_OK) {
+        return err;
     }
-    return err == AG_OK ? answer(&a) : err;
+    err = look(&a);
+    if (err == AG_OK) {
+        err = answer(&a);
+    }
+    return err != AG_OK && a.event == AGENT_BEHIND ? withhold(&a, err) : err;
 }

@@ -52,7 +52,8 @@ run auth-guard run --no-isolate -- auth-guard redact --check --rules known text
 said 1 '' "text:4:4: holds a value of the vault
 text:5:1: holds a value of the vault, as base64"
 run auth-guard run "${INSIDE[@]}" -- auth-guard redact --check text
-[ $RC -eq 69 ] && has "$ERR" "can't be looked for from inside an isolated task"
+[ $RC -eq 69 ] || fail "exit $RC: $OUT $ERR"
+has "$ERR" "can't be looked for from inside an isolated task"
 rm "$TREE/text"
 auth-guard lock >/dev/null 2>&1
 run auth-guard redact --check "$S/text"

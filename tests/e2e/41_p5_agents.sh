@@ -74,7 +74,8 @@ command_is deny 'as base64' "echo $(printf %s "$VALUE" | base64 -w0)"
 command_is ask 'looks like a secret (rule github-token)' "git clone https://x:$GITHUB@127.0.0.1/"
 for agent in codex claude; do
     asked $agent UserPromptSubmit "{prompt: \"use $VALUE\"}"
-    [ "$(jq -r .decision <<<"$OUT")" = block ] && has "$OUT" 'holds the value of web/key'
+    [ "$(jq -r .decision <<<"$OUT")" = block ] || fail "$OUT"
+    has "$OUT" 'holds the value of web/key'
     asked $agent UserPromptSubmit '{prompt: "use ag://web/key"}'
     [ $RC -eq 0 ] && [ -z "$OUT" ] || fail "a prompt without: $OUT"
 done
@@ -90,7 +91,9 @@ asked claude PostToolUse "{tool_name: \"Bash\", tool_response: {stdout: \"a $VAL
 [ "$(jq -c .hookSpecificOutput.updatedToolOutput <<<"$OUT")" = \
     '{"stdout":"a [redacted:web/key] b","stderr":"[redacted:rule:github-token]","interrupted":false,"n":[1,"x"]}' ] || fail "$OUT"
 asked codex PostToolUse "{tool_name: \"Bash\", tool_response: \"one\n$VALUE\n\"}"
-[ "$(jq -r .decision <<<"$OUT")" = block ] && has "$(jq -r .reason <<<"$OUT")" 'one
+[ "$(jq -r .decision <<<"$OUT")" = block ] || fail "$OUT"
+has "$(jq -r .reason <<<"$OUT")" 'It is now:
+one
 [redacted:web/key]'
 asked codex PostToolUse '{tool_name: "Bash", tool_response: "nothing\u0000"}'
 [ $RC -eq 0 ] && [ -z "$OUT" ] || fail "an answer without: $OUT"
@@ -104,11 +107,15 @@ run auth-guard hook run codex Stop <<<'{}'
 [ $RC -eq 64 ] || fail "no event of ours: exit $RC"
 auth-guard lock >/dev/null 2>&1
 asked codex UserPromptSubmit '{prompt: "hello"}'
-[ $RC -eq 0 ] && has "$(jq -r .systemMessage <<<"$OUT")" "not the vault's values"
+[ $RC -eq 0 ] || fail "exit $RC: $OUT $ERR"
+has "$(jq -r .systemMessage <<<"$OUT")" "not the vault's values"
 asked codex PostToolUse "{tool_name: \"Bash\", tool_response: \"$GITHUB\"}"
 has "$OUT" '[redacted:rule:github-token]'
 asked codex PreToolUse '{tool_name: "Bash", tool_input: {command: "true"}}' --require-vault
-[ $RC -ne 0 ] && has "$ERR" 'the vault is locked'
+[ $RC -ne 0 ] || fail "exit 0: $OUT $ERR"
+has "$ERR" 'the vault is locked'
+asked claude PostToolUse "{tool_name: \"Bash\", tool_response: {stdout: \"$GITHUB\", n: 1}}" --require-vault
+[ "$(jq -c .hookSpecificOutput.updatedToolOutput <<<"$OUT")" = '{"stdout":"[withheld by auth-guard]","n":1}' ] || fail "$OUT"
 auth-guard unlock >/dev/null 2>&1 || fail unlock
 
 say "installed beside what is there, twice, by a link; removed"
@@ -146,16 +153,20 @@ rm -r "$HOME/.claude" "$HOME/dots"
 say "inside an isolated task: by rules, and by a set that it may read"
 ok auth-guard redaction-set export --names all.set
 told PreToolUse "{tool_name: \"Bash\", tool_input: {command: \"cat $HOME/.aws/credentials .env; echo $GITHUB\"}}" >told
-run auth-guard run "${INSIDE[@]}" -- sh -c 'auth-guard hook run codex PreToolUse <told'
-[ $RC -eq 0 ] && has "$OUT" 'looks like a secret (rule github-token)'
+run auth-guard run --ro "$(dirname "$BIN")" -- sh -c 'auth-guard hook run codex PreToolUse <told'
+[ $RC -eq 0 ] || fail "exit $RC: $OUT $ERR"
+has "$OUT" 'looks like a secret (rule github-token)'
 told PreToolUse '{tool_name: "Bash", tool_input: {command: "cat .env"}}' >told
-run auth-guard run "${INSIDE[@]}" -- sh -c 'auth-guard hook run codex PreToolUse <told'
-[ $RC -eq 0 ] && has "$OUT" "reads $TREE/.env"
+run auth-guard run --ro "$(dirname "$BIN")" -- sh -c 'auth-guard hook run codex PreToolUse <told'
+[ $RC -eq 0 ] || fail "exit $RC: $OUT $ERR"
+has "$OUT" "reads $TREE/.env"
 told PostToolUse "{tool_name: \"Bash\", tool_response: \"a $VALUE\"}" >told
-run auth-guard run "${INSIDE[@]}" -- sh -c 'auth-guard hook run codex --set all.set PostToolUse <told'
-[ $RC -eq 0 ] && has "$OUT" 'a [redacted:web/key]'
-run auth-guard run "${INSIDE[@]}" -- sh -c 'auth-guard hook run codex --require-vault PostToolUse <told'
-[ $RC -ne 0 ] && has "$ERR" "can't be looked for from inside an isolated task"
+run auth-guard run --ro "$(dirname "$BIN")" -- sh -c 'auth-guard hook run codex --set all.set PostToolUse <told'
+[ $RC -eq 0 ] || fail "exit $RC: $OUT $ERR"
+has "$OUT" 'a [redacted:web/key]'
+run auth-guard run --ro "$(dirname "$BIN")" -- sh -c 'auth-guard hook run codex --require-vault PostToolUse <told'
+[ $RC -eq 0 ] || fail "exit $RC: $OUT $ERR"
+has "$OUT" "can't be looked for from inside an isolated task" && has "$OUT" '[withheld by auth-guard]'
 rm told all.set
 
 say "the real Codex CLI"

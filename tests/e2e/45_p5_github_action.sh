@@ -58,7 +58,8 @@ grep -qx name=value "$S/env" || fail "the environment: $(cat "$S/env")"
 step run='exit 7' set=all.set
 [ $RC -eq 7 ] || fail "exit $RC"
 step run="echo '$GITHUB'; echo \"\$GITHUB_STEP_SUMMARY\""
-[ $RC -eq 0 ] && has "$OUT" '[redacted:rule:github-token]' && hasnt "$OUT" "$S/summary" "the commands' environment"
+[ $RC -eq 0 ] || fail "exit $RC: $OUT $ERR"
+has "$OUT" '[redacted:rule:github-token]' && hasnt "$OUT" "$S/summary" "the commands' environment"
 
 say "later steps, by their shell"
 step set=all.set
@@ -91,18 +92,21 @@ event() { # BODY [ADDRESS]
 event "see $VALUE here
 and $GITHUB"
 step set=all.set pull-request=check run='echo went on'
-[ $RC -ne 0 ] && has "$ERR" 'pull-request-body:1:5: holds the value of web/key' && has "$ERR" 'pull-request-body:2:5: looks like a secret'
+[ $RC -ne 0 ] || fail "exit 0: $OUT $ERR"
+has "$ERR" 'pull-request-body:1:5: holds the value of web/key' && has "$ERR" 'pull-request-body:2:5: looks like a secret'
 hasnt "$OUT" 'went on' 'the log'
 [ ! -s "$C/api/changes" ] || fail "it was changed: $(cat "$C/api/changes")"
 step set=all.set pull-request=redact run='echo went on'
-[ $RC -eq 0 ] && has "$OUT" '::warning' && has "$OUT" 'went on'
+[ $RC -eq 0 ] || fail "exit $RC: $OUT $ERR"
+has "$OUT" '::warning' && has "$OUT" 'went on'
 [ "$(jq -c '[.method, .path, .body, .authorization]' "$C/api/changes")" = \
     "$(jq -cn --arg t "Bearer $JOB_TOKEN" '["PATCH", "/repos/o/r/pulls/7", {body: "see [redacted:web/key] here\nand [redacted:rule:github-token]"}, $t]')" ] ||
     fail "$(cat "$C/api/changes")"
 rm "$C/api/changes"
 event "see $VALUE" "http://127.0.0.1:$(cat "$C/other/port")"
 step set=all.set pull-request=redact
-[ $RC -ne 0 ] && has "$ERR" 'could not be changed'
+[ $RC -ne 0 ] || fail "exit 0: $OUT $ERR"
+has "$ERR" 'could not be changed'
 [ ! -e "$C/other/changes" ] || fail "another service was called"
 event 'nothing in it'
 step set=all.set pull-request=redact
@@ -120,13 +124,17 @@ step pull-request=redact
 say "what can't be looked for lets nothing through"
 head -c 300 all.set >cut.set
 step set=cut.set run='echo ran'
-[ $RC -ne 0 ] && hasnt "$OUT" ran 'the log'
+[ $RC -ne 0 ] || fail "exit 0: $OUT $ERR"
+hasnt "$OUT" ran 'the log'
 step set=none.set run='echo ran'
-[ $RC -ne 0 ] && has "$ERR" 'none.set is not there'
+[ $RC -ne 0 ] || fail "exit 0: $OUT $ERR"
+has "$ERR" 'none.set is not there'
 step rules=none run='echo ran'
-[ $RC -ne 0 ] && hasnt "$OUT" ran 'the log'
+[ $RC -ne 0 ] || fail "exit 0: $OUT $ERR"
+hasnt "$OUT" ran 'the log'
 step set=all.set rules='$(echo default)' run='echo ran'
-[ $RC -ne 0 ] && hasnt "$OUT" ran 'the log'
+[ $RC -ne 0 ] || fail "exit 0: $OUT $ERR"
+hasnt "$OUT" ran 'the log'
 run auth-guard redact --check --rules none --set all.set logs/one
 [ $RC -eq 0 ] || fail "redact --check --set, without: exit $RC"
 printf 'x %s\n' "$VALUE" >"$C/text"

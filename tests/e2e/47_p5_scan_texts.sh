@@ -23,9 +23,11 @@ run auth-guard scan --texts --json .
 [ $RC -eq 1 ] || fail "exit $RC $ERR"
 [ "$(told)" = '.env:1:9 rule:secret-plain
 AGENTS.md:2:5 rule:github-token' ] || fail "$(told)"
-[ "$(jq -r '.findings[].path' <<<"$OUT")" = "$(jq -r '.findings[0].path' <<<"$OUT")" ] && has "$OUT" '.env"'
+[ "$(jq -r '.findings[].path' <<<"$OUT")" = "$(jq -r '.findings[0].path' <<<"$OUT")" ] || fail "$OUT"
+has "$OUT" '.env"'
 run auth-guard scan .
-[ $RC -eq 1 ] && hasnt "$OUT$ERR" AGENTS.md "what was said without --texts"
+[ $RC -eq 1 ] || fail "exit $RC: $OUT $ERR"
+hasnt "$OUT$ERR" AGENTS.md "what was said without --texts"
 run auth-guard scan --texts "ä b"
 [ $RC -eq 0 ] || fail "a text in which nothing looks like a secret: exit $RC $OUT"
 
@@ -33,16 +35,19 @@ say "with the vault open its values; only what looks like one where it is locked
 vault
 printf %s "$VALUE" | auth-guard put web/key >/dev/null 2>&1 || fail put
 run auth-guard scan --texts "ä b"
-[ $RC -eq 1 ] && has "$OUT" 'high      ä b/c d.txt:1:1 holds the value of web/key'
+[ $RC -eq 1 ] || fail "exit $RC: $OUT $ERR"
+has "$OUT" 'high      ä b/c d.txt:1:1 holds the value of web/key'
 hasnt "$OUT$ERR" "$VALUE" "what was said"
 auth-guard lock >/dev/null 2>&1
 run auth-guard scan --texts "ä b"
-[ $RC -eq 0 ] && has "$ERR" "not the vault's values"
+[ $RC -eq 0 ] || fail "exit $RC: $OUT $ERR"
+has "$ERR" "not the vault's values"
 auth-guard unlock >/dev/null 2>&1 || fail unlock
 
 say "SARIF"
 run auth-guard scan --texts --sarif "$S/found.sarif" .
-[ $RC -eq 1 ] && has "$OUT" AGENTS.md:2:5
+[ $RC -eq 1 ] || fail "exit $RC: $OUT $ERR"
+has "$OUT" AGENTS.md:2:5
 [ "$(jq -c '[.version, .runs[0].tool.driver.name, (.runs[0].results | map([.ruleId, .level,
     .locations[0].physicalLocation.artifactLocation.uri, .locations[0].physicalLocation.region.startLine]) | sort)]' "$S/found.sarif")" = \
     '["2.1.0","auth-guard",[["credential-file","warning",".env",null],["github-token","warning","AGENTS.md",2],["vault-value","error","%C3%A4%20b/c%20d.txt",1],["vault-value","error",".env",1]]]' ] ||
@@ -54,7 +59,8 @@ cd "$TREE" || exit 70
 run auth-guard scan --texts --sarif - "$C/repo/AGENTS.md"
 [ "$(jq -r '.runs[0].results[0].locations[0].physicalLocation.artifactLocation.uri' <<<"$OUT")" = "file://$C/repo/AGENTS.md" ] || fail "$OUT"
 run auth-guard scan --texts --sarif "$S/no/such/file" "$C/repo"
-[ $RC -ne 0 ] && has "$ERR" "$S/no/such/file"
+[ $RC -ne 0 ] || fail "exit 0: $OUT $ERR"
+has "$ERR" "$S/no/such/file"
 
 say "what shells and agents keep, packed or not"
 printf 'export X=%s\n' "$GITHUB" >"$HOME/.bash_history"
