@@ -43,6 +43,7 @@ enum {
 struct served {
     atomic_int calls;
     atomic_int admitted;
+    _Atomic pthread_t plain_thread; /* the last that answered so */
     atomic_int left;
     atomic_int used;
     atomic_int stops;
@@ -89,6 +90,7 @@ static enum ag_err
 h_plain(struct request *rq)
 {
     atomic_fetch_add(&served.calls, 1);
+    atomic_store(&served.plain_thread, pthread_self());
     return buf_add_str(&rq->reply.body, "{\"ok\":true}");
 }
 
