@@ -323,21 +323,6 @@ take_event(struct reactor_source *source, uint32_t events)
     }
 }
 
-/* Asks whoever waits instead of epoll; false: there is nothing else to see. A
- * wake-up must be seen here, or reactor_fd() would stay readable. */
-static bool
-wait_elsewhere(struct reactor *r, int timeout_ms)
-{
-    bool is_readable = r->wait(r->wait_ctx, timeout_ms);
-    bool was_woken = false;
-
-    (void)pthread_mutex_lock(&r->lock);
-    was_woken = timeout_ms != 0 && !r->sleeps;
-    r->sleeps = false;
-    (void)pthread_mutex_unlock(&r->lock);
-    return is_readable || was_woken;
-}
-
 /* For how long, and from now on who posts wakes it. */
 static int
 begin_wait(struct reactor *r)
@@ -362,7 +347,7 @@ take_events(struct reactor *r)
 
     if (r->wait == NULL) {
         count = epoll_wait(r->epoll_fd, events, EVENTS_MAX_COUNT, timeout_ms);
-    } else if (wait_elsewhere(r, timeout_ms)) {
+    } else if (r->wait(r->wait_ctx, timeout_ms)) {
         count = epoll_wait(r->epoll_fd, events, EVENTS_MAX_COUNT, 0);
     }
     for (int i = 0; i < count; i++) {
