@@ -98,7 +98,10 @@ receipt_draft_free(struct receipt_draft *d)
 static enum receipt_tier
 tier_of(const struct filter_count *row)
 {
-    return filter_is_rule(row) ? RECEIPT_RULE : RECEIPT_P0;
+    if (filter_is_rule(row)) {
+        return RECEIPT_RULE;
+    }
+    return filter_is_look(row) ? RECEIPT_P1 : RECEIPT_P0;
 }
 
 /* The row of this name and tier, or a new one; NULL: there is no room. */

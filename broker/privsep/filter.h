@@ -194,6 +194,10 @@ struct filter_report {
 /* A hit of a rule, not of a value that is known. */
 AG_NONNULL bool filter_is_rule(const struct filter_count *row);
 
+/* A part of a value, or a value as a reader would see it: less sure than one
+ * of the forms that are guaranteed. */
+AG_NONNULL bool filter_is_look(const struct filter_count *row);
+
 typedef void (*filter_end_fn)(void *arg, const struct filter_report *report);
 /* The same while it runs: the counts so far, of FILTER_TASK, within 100 ms of a
  * hit. Called before `ended`, and under the same rules. */

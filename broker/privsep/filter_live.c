@@ -87,6 +87,12 @@ filter_is_rule(const struct filter_count *row)
     return (row->id & RULE_FILTER_ID_BITS) == RULE_FILTER_ID_BITS;
 }
 
+bool
+filter_is_look(const struct filter_count *row)
+{
+    return variant_is_look(row->form);
+}
+
 static void
 report(const struct live *live, filter_end_fn say, const struct fmsg_end *end)
 {

@@ -283,7 +283,8 @@ get_row(struct reader *r, struct fmsg_row *ret)
     ret->first_offset = get_number(r, 8);
     ret->name_len = (uint8_t)get_number(r, 1);
     name = get_bytes(r, ret->name_len);
-    if (r->bad || form >= VARIANT_COUNT || span_find(name, 0) != name.len) {
+    if (r->bad || form >= VARIANT_NAMED_COUNT ||
+        span_find(name, 0) != name.len) {
         return AG_EINVAL;
     }
     ret->form = (enum variant)form;

@@ -9,6 +9,7 @@ enum {
     /* With very many values the bitmaps stay within the second-level cache
      * and the budget of locked memory, and the stride shrinks instead. */
     BITMAP_MAX_LOG2 = 22,
+    HEADS_MAX_LOG2 = 21,
     QUADS_MAX_LOG2 = 19,
     CROWDED_ENTRY_COUNT = 20000,
     CROWDED_WINDOW_BYTES = 14,
@@ -91,22 +92,11 @@ measure(struct matcher *m)
     }
 }
 
-static uint32_t
-bits_log2(size_t marks, size_t bits_per_mark)
-{
-    uint32_t log2 = BITMAP_MIN_LOG2;
-
-    while (log2 < BITMAP_MAX_LOG2 &&
-           (size_t)1 << log2 < marks * bits_per_mark) {
-        log2++;
-    }
-    return log2;
-}
-
 static enum ag_err
 take_bitmaps(struct matcher *m)
 {
-    uint32_t quads_log2 = bits_log2(m->entry_count, BITS_PER_BLOCK);
+    uint32_t quads_log2 = set_log2(m->entry_count * BITS_PER_BLOCK,
+                                   BITMAP_MIN_LOG2, QUADS_MAX_LOG2);
     size_t total = PAIRS_BYTES;
     enum ag_err err;
     uint8_t *at;
@@ -117,14 +107,15 @@ take_bitmaps(struct matcher *m)
         size_t count = class->entry_count;
 
         class->block_shift =
-            64 - bits_log2(count * class->stride, BITS_PER_BLOCK);
-        class->head_shift = 64 - bits_log2(count, BITS_PER_HEAD);
+            64 - set_log2(count * class->stride * BITS_PER_BLOCK,
+                          BITMAP_MIN_LOG2, BITMAP_MAX_LOG2);
+        class->head_shift = 64 - set_log2(count * BITS_PER_HEAD,
+                                          BITMAP_MIN_LOG2, HEADS_MAX_LOG2);
         if (count > 0) {
             total += (size_t)1 << (64 - class->block_shift - 3);
             total += (size_t)1 << (64 - class->head_shift - 3);
         }
     }
-    quads_log2 = quads_log2 < QUADS_MAX_LOG2 ? quads_log2 : QUADS_MAX_LOG2;
     total += (size_t)1 << (quads_log2 - 3);
     err = lockmem_init(total, &m->bitmaps);
     if (err != AG_OK) {

@@ -6,6 +6,9 @@
 #include "redact/matcher_impl.h"
 #include "redact/strength.h"
 
+static atomic_uint_fast64_t serials;
+static atomic_bool without_looks;
+
 struct build {
     struct matcher *m;
     const struct matcher_value *values;
@@ -209,6 +212,8 @@ build(struct matcher *base, const struct matcher_value *values, size_t count,
         return AG_ENOMEM;
     }
     atomic_init(&m->refs, 1);
+    m->serial = atomic_fetch_add(&serials, 1) + 1;
+    m->has_looks = !atomic_load(&without_looks);
     m->base = base == NULL ? NULL : matcher_ref(base);
     err = count_all(&b);
     if (err == AG_OK) {
@@ -222,6 +227,12 @@ build(struct matcher *base, const struct matcher_value *values, size_t count,
     err = bitmaps_build(m);
     if (err == AG_OK) {
         err = windows_build(m);
+    }
+    if (err == AG_OK && m->has_looks) {
+        err = fragments_build(m);
+    }
+    if (err == AG_OK && m->has_looks) {
+        err = tetrads_build(m);
     }
     if (err != AG_OK) {
         return err;
@@ -246,6 +257,12 @@ matcher_extend(struct matcher *base, const struct matcher_value *values,
     return build(base, values, count, ret);
 }
 
+void
+matcher_enable_looks(bool enabled)
+{
+    atomic_store(&without_looks, !enabled);
+}
+
 struct matcher *
 matcher_ref(struct matcher *m)
 {
@@ -263,6 +280,8 @@ matcher_unref(struct matcher *m)
     lockmem_done(&m->store);
     lockmem_done(&m->bitmaps);
     lockmem_done(&m->window_store);
+    lockmem_done(&m->fragment_store);
+    lockmem_done(&m->tetrad_store);
     free(m);
 }
 
@@ -306,6 +325,7 @@ size_t
 matcher_locked_bytes(const struct matcher *m)
 {
     return m->store.len + m->bitmaps.len + m->window_store.len +
+           m->fragment_store.len + m->tetrad_store.len +
            (m->base == NULL ? 0 : matcher_locked_bytes(m->base));
 }
 

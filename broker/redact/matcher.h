@@ -122,4 +122,8 @@ AG_NONNULL size_t matcher_entry_count(const struct matcher *m);
  */
 void matcher_enable_forms(uint64_t mask);
 
+/* For tests: sets built from now on are searched for their forms only, not for
+ * fragments nor in views; or for all, as at first. */
+void matcher_enable_looks(bool enabled);
+
 #endif

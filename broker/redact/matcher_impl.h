@@ -83,6 +83,24 @@ struct set_windows {
     size_t cell_count;
 };
 
+/* Where 12 bytes of a value are looked for: see fragments.c. */
+struct set_fragments {
+    uint8_t *marks;    /* every block of five bytes; NULL: there are none */
+    uint8_t *trigrams; /* every three bytes, hashed */
+    uint32_t *firsts;  /* of each bucket, the index of its first cell */
+    uint32_t *cells;   /* places in bytes[], of a block each */
+    uint32_t mark_shift;
+    uint32_t bucket_shift;
+    size_t cell_count;
+};
+
+/* Every four bytes of a form: see tetrads.h. */
+struct set_tetrads {
+    uint8_t *marks; /* NULL: all may be */
+    uint8_t *pairs; /* every two bytes of a form: 65536 bits */
+    uint32_t shift;
+};
+
 /* Where comparisons write forms: in locked memory, with who compares. */
 struct set_scratch {
     struct variant_gen gen;
@@ -95,6 +113,9 @@ struct matcher {
     struct lockmem store;   /* values, bytes, pieces, entries */
     struct lockmem bitmaps; /* of the classes, and pairs */
     struct lockmem window_store;
+    struct lockmem fragment_store;
+    struct lockmem tetrad_store;
+    uint64_t serial; /* of all sets of this process */
     struct set_value *values;
     uint8_t *bytes;
     struct set_piece *pieces;
@@ -114,6 +135,9 @@ struct matcher {
     struct set_class classes[CLASS_COUNT];
     size_t reach_bytes; /* from a form's start to past its window, at most */
     struct set_windows windows[WINDOWS_COUNT];
+    bool has_looks; /* fragments and views; else only forms */
+    struct set_fragments fragments;
+    struct set_tetrads tetrads;
 };
 
 /* How a form and a text that begins somewhere relate. */
@@ -179,6 +203,18 @@ set_load_short(const uint8_t *at, size_t len)
     return le64toh(word);
 }
 
+/* Of the powers of two from `least` to `most` the first that is enough. */
+static inline uint32_t
+set_log2(size_t wanted, uint32_t least, uint32_t most)
+{
+    uint32_t log2 = least;
+
+    while (log2 < most && (size_t)1 << log2 < wanted) {
+        log2++;
+    }
+    return log2;
+}
+
 static inline bool
 set_bit(const uint8_t *bitmap, uint64_t index)
 {
@@ -219,5 +255,15 @@ AG_CHECK AG_NONNULL enum ag_err windows_build(struct matcher *m);
  */
 AG_NONNULL void windows_find(const struct matcher *m, struct span text,
                              size_t from, size_t upto, uint64_t *starts);
+
+/* ---- fragments.c ---- */
+
+/* Errors: as above. */
+AG_CHECK AG_NONNULL enum ag_err fragments_build(struct matcher *m);
+
+/* ---- tetrads.c ---- */
+
+/* Errors: as above. */
+AG_CHECK AG_NONNULL enum ag_err tetrads_build(struct matcher *m);
 
 #endif

@@ -6,15 +6,15 @@
 #include "redact/redactor_impl.h"
 
 enum {
-    LINE_KEEP_BYTES = 8192, /* over a restart; more is given back */
-    HELD_SPARE_BYTES = 16,  /* a token waits for the byte behind it */
-    SHOWN_PART = 4,         /* idle shows at most a quarter of a value */
+    LINE_KEEP_BYTES = 8192,  /* over a restart; more is given back */
+    HELD_SPARE_BYTES = 16,   /* a token waits for the byte behind it */
+    SLICE_BYTES = 16 * 1024, /* bounds the holes found ahead */
 };
 
 /* ---- holes ---- */
 
-static enum ag_err
-let_out(struct redactor *r, struct span text, size_t upto)
+enum ag_err
+redactor_let_out(struct redactor *r, struct span text, size_t upto)
 {
     size_t from = r->emitted;
 
@@ -26,15 +26,14 @@ let_out(struct redactor *r, struct span text, size_t upto)
 }
 
 static enum ag_err
-open_hole(struct redactor *r, const struct scan_hit *hit)
+open_hole(struct redactor *r, const struct hole *hole)
 {
-    const struct set_piece *piece = &hit->part->pieces[hit->ref >> FORM_BITS];
-    struct matcher_value value = set_value_of(hit->part, piece->value);
+    struct matcher_value value = set_value_of(hole->part, hole->value);
     struct redactor_hit told = {
         .id = value.id,
         .name = value.name,
-        .form = set_form(hit->ref),
-        .offset = r->offset + hit->start,
+        .form = hole->form,
+        .offset = hole->start,
     };
 
     if (r->options.on_hit != NULL) {
@@ -57,19 +56,20 @@ hide_hole(struct redactor *r, struct span text)
                      span_sub(text, from, r->hole_end - from));
 }
 
-/* A form stands at hit->start: part of the hole it touches, or a new one. */
+/* Something stands there: part of the hole it touches, or a new one. */
 static enum ag_err
-cover(struct redactor *r, struct span text, const struct scan_hit *hit)
+cover(struct redactor *r, struct span text, const struct hole *hole)
 {
-    size_t end = hit->start + hit->len;
+    size_t start = (size_t)(hole->start - r->offset);
+    size_t end = (size_t)(hole->end - r->offset);
     enum ag_err err;
 
-    if (hit->start >= r->hole_end) {
-        err = let_out(r, text, hit->start);
+    if (start >= r->hole_end) {
+        err = redactor_let_out(r, text, start);
         if (err != AG_OK) {
             return err;
         }
-        err = open_hole(r, hit);
+        err = open_hole(r, hole);
         if (err != AG_OK) {
             return err;
         }
@@ -80,10 +80,47 @@ cover(struct redactor *r, struct span text, const struct scan_hit *hit)
     return hide_hole(r, text);
 }
 
+enum ag_err
+redactor_cover_ahead(struct redactor *r, struct span text, size_t start,
+                     size_t len)
+{
+    enum ag_err err = AG_OK;
+
+    while (err == AG_OK && r->views != NULL && r->views->holes.count > 0) {
+        struct hole first = r->views->holes.list[0];
+        uint64_t here = r->offset + start;
+
+        if (first.start > here || (first.start == here && first.len <= len)) {
+            break;
+        }
+        err = cover(r, text, &first);
+        holes_drop(&r->views->holes, 1);
+    }
+    return err;
+}
+
+enum ag_err
+redactor_cover(struct redactor *r, struct span text, const struct scan_hit *hit)
+{
+    enum ag_err err = redactor_cover_ahead(r, text, hit->start, hit->len);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    return cover(r, text,
+                 &(struct hole){
+                     .start = r->offset + hit->start,
+                     .end = r->offset + hit->start + hit->len,
+                     .part = hit->part,
+                     .value = hit->part->pieces[hit->ref >> FORM_BITS].value,
+                     .form = set_form(hit->ref),
+                 });
+}
+
 /* ---- one stretch of text ---- */
 
-static void
-begin_scan(struct redactor *r, struct span text, size_t limit, bool at_end)
+void
+redactor_scan(struct redactor *r, struct span text, size_t limit, bool at_end)
 {
     unsigned int flags = SCAN_PLAIN;
     struct scan_request request = {
@@ -103,22 +140,28 @@ enum ag_err
 redactor_decide(struct redactor *r, struct span text, size_t limit, bool at_end,
                 size_t *ret)
 {
+    size_t open = redactor_look(r, text, at_end);
     struct scan_hit hit;
     enum ag_err err;
 
-    begin_scan(r, text, limit, at_end);
+    limit = open < limit ? open : limit;
+    redactor_scan(r, text, limit, at_end);
     while (scan_next(&r->scan, &hit)) {
         if (hit.is_open) {
             limit = hit.start;
             break;
         }
-        err = cover(r, text, &hit);
+        err = redactor_cover(r, text, &hit);
         if (err != AG_OK) {
             return err;
         }
     }
+    err = redactor_cover_ahead(r, text, limit, SIZE_MAX);
+    if (err != AG_OK) {
+        return err;
+    }
     *ret = limit;
-    return let_out(r, text, limit);
+    return redactor_let_out(r, text, limit);
 }
 
 void
@@ -175,15 +218,12 @@ feed_held(struct redactor *r, struct span part, bool *ret)
 }
 
 static enum ag_err
-feed_now(struct redactor *r, struct span part)
+feed_slice(struct redactor *r, struct span part)
 {
     bool is_held = false;
     size_t done = 0;
     enum ag_err err;
 
-    if (part.len == 0) {
-        return AG_OK;
-    }
     r->is_idle = false;
     if (r->held_len > 0) {
         err = feed_held(r, part, &is_held);
@@ -201,6 +241,20 @@ feed_now(struct redactor *r, struct span part)
     r->held_len = part.len - done;
     note_most(&r->held_most, r->held_len);
     return AG_OK;
+}
+
+static enum ag_err
+feed_now(struct redactor *r, struct span part)
+{
+    enum ag_err err = AG_OK;
+
+    while (err == AG_OK && part.len > 0) {
+        size_t len = part.len < SLICE_BYTES ? part.len : SLICE_BYTES;
+
+        err = feed_slice(r, span_sub(part, 0, len));
+        part = span_sub(part, len, part.len - len);
+    }
+    return err;
 }
 
 enum ag_err
@@ -272,6 +326,7 @@ redactor_free(struct redactor *r)
     }
     lockmem_done(&r->held);
     lockmem_done(&r->line);
+    redactor_looks_done(r);
     own = r->own;
     lockmem_done(&own);
 }
@@ -292,11 +347,15 @@ redactor_restart(struct redactor *r, const struct redactor_options *options,
     }
     wipe(r->line.ptr, r->line_most);
     wipe(r->held.ptr, r->held_most);
+    if (r->views_own != NULL) {
+        views_restart(r->views_own);
+    }
     *r = (struct redactor){.own = r->own,
                            .options = *options,
                            .next = *next,
                            .held = r->held,
                            .line = r->line,
+                           .views_own = r->views_own,
                            .hide = hide};
     return AG_OK;
 }
@@ -304,15 +363,26 @@ redactor_restart(struct redactor *r, const struct redactor_options *options,
 enum ag_err
 redactor_use(struct redactor *r, const struct matcher *set)
 {
-    size_t wanted = 2 * matcher_longest_bytes(set) + HELD_SPARE_BYTES;
-    enum ag_err err = r->options.audience == REDACTOR_TASK
-                          ? AG_OK /* keeps its lines elsewhere */
-                          : redactor_grow(&r->held, r->held_len, wanted);
+    size_t longest =
+        set->has_looks ? views_span_bytes(set) : matcher_longest_bytes(set);
+    enum ag_err err;
 
+    if (r->options.audience == REDACTOR_TASK) {
+        r->set = set; /* keeps its lines elsewhere */
+        return AG_OK;
+    }
+    if (r->set == set && r->serial == set->serial) {
+        return AG_OK;
+    }
+    err = redactor_grow(&r->held, r->held_len, 2 * longest + HELD_SPARE_BYTES);
+    if (err == AG_OK) {
+        err = redactor_looks_use(r, set);
+    }
     if (err != AG_OK) {
         return err;
     }
     r->set = set;
+    r->serial = set->serial;
     return AG_OK;
 }
 
@@ -321,104 +391,6 @@ redactor_feed(struct redactor *r, struct span part)
 {
     return r->options.audience == REDACTOR_TASK ? redactor_feed_task(r, part)
                                                 : feed_now(r, part);
-}
-
-/* Never a part of a character: of that a terminal shows nothing. */
-static size_t
-whole_characters(const struct redactor *r, struct span text, size_t upto)
-{
-    while (upto > r->emitted && upto < text.len &&
-           (text.ptr[upto] & 0xc0) == 0x80) {
-        upto--;
-    }
-    return upto;
-}
-
-/* Up to where what starts at an open hit may be seen. */
-static size_t
-shown_of(struct redactor *r, const struct scan_hit *hit, size_t most)
-{
-    size_t shortest =
-        hit->is_open ? scan_shortest_open(&r->scan, hit->start) : SIZE_MAX;
-    size_t part = shortest / SHOWN_PART;
-
-    return shortest == SIZE_MAX ? SIZE_MAX
-                                : hit->start + (part < most ? part : most);
-}
-
-/* Of what is held a quarter of every value that it may belong to; with a `most`
- * so many bytes of it at most, and nothing is decided. */
-static enum ag_err
-show(struct redactor *r, size_t most)
-{
-    struct span text = span_of(r->held.ptr, r->held_len);
-    size_t upto = text.len;
-    struct scan_hit hit;
-    enum ag_err err;
-
-    begin_scan(r, text, text.len, false);
-    while (scan_next(&r->scan, &hit) && hit.start < upto) {
-        size_t shown = shown_of(r, &hit, most);
-
-        upto = shown < upto ? shown : upto;
-        if (hit.len > 0 && most != SIZE_MAX) {
-            upto = hit.start < upto ? hit.start : upto; /* for the idle */
-        } else if (hit.len > 0) {
-            err = cover(r, text, &hit);
-            if (err != AG_OK) {
-                return err;
-            }
-        }
-    }
-    return let_out(r, text, whole_characters(r, text, upto));
-}
-
-enum ag_err
-redactor_idle(struct redactor *r)
-{
-    if (!redactor_is_holding(r)) {
-        return AG_OK;
-    }
-    r->is_idle = true;
-    return show(r, SIZE_MAX);
-}
-
-/* Would idle let out all of it? */
-static bool
-shows_all(struct redactor *r)
-{
-    struct span text = span_of(r->held.ptr, r->held_len);
-    struct scan_hit hit;
-    bool all = true;
-
-    begin_scan(r, text, text.len, false);
-    while (all && scan_next(&r->scan, &hit)) {
-        all = shown_of(r, &hit, SIZE_MAX) >= text.len;
-    }
-    return all;
-}
-
-enum ag_err
-redactor_idle_whole(struct redactor *r)
-{
-    if (!redactor_is_holding(r)) {
-        return AG_OK;
-    }
-    r->is_idle = true;
-    return shows_all(r) ? show(r, SIZE_MAX) : AG_OK;
-}
-
-enum ag_err
-redactor_pause(struct redactor *r)
-{
-    struct span text = span_of(r->held.ptr, r->held_len);
-    struct span unseen = span_sub(text, r->emitted, text.len);
-
-    if (!redactor_is_holding(r) ||
-        hide_columns(&r->hide, unseen) > REDACTOR_PAUSE_BYTES) {
-        return AG_OK;
-    }
-    return show(r, REDACTOR_PAUSE_BYTES);
 }
 
 enum ag_err

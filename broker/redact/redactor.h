@@ -6,8 +6,9 @@
  * The output is that of one search through the whole text, whatever the parts
  * it was fed in: all matches are found; those that overlap are one hole, named
  * after the leftmost, of these the longest; one marker stands for each hole.
- * Held back is exactly what may still begin or lengthen a match, never more
- * than matcher_longest_bytes().
+ * Held back is exactly what may still begin or lengthen a match: of the text
+ * itself never more than matcher_longest_bytes(), as it is seen by its reader
+ * views_span_bytes().
  *
  * Idle. A stream that pauses in the middle of a possible match (a prompt that
  * ends in the first letters of a value) would stay dark. redactor_idle(), to
@@ -15,7 +16,13 @@
  * most a quarter of every value it may belong to; should the value come after
  * all, the rest of it is redacted. This is the one case where a part of a
  * value can show, and where the output depends on time. A character of several
- * bytes is let out whole or not at all.
+ * bytes is let out whole or not at all. What is a fragment already (fragments.h)
+ * does not wait: it is redacted.
+ *
+ * For an operator the text is looked at in other ways too: for parts of values
+ * (fragments.h) and as its reader sees it (view.h). What is found there is a
+ * hole as well. Of it a little may show, as said there: at most two characters
+ * that the value has.
  *
  * redactor_idle_whole() is for a text of which nothing can be seen before all
  * that came is let out: it lets out all that is held or nothing.

@@ -1,6 +1,7 @@
 /*
  * redactor_impl.h - the inside of a redactor, shared by its files: redactor.c
- * (holes, the operator's stream) and redactor_task.c. Nobody else includes it.
+ * (holes, the operator's stream), redactor_show.c, redactor_looks.c and
+ * redactor_task.c. Nobody else includes it.
  * Floor: redact.
  */
 #ifndef AG_REDACT_REDACTOR_IMPL_H
@@ -10,6 +11,7 @@
 #include "redact/lockmem.h"
 #include "redact/redactor.h"
 #include "redact/scan.h"
+#include "redact/view.h"
 
 /*
  * Positions count from the first byte not yet decided, which is held.ptr[0]
@@ -21,6 +23,7 @@ struct redactor {
     struct redactor_options options;
     struct sink next;
     const struct matcher *set;
+    uint64_t serial; /* the set's: another may lie where it was */
     struct lockmem held;
     size_t held_len;
     size_t held_most;    /* all of `held` that text was in */
@@ -34,10 +37,31 @@ struct redactor {
     size_t behind_len;
     uint8_t behind[MATCHER_BEHIND_BYTES];
     struct hide hide;
+    struct views *views_own;
+    struct views *views; /* for the operator; NULL: the set has no looks */
     struct scan scan;
 };
 
 /* ---- redactor.c ---- */
+
+/* Of `text` what hasn't been let out, up to there. */
+AG_CHECK AG_NONNULL enum ag_err redactor_let_out(struct redactor *r,
+                                                 struct span text, size_t upto);
+
+/* r->scan then goes through the starts below `limit`. */
+AG_NONNULL void redactor_scan(struct redactor *r, struct span text,
+                              size_t limit, bool at_end);
+
+/* Covers what was found ahead and begins before text[start], or there and is
+ * longer than `len`. */
+AG_CHECK AG_NONNULL enum ag_err redactor_cover_ahead(struct redactor *r,
+                                                     struct span text,
+                                                     size_t start, size_t len);
+
+/* Covers a form, and before it what begins before it. */
+AG_CHECK AG_NONNULL enum ag_err redactor_cover(struct redactor *r,
+                                               struct span text,
+                                               const struct scan_hit *hit);
 
 /*
  * Decides the starts below `limit`, in order, up to the first that needs more
@@ -64,6 +88,22 @@ note_most(size_t *most, size_t len)
 {
     *most = len > *most ? len : *most;
 }
+
+/* ---- redactor_looks.c: fragments and views, for the operator ---- */
+
+/* Errors: AG_EMEMLOCK, AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err redactor_looks_use(struct redactor *r,
+                                                   const struct matcher *set);
+AG_NONNULL void redactor_looks_done(struct redactor *r);
+
+/* Finds ahead what no form finds. Returns how much of the text is decided. */
+AG_NONNULL size_t redactor_look(struct redactor *r, struct span text,
+                                bool at_end);
+
+/* How much of what is held may be shown, as far as that goes; with a `most`
+ * (else SIZE_MAX) no more of a value than that, and nothing that was found. */
+AG_NONNULL size_t redactor_look_show(struct redactor *r, struct span text,
+                                     size_t most);
 
 /* ---- redactor_task.c ---- */
 

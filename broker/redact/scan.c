@@ -108,6 +108,17 @@ find_starts(struct scan *s, const struct set_class *class)
     }
 }
 
+/* Is this some form's first byte? */
+static bool
+is_first(const struct matcher *part, uint8_t c)
+{
+    const uint8_t *row = part->pairs + (size_t)c * (256 / 8);
+    uint64_t any = set_load(row) | set_load(row + 8) | set_load(row + 16) |
+                   set_load(row + 24);
+
+    return any != 0;
+}
+
 /* Could a form begin with text[at..], of which little is there? */
 static bool
 may_begin(const struct scan *s, const struct matcher *part, size_t at)
@@ -116,7 +127,7 @@ may_begin(const struct scan *s, const struct matcher *part, size_t at)
     uint64_t hash;
 
     if (left == 1) {
-        return true; /* the search will tell */
+        return is_first(part, s->text.ptr[at]);
     }
     if (left < KEY_BYTES) {
         return set_bit(part->pairs,
@@ -346,7 +357,7 @@ is_wanted(const struct scan *s, const struct matcher *part, uint32_t ref)
 {
     const struct set_piece *piece = &part->pieces[ref >> FORM_BITS];
 
-    return (s->flags & SCAN_FOR_TASK) == 0 ||
+    return (s->flags & (SCAN_FOR_TASK | SCAN_STRONG)) == 0 ||
            !part->values[piece->value].is_weak;
 }
 

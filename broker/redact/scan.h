@@ -23,6 +23,7 @@ enum scan_flags {
      * that takes doesn't depend on how much of a form is there (windows.c). The
      * text has every form that starts below the limit whole. */
     SCAN_FOR_TASK = 2,
+    SCAN_STRONG = 4, /* no weak values */
 };
 
 /* What may be found where. */

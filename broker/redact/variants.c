@@ -154,13 +154,24 @@ core2_char(struct span raw, unsigned int arg, size_t index)
 const char *
 variant_name(enum variant form)
 {
-    static const char *const NAMES[VARIANT_COUNT] = {
+    static const char *const NAMES[VARIANT_NAMED_COUNT] = {
 #define AG_VARIANT_NAME(id, name) [id] = (name),
-        AG_VARIANTS(AG_VARIANT_NAME)
+        AG_VARIANTS(AG_VARIANT_NAME) AG_LOOKS(AG_VARIANT_NAME)
 #undef AG_VARIANT_NAME
     };
 
     return NAMES[form];
+}
+
+bool
+variant_is_look(const char *name)
+{
+    for (int i = VARIANT_COUNT; i < VARIANT_NAMED_COUNT; i++) {
+        if (strcmp(variant_name((enum variant)i), name) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void

@@ -85,13 +85,24 @@
     X(VARIANT_B64_HTML_1,         "base64-json")    \
     X(VARIANT_B64_HTML_2,         "base64-json")
 
+/* What else a hole may be named after: no forms that could be written, but ways
+ * to look at the text (fragments.h, view.h). */
+#define AG_LOOKS(X)                                \
+    X(VARIANT_FRAGMENT,           "fragment")       \
+    X(VARIANT_ANSI,               "ansi")           \
+    X(VARIANT_ESCAPED,            "escaped")        \
+    X(VARIANT_MAIL,               "quoted-printable") \
+    X(VARIANT_HEXDUMP,            "hexdump")
+
 /* clang-format on */
 
 enum variant {
 #define AG_VARIANT_ENUM(id, name) id,
-    AG_VARIANTS(AG_VARIANT_ENUM)
+    AG_VARIANTS(AG_VARIANT_ENUM) VARIANT_COUNT, /* of forms */
+    VARIANT_LOOKS_BEGIN = VARIANT_COUNT - 1,
+    AG_LOOKS(AG_VARIANT_ENUM)
 #undef AG_VARIANT_ENUM
-    VARIANT_COUNT,
+    VARIANT_NAMED_COUNT, /* of all that have a name */
 };
 
 enum {
@@ -143,5 +154,8 @@ bool variant_is_text(enum variant form);
 
 /* Cores of base64: what stands around them belongs to the same word. */
 bool variant_is_core(enum variant form);
+
+/* Is this the name of a way to look, not of a form? */
+AG_NONNULL bool variant_is_look(const char *name);
 
 #endif

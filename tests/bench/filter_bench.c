@@ -3,6 +3,7 @@
  * filter_bench - how fast known values are found.
  *
  *   filter_bench                  rows: NAME VALUE UNIT BUDGET OK
+ *   filter_bench looks            those of fragments and views only
  *   filter_bench relay [COUNT]    copies stdin to stdout through a redactor
  *                                 with COUNT made-up values (100), as the
  *                                 filter process does: for comparison with
@@ -104,6 +105,51 @@ speeds(void)
         matcher_unref(set);
     }
     free(text);
+}
+
+/* Prose and code, line by line: next to nothing that a view reads otherwise. */
+static char *
+make_plain(void)
+{
+    char *text = malloc(TEXT_BYTES + 4096);
+    size_t len = 0;
+
+    if (text == NULL) {
+        die();
+    }
+    while (len < TEXT_BYTES) {
+        len += words(text + len, 4 + rnd(16));
+        text[len - 1] = '\n';
+    }
+    return text;
+}
+
+/* What fragments and views cost, on plain text and on all kinds. */
+static void
+looks(void)
+{
+    char *texts[2];
+    struct matcher *with;
+    struct matcher *without;
+    size_t i;
+
+    make_values(100);
+    texts[0] = make_plain();
+    texts[1] = make_text(100);
+    with = make_set(100);
+    matcher_enable_looks(false);
+    without = make_set(100);
+    matcher_enable_looks(true);
+    for (i = 0; i < 2; i++) {
+        row(i == 0 ? "filter: plain text, forms only"
+                   : "filter: all kinds of text, forms only",
+            mb_per_s(without, texts[i], PART_BYTES), "MB/s", 0, 0);
+        row("filter: the same, with fragments and views",
+            mb_per_s(with, texts[i], PART_BYTES), "MB/s", 0, 0);
+        free(texts[i]);
+    }
+    matcher_unref(with);
+    matcher_unref(without);
 }
 
 /* Microseconds for GUESS_BYTES of one guess, repeated: the best of many. */
@@ -276,7 +322,12 @@ main(int argc, char **argv)
 
         return relay(count <= VALUES_MAX ? count : VALUES_MAX);
     }
+    if (argc >= 2 && strcmp(argv[1], "looks") == 0) {
+        looks();
+        return EXIT_SUCCESS;
+    }
     speeds();
+    looks();
     for_tasks();
     sizes();
     return EXIT_SUCCESS;

@@ -122,6 +122,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         in.ptr += len;
         in.len -= len;
     }
+    matcher_enable_looks(false); /* looks_fuzz.c has them */
     cuts = next(&in);
     text = make_text(&in, &o);
     if (matcher_build(values, count, &set) != AG_OK) {

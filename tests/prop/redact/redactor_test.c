@@ -1,7 +1,6 @@
 /*
  * Random sets, random texts with forms, halves of forms and near misses in
- * them; the redactor in random chunks against the oracle.
- * PROP_SEED, PROP_RUNS: see STYLE.
+ * them; the redactor in random chunks against the oracle. PROP_SEED: STYLE.
  */
 #include "common/prop.h"
 #include "prop/redact/oracle.h"
@@ -496,5 +495,6 @@ main(void)
         cmocka_unit_test(test_many_values_equal_the_oracle),
     };
 
+    matcher_enable_looks(false); /* looks_test.c has them */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

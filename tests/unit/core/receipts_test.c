@@ -20,6 +20,10 @@ static const struct filter_count COUNTS[] = {
      .form = "hex",
      .count = 1},
     {.id = 3ULL << 62, .name = "rule:github-token", .form = "raw", .count = 4},
+    {.id = 1 << FILTER_GROUP_BITS,
+     .name = "github/bot",
+     .form = "ansi",
+     .count = 5},
 };
 
 static const struct filter_vouch VOUCH = {.in_sha256 = {1},
@@ -36,7 +40,7 @@ report_of(void)
 {
     return (struct filter_report){.bytes_in = 100,
                                   .bytes_out = 90,
-                                  .hits = 8,
+                                  .hits = 13,
                                   .counts = COUNTS,
                                   .count_count = AG_COUNT(COUNTS),
                                   .vouch = &VOUCH};
@@ -83,11 +87,12 @@ test_it_says_what_the_filter_saw(void **state)
     assert_int_equal(got.last_epoch, 6);
     assert_int_equal(got.value_count, 7);
     assert_int_equal(got.rule_count, 8);
-    assert_int_equal(got.hits, 8);
+    assert_int_equal(got.hits, 13);
     assert_int_equal(got.unnamed, 1);
     assert_int_equal(got.tiers[RECEIPT_P0], 3);
+    assert_int_equal(got.tiers[RECEIPT_P1], 5);
     assert_int_equal(got.tiers[RECEIPT_RULE], 4);
-    assert_int_equal(got.row_count, 2);
+    assert_int_equal(got.row_count, 3);
     assert_string_equal(got.rows[0].name, "github/bot");
     assert_int_equal(got.rows[0].count, 3);
     assert_string_equal(got.rows[1].name, "rule:github-token");
@@ -139,7 +144,7 @@ test_it_is_found_on_the_record(void **state)
                      got.seq);
     assert_int_equal(json_integer_value(json_object_get(
                          json_object_get(answer, "names"), "github/bot")),
-                     3);
+                     8);
     check_ok(record_verify(flow.core, &verified));
 }
 
@@ -253,8 +258,8 @@ test_more_names_than_it_has_room_for_are_a_number(void **state)
         memset(names[i], 'n', 255);
         (void)snprintf(names[i], 4, "%03zu", i);
         names[i][3] = 'n';
-        counts[i] =
-            (struct filter_count){.id = i, .name = names[i], .count = 1};
+        counts[i] = (struct filter_count){
+            .id = i, .name = names[i], .form = "raw", .count = 1};
     }
     report.counts = counts;
     report.count_count = AG_COUNT(counts);

@@ -141,9 +141,9 @@ test_idle_shows_at_most_a_quarter(void **state)
     load(f, 1, "a", VALUE);
     (void)commit(f);
     check_ok(try_open(f, &s, NULL));
-    say(&s, "$ ghp_38aIBnYYURLgfB0eK");
+    say(&s, "$ ghp_38aIBnY");
     hear(&s, "$ ghp_38aIBn"); /* 10 of 40 characters, without more input */
-    say(&s, "JkwreHBIgJLVHKtP3sk\n");
+    say(&s, "YURLgfB0eKJkwreHBIgJLVHKtP3sk\n");
     hear(&s, "[redacted:a]\n");
     shut(&s, AG_OK);
 }

@@ -351,6 +351,7 @@ test_dropping_a_form_is_noticed(void **state)
     if (is_absent()) {
         skip();
     }
+    matcher_enable_looks(false); /* they find some of it all the same */
     for (f = 0; f < AG_COUNT(FORMS); f++) {
         struct matcher *set;
         size_t misses = 0;

@@ -1,0 +1,496 @@
+#include "redact/fragments.h"
+
+#include "redact/matcher_impl.h"
+#include "redact/strength.h"
+
+enum {
+    STRIDE = FRAGMENT_MIN_BYTES - FRAGMENT_BLOCK_BYTES + 1,
+    LOOKS_BYTES = 3 * STRIDE + WORD_BYTES,           /* of four looks at once */
+    BLOCK_DROP_BITS = 64 - 8 * FRAGMENT_BLOCK_BYTES, /* of a word */
+    TRIGRAM_BYTES = 3,
+    TRIGRAM_LOG2 = 17, /* bits of their bitmap */
+    /* All blocks are marked, one in four has a cell: near a mark, up to three
+     * bytes away, there is one. */
+    CELL_EVERY = 4,
+    BITS_PER_MARK = 64, /* few looks at ordinary text meet one by chance */
+    MARKS_MIN_LOG2 = 14,
+    MARKS_MAX_LOG2 = 19,
+    BUCKETS_MIN_LOG2 = 6,
+    BUCKETS_MAX_LOG2 = 13,
+};
+
+/* ---- what looks random ---- */
+
+enum kind {
+    KIND_OTHER,
+    KIND_LOWER,
+    KIND_UPPER,
+    KIND_DIGIT,
+    KIND_COUNT,
+};
+
+static enum kind
+kind_of(uint8_t c)
+{
+    if (c >= 'a' && c <= 'z') {
+        return KIND_LOWER;
+    }
+    if (c >= 'A' && c <= 'Z') {
+        return KIND_UPPER;
+    }
+    return c >= '0' && c <= '9' ? KIND_DIGIT : KIND_OTHER;
+}
+
+static bool
+is_change(const uint8_t *at)
+{
+    enum kind before = kind_of(at[0]);
+    enum kind behind = kind_of(at[1]);
+
+    return before != KIND_OTHER && behind != KIND_OTHER && before != behind;
+}
+
+/* Twelve bytes: changes, many digits, or words of letters only. */
+static bool
+is_random_window(const uint8_t *at)
+{
+    size_t counts[KIND_COUNT] = {0};
+    size_t changes = 0;
+    size_t blanks = 0;
+    size_t i;
+
+    for (i = 0; i < FRAGMENT_MIN_BYTES; i++) {
+        counts[kind_of(at[i])]++;
+        blanks += at[i] == ' ' ? 1 : 0;
+        changes += i > 0 && is_change(at + i - 1) ? 1 : 0;
+    }
+    if (changes >= FRAGMENT_CHANGES || counts[KIND_DIGIT] >= FRAGMENT_DIGITS) {
+        return true;
+    }
+    return blanks > 0 && counts[KIND_OTHER] == blanks &&
+           strength_of(span_of(at, FRAGMENT_MIN_BYTES)) == STRENGTH_FULL;
+}
+
+/* Where the first twelve random bytes in a row begin; run.len: nowhere. */
+static size_t
+random_in(struct span run)
+{
+    size_t i;
+
+    for (i = 0; i + FRAGMENT_MIN_BYTES <= run.len; i++) {
+        if (is_random_window(run.ptr + i)) {
+            return i;
+        }
+    }
+    return run.len;
+}
+
+/* ---- building ---- */
+
+struct build {
+    struct matcher *m;
+    size_t count;
+    bool is_filling;
+};
+
+static uint64_t
+trigram_of(const uint8_t *at)
+{
+    uint64_t word = (uint64_t)at[0] << 16 | (uint64_t)at[1] << 8 | at[2];
+
+    return (word * SET_HASH_FACTOR) >> (64 - TRIGRAM_LOG2);
+}
+
+static uint64_t
+block_of(const uint8_t *at)
+{
+    return set_hash(set_load_short(at, FRAGMENT_BLOCK_BYTES),
+                    FRAGMENT_BLOCK_BYTES);
+}
+
+static void
+set_mark(uint8_t *bitmap, uint64_t index)
+{
+    bitmap[index >> 3] = (uint8_t)(bitmap[index >> 3] | 1U << (index & 7));
+}
+
+/* A block that has a cell: counted, or put in its bucket, which by then is
+ * filled from its end. */
+static void
+visit_cell(struct build *b, const uint8_t *at)
+{
+    struct set_fragments *f = &b->m->fragments;
+    uint64_t hash = block_of(at);
+
+    if (b->is_filling) {
+        f->cells[--f->firsts[hash >> f->bucket_shift]] =
+            (uint32_t)(at - b->m->bytes);
+    } else if (f->firsts != NULL) {
+        f->firsts[hash >> f->bucket_shift]++;
+    }
+    b->count++;
+}
+
+/* A block of a random run. */
+static void
+visit_block(struct build *b, struct span line, size_t at)
+{
+    struct set_fragments *f = &b->m->fragments;
+
+    if (b->is_filling) {
+        set_mark(f->marks, block_of(line.ptr + at) >> f->mark_shift);
+    }
+    if (at % CELL_EVERY == 0) {
+        visit_cell(b, line.ptr + at);
+    }
+}
+
+static void
+mark_line(struct set_fragments *f, struct span line)
+{
+    size_t i;
+
+    for (i = 0; i + TRIGRAM_BYTES <= line.len; i++) {
+        set_mark(f->trigrams, trigram_of(line.ptr + i));
+    }
+}
+
+static void
+visit_line(struct build *b, struct span line)
+{
+    size_t done = 0; /* blocks before it were visited */
+    size_t i;
+
+    if (span_starts(line, span_str("-----"))) {
+        return; /* PEM armour */
+    }
+    if (b->is_filling) {
+        mark_line(&b->m->fragments, line);
+    }
+    for (i = 0; i + FRAGMENT_MIN_BYTES <= line.len; i++) {
+        if (!is_random_window(line.ptr + i)) {
+            continue;
+        }
+        for (done = done > i ? done : i; done < i + STRIDE; done++) {
+            if (b->count < FRAGMENT_CELLS_MAX_COUNT) {
+                visit_block(b, line, done);
+            }
+        }
+    }
+}
+
+static bool
+is_line_end(uint8_t c)
+{
+    return c == '\n' || c == '\r';
+}
+
+static size_t
+visit_all(struct build *b, bool is_filling)
+{
+    size_t i;
+
+    b->count = 0;
+    b->is_filling = is_filling;
+    for (i = 0; i < b->m->value_count; i++) {
+        struct matcher_value v = set_value_of(b->m, i);
+        size_t from = 0;
+        size_t at;
+
+        if (strength_of(v.value) != STRENGTH_FULL) {
+            continue;
+        }
+        for (at = 0; at <= v.value.len; at++) {
+            if (at == v.value.len || is_line_end(v.value.ptr[at])) {
+                visit_line(b, span_sub(v.value, from, at - from));
+                from = at + 1;
+            }
+        }
+    }
+    return b->count;
+}
+
+enum ag_err
+fragments_build(struct matcher *m)
+{
+    struct set_fragments *f = &m->fragments;
+    struct build b = {.m = m};
+    size_t count = visit_all(&b, false);
+    uint32_t marks = set_log2(count * CELL_EVERY * BITS_PER_MARK,
+                              MARKS_MIN_LOG2, MARKS_MAX_LOG2);
+    uint32_t buckets = set_log2(count, BUCKETS_MIN_LOG2, BUCKETS_MAX_LOG2);
+    size_t marks_bytes = (size_t)1 << (marks - 3);
+    size_t trigram_bytes = (size_t)1 << (TRIGRAM_LOG2 - 3);
+    size_t firsts_bytes = (((size_t)1 << buckets) + 1) * sizeof(*f->firsts);
+    enum ag_err err;
+    size_t i;
+
+    if (m->value_count == 0) {
+        return AG_OK;
+    }
+    err = lockmem_init(marks_bytes + trigram_bytes + firsts_bytes +
+                           count * sizeof(*f->cells),
+                       &m->fragment_store);
+    if (err != AG_OK) {
+        return err;
+    }
+    f->marks = m->fragment_store.ptr;
+    f->trigrams = f->marks + marks_bytes;
+    f->firsts = (uint32_t *)(void *)(f->trigrams + trigram_bytes);
+    f->cells = f->firsts + ((size_t)1 << buckets) + 1;
+    f->mark_shift = 64 - marks;
+    f->bucket_shift = 64 - buckets;
+    f->cell_count = visit_all(&b, false); /* of each bucket */
+    for (i = 1; i <= (size_t)1 << buckets; i++) {
+        f->firsts[i] += f->firsts[i - 1];
+    }
+    (void)visit_all(&b, true);
+    return AG_OK;
+}
+
+/* ---- searching ---- */
+
+struct search {
+    const struct fragments_request *in;
+    struct holes *holes;
+    const struct matcher *part;
+    size_t open; /* of the text; what is before it is decided */
+};
+
+/* Index of the value that has the byte m->bytes[at]. */
+static uint32_t
+value_at(const struct matcher *m, uint32_t at)
+{
+    size_t from = 0;
+    size_t to = m->value_count;
+
+    while (to - from > 1) {
+        size_t mid = from + (to - from) / 2;
+
+        if (m->values[mid].name_at <= at) {
+            from = mid;
+        } else {
+            to = mid;
+        }
+    }
+    return (uint32_t)from;
+}
+
+/* The byte `back` before the text; false: it isn't known. */
+static bool
+byte_before(const struct search *s, size_t back, uint8_t *ret)
+{
+    if (back > s->in->behind.len) {
+        return false;
+    }
+    *ret = s->in->behind.ptr[s->in->behind.len - back];
+    return true;
+}
+
+/* How many bytes before text[at] are those before `here` in its line. */
+static size_t
+same_before(const struct search *s, size_t at, struct span value, size_t here)
+{
+    size_t len = 0;
+
+    while (len < here && !is_line_end(value.ptr[here - len - 1])) {
+        uint8_t c;
+
+        if (len < at) {
+            c = s->in->text.ptr[at - len - 1];
+        } else if (!byte_before(s, len - at + 1, &c)) {
+            break;
+        }
+        if (c != value.ptr[here - len - 1]) {
+            break;
+        }
+        len++;
+    }
+    return len;
+}
+
+static size_t
+same_behind(const struct search *s, size_t at, struct span value, size_t here)
+{
+    size_t len = 0;
+
+    while (at + len < s->in->text.len && here + len < value.len &&
+           s->in->text.ptr[at + len] == value.ptr[here + len] &&
+           !is_line_end(value.ptr[here + len])) {
+        len++;
+    }
+    return len;
+}
+
+/* A value's block stands at text[at], perhaps. */
+static void
+look_at(struct search *s, size_t at, uint32_t cell)
+{
+    const struct fragments_request *in = s->in;
+    uint32_t index = value_at(s->part, cell);
+    struct span value = set_value_of(s->part, index).value;
+    size_t here = (size_t)(s->part->bytes + cell - value.ptr);
+    size_t before = same_before(s, at, value, here);
+    size_t len = before + same_behind(s, at, value, here);
+    size_t left; /* of the run's start: shown */
+    size_t start;
+
+    if (len < FRAGMENT_MIN_BYTES) {
+        return;
+    }
+    left = random_in(span_sub(value, here - before, len));
+    if (left == len) {
+        return;
+    }
+    /* A value's own start is held as that of a form. */
+    left = here == before ? 0 : left + FRAGMENT_SHOWN_BYTES;
+    start = at + left > before ? at + left - before : 0;
+    holes_add(s->holes, &(struct hole){.start = in->offset + start,
+                                       .end = in->offset + at + len - before,
+                                       .len = len,
+                                       .part = s->part,
+                                       .value = index,
+                                       .form = VARIANT_FRAGMENT});
+    if (at + len - before == in->text.len && start < s->open &&
+        in->text.len - start <= in->most && here - before + len < value.len) {
+        s->open = start;
+    }
+}
+
+static void
+look_in_bucket(struct search *s, size_t at)
+{
+    const struct set_fragments *f = &s->part->fragments;
+    const uint8_t *here = s->in->text.ptr + at;
+    uint64_t bucket = block_of(here) >> f->bucket_shift;
+    uint32_t i;
+
+    for (i = f->firsts[bucket]; i < f->firsts[bucket + 1]; i++) {
+        const uint8_t *block = s->part->bytes + f->cells[i];
+
+        if (span_equal(span_of(block, FRAGMENT_BLOCK_BYTES),
+                       span_of(here, FRAGMENT_BLOCK_BYTES))) {
+            look_at(s, at, f->cells[i]);
+        }
+    }
+}
+
+static inline unsigned int
+is_marked(const uint8_t *marks, uint32_t shift, const uint8_t *at)
+{
+    uint64_t index =
+        (set_load(at) << BLOCK_DROP_BITS) * SET_HASH_FACTOR >> shift;
+
+    return (unsigned int)marks[index >> 3] >> (index & 7) & 1;
+}
+
+/* A block is marked: one near it has a cell, if it is of a fragment. */
+static void
+look_near(struct search *s, size_t at)
+{
+    const uint8_t *marks = s->part->fragments.marks;
+    const uint8_t *here = s->in->text.ptr + at;
+    uint32_t shift = s->part->fragments.mark_shift;
+    size_t to = at + CELL_EVERY;
+
+    if (at > 0 && at + 1 + WORD_BYTES <= s->in->text.len &&
+        is_marked(marks, shift, here - 1) == 0 &&
+        is_marked(marks, shift, here + 1) == 0) {
+        return; /* a fragment has others beside it */
+    }
+    at = at < CELL_EVERY - 1 ? 0 : at - (CELL_EVERY - 1);
+    for (; at < to && at + FRAGMENT_BLOCK_BYTES <= s->in->text.len; at++) {
+        look_in_bucket(s, at);
+    }
+}
+
+/* Any twelve bytes have a block at a multiple of the stride. Four looks are
+ * under way at once, as none depends on another. */
+static void
+look_at_blocks(struct search *s)
+{
+    const uint8_t *text = s->in->text.ptr;
+    const uint8_t *marks = s->part->fragments.marks;
+    const uint32_t shift = s->part->fragments.mark_shift;
+    size_t end = s->in->text.len;
+    size_t at = 0;
+    size_t i;
+
+    for (; at + LOOKS_BYTES <= end; at += (size_t)4 * STRIDE) {
+        unsigned int marked =
+            is_marked(marks, shift, text + at) |
+            is_marked(marks, shift, text + at + STRIDE) << 1 |
+            is_marked(marks, shift, text + at + (size_t)2 * STRIDE) << 2 |
+            is_marked(marks, shift, text + at + (size_t)3 * STRIDE) << 3;
+
+        for (i = 0; marked != 0; i++, marked >>= 1) {
+            if ((marked & 1) != 0) {
+                look_near(s, at + i * STRIDE);
+            }
+        }
+    }
+    for (; at + FRAGMENT_BLOCK_BYTES <= end; at += STRIDE) {
+        if (set_bit(marks, block_of(text + at) >> shift)) {
+            look_near(s, at);
+        }
+    }
+}
+
+/* How far back from the text's end every three bytes are some value's. */
+static size_t
+tail_of(const struct search *s)
+{
+    const uint8_t *trigrams = s->part->fragments.trigrams;
+    uint8_t last[TRIGRAM_BYTES] = {0};
+    size_t len = 0;
+
+    while (len < FRAGMENT_MIN_BYTES) {
+        uint8_t c;
+
+        if (len < s->in->text.len) {
+            c = s->in->text.ptr[s->in->text.len - len - 1];
+        } else if (!byte_before(s, len - s->in->text.len + 1, &c)) {
+            break;
+        }
+        last[2] = last[1];
+        last[1] = last[0];
+        last[0] = c;
+        if (len + 1 >= TRIGRAM_BYTES && !set_bit(trigrams, trigram_of(last))) {
+            break;
+        }
+        len++;
+    }
+    return len;
+}
+
+static void
+search_in(struct search *s, const struct matcher *part)
+{
+    size_t tail;
+
+    s->part = part;
+    if (part->fragments.marks == NULL) {
+        return;
+    }
+    look_at_blocks(s);
+    tail = s->in->is_at_end ? 0 : tail_of(s);
+    if (tail > FRAGMENT_SHOWN_BYTES) {
+        size_t held = tail - FRAGMENT_SHOWN_BYTES;
+        size_t open = held < s->in->text.len ? s->in->text.len - held : 0;
+
+        s->open = open < s->open ? open : s->open;
+    }
+}
+
+size_t
+fragments_find(const struct fragments_request *request, struct holes *holes)
+{
+    struct search s = {
+        .in = request, .holes = holes, .open = request->text.len};
+
+    search_in(&s, request->set);
+    if (request->set->base != NULL) {
+        search_in(&s, request->set->base);
+    }
+    return request->is_at_end ? request->text.len : s.open;
+}

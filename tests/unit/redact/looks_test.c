@@ -1,0 +1,206 @@
+/* Fragments and views: each form once, in one piece and byte by byte. */
+#include "unit/redact/rig.h"
+
+#define VALUE "q7RtWz90LmXcAb12Kd34Ve56"
+
+struct one {
+    const char *text;
+    size_t len;
+    const char *out;
+    enum variant form;
+};
+
+#define ONE(in, out, form)                                                     \
+    {                                                                          \
+        in, sizeof(in) - 1, out, form                                          \
+    }
+
+static const struct one SHOWN[] = {
+    ONE("a q7RtWz\x1b[01;31m\x1b[K90LmXcAb12Kd34\x1b[mVe56\n",
+        "a [redacted:n1]\n", VARIANT_ANSI),
+    ONE("a q7RtWz\x1b[0C90LmXcAb12Kd34Ve56\n", "a [redacted:n1]\n",
+        VARIANT_ANSI),
+    ONE("a q\xe2\x80\x8b"
+        "7RtWz9\xc2\xad"
+        "0LmXcAb12Kd34\xef\xbb\xbfVe56",
+        "a [redacted:n1]", VARIANT_ANSI),
+    ONE("q\bq7\b7R\bRt\btW\bWz\bz9\b90\b0L\bLm\bmX\bXc\bcA\bAb\bb1\b12\b2K\bK"
+        "d\bd3\b34\b4V\bVe\be5\b56\b6 x",
+        "q\b[redacted:n1]\b6 x", VARIANT_ANSI),
+    ONE("xx\rq7RtWz90LmXc\x1b[13GAb12Kd34Ve56\n", "xx\r[redacted:n1]\n",
+        VARIANT_ANSI),
+    ONE("q7RtWz90LmX\r\ncAb12Kd34Ve56\r\n", "[redacted:n1]\r\n", VARIANT_ANSI),
+    ONE("  q7RtWz90LmX\n    cAb12Kd34Ve56\n", "  [redacted:n1]\n",
+        VARIANT_ANSI),
+    ONE("q7RtWz90LmX\\\ncAb12Kd34Ve56\n", "[redacted:n1]\n", VARIANT_ESCAPED),
+    ONE("q\0"
+        "7\0R\0t\0W\0z\0"
+        "9\0"
+        "0\0L\0m\0X\0c\0A\0b\0"
+        "1\0"
+        "2\0K\0"
+        "d\0"
+        "3\0"
+        "4\0V\0e\0"
+        "5\0"
+        "6",
+        "[redacted:n1]", VARIANT_ANSI),
+    /* base64 of a larger text, wrapped inside the value's part */
+    ONE("eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4cTdSdFd6OTBM\n"
+        "bVhjQWIxMktkMzRWZTU2eQ==\n",
+        "eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHh4[redacted:n1]eQ==\n",
+        VARIANT_ANSI),
+};
+
+static const struct one UNDONE[] = {
+    ONE("\\u0071\\u0037RtWz90LmXcAb12Kd34Ve5\\u0036\"",
+        "\\u0071[redacted:n1]\"", VARIANT_ESCAPED),
+    ONE("\\x71\\x37RtWz90LmXcAb12Kd34Ve56", "\\x71[redacted:n1]",
+        VARIANT_ESCAPED),
+    ONE("\\161\\067RtWz90LmXcAb12Kd34Ve56", "\\161[redacted:n1]",
+        VARIANT_ESCAPED),
+    ONE("%71%37RtWz90LmXcAb12Kd34Ve56", "%71[redacted:n1]", VARIANT_ESCAPED),
+    ONE("&#113;&#x37;RtWz90LmXcAb12Kd34Ve56", "&#113;[redacted:n1]",
+        VARIANT_ESCAPED),
+    ONE("q7RtWz9\\0LmXcAb12Kd34Ve56", "q7RtWz9\\0L[redacted:n1]",
+        VARIANT_FRAGMENT),
+    ONE("a=q7Rt=57z90LmX=\ncAb12Kd34Ve56\n", "a=[redacted:n1]\n", VARIANT_MAIL),
+    ONE("is 71:37:52:74:57:7a:39:30:4c:6d:58:63:41:62:31:32:4b:64:33:34:56:65"
+        ":35:36 ok\n",
+        "is 71:37:[redacted:n1] ok\n", VARIANT_HEXDUMP),
+    ONE("00000000  71 37 52 74 57 7a 39 30  4c 6d 58 63 41 62 31 32  "
+        "|q7RtWz90LmXcAb12|\n"
+        "00000010  4b 64 33 34 56 65 35 36                           "
+        "|Kd34Ve56|\n",
+        "00000000  71 37 [redacted:n1]                           |Kd34Ve56|\n",
+        VARIANT_HEXDUMP),
+    ONE("00000000: 7137 5274 577a 3930 4c6d 5863 4162 3132  q7RtWz90LmXcAb12\n"
+        "00000010: 4b64 3334 5665 3536                      Kd34Ve56\n",
+        "00000000: 7137 [redacted:n1]                      Kd34Ve56\n",
+        VARIANT_HEXDUMP),
+};
+
+static const struct one CUT[] = {
+    ONE("token q7RtWz90LmXc... rejected\n", "token [redacted:n1]... rejected\n",
+        VARIANT_FRAGMENT),
+    ONE("...LmXcAb12Kd34Ve56\n", "...Lm[redacted:n1]\n", VARIANT_FRAGMENT),
+    ONE("token q7RtWz90LmX... is too short\n",
+        "token q7RtWz90LmX... is too short\n", VARIANT_COUNT),
+};
+
+static void
+check_all(const struct one *rows, size_t count)
+{
+    size_t i;
+    size_t k;
+
+    for (i = 0; i < count; i++) {
+        struct span text = span_of(rows[i].text, rows[i].len);
+        struct rig whole;
+        struct rig bytes;
+
+        RIG(&whole, REDACTOR_OPERATOR, VALUE);
+        check_ok(redactor_feed(whole.redactor, text));
+        finish(&whole, rows[i].out);
+        if (rows[i].form != VARIANT_COUNT) {
+            if (strcmp(variant_name(whole.last.form),
+                       variant_name(rows[i].form)) != 0) {
+                fail_msg("row %zu is found as %s", i,
+                         variant_name(whole.last.form));
+            }
+        }
+        RIG(&bytes, REDACTOR_OPERATOR, VALUE);
+        for (k = 0; k < text.len; k++) {
+            check_ok(redactor_feed(bytes.redactor, span_sub(text, k, 1)));
+        }
+        finish(&bytes, rows[i].out);
+    }
+}
+
+static void
+test_what_is_shown_is_what_counts(void **state)
+{
+    (void)state;
+    check_all(SHOWN, AG_COUNT(SHOWN));
+}
+
+static void
+test_escapes_and_dumps_are_undone(void **state)
+{
+    (void)state;
+    check_all(UNDONE, AG_COUNT(UNDONE));
+}
+
+static void
+test_twelve_bytes_are_a_fragment(void **state)
+{
+    (void)state;
+    check_all(CUT, AG_COUNT(CUT));
+}
+
+/* The filter is no oracle: a task gets neither. */
+static void
+test_a_task_has_no_looks(void **state)
+{
+    static const char *const TEXTS[] = {
+        "q7RtWz90LmXcAb12Kd34\n",
+        "q7RtWz90Lm\x1b[0mXcAb12Kd34Ve56\n",
+        "%71%37RtWz90LmXcAb12Kd34Ve56\n",
+    };
+    size_t i;
+
+    (void)state;
+    for (i = 0; i < AG_COUNT(TEXTS); i++) {
+        struct rig rig;
+
+        RIG(&rig, REDACTOR_TASK, VALUE);
+        feed(&rig, TEXTS[i]);
+        finish(&rig, TEXTS[i]);
+    }
+}
+
+/* Hosts and words are no secret part of a value. */
+static void
+test_what_is_not_random_is_left(void **state)
+{
+    static const char TEXT[] =
+        "postgres://app:x@db.internal.example:5432/prod\n"
+        "-----BEGIN PUBLIC KEY-----\n";
+    struct rig rig;
+
+    (void)state;
+    RIG(&rig, REDACTOR_OPERATOR,
+        "postgres://app:oFFpJ6z4TvGOm@db.internal.example:5432/prod", KEY);
+    feed(&rig, TEXT);
+    finish(&rig, TEXT);
+}
+
+static void
+test_idle_lets_out_what_a_view_holds(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    RIG(&rig, REDACTOR_OPERATOR, VALUE);
+    feed(&rig, "a q7RtWz90\x1b[0mLm");
+    expect(&rig, "a ");
+    check_ok(redactor_idle(rig.redactor));
+    expect(&rig, "q7RtWz");
+    feed(&rig, "XcAb12Kd34Ve56 b");
+    finish(&rig, "[redacted:n1] b");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_shown_is_what_counts),
+        cmocka_unit_test(test_escapes_and_dumps_are_undone),
+        cmocka_unit_test(test_twelve_bytes_are_a_fragment),
+        cmocka_unit_test(test_a_task_has_no_looks),
+        cmocka_unit_test(test_what_is_not_random_is_left),
+        cmocka_unit_test(test_idle_lets_out_what_a_view_holds),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
