@@ -184,10 +184,12 @@ test_what_is_there_and_what_comes(void **state)
                      0);
     within("d/moved", NEW);
     assert_int_equal(renameat(scratch.fd, "d", scratch.fd, "e"), 0);
+    write_text("then", OLD);
+    within("then", NEW); /* so that it knows the new name */
     write_text("e/again", OLD);
     within("e/again", NEW);
     stop(AG_OK);
-    assert_true(f.inplace.changed_count >= 7);
+    assert_true(f.inplace.changed_count >= 8);
     assert_int_equal(f.inplace.left_count, 0);
 }
 
@@ -251,9 +253,12 @@ test_without_a_filter_it_waits(void **state)
     }
     assert_true(holds("f", OLD));
     write_text("meanwhile", OLD);
+    assert_int_equal(mkdirat(scratch.fd, "made", 0700), 0);
+    write_text("made/meanwhile", OLD);
     atomic_store(&f.is_locked, false);
     within("f", NEW);
     within("meanwhile", NEW);
+    within("made/meanwhile", NEW);
     atomic_store(&f.is_locked, true);
     write_text("later", OLD);
     for (int i = 0; atomic_load(&f.open_count) > 0; i++) {
@@ -261,10 +266,21 @@ test_without_a_filter_it_waits(void **state)
         pause_a_step();
     }
     assert_true(holds("later", OLD));
+    assert_int_equal(mkdirat(scratch.fd, "late", 0700), 0);
+    write_text("late/in", OLD);
     atomic_store(&f.is_locked, false);
     within("later", NEW);
+    within("late/in", NEW);
+    /* What is wrong with one file is not the filter's failure any more. */
+    assert_int_equal(linkat(scratch.fd, "later", scratch.fd, "twice", 0), 0);
+    write_text("later", OLD);
+    write_text("last", OLD);
+    within("last", NEW);
+    for (int i = 0; i < 3 * QUIET_MS / STEP_MS; i++) {
+        pause_a_step();
+    }
     stop(AG_OK);
-    assert_int_equal(f.inplace.left_count, 0);
+    assert_true(f.inplace.left_count >= 1);
 }
 
 static void
