@@ -185,7 +185,7 @@ read_numbers(struct reading *r, struct view *view, ptrdiff_t end)
     const uint8_t *text = r->in->text.ptr;
     ptrdiff_t at = view_at(r, view);
 
-    end -= 2 * VIEW_NUMBER_MAX_DIGITS;
+    end -= (ptrdiff_t)2 * VIEW_NUMBER_MAX_DIGITS;
     if (at < 1 || view_is_word(text[at - 1])) {
         return;
     }

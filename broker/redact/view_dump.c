@@ -176,7 +176,7 @@ step_dumped(const struct step_text *t, ptrdiff_t at, unsigned int *carry)
 {
     int c = step_peek(t, at, 0);
 
-    (void)carry;
+    *carry = 0; /* a step is whole */
     if (digit(c) >= 0) {
         return digits(t, at);
     }

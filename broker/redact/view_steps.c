@@ -444,7 +444,7 @@ step_mail(const struct step_text *t, ptrdiff_t at, unsigned int *carry)
     struct number n;
     size_t i;
 
-    (void)carry;
+    *carry = 0; /* a step is whole */
     if (peek(t, at, 0) != '=') {
         return same(t, at);
     }
