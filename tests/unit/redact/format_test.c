@@ -343,6 +343,17 @@ test_a_task_gets_records_whatever_they_resemble(void **state)
     formats_done(&rig);
 }
 
+/* As they are built for a vault. */
+static void
+test_fragments_too(void **state)
+{
+    (void)state;
+    matcher_enable_looks(true);
+    formats_check(VALUES, STREAM_JSONL, "{\"a\":\"q7RtWz90\\\"LmX.\"}\n",
+                  "{\"a\":\"[redacted:v1].\"}\n");
+    matcher_enable_looks(false);
+}
+
 int
 main(void)
 {
@@ -361,7 +372,9 @@ main(void)
         cmocka_unit_test(test_lines_keep_their_marks),
         cmocka_unit_test(test_marks),
         cmocka_unit_test(test_a_task_gets_records_whatever_they_resemble),
+        cmocka_unit_test(test_fragments_too),
     };
 
+    matcher_enable_looks(false); /* what a format does, by whole forms */
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
