@@ -265,7 +265,7 @@ view_enter_dump(struct reading *r, size_t here)
         !is_stretch(text.ptr + here) || !find_stretch(r, here, &from)) {
         return;
     }
-    while (DUMP_BYTES[text.ptr[from]] == DUMP_MARK && from < here) {
+    while (from < here && DUMP_BYTES[text.ptr[from]] == DUMP_MARK) {
         from++;
     }
     view_begin_dump(view, r->in->offset + from);

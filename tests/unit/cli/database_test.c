@@ -1,89 +1,9 @@
 /* Databases changed where they lie: every text of them, and nothing else. */
-#include <sys/wait.h>
+#include "common/treated.h"
 
-#include <dirent.h>
-#include <signal.h>
-
-#include "common/databases.h"
-#include "transcript/sides.h"
-#include "transcript/swap.h"
-
-#define VALUE        TRANSCRIPT_VALUE
-#define INSERT_VALUE ("INSERT INTO t VALUES ('" VALUE "')")
 #define INSERT_MANY                                                            \
     ("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT "   \
      "2000) INSERT INTO t SELECT 'row ' || i || ' " VALUE "' FROM c")
-
-enum {
-    FILE_MAX_BYTES = 512 * 1024,
-};
-
-static struct passage passage = {.run = database_pass};
-
-static int
-setup(void **state)
-{
-    (void)signal(SIGIO, SIG_IGN);
-    transcript_meanwhile = NULL;
-    passage.failed = false;
-    database_passes = 0;
-    return scratch_open(state);
-}
-
-static void
-treat(const char *name, bool look_only, struct treat_result *ret)
-{
-    const struct treat t = {.passage = &passage, .look_only = look_only};
-
-    check_ok(treat_file(&t, scratch.fd, name, name, ret));
-    treat_result_done(ret);
-}
-
-static void
-check_state(const char *name, bool look_only, enum treat_state state,
-            int64_t hits)
-{
-    struct treat_result r;
-
-    treat(name, look_only, &r);
-    if (r.state != state || r.hits != hits) {
-        fail_msg("%s: state %d, %d hits: %s", name, (int)r.state, (int)r.hits,
-                 r.err == AG_OK ? "" : r.why);
-    }
-    assert_false(r.not_wiped);
-}
-
-static void
-check_left(const char *name, enum ag_err err, const char *why)
-{
-    struct treat_result r;
-
-    treat(name, false, &r);
-    assert_int_equal(r.state, TREAT_LEFT);
-    if (r.err != err || strstr(r.why, why) == NULL) {
-        fail_msg("%s, not \"%s\": %s", err_code(r.err), why, r.why);
-    }
-}
-
-static void
-check_answer(const char *name, const char *sql, const char *want)
-{
-    assert_string_equal(database_ask(name, sql), want);
-}
-
-/* Nothing but these many names. */
-static void
-check_count(int count)
-{
-    struct dirent **entries = NULL;
-    int found = scandirat(scratch.fd, ".", &entries, NULL, alphasort);
-
-    for (int i = 0; i < found; i++) {
-        free(entries[i]);
-    }
-    free(entries);
-    assert_int_equal(found, count + 2);
-}
 
 static const char *const PLAIN[] = {
     "PRAGMA user_version = 7",
@@ -107,25 +27,25 @@ test_texts_are_changed_and_the_rest_stays(void **state)
     database_make("d", PLAIN);
     assert_int_equal(fchmodat(scratch.fd, "d", 0640, 0), 0);
     assert_int_equal(fstatat(scratch.fd, "d", &was, 0), 0);
-    check_state("d", true, TREAT_FOUND, 2);
+    treated_state("d", true, TREAT_FOUND, 2);
     assert_int_equal(fstatat(scratch.fd, "d", &now, 0), 0);
     assert_memory_equal(&now.st_ctim, &was.st_ctim, sizeof(now.st_ctim));
-    check_state("d", false, TREAT_CHANGED, 2);
+    treated_state("d", false, TREAT_CHANGED, 2);
     assert_int_equal(fstatat(scratch.fd, "d", &now, 0), 0);
     assert_int_equal(now.st_mode & 07777, 0640);
     assert_memory_equal(&now.st_mtim, &was.st_mtim, sizeof(now.st_mtim));
-    check_answer("d", "SELECT a FROM t WHERE n = 5", "a [x] b");
-    check_answer("d", "SELECT typeof(b) || b FROM t WHERE n = 5", "blob[x]");
-    check_answer("d", "SELECT hex(b) FROM t WHERE n = 6",
-                 "5345435245542D56414C554500");
-    check_answer("d", "SELECT group_concat(rowid) FROM t", "2,3");
-    check_answer("d", "SELECT n FROM t WHERE a = 'a [x] b'", "5");
-    check_answer("d", "PRAGMA user_version", "7");
-    check_answer("d", "PRAGMA application_id", "99");
-    check_answer("d", "PRAGMA integrity_check", "ok");
-    check_answer("d", "PRAGMA journal_mode", "delete");
-    check_state("d", false, TREAT_CLEAN, 0);
-    check_count(1);
+    treated_answer("d", "SELECT a FROM t WHERE n = 5", "a [x] b");
+    treated_answer("d", "SELECT typeof(b) || b FROM t WHERE n = 5", "blob[x]");
+    treated_answer("d", "SELECT hex(b) FROM t WHERE n = 6",
+                   "5345435245542D56414C554500");
+    treated_answer("d", "SELECT group_concat(rowid) FROM t", "2,3");
+    treated_answer("d", "SELECT n FROM t WHERE a = 'a [x] b'", "5");
+    treated_answer("d", "PRAGMA user_version", "7");
+    treated_answer("d", "PRAGMA application_id", "99");
+    treated_answer("d", "PRAGMA integrity_check", "ok");
+    treated_answer("d", "PRAGMA journal_mode", "delete");
+    treated_state("d", false, TREAT_CLEAN, 0);
+    treated_count(1);
 }
 
 static void
@@ -139,7 +59,7 @@ test_a_clean_database_is_not_written(void **state)
     (void)state;
     database_make("d", SQL);
     assert_int_equal(fstatat(scratch.fd, "d", &was, 0), 0);
-    check_state("d", false, TREAT_CLEAN, 0);
+    treated_state("d", false, TREAT_CLEAN, 0);
     assert_int_equal(fstatat(scratch.fd, "d", &now, 0), 0);
     assert_int_equal(now.st_ino, was.st_ino);
     assert_memory_equal(&now.st_ctim, &was.st_ctim, sizeof(now.st_ctim));
@@ -156,9 +76,9 @@ test_what_was_deleted_does_not_come_along(void **state)
     (void)state;
     database_make("d", SQL);
     assert_true(database_has_bytes("d", "row 400 " VALUE));
-    check_state("d", false, TREAT_CHANGED, 1);
+    treated_state("d", false, TREAT_CHANGED, 1);
     assert_false(database_has_bytes("d", VALUE));
-    check_answer("d", "SELECT a FROM t", "row 1 [x]");
+    treated_answer("d", "SELECT a FROM t", "row 1 [x]");
 }
 
 static const char *const RELATED[] = {
@@ -179,13 +99,13 @@ test_rows_refer_to_one_another_as_before(void **state)
 {
     (void)state;
     database_make("d", RELATED);
-    check_state("d", false, TREAT_CHANGED, 3);
-    check_answer("d", "SELECT n FROM p JOIN c USING (k) ORDER BY n", "1");
-    check_answer("d", "SELECT g FROM c", "<[x]>");
-    check_answer("d", "SELECT group_concat(k) FROM v", "[x],other");
-    check_answer("d", "SELECT count(*) FROM told", "0");
-    check_answer("d", "SELECT * FROM \"odd \"\" 'name\"", "[x]");
-    check_answer("d", "PRAGMA foreign_key_check", "NULL");
+    treated_state("d", false, TREAT_CHANGED, 3);
+    treated_answer("d", "SELECT n FROM p JOIN c USING (k) ORDER BY n", "1");
+    treated_answer("d", "SELECT g FROM c", "<[x]>");
+    treated_answer("d", "SELECT group_concat(k) FROM v", "[x],other");
+    treated_answer("d", "SELECT count(*) FROM told", "0");
+    treated_answer("d", "SELECT * FROM \"odd \"\" 'name\"", "[x]");
+    treated_answer("d", "PRAGMA foreign_key_check", "NULL");
     assert_false(database_has_bytes("d", VALUE));
 }
 
@@ -201,11 +121,11 @@ test_other_encodings(void **state)
 
     (void)state;
     database_make("d", SQL);
-    check_state("d", false, TREAT_CHANGED, 1);
-    check_answer("d", "SELECT a FROM t", "[x]");
-    check_answer("d", "PRAGMA encoding", "UTF-16be");
-    check_answer("d", "PRAGMA auto_vacuum", "2");
-    check_answer("d", "PRAGMA page_size", "1024");
+    treated_state("d", false, TREAT_CHANGED, 1);
+    treated_answer("d", "SELECT a FROM t", "[x]");
+    treated_answer("d", "PRAGMA encoding", "UTF-16be");
+    treated_answer("d", "PRAGMA auto_vacuum", "2");
+    treated_answer("d", "PRAGMA page_size", "1024");
 }
 
 /* ---- many texts in one stream ---- */
@@ -221,10 +141,10 @@ test_texts_that_lose_their_border_go_alone(void **state)
 
     (void)state;
     database_make("d", SQL);
-    check_state("d", false, TREAT_CHANGED, 3);
+    treated_state("d", false, TREAT_CHANGED, 3);
     assert_true(database_passes > 1);
-    check_answer("d", "SELECT group_concat(a, '|') FROM t ORDER BY i",
-                 "before [x]|[k]|middle|two KEY-END tail|after [x]");
+    treated_answer("d", "SELECT group_concat(a, '|') FROM t ORDER BY i",
+                   "before [x]|[k]|middle|two KEY-END tail|after [x]");
 }
 
 static void
@@ -239,8 +159,8 @@ test_texts_with_the_border_in_them(void **state)
 
     (void)state;
     database_make("d", SQL);
-    check_state("d", false, TREAT_CHANGED, 3);
-    check_answer(
+    treated_state("d", false, TREAT_CHANGED, 3);
+    treated_answer(
         "d", "SELECT hex(group_concat(a, '|')) FROM t ORDER BY i",
         "6F6E65205B785D7C74776F0A1E0A5B785D7C1E1E1E1E7C6C6173740A7C0A5B"
         "785D");
@@ -258,11 +178,11 @@ test_borders_don_t_make_up_for_one_another(void **state)
 
     (void)state;
     database_make("d", SQL);
-    check_state("d", false, TREAT_CHANGED, 1);
-    check_answer("d", "SELECT hex(a) FROM t WHERE i = 1",
-                 "6D696E650A1E0A746F6F");
-    check_answer("d", "SELECT a FROM t WHERE i = 2", "[k]");
-    check_answer("d", "SELECT a FROM t WHERE i = 3", "two KEY-END tail");
+    treated_state("d", false, TREAT_CHANGED, 1);
+    treated_answer("d", "SELECT hex(a) FROM t WHERE i = 1",
+                   "6D696E650A1E0A746F6F");
+    treated_answer("d", "SELECT a FROM t WHERE i = 2", "[k]");
+    treated_answer("d", "SELECT a FROM t WHERE i = 3", "two KEY-END tail");
 }
 
 /* ---- full text indexes ---- */
@@ -285,21 +205,22 @@ test_full_text_indexes_are_made_anew(void **state)
     (void)state;
     database_make("d", INDEXED);
     assert_true(database_has_bytes("d", "ecret"));
-    check_state("d", false, TREAT_CHANGED, 3);
-    check_answer("d", "SELECT a FROM own WHERE own MATCH 'quux'",
-                 "quux [x] here");
-    check_answer("d", "SELECT count(*) FROM own WHERE own MATCH 'secret'", "0");
-    check_answer("d", "SELECT a FROM four WHERE four MATCH 'x'",
-                 "quux [x] here");
-    check_answer("d", "SELECT count(*) FROM four WHERE four MATCH 'secret'",
-                 "0");
-    check_answer("d", "SELECT body FROM beside WHERE beside MATCH 'quux'",
-                 "quux [x] here");
-    check_answer("d", "SELECT count(*) FROM beside WHERE beside MATCH 'secret'",
-                 "0");
+    treated_state("d", false, TREAT_CHANGED, 3);
+    treated_answer("d", "SELECT a FROM own WHERE own MATCH 'quux'",
+                   "quux [x] here");
+    treated_answer("d", "SELECT count(*) FROM own WHERE own MATCH 'secret'",
+                   "0");
+    treated_answer("d", "SELECT a FROM four WHERE four MATCH 'x'",
+                   "quux [x] here");
+    treated_answer("d", "SELECT count(*) FROM four WHERE four MATCH 'secret'",
+                   "0");
+    treated_answer("d", "SELECT body FROM beside WHERE beside MATCH 'quux'",
+                   "quux [x] here");
+    treated_answer(
+        "d", "SELECT count(*) FROM beside WHERE beside MATCH 'secret'", "0");
     assert_false(database_has_bytes("d", "ecret")); /* nor a word of it */
     assert_false(database_has_bytes("d", VALUE));
-    check_answer("d", "PRAGMA integrity_check", "ok");
+    treated_answer("d", "PRAGMA integrity_check", "ok");
 }
 
 static void
@@ -312,9 +233,9 @@ test_an_index_without_its_text_is_left(void **state)
 
     (void)state;
     database_make("d", SQL);
-    check_left("d", AG_EFILE, "full text index");
-    check_answer("d", "SELECT a FROM t", VALUE);
-    check_count(1);
+    treated_left("d", AG_EFILE, "full text index");
+    treated_answer("d", "SELECT a FROM t", VALUE);
+    treated_count(1);
 }
 
 /* ---- left as they are ---- */
@@ -334,13 +255,13 @@ test_constraints_and_schema(void **state)
     database_make("u", UNIQUE);
     database_make("c", CHECK);
     database_make("s", SCHEMA);
-    check_left("u", AG_EFILE, "constraint");
-    check_left("c", AG_EFILE, "constraint");
-    check_left("s", AG_EFILE, "stands in the schema");
-    check_state("s", true, TREAT_FOUND, 1);
-    check_answer("u", "SELECT a FROM t", VALUE);
-    check_answer("c", "SELECT a FROM t", VALUE);
-    check_count(3);
+    treated_left("u", AG_EFILE, "constraint");
+    treated_left("c", AG_EFILE, "constraint");
+    treated_left("s", AG_EFILE, "stands in the schema");
+    treated_state("s", true, TREAT_FOUND, 1);
+    treated_answer("u", "SELECT a FROM t", VALUE);
+    treated_answer("c", "SELECT a FROM t", VALUE);
+    treated_count(3);
 }
 
 static void
@@ -356,10 +277,10 @@ test_damaged_ones(void **state)
     assert_true(fd >= 0);
     assert_int_equal(pwrite(fd, noise, sizeof(noise), 4096), sizeof(noise));
     assert_int_equal(close(fd), 0);
-    check_left("d", AG_ECORRUPT, "damaged");
+    treated_left("d", AG_ECORRUPT, "damaged");
     scratch_write("cut", "SQLite format 3", 16, 0600);
-    check_left("cut", AG_ECORRUPT, "cut");
-    check_count(2);
+    treated_left("cut", AG_ECORRUPT, "cut");
+    treated_count(2);
 }
 
 static void
@@ -372,136 +293,20 @@ test_who_has_it_open_keeps_it(void **state)
     database_make("d", PLAIN);
     db = database_open("d");
     check_ok(sqlite_run(db, "SELECT * FROM t", NULL, "reading"));
-    check_left("d", AG_EBUSY, "another process has it open");
-    treat("d", true, &r);
+    treated_left("d", AG_EBUSY, "another process has it open");
+    treated_do("d", true, &r);
     assert_int_equal(r.state, TREAT_FOUND);
     assert_int_equal(r.hits, 2);
     assert_int_equal(r.err, AG_EBUSY);
     sqlite_shut(db);
-    check_state("d", false, TREAT_CHANGED, 2);
-}
-
-/* ---- what killed writers leave ---- */
-
-/* Of a file that has no name any more: the value is not in it. */
-static void
-check_overwritten(int fd)
-{
-    static char bytes[FILE_MAX_BYTES];
-    ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
-    struct stat st;
-
-    assert_int_equal(fstat(fd, &st), 0);
-    assert_int_equal(st.st_nlink, 0);
-    assert_true(n > 0);
-    assert_null(memmem(bytes, (size_t)n, VALUE, strlen(VALUE)));
-    assert_int_equal(close(fd), 0);
-}
-
-/* Writes, and is gone without closing. */
-static void
-write_and_die(const char *const *statements)
-{
-    int status = 0;
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        database_run(database_open("d"), statements);
-        _exit(0);
-    }
-    assert_int_equal(waitpid(pid, &status, 0), pid);
-    assert_int_equal(status, 0);
-}
-
-static void
-test_a_log_is_brought_in_first(void **state)
-{
-    static const char *const SQL[] = {
-        "PRAGMA journal_mode = WAL", "CREATE TABLE t (a)",
-        "INSERT INTO t VALUES ('in the log: " VALUE "')", NULL};
-
-    int fd;
-
-    (void)state;
-    write_and_die(SQL);
-    assert_true(database_has_bytes("d-wal", VALUE));
-    assert_false(database_has_bytes("d", VALUE));
-    check_state("d", true, TREAT_FOUND, 1);
-    assert_true(database_has_bytes("d-wal", VALUE));
-    check_state("d-wal", false, TREAT_BINARY, 0);
-    check_state("d-shm", false, TREAT_BINARY, 0);
-    fd = openat(scratch.fd, "d-wal", O_RDONLY | O_CLOEXEC);
-    check_state("d", false, TREAT_CHANGED, 1);
-    check_overwritten(fd);
-    check_state("d-wal", false, TREAT_BINARY, 0); /* gone since it was seen */
-    assert_false(database_has_bytes("d", VALUE));
-    check_count(1);
-    check_answer("d", "SELECT a FROM t", "in the log: [x]");
-    check_answer("d", "PRAGMA journal_mode", "wal");
-}
-
-static void
-test_a_journal_is_brought_in_first(void **state)
-{
-    static const char *const MAKE[] = {"CREATE TABLE t (a)", INSERT_MANY, NULL};
-    static const char *const SPILL[] = {
-        "PRAGMA cache_size = 2", "PRAGMA synchronous = OFF", "BEGIN",
-        "UPDATE t SET a = a || ' unfinished'", NULL};
-
-    int fd;
-
-    (void)state;
-    database_make("d", MAKE);
-    write_and_die(SPILL);
-    assert_true(database_has_bytes("d", "unfinished"));
-    fd = openat(scratch.fd, "d-journal", O_RDONLY | O_CLOEXEC);
-    check_state("d", false, TREAT_CHANGED, 2000);
-    check_overwritten(fd);
-    check_count(1);
-    check_answer("d", "SELECT count(*) FROM t WHERE a LIKE '%unfinished'", "0");
-    check_answer("d", "SELECT count(*) FROM t WHERE a LIKE '% [x]'", "2000");
-    assert_false(database_has_bytes("d", VALUE));
-}
-
-/* Out of force, but its old pages lie there. */
-static void
-test_a_journal_that_is_kept_goes(void **state)
-{
-    static const char *const SQL[] = {"PRAGMA journal_mode = PERSIST",
-                                      "CREATE TABLE t (a)", INSERT_VALUE,
-                                      "INSERT INTO t VALUES ('another')", NULL};
-    int fd;
-
-    (void)state;
-    database_make("d", SQL);
-    assert_true(database_has_bytes("d-journal", VALUE));
-    fd = openat(scratch.fd, "d-journal", O_RDONLY | O_CLOEXEC);
-    check_state("d", false, TREAT_CHANGED, 1);
-    check_overwritten(fd);
-    check_count(1);
-    check_answer("d", "SELECT a FROM t", "[x]");
-}
-
-static void
-test_files_beside_that_are_no_files(void **state)
-{
-    (void)state;
-    database_make("d", PLAIN);
-    assert_int_equal(symlinkat("d", scratch.fd, "d-wal"), 0);
-    check_left("d", AG_EFILE, "d-wal beside it is not a regular file");
-    assert_int_equal(unlinkat(scratch.fd, "d-wal", 0), 0);
-    scratch_write("text", "no database", 11, 0600);
-    scratch_write("text-journal", "a " VALUE, 14, 0600);
-    assert_true(sides_is_one(scratch.fd, "d-shm"));
-    assert_false(sides_is_one(scratch.fd, "text-journal"));
-    assert_false(sides_is_one(scratch.fd, "-journal"));
-    check_state("text-journal", false, TREAT_CHANGED, 1);
+    treated_state("d", false, TREAT_CHANGED, 2);
 }
 
 int
 main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, scratch_close)
+#define TEST(fn)                                                               \
+    cmocka_unit_test_setup_teardown(fn, treated_setup, scratch_close)
     const struct CMUnitTest tests[] = {
         TEST(test_texts_are_changed_and_the_rest_stays),
         TEST(test_a_clean_database_is_not_written),
@@ -516,10 +321,6 @@ main(void)
         TEST(test_constraints_and_schema),
         TEST(test_damaged_ones),
         TEST(test_who_has_it_open_keeps_it),
-        TEST(test_a_log_is_brought_in_first),
-        TEST(test_a_journal_is_brought_in_first),
-        TEST(test_a_journal_that_is_kept_goes),
-        TEST(test_files_beside_that_are_no_files),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

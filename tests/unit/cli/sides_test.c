@@ -1,0 +1,147 @@
+/* What killed writers leave beside a database. */
+#include <sys/wait.h>
+
+#include "common/treated.h"
+#include "transcript/sides.h"
+
+#define INSERT_MANY                                                            \
+    ("WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c LIMIT "   \
+     "2000) INSERT INTO t SELECT 'row ' || i || ' " VALUE "' FROM c")
+
+enum {
+    FILE_MAX_BYTES = 512 * 1024,
+};
+
+/* Of a file that has no name any more: the value is not in it. */
+static void
+check_overwritten(int fd)
+{
+    static char bytes[FILE_MAX_BYTES];
+    ssize_t n = pread(fd, bytes, sizeof(bytes), 0);
+    struct stat st;
+
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(st.st_nlink, 0);
+    assert_true(n > 0);
+    assert_null(memmem(bytes, (size_t)n, VALUE, strlen(VALUE)));
+    assert_int_equal(close(fd), 0);
+}
+
+/* Writes, and is gone without closing. */
+static void
+write_and_die(const char *const *statements)
+{
+    int status = 0;
+    pid_t pid = fork();
+
+    if (pid == 0) {
+        database_run(database_open("d"), statements);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+}
+
+static void
+test_a_log_is_brought_in_first(void **state)
+{
+    static const char *const SQL[] = {
+        "PRAGMA journal_mode = WAL", "CREATE TABLE t (a)",
+        "INSERT INTO t VALUES ('in the log: " VALUE "')", NULL};
+
+    int fd;
+
+    (void)state;
+    write_and_die(SQL);
+    assert_true(database_has_bytes("d-wal", VALUE));
+    assert_false(database_has_bytes("d", VALUE));
+    treated_state("d", true, TREAT_FOUND, 1);
+    assert_true(database_has_bytes("d-wal", VALUE));
+    treated_state("d-wal", false, TREAT_BINARY, 0);
+    treated_state("d-shm", false, TREAT_BINARY, 0);
+    fd = openat(scratch.fd, "d-wal", O_RDONLY | O_CLOEXEC);
+    treated_state("d", false, TREAT_CHANGED, 1);
+    check_overwritten(fd);
+    treated_state("d-wal", false, TREAT_BINARY, 0); /* gone since it was seen */
+    assert_false(database_has_bytes("d", VALUE));
+    treated_count(1);
+    treated_answer("d", "SELECT a FROM t", "in the log: [x]");
+    treated_answer("d", "PRAGMA journal_mode", "wal");
+}
+
+static void
+test_a_journal_is_brought_in_first(void **state)
+{
+    static const char *const MAKE[] = {"CREATE TABLE t (a)", INSERT_MANY, NULL};
+    static const char *const SPILL[] = {
+        "PRAGMA cache_size = 2", "PRAGMA synchronous = OFF", "BEGIN",
+        "UPDATE t SET a = a || ' unfinished'", NULL};
+
+    int fd;
+
+    (void)state;
+    database_make("d", MAKE);
+    write_and_die(SPILL);
+    assert_true(database_has_bytes("d", "unfinished"));
+    fd = openat(scratch.fd, "d-journal", O_RDONLY | O_CLOEXEC);
+    treated_state("d", false, TREAT_CHANGED, 2000);
+    check_overwritten(fd);
+    treated_count(1);
+    treated_answer("d", "SELECT count(*) FROM t WHERE a LIKE '%unfinished'",
+                   "0");
+    treated_answer("d", "SELECT count(*) FROM t WHERE a LIKE '% [x]'", "2000");
+    assert_false(database_has_bytes("d", VALUE));
+}
+
+/* Out of force, but its old pages lie there. */
+static void
+test_a_journal_that_is_kept_goes(void **state)
+{
+    static const char *const SQL[] = {"PRAGMA journal_mode = PERSIST",
+                                      "CREATE TABLE t (a)", INSERT_VALUE,
+                                      "INSERT INTO t VALUES ('another')", NULL};
+    int fd;
+
+    (void)state;
+    database_make("d", SQL);
+    assert_true(database_has_bytes("d-journal", VALUE));
+    fd = openat(scratch.fd, "d-journal", O_RDONLY | O_CLOEXEC);
+    treated_state("d", false, TREAT_CHANGED, 1);
+    check_overwritten(fd);
+    treated_count(1);
+    treated_answer("d", "SELECT a FROM t", "[x]");
+}
+
+static void
+test_files_beside_that_are_no_files(void **state)
+{
+    static const char *const MAKE[] = {"CREATE TABLE t (a)", INSERT_VALUE,
+                                       NULL};
+
+    (void)state;
+    database_make("d", MAKE);
+    assert_int_equal(symlinkat("d", scratch.fd, "d-wal"), 0);
+    treated_left("d", AG_EFILE, "d-wal beside it is not a regular file");
+    assert_int_equal(unlinkat(scratch.fd, "d-wal", 0), 0);
+    scratch_write("text", "no database", 11, 0600);
+    scratch_write("text-journal", "a " VALUE, 14, 0600);
+    assert_true(sides_is_one(scratch.fd, "d-shm"));
+    assert_false(sides_is_one(scratch.fd, "text-journal"));
+    assert_false(sides_is_one(scratch.fd, "-journal"));
+    treated_state("text-journal", false, TREAT_CHANGED, 1);
+}
+
+int
+main(void)
+{
+#define TEST(fn)                                                               \
+    cmocka_unit_test_setup_teardown(fn, treated_setup, scratch_close)
+    const struct CMUnitTest tests[] = {
+        TEST(test_a_log_is_brought_in_first),
+        TEST(test_a_journal_is_brought_in_first),
+        TEST(test_a_journal_that_is_kept_goes),
+        TEST(test_files_beside_that_are_no_files),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
