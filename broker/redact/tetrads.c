@@ -70,6 +70,7 @@ tetrads_build(struct matcher *m)
     if (err != AG_OK) {
         return err;
     }
+    AG_ASSERT(m->tetrad_store.ptr != NULL); /* there are pairs */
     m->tetrads.pairs = m->tetrad_store.ptr;
     m->tetrads.marks = marks_bytes == 0 ? NULL : m->tetrads.pairs + PAIRS_BYTES;
     m->tetrads.shift = 64 - log2;

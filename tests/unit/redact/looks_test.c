@@ -89,31 +89,38 @@ static const struct one CUT[] = {
 };
 
 static void
+check_whole(const struct one *row, size_t number)
+{
+    struct rig rig;
+
+    RIG(&rig, REDACTOR_OPERATOR, VALUE);
+    check_ok(redactor_feed(rig.redactor, span_of(row->text, row->len)));
+    finish(&rig, row->out);
+    if (row->form != VARIANT_COUNT &&
+        strcmp(variant_name(rig.last.form), variant_name(row->form)) != 0) {
+        fail_msg("row %zu is found as %s", number, variant_name(rig.last.form));
+    }
+}
+
+static void
+check_bytes(const struct one *row)
+{
+    struct span text = span_of(row->text, row->len);
+    struct rig rig;
+
+    RIG(&rig, REDACTOR_OPERATOR, VALUE);
+    for (size_t k = 0; k < text.len; k++) {
+        check_ok(redactor_feed(rig.redactor, span_sub(text, k, 1)));
+    }
+    finish(&rig, row->out);
+}
+
+static void
 check_all(const struct one *rows, size_t count)
 {
-    size_t i;
-    size_t k;
-
-    for (i = 0; i < count; i++) {
-        struct span text = span_of(rows[i].text, rows[i].len);
-        struct rig whole;
-        struct rig bytes;
-
-        RIG(&whole, REDACTOR_OPERATOR, VALUE);
-        check_ok(redactor_feed(whole.redactor, text));
-        finish(&whole, rows[i].out);
-        if (rows[i].form != VARIANT_COUNT) {
-            if (strcmp(variant_name(whole.last.form),
-                       variant_name(rows[i].form)) != 0) {
-                fail_msg("row %zu is found as %s", i,
-                         variant_name(whole.last.form));
-            }
-        }
-        RIG(&bytes, REDACTOR_OPERATOR, VALUE);
-        for (k = 0; k < text.len; k++) {
-            check_ok(redactor_feed(bytes.redactor, span_sub(text, k, 1)));
-        }
-        finish(&bytes, rows[i].out);
+    for (size_t i = 0; i < count; i++) {
+        check_whole(&rows[i], i);
+        check_bytes(&rows[i]);
     }
 }
 
