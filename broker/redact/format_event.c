@@ -6,6 +6,7 @@
 struct data {
     struct span all; /* from there to the end of the last such line */
     size_t count;
+    size_t objects; /* lines of it that begin as one */
     bool is_broken; /* lines of other fields are in between */
     const char *mark;
 };
@@ -53,6 +54,7 @@ find_data(struct span event)
 
         if (!take_mark(&line, &mark)) {
             is_last = false;
+            line.len = 0;
         } else if (d.count++ == 0) {
             d.all = line;
             d.mark = mark;
@@ -61,6 +63,7 @@ find_data(struct span event)
             d.is_broken = d.is_broken || !is_last;
             d.all.len = (size_t)(line.ptr + line.len - d.all.ptr);
         }
+        d.objects += line.len > 0 && line.ptr[0] == '{' ? 1 : 0;
         event = span_sub(event, len, event.len);
     }
     return d;
@@ -88,29 +91,74 @@ join(const struct data *d, struct buf *out)
     return err;
 }
 
-enum ag_err
-format_event_put(struct records *r, struct span event, uint64_t offset)
+/* Its data as one record. */
+static enum ag_err
+put_record(struct records *r, struct span event, const struct data *d,
+           uint64_t offset, bool *ret_is_json)
 {
     AG_AUTO(buf) struct buf joined = {0};
-    struct data d = find_data(event);
-    struct record record = {.body = d.all, .offset = offset};
-    size_t head = 0;
-    size_t tail = 0;
-    bool is_json = false;
+    size_t head = (size_t)(d->all.ptr - event.ptr);
+    size_t tail = head + d->all.len;
+    struct record record = {.body = d->all,
+                            .head = span_sub(event, 0, head),
+                            .tail = span_sub(event, tail, event.len),
+                            .offset = offset};
     enum ag_err err = AG_OK;
 
     buf_init(&joined, JSON_RECORD_MAX_BYTES, BUF_WIPE);
-    if (d.count > 1 && !d.is_broken && d.all.len < JSON_RECORD_MAX_BYTES) {
-        err = join(&d, &joined);
+    if (d->count > 1 && d->all.len < JSON_RECORD_MAX_BYTES) {
+        err = join(d, &joined);
         record.body = buf_view(&joined);
-        record.line = span_str(d.mark);
+        record.line = span_str(d->mark);
     }
-    if (err == AG_OK && d.count > 0 && !d.is_broken) {
-        head = (size_t)(d.all.ptr - event.ptr);
-        tail = head + d.all.len;
-        record.head = span_sub(event, 0, head);
-        record.tail = span_sub(event, tail, event.len);
-        err = records_json(r, &record, &is_json);
+    return err == AG_OK ? records_json(r, &record, ret_is_json) : err;
+}
+
+/* One line, without another: a record, or text. */
+static enum ag_err
+put_line(struct records *r, struct span line, uint64_t offset)
+{
+    struct data d = find_data(line);
+    bool is_json = false;
+    enum ag_err err = AG_OK;
+
+    if (d.count > 0) {
+        err = put_record(r, line, &d, offset, &is_json);
     }
-    return err == AG_OK && !is_json ? records_text(r, event, offset) : err;
+    return err == AG_OK && !is_json ? records_text(r, line, offset) : err;
+}
+
+/* Services that end no event with an empty line put an object in each line. */
+static enum ag_err
+put_lines(struct records *r, struct span event, uint64_t offset)
+{
+    enum ag_err err = AG_OK;
+    size_t at = 0;
+
+    while (err == AG_OK && at < event.len) {
+        struct span rest = span_sub(event, at, event.len);
+        size_t end = span_find(rest, '\n');
+        size_t len = end < rest.len ? end + 1 : end;
+
+        err = put_line(r, span_sub(rest, 0, len), offset + at);
+        at += len;
+    }
+    return err;
+}
+
+enum ag_err
+format_event_put(struct records *r, struct span event, uint64_t offset)
+{
+    struct data d = find_data(event);
+    bool is_json = false;
+    enum ag_err err = AG_OK;
+
+    if (d.count > 0 && !d.is_broken) {
+        err = put_record(r, event, &d, offset, &is_json);
+    }
+    if (err != AG_OK || is_json) {
+        return err;
+    }
+    return d.count > 1 && d.objects == d.count ? put_lines(r, event, offset)
+                                               : records_text(r, event, offset);
 }

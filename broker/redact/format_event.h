@@ -1,6 +1,6 @@
 /*
- * format_event.h - one server-sent event: JSON in its data is a record, all
- * else is text.
+ * format_event.h - one server-sent event: JSON in its data is a record, or in
+ * each line of it; all else is text.
  * Floor: redact. Depends on: redact/records.
  * Source: HTML Living Standard, section 9.2.6; a lone CR ends no line here.
  */

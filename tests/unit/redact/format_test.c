@@ -237,6 +237,17 @@ test_events(void **state)
     formats_check(VALUES, STREAM_SSE,
                   "data: {\"a\":1\n,\"b\":\"" QUOTED "\"\ndata: }\n\n",
                   "data: {\"a\":1\n,\"b\":\"[redacted:v1]\"\ndata: }\n\n");
+    /* Or an object in each, by who ends no event. */
+    formats_check(VALUES, STREAM_SSE,
+                  "data: {\"delta\":\"q7RtWz90\"}\n: x\r\ndata:{\"delta\":"
+                  "\"\\\"LmX\\\\cAb12.\"}\n\n",
+                  "data: {\"delta\":\"[redacted:v1]\"}\n: x\r\ndata:{"
+                  "\"delta\":\".\"}\n\n");
+    formats_check(VALUES, STREAM_SSE,
+                  "data: {\"delta\":\"q7RtWz90\"}\ndata: and\ndata: {"
+                  "\"delta\":\"\\\"LmX\\\\cAb12.\"}\n\n",
+                  "data: {\"delta\":\"q7RtWz90\"}\ndata: and\ndata: {"
+                  "\"delta\":\"\\\"LmX\\\\cAb12.\"}\n\n");
 }
 
 static void
