@@ -5,7 +5,7 @@
  *
  * text      as it comes: redactor.h and rule_filter.h, without this one.
  * jsonl     a JSON text in each line (records.h); a line that is none is text,
- *           and one of more than JSON_RECORD_MAX_BYTES.
+ *           one of more than JSON_RECORD_MAX_BYTES, or of very many parts.
  * json      one JSON text; the same goes.
  * sse       server-sent events, with JSON in their data or not; an event is a
  *           record.

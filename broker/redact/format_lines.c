@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
+#include "base/secret.h"
 
 enum {
     LINES_FIRST_COUNT = 64,
@@ -42,6 +43,16 @@ first_line(struct format_lines *f)
     return &f->lines[f->first];
 }
 
+/* Marks are text that was not filtered. */
+static void
+lines_done(struct format_lines *f)
+{
+    if (f->lines != NULL) {
+        wipe(f->lines, f->cap * sizeof(*f->lines));
+        free(f->lines);
+    }
+}
+
 static enum ag_err
 add_line(struct format_lines *f, const struct line *line)
 {
@@ -54,10 +65,14 @@ add_line(struct format_lines *f, const struct line *line)
         f->first = 0;
     }
     if (f->count == f->cap) {
-        more = reallocarray(f->lines, cap, sizeof(*more));
+        more = calloc(cap, sizeof(*more));
         if (more == NULL) {
             return AG_ENOMEM;
         }
+        if (f->count > 0) {
+            memcpy(more, f->lines, f->count * sizeof(*more));
+        }
+        lines_done(f);
         f->lines = more;
         f->cap = cap;
     }
@@ -167,7 +182,11 @@ begin_line(struct format_lines *f)
     f->is_inside = true;
     f->start_len = 0;
     f->last_byte = 0;
-    return err == AG_OK ? feed_line(f, start, false) : err;
+    if (err == AG_OK) {
+        err = feed_line(f, start, false);
+    }
+    wipe(f->start, sizeof(f->start));
+    return err;
 }
 
 /* Up to the end of a line, or all. */
@@ -247,7 +266,8 @@ format_lines_free(struct format_lines *f)
     if (f != NULL) {
         scrub_free(f->scrub);
         buf_done(&f->out);
-        free(f->lines);
+        lines_done(f);
+        wipe(f, sizeof(*f));
         free(f);
     }
 }

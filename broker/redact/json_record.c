@@ -9,6 +9,7 @@ enum {
     KEY_MAX_BYTES = 128,     /* a longer name tells rules nothing */
     PART_BYTES = 32 * 1024,  /* searched at a time */
     KEPT_BYTES = 256 * 1024, /* a larger buffer is given back */
+    TOKENS_MAX = 32 * 1024,  /* of a record; with more it is text */
 };
 
 /* ---- the scrub's ends ---- */
@@ -273,7 +274,8 @@ look_through(struct json_record *j, struct json_place *p,
     enum json_kind kind = json_place_next(p);
     enum ag_err err = AG_OK;
 
-    while (err == AG_OK && kind != JSON_END && kind != JSON_BAD) {
+    while (err == AG_OK && kind != JSON_END && kind != JSON_BAD &&
+           j->token_count++ < TOKENS_MAX) {
         if (deltas == NULL || !json_deltas_token(deltas, &p->token)) {
             err = look_token(j, p);
         }
@@ -316,6 +318,7 @@ json_record_look(struct json_record *j, const struct record *record,
     }
     j->is_looking = true;
     j->found = 0;
+    j->token_count = 0;
     json_empty(&j->part);
     json_empty(&j->opaque);
     err = scrub_restart(j->scrub, SCRUB_ALL);
@@ -337,6 +340,8 @@ json_record_look(struct json_record *j, const struct record *record,
         err = look_through(j, &p, deltas, &is_json);
     }
     if (err != AG_OK || !is_json) {
+        json_empty(&j->part); /* a record that is rewritten has none of it */
+        json_empty(&j->opaque);
         return err;
     }
     json_deltas_end(deltas);

@@ -17,6 +17,7 @@ struct json_record {
     struct redactor_options told; /* who is told of hits */
     bool is_looking;              /* hits are counted, the output is dropped */
     uint64_t found;
+    size_t token_count; /* of the record that is looked through */
     uint64_t offset;
     struct buf part;   /* goes to the scrub next */
     struct buf opaque; /* waits until rules are off */

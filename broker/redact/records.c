@@ -151,14 +151,12 @@ drain(struct records *r)
         struct record_item *item = STAILQ_FIRST(&r->waiting);
 
         STAILQ_REMOVE_HEAD(&r->waiting, next);
+        r->waiting_bytes -= record_item_bytes(item);
         if (item == r->plain_item) {
             r->plain_item = NULL; /* there is nothing in front of it any more */
         }
         err = put_item(r, item);
         record_item_free(item);
-    }
-    if (STAILQ_EMPTY(&r->waiting)) {
-        r->waiting_bytes = 0;
     }
     return err;
 }

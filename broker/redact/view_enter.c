@@ -145,7 +145,8 @@ common_at(const struct span text, enum view_id id, size_t at)
     struct common step = {0};
     uint8_t next;
 
-    if (at + COMMON_MAX_BYTES + TETRAD_BYTES > text.len) {
+    /* A letter behind them, and the bytes that are looked at behind that. */
+    if (at + COMMON_MAX_BYTES + 1 + TETRAD_BYTES > text.len) {
         return step;
     }
     next = text.ptr[at + 1];

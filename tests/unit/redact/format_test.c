@@ -237,6 +237,14 @@ test_events(void **state)
     formats_check(VALUES, STREAM_SSE,
                   "data: {\"a\":1\n,\"b\":\"" QUOTED "\"\ndata: }\n\n",
                   "data: {\"a\":1\n,\"b\":\"[redacted:v1]\"\ndata: }\n\n");
+    /* What is no record leaves nothing to the one that waits before it. */
+    formats_check(VALUES, STREAM_SSE,
+                  "data: {\"delta\":\"q7RtWz90\",\"k\":\"" QUOTED
+                  "\"}\n\ndata: [DONE]\n\ndata: {\"delta\":"
+                  "\"\\\"LmX\\\\cAb12.\"}\n\n",
+                  "data: {\"delta\":\"[redacted:v1]\",\"k\":\""
+                  "[redacted:v1]\"}\n\ndata: [DONE]\n\ndata: {\"delta\":"
+                  "\".\"}\n\n");
     /* Or an object in each, by who ends no event. */
     formats_check(VALUES, STREAM_SSE,
                   "data: {\"delta\":\"q7RtWz90\"}\n: x\r\ndata:{\"delta\":"

@@ -145,6 +145,28 @@ test_twelve_bytes_are_a_fragment(void **state)
     check_all(CUT, AG_COUNT(CUT));
 }
 
+/* A sequence as long as is looked for at once, and three bytes: ASan sees one
+ * that is read behind them. */
+static void
+test_nothing_is_read_behind_the_end(void **state)
+{
+    static const char TEXT[] =
+        "clean text \x1b[012345678901234567890123456789mabc";
+    struct rig rig;
+
+    (void)state;
+    for (size_t len = sizeof(TEXT) - 4; len < sizeof(TEXT); len++) {
+        uint8_t *exact = malloc(len);
+
+        assert_non_null(exact);
+        memcpy(exact, TEXT, len);
+        RIG(&rig, REDACTOR_OPERATOR, VALUE);
+        check_ok(redactor_feed(rig.redactor, span_of(exact, len)));
+        free(exact);
+        rig_done(&rig);
+    }
+}
+
 /* The filter is no oracle: a task gets neither. */
 static void
 test_a_task_has_no_looks(void **state)
@@ -204,6 +226,7 @@ main(void)
         cmocka_unit_test(test_what_is_shown_is_what_counts),
         cmocka_unit_test(test_escapes_and_dumps_are_undone),
         cmocka_unit_test(test_twelve_bytes_are_a_fragment),
+        cmocka_unit_test(test_nothing_is_read_behind_the_end),
         cmocka_unit_test(test_a_task_has_no_looks),
         cmocka_unit_test(test_what_is_not_random_is_left),
         cmocka_unit_test(test_idle_lets_out_what_a_view_holds),

@@ -101,6 +101,28 @@ test_a_record_that_is_too_long_is_text(void **state)
     }
 }
 
+/* Each of its parts would be looked at by itself. */
+static void
+test_a_record_of_too_many_parts_is_text(void **state)
+{
+    struct formats_rig rig;
+    AG_AUTO(buf) struct buf text = {0};
+
+    (void)state;
+    buf_init(&text, FORMATS_OUT_BYTES, BUF_PLAIN);
+    check_ok(buf_add_str(&text, "["));
+    for (int i = 0; i < 40000; i++) {
+        check_ok(buf_add_str(&text, "1,"));
+    }
+    wrap("[\"" SPELLED "\"]", 1, &text);
+    check_ok(buf_add_str(&text, "]\n"));
+    formats_init(&rig, STREAM_JSONL, REDACTOR_OPERATOR, VALUES, NULL);
+    check_ok(format_feed(rig.filter, buf_view(&text)));
+    check_ok(format_finish(rig.filter));
+    assert_true(span_equal(buf_view(&rig.out), buf_view(&text)));
+    formats_done(&rig);
+}
+
 /* The marker is in the record in which the value begins. */
 static void
 test_a_value_cut_anywhere(void **state)
@@ -130,6 +152,7 @@ main(void)
         cmocka_unit_test(test_jsonl_as_deep_as_it_goes),
         cmocka_unit_test(test_text_does_not_wait_for_its_line),
         cmocka_unit_test(test_a_record_that_is_too_long_is_text),
+        cmocka_unit_test(test_a_record_of_too_many_parts_is_text),
         cmocka_unit_test(test_a_value_cut_anywhere),
     };
 
