@@ -111,6 +111,19 @@ settle(struct work *w)
                : err;
 }
 
+/* Is what lies beside it still nobody's? Who waited too long was let in. */
+static enum ag_err
+check_alone(const struct work *w)
+{
+    bool pending = false;
+    enum ag_err err = sides_pending(w->swap->dir_fd, w->swap->name, &pending);
+
+    return err == AG_OK && (pending || !swap_is_alone(w->swap))
+               ? err_why(AG_EBUSY, "%s: another process is opening it",
+                         w->swap->name)
+               : err;
+}
+
 /* The image becomes the file. */
 static enum ag_err
 put(struct work *w, struct image *im, struct treat_result *ret)
@@ -125,6 +138,9 @@ put(struct work *w, struct image *im, struct treat_result *ret)
     }
     if (err == AG_OK) {
         err = image_write(im, buf_cstr(&path), w->swap->new_fd);
+    }
+    if (err == AG_OK) {
+        err = check_alone(w);
     }
     if (err == AG_OK) {
         err = sides_erase(w->swap->dir_fd, w->swap->name, &wiped);

@@ -55,9 +55,8 @@ take_lease(int fd, const char *name)
                    name);
 }
 
-/* Nobody has come since the lease was given. */
-static bool
-is_alone(const struct swap *s)
+bool
+swap_is_alone(const struct swap *s)
 {
     return fcntl(s->old_fd, F_GETLEASE) == F_WRLCK;
 }
@@ -228,7 +227,7 @@ exchange_alone(struct swap *s)
     if (err == AG_OK && !is_put_aside(s)) {
         err = err_why(AG_ECHANGED, "%s was replaced in the meantime", s->name);
     }
-    if (err == AG_OK && !is_alone(s)) {
+    if (err == AG_OK && !swap_is_alone(s)) {
         err = err_why(AG_EBUSY, "%s: another process is opening it", s->name);
     }
     if (err == AG_OK) {
@@ -256,7 +255,7 @@ swap_commit(struct swap *s)
     bool wiped = false;
     enum ag_err err = dress(s);
 
-    if (err == AG_OK && !is_alone(s)) {
+    if (err == AG_OK && !swap_is_alone(s)) {
         return err_why(AG_EBUSY, "%s: another process is opening it", s->name);
     }
     if (err == AG_OK && !is_unchanged(s)) {

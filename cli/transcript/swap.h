@@ -55,6 +55,10 @@ AG_CHECK AG_NONNULL enum ag_err swap_make(struct swap *s);
 AG_CHECK AG_NONNULL enum ag_err
 swap_new_file(int dir_fd, char name[SWAP_NAME_BYTES], int *ret_fd);
 
+/* Nobody has come since the lease was given. From the moment somebody does, the
+ * kernel lets them wait for lease-break-time, then in. */
+AG_NONNULL bool swap_is_alone(const struct swap *s);
+
 /*
  * Puts what was written to new_fd in the place of the old, with its mode, owner
  * and times, and takes the old content away. On an error the old is there,

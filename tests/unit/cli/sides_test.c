@@ -1,6 +1,8 @@
 /* What killed writers leave beside a database. */
 #include <sys/wait.h>
 
+#include <errno.h>
+
 #include "common/treated.h"
 #include "transcript/sides.h"
 
@@ -131,6 +133,46 @@ test_files_beside_that_are_no_files(void **state)
     treated_state("text-journal", false, TREAT_CHANGED, 1);
 }
 
+/* Whoever comes asks for the lease, and later is let in by force. */
+static void
+come_and_index(void)
+{
+    int fd = openat(scratch.fd, "d", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+
+    assert_int_equal(fd, -1);
+    assert_int_equal(errno, EWOULDBLOCK);
+    scratch_write("d-shm", "an index", 8, 0600);
+    transcript_meanwhile = NULL;
+}
+
+static void
+come_and_write(void)
+{
+    scratch_write("d-wal", "a log", 5, 0600);
+    transcript_meanwhile = NULL;
+}
+
+static void
+test_what_others_make_meanwhile_is_theirs(void **state)
+{
+    static const char *const MAKE[] = {"CREATE TABLE t (a)", INSERT_VALUE,
+                                       NULL};
+
+    (void)state;
+    database_make("d", MAKE);
+    transcript_meanwhile = come_and_index;
+    treated_left("d", AG_EBUSY, "another process is opening it");
+    assert_null(transcript_meanwhile);
+    assert_true(database_has_bytes("d-shm", "an index"));
+    assert_int_equal(unlinkat(scratch.fd, "d-shm", 0), 0);
+    transcript_meanwhile = come_and_write;
+    treated_left("d", AG_EBUSY, "another process is opening it");
+    assert_true(database_has_bytes("d-wal", "a log"));
+    treated_count(2);
+    assert_int_equal(unlinkat(scratch.fd, "d-wal", 0), 0);
+    treated_state("d", false, TREAT_CHANGED, 1);
+}
+
 int
 main(void)
 {
@@ -141,6 +183,7 @@ main(void)
         TEST(test_a_journal_is_brought_in_first),
         TEST(test_a_journal_that_is_kept_goes),
         TEST(test_files_beside_that_are_no_files),
+        TEST(test_what_others_make_meanwhile_is_theirs),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
