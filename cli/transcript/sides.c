@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/fdx.h"
 #include "move/erase.h"
+#include "transcript/confine.h"
 #include "transcript/sqlite.h"
 #include "transcript/swap.h"
 
@@ -136,17 +137,34 @@ static enum ag_err
 open_and_close(const char *path)
 {
     AG_AUTO(sqlite) sqlite3 *db = NULL;
-    enum ag_err err = sqlite_load();
+    enum ag_err err =
+        sqlite_open_through(path, SQLITE_OPEN_READWRITE, CONFINE_NAME, &db);
 
-    if (err == AG_OK) {
-        err = sqlite_open(path, SQLITE_OPEN_READWRITE, &db);
-    }
     if (err == AG_OK) {
         err = sqlite_run(db, "PRAGMA busy_timeout = 2000", NULL, "opening it");
     }
     return err == AG_OK ? sqlite_run(db, "SELECT count(*) FROM sqlite_schema",
                                      NULL, "finishing what its last user left")
                         : err;
+}
+
+static enum ag_err
+settle_confined(const char *path)
+{
+    AG_AUTO(confine) struct confine c = {.real = NULL};
+    enum ag_err err = sqlite_load();
+
+    if (err == AG_OK) {
+        err = confine_init(&c, path);
+    }
+    if (err == AG_OK) {
+        err = open_and_close(path);
+    }
+    return c.refused ? err_why(AG_EFILE,
+                               "its journal names a file elsewhere, as one of "
+                               "a change to several databases does: open it "
+                               "once with the program that made it")
+                     : err;
 }
 
 enum ag_err
@@ -171,7 +189,7 @@ sides_settle(int dir_fd, const char *dir, const char *name, bool *ret_wiped)
     }
     kept = keep_name(dir_fd, name, LOG, temp, log);
     kept = keep_name(dir_fd, name, JOURNAL, temp, journal) && kept;
-    err = open_and_close(buf_cstr(&path));
+    err = settle_confined(buf_cstr(&path));
     *ret_wiped = erase_kept(dir_fd, log) && kept;
     *ret_wiped = erase_kept(dir_fd, journal) && *ret_wiped;
     (void)unlinkat(dir_fd, temp, 0);

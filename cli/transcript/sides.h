@@ -1,7 +1,8 @@
 /*
  * sides.h - the files that SQLite keeps beside a database: its log, the log's
  * index, its journal.
- * Floor: cli. Depends on: transcript/sqlite, transcript/swap, move/erase.
+ * Floor: cli. Depends on: transcript/sqlite, transcript/confine,
+ * transcript/swap, move/erase.
  */
 #ifndef AG_CLI_TRANSCRIPT_SIDES_H
 #define AG_CLI_TRANSCRIPT_SIDES_H
@@ -27,7 +28,7 @@ AG_CHECK AG_NONNULL enum ag_err sides_pending(int dir_fd, const char *name,
  * they held is overwritten. `dir` is the directory's path. Nobody may hold a
  * lease of the database, nor this process a descriptor.
  * *ret_wiped: false if their blocks could not be written.
- * Errors: those of sqlite_err().
+ * Errors: those of sqlite_err(); AG_EFILE the journal names another file.
  */
 AG_CHECK AG_NONNULL enum ag_err sides_settle(int dir_fd, const char *dir,
                                              const char *name, bool *ret_wiped);

@@ -16,14 +16,15 @@ struct sqlite_lib sqlite;
     }
 
 static const struct lazy_slot SLOTS[] = {
-    SLOT(config),       SLOT(open_v2),       SLOT(close_v2),
-    SLOT(db_config),    SLOT(deserialize),   SLOT(create_function_v2),
-    SLOT(prepare_v2),   SLOT(step),          SLOT(finalize),
-    SLOT(bind_text),    SLOT(column_type),   SLOT(column_int),
-    SLOT(column_bytes), SLOT(column_blob),   SLOT(column_text),
-    SLOT(value_type),   SLOT(value_bytes),   SLOT(value_blob),
-    SLOT(value_text),   SLOT(result_text64), SLOT(result_blob64),
-    SLOT(user_data),    SLOT(mprintf),       SLOT(free),
+    SLOT(config),         SLOT(open_v2),       SLOT(close_v2),
+    SLOT(db_config),      SLOT(deserialize),   SLOT(create_function_v2),
+    SLOT(prepare_v2),     SLOT(step),          SLOT(finalize),
+    SLOT(bind_text),      SLOT(column_type),   SLOT(column_int),
+    SLOT(column_bytes),   SLOT(column_blob),   SLOT(column_text),
+    SLOT(value_type),     SLOT(value_bytes),   SLOT(value_blob),
+    SLOT(value_text),     SLOT(result_text64), SLOT(result_blob64),
+    SLOT(user_data),      SLOT(vfs_find),      SLOT(vfs_register),
+    SLOT(vfs_unregister), SLOT(mprintf),       SLOT(free),
 };
 
 /* ---- its memory, wiped ---- */
@@ -174,11 +175,17 @@ distrust(sqlite3 *db)
 }
 
 enum ag_err
-sqlite_open(const char *path, int flags, sqlite3 **ret)
+sqlite_open_through(const char *path, int flags, const char *vfs, sqlite3 **ret)
 {
-    int code = sqlite.open_v2(path, ret, flags | SQLITE_OPEN_NOFOLLOW, NULL);
+    int code = sqlite.open_v2(path, ret, flags | SQLITE_OPEN_NOFOLLOW, vfs);
 
     return code == SQLITE_OK ? distrust(*ret) : sqlite_err(code, "opening it");
+}
+
+enum ag_err
+sqlite_open(const char *path, int flags, sqlite3 **ret)
+{
+    return sqlite_open_through(path, flags, NULL, ret);
 }
 
 void

@@ -52,6 +52,9 @@ struct sqlite_lib {
     void (*result_blob64)(sqlite3_context *ctx, const void *bytes,
                           sqlite3_uint64 len, void (*destroy)(void *));
     void *(*user_data)(sqlite3_context *ctx);
+    sqlite3_vfs *(*vfs_find)(const char *name);
+    int (*vfs_register)(sqlite3_vfs *vfs, int is_default);
+    int (*vfs_unregister)(sqlite3_vfs *vfs);
     char *(*mprintf)(const char *fmt, ...);
     void (*free)(void *ptr);
 };
@@ -73,11 +76,14 @@ bool sqlite_is_database(struct span head);
 AG_CHECK AG_NONNULL enum ag_err sqlite_err(int code, const char *doing);
 
 /*
- * Opens without following links, and so that no trigger of the database runs; `flags` are SQLITE_OPEN_…. Closed by sqlite_shut(),
- * also after an error.
+ * Opens without following links, and so that no trigger of the database runs;
+ * `flags` are SQLITE_OPEN_…. Closed by sqlite_shut(), also after an error.
  */
 AG_CHECK AG_NONNULL enum ag_err sqlite_open(const char *path, int flags,
                                             sqlite3 **ret);
+/* Through the file system that is registered as `vfs`; NULL: the usual one. */
+AG_CHECK enum ag_err sqlite_open_through(const char *path, int flags,
+                                         const char *vfs, sqlite3 **ret);
 void sqlite_shut(sqlite3 *db);
 
 static inline void

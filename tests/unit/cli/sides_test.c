@@ -45,6 +45,18 @@ write_and_die(const char *const *statements)
 }
 
 static void
+make_hot_journal(void)
+{
+    static const char *const MAKE[] = {"CREATE TABLE t (a)", INSERT_MANY, NULL};
+    static const char *const SPILL[] = {
+        "PRAGMA cache_size = 2", "PRAGMA synchronous = OFF", "BEGIN",
+        "UPDATE t SET a = a || ' unfinished'", NULL};
+
+    database_make("d", MAKE);
+    write_and_die(SPILL);
+}
+
+static void
 test_a_log_is_brought_in_first(void **state)
 {
     static const char *const SQL[] = {
@@ -74,16 +86,10 @@ test_a_log_is_brought_in_first(void **state)
 static void
 test_a_journal_is_brought_in_first(void **state)
 {
-    static const char *const MAKE[] = {"CREATE TABLE t (a)", INSERT_MANY, NULL};
-    static const char *const SPILL[] = {
-        "PRAGMA cache_size = 2", "PRAGMA synchronous = OFF", "BEGIN",
-        "UPDATE t SET a = a || ' unfinished'", NULL};
-
     int fd;
 
     (void)state;
-    database_make("d", MAKE);
-    write_and_die(SPILL);
+    make_hot_journal();
     assert_true(database_has_bytes("d", "unfinished"));
     fd = openat(scratch.fd, "d-journal", O_RDONLY | O_CLOEXEC);
     treated_state("d", false, TREAT_CHANGED, 2000);
@@ -173,6 +179,83 @@ test_what_others_make_meanwhile_is_theirs(void **state)
     treated_state("d", false, TREAT_CHANGED, 1);
 }
 
+/* ---- journals that name another file ---- */
+
+static void
+put_number(uint8_t at[4], uint32_t n)
+{
+    for (int i = 0; i < 4; i++) {
+        at[i] = (uint8_t)(n >> (24 - 8 * i));
+    }
+}
+
+/* As a change to several databases has it: page, name, its length, its sum, and
+ * the magic (sqlite.org/fileformat2.html, 3). */
+static void
+name_super_journal(const char *path)
+{
+    static const uint8_t MAGIC[] = {0xd9, 0xd5, 0x05, 0xf9,
+                                    0x20, 0xa1, 0x63, 0xd7};
+    size_t len = strlen(path);
+    uint8_t record[256] = {0};
+    uint32_t sum = 0;
+    int fd = openat(scratch.fd, "d-journal",
+                    O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+
+    assert_true(fd >= 0 && len < 128);
+    for (size_t i = 0; i < len; i++) {
+        sum += (uint8_t)path[i];
+    }
+    put_number(record, 0x40000000 / 4096 + 1);
+    memcpy(record + 4, path, len);
+    put_number(record + 4 + len, (uint32_t)len);
+    put_number(record + 8 + len, sum);
+    memcpy(record + 12 + len, MAGIC, sizeof(MAGIC));
+    len += 12 + sizeof(MAGIC);
+    assert_int_equal(write(fd, record, len), len);
+    assert_int_equal(close(fd), 0);
+}
+
+static void
+test_a_journal_deletes_no_file_elsewhere(void **state)
+{
+    struct stat was;
+    struct stat now;
+
+    (void)state;
+    make_hot_journal();
+    assert_int_equal(mkdirat(scratch.fd, "elsewhere", 0700), 0);
+    scratch_write("elsewhere/canary", "sings", 5, 0600);
+    name_super_journal(database_path("elsewhere/canary"));
+    assert_int_equal(fstatat(scratch.fd, "d-journal", &was, 0), 0);
+    treated_left("d", AG_EFILE, "its journal names a file elsewhere");
+    assert_true(database_has_bytes("elsewhere/canary", "sings"));
+    assert_true(database_has_bytes("d", "unfinished")); /* as it was */
+    assert_int_equal(fstatat(scratch.fd, "d-journal", &now, 0), 0);
+    assert_int_equal(now.st_size, was.st_size);
+    assert_int_equal(now.st_mtim.tv_nsec, was.st_mtim.tv_nsec);
+    treated_count(3);
+}
+
+/* Such a change was committed when that file went: nothing is rolled back. */
+static void
+test_a_journal_of_a_finished_change(void **state)
+{
+    static const char *const FINISH[] = {"UPDATE t SET a = a || ' finished'",
+                                         NULL};
+
+    (void)state;
+    make_hot_journal();
+    assert_int_equal(linkat(scratch.fd, "d-journal", scratch.fd, "kept", 0), 0);
+    database_make("d", FINISH);
+    assert_int_equal(renameat(scratch.fd, "kept", scratch.fd, "d-journal"), 0);
+    name_super_journal(database_path("gone"));
+    treated_state("d", false, TREAT_CHANGED, 2000);
+    treated_answer("d", "SELECT count(*) FROM t WHERE a LIKE '% finished'",
+                   "2000");
+    treated_count(1);
+}
+
 int
 main(void)
 {
@@ -184,6 +267,8 @@ main(void)
         TEST(test_a_journal_that_is_kept_goes),
         TEST(test_files_beside_that_are_no_files),
         TEST(test_what_others_make_meanwhile_is_theirs),
+        TEST(test_a_journal_deletes_no_file_elsewhere),
+        TEST(test_a_journal_of_a_finished_change),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
