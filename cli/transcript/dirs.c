@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 enum {
     EVENTS_BYTES = 4096,
     BUCKETS_COUNT = 256,
+    LINK_BYTES = 32, /* /proc/self/fd/N */
 };
 
 struct pattern {
@@ -106,11 +108,15 @@ find(const struct dirs *d, int wd)
     return NULL;
 }
 
+/* What is open, whatever its path leads to by now. */
 static enum ag_err
-watch(struct dirs *d, const char *path, int *ret_wd)
+watch(struct dirs *d, int dir_fd, const char *path, int *ret_wd)
 {
+    char link[LINK_BYTES];
+
+    (void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dir_fd);
     *ret_wd = inotify_add_watch(
-        d->fd, path, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
+        d->fd, link, IN_CLOSE_WRITE | IN_MOVED_TO | IN_CREATE | IN_ONLYDIR);
     if (*ret_wd >= 0) {
         return AG_OK;
     }
@@ -144,12 +150,12 @@ add_pattern(struct dir *dir, const char *text)
 }
 
 enum ag_err
-dirs_add(struct dirs *d, const char *path, const char *pattern)
+dirs_add(struct dirs *d, int dir_fd, const char *path, const char *pattern)
 {
     int wd = -1;
     struct dir *dir;
     char *copy;
-    enum ag_err err = watch(d, path, &wd);
+    enum ag_err err = watch(d, dir_fd, path, &wd);
 
     if (err != AG_OK) {
         return err;

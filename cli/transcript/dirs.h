@@ -28,13 +28,14 @@ AG_DEFINE_CLEANUP(dirs, dirs_free)
 AG_NONNULL int dirs_fd(const struct dirs *d);
 
 /*
- * The directory alone, not what is below it. `pattern`: only names that match
- * (glob_match()) are meant; NULL: all, and directories, too. Once more, the same
- * directory has the new path, and is meant whole if one of the calls meant that.
+ * The directory that is open, not what is below it; its path is for telling.
+ * `pattern`: only names that match (glob_match()) are meant; NULL: all, and
+ * directories, too. Once more, the same directory has the new path, and is meant
+ * whole if one of the calls meant that.
  * Errors: those of inotify_add_watch(2); AG_ELIMIT the system allows no more;
  *         AG_ENOMEM.
  */
-AG_CHECK enum ag_err dirs_add(struct dirs *d, const char *path,
+AG_CHECK enum ag_err dirs_add(struct dirs *d, int dir_fd, const char *path,
                               const char *pattern);
 
 /* What was told so far. *ret_lost: events were lost: look everywhere. Errors:

@@ -17,12 +17,14 @@
 #include "profile/expand.h"
 #include "transcript/dirs.h"
 #include "transcript/queue.h"
+#include "transcript/straight.h"
 #include "transcript/swap.h"
 #include "transcript/walk.h"
 
 struct work {
     const struct follow *f;
     const struct follow_root *roots;
+    char **paths; /* theirs, straight */
     size_t root_count;
     struct dirs *dirs;
     struct queue queue;
@@ -150,7 +152,7 @@ look_at(struct work *w, const char *queued_path)
         return AG_ENOMEM; /* paths of the queue have a slash */
     }
     *slash = '\0';
-    dir_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    dir_fd = straight_open(path);
     *slash = '/';
     if (dir_fd < 0) {
         queue_drop(&w->queue, path);
@@ -164,9 +166,9 @@ look_at(struct work *w, const char *queued_path)
 /* ---- directories ---- */
 
 static enum ag_err
-add_dir(struct work *w, const char *path, const char *pattern)
+add_dir(struct work *w, int dir_fd, const char *path, const char *pattern)
 {
-    enum ag_err err = dirs_add(w->dirs, path, pattern);
+    enum ag_err err = dirs_add(w->dirs, dir_fd, path, pattern);
 
     if (err == AG_ELIMIT) {
         if (!w->is_full) {
@@ -179,16 +181,16 @@ add_dir(struct work *w, const char *path, const char *pattern)
 }
 
 static enum ag_err
-enter(void *arg, const char *path)
+enter(void *arg, int dir_fd, const char *path)
 {
-    return add_dir(arg, path, NULL);
+    return add_dir(arg, dir_fd, path, NULL);
 }
 
 static enum ag_err
-walk_whole(struct work *w, const char *path)
+walk_whole(struct work *w, int dir_fd, const char *path)
 {
     struct walk walk = {.each = look, .enter = enter, .arg = w};
-    enum ag_err err = walk_path(&walk, path);
+    enum ag_err err = walk_open(&walk, dir_fd, path);
 
     w->f->inplace->swept_count += (int64_t)walk.swept_count;
     return err;
@@ -196,13 +198,11 @@ walk_whole(struct work *w, const char *path)
 
 /* The names of one directory that match. */
 static enum ag_err
-walk_names(struct work *w, const char *dir, const char *pattern)
+walk_names(struct work *w, int dir_fd, const char *dir, const char *pattern)
 {
-    AG_AUTO(fd) int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     struct dirent **entries = NULL;
-    enum ag_err err = add_dir(w, dir, pattern);
-    int count =
-        dir_fd < 0 ? -1 : scandirat(dir_fd, ".", &entries, NULL, alphasort);
+    enum ag_err err = add_dir(w, dir_fd, dir, pattern);
+    int count = scandirat(dir_fd, ".", &entries, NULL, alphasort);
 
     for (int i = 0; i < count; i++) {
         AG_AUTO(buf) struct buf path = {0};
@@ -223,32 +223,43 @@ walk_names(struct work *w, const char *dir, const char *pattern)
     return count < 0 && err == AG_OK ? AG_ENOTFOUND : err;
 }
 
+/* It is no directory: a name in one, or several. */
 static enum ag_err
-walk_root(struct work *w, const struct follow_root *root)
+walk_in(struct work *w, const char *path)
 {
-    char *path = realpath(root->path, NULL);
-    char *slash;
+    AG_AUTO(fd) int dir_fd = -1;
+    const char *slash = strrchr(path, '/');
+    char *dir = slash == NULL   ? NULL
+                : slash == path ? strdup("/")
+                                : strndup(path, (size_t)(slash - path));
+    enum ag_err err = AG_ENOTFOUND;
     struct stat st;
-    enum ag_err err;
 
-    if (path != NULL && stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-        err = walk_whole(w, path);
-        free(path);
-        return err;
+    if (dir == NULL) {
+        return AG_ENOMEM; /* paths of roots have a slash */
     }
-    free(path);
-    path = strdup(root->path);
-    slash = path == NULL ? NULL : strrchr(path, '/');
-    if (slash == NULL) {
-        free(path);
-        return path == NULL ? AG_ENOMEM : AG_ENOTFOUND;
+    dir_fd = straight_open(dir);
+    if (dir_fd >= 0 &&
+        (strchr(slash + 1, '*') != NULL ||
+         fstatat(dir_fd, slash + 1, &st, AT_SYMLINK_NOFOLLOW) == 0)) {
+        err = walk_names(w, dir_fd, dir, slash + 1);
     }
-    *slash = '\0';
-    err = strchr(slash + 1, '*') != NULL || lstat(root->path, &st) == 0
-              ? walk_names(w, path, slash + 1)
-              : AG_ENOTFOUND;
-    free(path);
+    free(dir);
     return err;
+}
+
+static enum ag_err
+walk_root(struct work *w, const char *path)
+{
+    AG_AUTO(fd) int dir_fd = straight_open(path);
+
+    if (dir_fd >= 0) {
+        return walk_whole(w, dir_fd, path);
+    }
+    return errno == ENOENT || errno == ENOTDIR || errno == ELOOP
+               ? walk_in(w, path)
+               : err_why(err_from_errno(errno), "%s: %s", path,
+                         strerrordesc_np(errno));
 }
 
 /* All of them. */
@@ -259,7 +270,7 @@ walk_roots(struct work *w)
 
     w->walks = false;
     for (size_t i = 0; i < w->root_count; i++) {
-        enum ag_err err = walk_root(w, &w->roots[i]);
+        enum ag_err err = walk_root(w, w->paths[i]);
 
         if (err == AG_EBLOCKS) {
             w->walks = true;
@@ -297,7 +308,10 @@ static enum ag_err
 on_made(void *arg, const char *path)
 {
     struct work *w = arg;
-    enum ag_err err = w->is_down ? AG_EBLOCKS : walk_whole(w, path);
+    AG_AUTO(fd) int dir_fd = straight_open(path);
+    enum ag_err err = w->is_down   ? AG_EBLOCKS
+                      : dir_fd < 0 ? AG_OK /* gone, or a link by now */
+                                   : walk_whole(w, dir_fd, path);
 
     w->walks = w->walks || err == AG_EBLOCKS;
     return err == AG_ENOMEM || (err != AG_OK && w->f->inplace->passage->failed)
@@ -383,6 +397,31 @@ go_round(struct work *w)
     return err;
 }
 
+/* Their links are followed here, and never again. */
+static enum ag_err
+find_roots(struct work *w)
+{
+    enum ag_err err = AG_OK;
+
+    w->paths = calloc(w->root_count + 1, sizeof(*w->paths));
+    if (w->paths == NULL) {
+        return AG_ENOMEM;
+    }
+    for (size_t i = 0; err == AG_OK && i < w->root_count; i++) {
+        err = straight_path(w->roots[i].path, &w->paths[i]);
+    }
+    return err;
+}
+
+static void
+forget_roots(struct work *w)
+{
+    for (size_t i = 0; w->paths != NULL && i < w->root_count; i++) {
+        free(w->paths[i]);
+    }
+    free(w->paths);
+}
+
 enum ag_err
 follow_run(const struct follow *f, const struct follow_root *roots,
            size_t count)
@@ -398,13 +437,16 @@ follow_run(const struct follow *f, const struct follow_root *roots,
     if (err == AG_OK) {
         err = inplace_begin(f->inplace);
     }
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        err = find_roots(&w);
     }
-    w.dirs = dirs;
-    queue_init(&w.queue, f->quiet_ms);
-    err = go_round(&w);
-    queue_done(&w.queue);
-    f->close(f->arg);
+    if (err == AG_OK) {
+        w.dirs = dirs;
+        queue_init(&w.queue, f->quiet_ms);
+        err = go_round(&w);
+        queue_done(&w.queue);
+        f->close(f->arg);
+    }
+    forget_roots(&w);
     return err;
 }

@@ -1,7 +1,8 @@
 /*
  * follow.h - `watch transcripts`: what tools write is redacted where it lies as
  * soon as its writer has closed it.
- * Floor: cli. Depends on: transcript/inplace, transcript/dirs, transcript/queue.
+ * Floor: cli. Depends on: transcript/inplace, transcript/dirs,
+ * transcript/queue, transcript/straight, transcript/walk.
  *
  * First everything that is there is looked through. Then a file is looked at
  * when nothing has happened to it for a while; one that a process has open is
@@ -26,7 +27,8 @@ enum {
     FOLLOW_ROOTS_MAX_COUNT = 4096,
 };
 
-/* A directory, with all below it; or names in one: the last segment may hold
+/* Links in its path are followed when the following begins, and none later. A
+ * directory, with all below it; or names in one: the last segment may hold
  * `*`, or name a file. */
 struct follow_root {
     const char *path;

@@ -87,7 +87,7 @@ static enum ag_err
 walk_dir(struct walk *w, int fd, const char *path, unsigned depth)
 {
     struct dirent **entries = NULL;
-    enum ag_err err = w->enter == NULL ? AG_OK : w->enter(w->arg, path);
+    enum ag_err err = w->enter == NULL ? AG_OK : w->enter(w->arg, fd, path);
     int count = scandirat(fd, ".", &entries, NULL, alphasort);
 
     w->unreadable_count += count < 0 ? 1 : 0;
@@ -152,4 +152,10 @@ walk_path(struct walk *w, const char *path)
                        strerrordesc_np(errno));
     }
     return walk_file(w, path);
+}
+
+enum ag_err
+walk_open(struct walk *w, int dir_fd, const char *path)
+{
+    return walk_dir(w, dir_fd, path, 0);
 }

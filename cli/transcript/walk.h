@@ -22,7 +22,7 @@ struct walk {
     enum ag_err (*each)(void *arg, int dir_fd, const char *name,
                         const char *path);
     /* For each directory, before what is in it; or NULL. */
-    enum ag_err (*enter)(void *arg, const char *path);
+    enum ag_err (*enter)(void *arg, int dir_fd, const char *path);
     /* By its name: a directory that is not gone into; or NULL. */
     bool (*pass_over)(const char *name);
     void *arg;
@@ -39,5 +39,9 @@ struct walk {
  *         callbacks return.
  */
 AG_CHECK AG_NONNULL enum ag_err walk_path(struct walk *w, const char *path);
+
+/* A directory that is open; `path` is for people. Errors: the callbacks'. */
+AG_CHECK AG_NONNULL enum ag_err walk_open(struct walk *w, int dir_fd,
+                                          const char *path);
 
 #endif

@@ -320,6 +320,75 @@ test_a_root_that_is_not_there(void **state)
     check_err(follow_run(&f.follow, f.roots, f.root_count), AG_ENOTFOUND);
 }
 
+/* The filter is gone, and what comes waits. */
+static void
+go_down(const char *name)
+{
+    atomic_store(&f.is_locked, true);
+    write_text(name, OLD);
+    for (int i = 0; atomic_load(&f.open_count) > 0; i++) {
+        assert_true(i < PATIENCE_MS / STEP_MS);
+        pause_a_step();
+    }
+}
+
+static void
+exchange_for_link(const char *name, const char *target)
+{
+    assert_int_equal(renameat(scratch.fd, name, scratch.fd, "aside"), 0);
+    assert_int_equal(symlinkat(target, scratch.fd, name), 0);
+}
+
+static void
+test_a_directory_exchanged_for_a_link(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdirat(scratch.fd, "elsewhere", 0700), 0);
+    write_text("elsewhere/f", OLD);
+    assert_int_equal(mkdirat(scratch.fd, "w", 0700), 0);
+    assert_int_equal(mkdirat(scratch.fd, "w/d", 0700), 0);
+    write_text("w/d/there", OLD);
+    add_root("/w", false);
+    start();
+    within("w/d/there", NEW);
+    go_down("w/d/f");
+    exchange_for_link("w/d", "../elsewhere");
+    write_text("w/last", OLD);
+    atomic_store(&f.is_locked, false);
+    within("w/last", NEW);
+    stop(AG_OK);
+    assert_true(holds("elsewhere/f", OLD));
+    assert_true(holds("aside/f", OLD));
+}
+
+/* Named by a link, it is what that led to, whatever becomes of the link. */
+static void
+test_a_root_is_found_once(void **state)
+{
+    (void)state;
+    assert_int_equal(mkdirat(scratch.fd, "elsewhere", 0700), 0);
+    write_text("elsewhere/f", OLD);
+    assert_int_equal(mkdirat(scratch.fd, "w", 0700), 0);
+    assert_int_equal(symlinkat("w", scratch.fd, "l"), 0);
+    write_text("w/f", OLD);
+    add_root("/l", false);
+    add_root("/later", true);
+    start();
+    within("w/f", NEW);
+    go_down("w/f");
+    assert_int_equal(mkdirat(scratch.fd, "w/made", 0700), 0);
+    write_text("w/made/in", OLD); /* all roots are walked again */
+    exchange_for_link("l", "elsewhere");
+    assert_int_equal(symlinkat("elsewhere", scratch.fd, "later"), 0);
+    atomic_store(&f.is_locked, false);
+    within("w/made/in", NEW);
+    within("w/f", NEW);
+    write_text("w/last", OLD);
+    within("w/last", NEW);
+    stop(AG_OK);
+    assert_true(holds("elsewhere/f", OLD));
+}
+
 static void
 test_queue(void **state)
 {
@@ -372,6 +441,8 @@ main(void)
         TEST(test_without_a_filter_it_waits),
         TEST(test_only_the_names_that_are_meant),
         TEST(test_a_root_that_is_not_there),
+        TEST(test_a_directory_exchanged_for_a_link),
+        TEST(test_a_root_is_found_once),
         cmocka_unit_test(test_queue),
     };
 
