@@ -271,6 +271,9 @@ take_step(struct turn *t, struct db_tx *tx)
         return apply(t, tx, is_old ? EVENT_DONE : EVENT_CONFLICT);
     case STEP_OBSERVE:
     case STEP_RETIRE:
+        if (is_old && act == STEP_RETIRE && t->row.attempts > 0) {
+            return abandon(t, tx, "rolled_back"); /* it may work no more */
+        }
         if (is_old) {
             set_code(t, "rolled_back");
             return apply(t, tx, EVENT_CONFLICT);

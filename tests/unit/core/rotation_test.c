@@ -46,6 +46,14 @@ do_rollback(struct core *core, struct db_tx *tx, const struct call *call,
 }
 
 static enum ag_err
+do_rollback_to_2(struct core *core, struct db_tx *tx, const struct call *call,
+                 const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_secret_rollback(core, tx, call, request, 2);
+}
+
+static enum ag_err
 do_destroy(struct core *core, struct db_tx *tx, const struct call *call,
            const void *request, json_t **ret)
 {
@@ -59,6 +67,26 @@ do_program(struct core *core, struct db_tx *tx, const struct call *call,
 {
     (void)ret;
     return core_program_set(core, tx, call, request);
+}
+
+/* As a broker leaves it that died while the old value was being retired. */
+static enum ag_err
+do_begin_retire(struct core *core, struct db_tx *tx, const struct call *call,
+                const void *request, json_t **ret)
+{
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    AG_AUTO(rotation_row) struct rotation_row row = {0};
+
+    (void)core;
+    (void)ret;
+    check_ok(secrets_find(db_tx_read(tx), span_str(request), &secret));
+    check_ok(rotations_open_of(db_tx_read(tx), secret.id, &row));
+    row.state = ROTATION_RETIRING;
+    row.attempts = 1;
+    row.due_ms = 0;
+    check_ok(rotations_write(tx, &row));
+    return core_note(tx, call, AUDIT_ROTATION_ACT, 0, secret.id,
+                     json_pack("{s:s}", "what", "retire"));
 }
 
 static void
@@ -206,6 +234,25 @@ test_a_person_goes_back(void **state)
     check_run("a/back", "failed");
     check_current("a/back", 1);
     assert_int_equal(state_of("a/back", 2), VERSION_DESTROYED);
+}
+
+/* The provider may have dropped the old value already, so that the new one may
+ * be all that works: neither is undone. */
+static void
+test_a_person_goes_back_while_it_retires(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+
+    (void)state;
+    begin("a/late", HOUR_S);
+    check_run("a/late", "rotated");
+    check_ok(act(do_begin_retire, &call, "a/late", NULL));
+    check_ok(act(do_rollback, &call, "a/late", NULL));
+    check_run("a/late", "needs_person");
+    check_current("a/late", 1);
+    assert_int_equal(state_of("a/late", 2), VERSION_RETAINED);
+    check_ok(act(do_rollback_to_2, &call, "a/late", NULL));
+    check_current("a/late", 2);
 }
 
 static void
@@ -403,6 +450,9 @@ main(int argc, char **argv)
             open_with_clock, close_with_clock),
         cmocka_unit_test_setup_teardown(test_a_person_goes_back,
                                         open_with_clock, close_with_clock),
+        cmocka_unit_test_setup_teardown(
+            test_a_person_goes_back_while_it_retires, open_with_clock,
+            close_with_clock),
         cmocka_unit_test_setup_teardown(test_a_secret_that_goes_is_told,
                                         open_with_clock, close_with_clock),
         cmocka_unit_test_setup_teardown(test_missed_times_are_one_rotation,
