@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "caller/peer.h"
 #include "core/detail.h"
+#include "core/rotation.h"
 #include "core/state.h"
 #include "core/trust.h"
 #include "core/values.h"
@@ -62,6 +63,9 @@ plan_release(struct db_tx *tx, const struct move_request *request,
                       "%s has no current version; see: "
                       "auth-guard versions %s",
                       request->name, request->name);
+    }
+    if (err == AG_OK) {
+        err = rotation_none_open(db_tx_read(tx), secret.id);
     }
     if (err != AG_OK) {
         return err;
@@ -284,13 +288,14 @@ note_step(struct db_tx *tx, const struct call *call, enum audit_kind kind,
                                step));
 }
 
-/* The file is in place and durable; the vault's copy goes. */
+/* The file is in place and durable; the vault's copy goes, and with it all
+ * versions: one that began to rotate meanwhile may work with another. */
 static enum ag_err
 commit_release(struct db_tx *tx, struct move_row *row)
 {
-    enum ag_err err = AG_OK;
+    enum ag_err err = rotation_none_open(db_tx_read(tx), row->secret_id);
 
-    if (row->state == MOVE_OPEN) {
+    if (err == AG_OK && row->state == MOVE_OPEN) {
         err = moves_step(tx, row, MOVE_TAKEN);
     }
     if (err == AG_OK) {

@@ -97,6 +97,10 @@ AG_CHECK AG_NONNULL enum ag_err rotation_lets_go(struct db_read *r,
                                                  const char *name,
                                                  int64_t version);
 
+/* Is none of the secret's under way? Else AG_ECONFLICT with a sentence. */
+AG_CHECK AG_NONNULL enum ag_err rotation_none_open(struct db_read *r,
+                                                   int64_t secret_id);
+
 /* ---- programs on record ---- */
 
 struct program_request {

@@ -275,3 +275,24 @@ rotation_lets_go(struct db_read *r, int64_t secret_id, const char *name,
                          (long long)version, name, name)
                : err;
 }
+
+enum ag_err
+rotation_none_open(struct db_read *r, int64_t secret_id)
+{
+    AG_AUTO(rotation_row) struct rotation_row open = {0};
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    enum ag_err err = rotations_open_of(r, secret_id, &open);
+
+    if (err != AG_OK) {
+        return err == AG_ENOTFOUND ? AG_OK : err;
+    }
+    err = secrets_get(r, secret_id, &secret);
+    return err == AG_OK
+               ? err_why(AG_ECONFLICT,
+                         "a rotation of %s is under way; finish it with: "
+                         "auth-guard rotate %s, when its grace is over; or go "
+                         "back before that with: auth-guard rollback %s %lld",
+                         secret.name, secret.name, secret.name,
+                         (long long)open.old_version)
+               : err;
+}

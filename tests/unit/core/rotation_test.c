@@ -1,41 +1,7 @@
-/* Rules and rotations on a real store with a real filter: what is due, what a
- * run does to the versions, clocks that jump, what people do meanwhile. */
-#include "common/broker.h"
-#include "core/rotation.h"
-#include "core/state.h"
-#include "store/rotations.h"
+/* Rotations on a real store with a real filter: what a run does to the versions,
+ * and what people do meanwhile. When they are due: rotation_due_test.c. */
+#include "common/rotating.h"
 #include "store/versions.h"
-
-enum {
-    HOUR_S = 3600,
-};
-
-#define HOUR_MS (INT64_C(3600) * 1000)
-#define DAY_MS  (24 * HOUR_MS)
-
-static int64_t now_ms;
-
-static void
-set_clock(int64_t ms)
-{
-    now_ms = ms;
-    clock_fix_ms(ms);
-}
-
-static enum ag_err
-do_rule(struct core *core, struct db_tx *tx, const struct call *call,
-        const void *request, json_t **ret)
-{
-    return core_rotation_rule_set(core, tx, call, request, ret);
-}
-
-static enum ag_err
-do_rule_remove(struct core *core, struct db_tx *tx, const struct call *call,
-               const void *request, json_t **ret)
-{
-    (void)ret;
-    return core_rotation_rule_remove(core, tx, call, request);
-}
 
 static enum ag_err
 do_rollback(struct core *core, struct db_tx *tx, const struct call *call,
@@ -89,65 +55,6 @@ do_begin_retire(struct core *core, struct db_tx *tx, const struct call *call,
                      json_pack("{s:s}", "what", "retire"));
 }
 
-static void
-set_rule(const struct rotation_rule_request *request)
-{
-    struct call call = call_of(flow.operator_peer);
-
-    check_ok(act(do_rule, &call, request, NULL));
-}
-
-/* A secret of version 1 with a rule of one hour. */
-static void
-begin(const char *name, int64_t grace_s)
-{
-    put(name, "the-first-value", NULL);
-    set_rule(&(struct rotation_rule_request){.name = name,
-                                             .every_s = HOUR_S,
-                                             .grace_s = grace_s,
-                                             .rotator = "random"});
-}
-
-static json_t *
-run(const char *name)
-{
-    struct call call = call_of(flow.operator_peer);
-    const char *const names[] = {name};
-    const struct rotate_request request = {.names = names,
-                                           .name_count = name != NULL ? 1 : 0,
-                                           .due = name == NULL};
-    json_t *answer = NULL;
-
-    call.now_ms = clock_wall_ms();
-    check_ok(core_rotate(flow.core, &call, &request, &answer));
-    return answer;
-}
-
-/* Runs and checks what became of the only one: "" for nothing. */
-static void
-check_run(const char *name, const char *want)
-{
-    AG_AUTO(wjson) json_t *answer = run(name);
-    const json_t *items = json_object_get(answer, "items");
-
-    assert_int_equal(json_array_size(items), want[0] != '\0' ? 1 : 0);
-    if (want[0] != '\0') {
-        assert_string_equal(text_at(json_array_get(items, 0), "result"), want);
-    }
-}
-
-static int64_t
-secret_id_of(const char *name, int64_t *ret_current)
-{
-    AG_AUTO(db_read) struct db_read *r = NULL;
-    AG_AUTO(secret_row) struct secret_row row = {0};
-
-    check_ok(store_read(flow.core->store, &r));
-    check_ok(secrets_find(r, span_str(name), &row));
-    *ret_current = row.current_version;
-    return row.id;
-}
-
 static enum version_state
 state_of(const char *name, int64_t number)
 {
@@ -159,15 +66,6 @@ state_of(const char *name, int64_t number)
     check_ok(store_read(flow.core->store, &r));
     check_ok(versions_get(r, id, number, &version));
     return version.state;
-}
-
-static void
-check_current(const char *name, int64_t want)
-{
-    int64_t current = 0;
-
-    (void)secret_id_of(name, &current);
-    assert_int_equal(current, want);
 }
 
 static size_t
@@ -255,6 +153,30 @@ test_a_person_goes_back_while_it_retires(void **state)
     check_current("a/late", 2);
 }
 
+/* A release destroys all versions but the one it writes to a file. */
+static void
+test_what_rotates_is_not_released(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    const struct move_request request = {
+        .kind = "release", .name = "a/release", .path = "/home/p/file"};
+    AG_AUTO(wjson) json_t *refused = NULL;
+    AG_AUTO(wjson) json_t *begun = NULL;
+
+    (void)state;
+    begin("a/release", HOUR_S);
+    check_ok(act(do_begin, &call, &request, &begun));
+    check_run("a/release", "rotated");
+    check_err(act(do_begin, &call, &request, &refused), AG_ECONFLICT);
+    /* Nor by a release that was begun before. */
+    check_ok(act(do_rollback, &call, "a/release", NULL));
+    check_err(act(do_commit, &call, text_at(begun, "id"), NULL), AG_ECONFLICT);
+    assert_int_equal(state_of("a/release", 2), VERSION_RETAINED);
+    check_run("a/release", "failed"); /* it is taken back */
+    check_ok(act(do_commit, &call, text_at(begun, "id"), NULL));
+    assert_int_equal(state_of("a/release", 1), VERSION_RELEASED);
+}
+
 static void
 test_a_secret_that_goes_is_told(void **state)
 {
@@ -269,80 +191,6 @@ test_a_secret_that_goes_is_told(void **state)
     assert_int_equal(due_count(), 1);
     check_run(NULL, ""); /* and so its rule */
     assert_int_equal(due_count(), 0);
-}
-
-/* ---- what is due ---- */
-
-static void
-test_missed_times_are_one_rotation(void **state)
-{
-    (void)state;
-    begin("b/missed", 0);
-    set_clock(now_ms + HOUR_MS - 1);
-    check_run(NULL, "");
-    set_clock(now_ms + 3 * HOUR_MS + 2);
-    check_run(NULL, "done");
-    check_current("b/missed", 2);
-    check_run(NULL, "");
-    set_clock(now_ms + HOUR_MS);
-    check_run(NULL, "done");
-    check_current("b/missed", 3);
-}
-
-static void
-test_a_clock_set_back_a_day_and_forward_a_month(void **state)
-{
-    (void)state;
-    begin("b/clock", 0);
-    /* Back a day: nothing is due, and it does not wait for a day. */
-    set_clock(now_ms - DAY_MS);
-    check_run(NULL, "");
-    set_clock(now_ms + HOUR_MS);
-    check_run(NULL, "done");
-    /* Forward a month: once; and right again: within an hour. */
-    set_clock(now_ms + 30 * DAY_MS);
-    check_run(NULL, "done");
-    set_clock(now_ms - 30 * DAY_MS);
-    check_run(NULL, "");
-    set_clock(now_ms + HOUR_MS);
-    check_run(NULL, "done");
-    check_current("b/clock", 4);
-    set_clock(now_ms + 31 * DAY_MS);
-}
-
-static void
-test_what_was_missed_waits_for_its_window(void **state)
-{
-    static const char *const WINDOWS[] = {"02:00-03:00"};
-
-    (void)state;
-    put("b/window", "the-first-value", NULL);
-    set_clock((now_ms / DAY_MS + 1) * DAY_MS); /* midnight */
-    set_rule(&(struct rotation_rule_request){.name = "b/window",
-                                             .every_s = HOUR_S,
-                                             .windows = WINDOWS,
-                                             .window_count = 1,
-                                             .rotator = "random"});
-    set_clock(now_ms + 12 * HOUR_MS);
-    check_run(NULL, "");
-    set_clock(now_ms + 14 * HOUR_MS - 1);
-    check_run(NULL, "");
-    set_clock(now_ms + 1);
-    check_run(NULL, "done");
-    check_run("b/window", "done"); /* a person need not wait for it */
-}
-
-static void
-test_a_rule_that_is_removed_is_not_due(void **state)
-{
-    struct call call = call_of(flow.operator_peer);
-
-    (void)state;
-    begin("b/removed", 0);
-    check_ok(act(do_rule_remove, &call, "b/removed", NULL));
-    check_err(act(do_rule_remove, &call, "b/removed", NULL), AG_ENOTFOUND);
-    set_clock(now_ms + 2 * HOUR_MS);
-    check_run(NULL, "");
 }
 
 /* ---- programs ---- */
@@ -423,21 +271,6 @@ test_a_dry_run_changes_nothing(void **state)
         "would");
 }
 
-static int
-open_with_clock(void **state)
-{
-    /* So that times of one test are no other's: each ends before its next. */
-    set_clock(INT64_C(1800000000000));
-    return flow_open_vault(state);
-}
-
-static int
-close_with_clock(void **state)
-{
-    clock_fix_ms(-1);
-    return flow_close(state);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -453,17 +286,9 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(
             test_a_person_goes_back_while_it_retires, open_with_clock,
             close_with_clock),
+        cmocka_unit_test_setup_teardown(test_what_rotates_is_not_released,
+                                        open_with_clock, close_with_clock),
         cmocka_unit_test_setup_teardown(test_a_secret_that_goes_is_told,
-                                        open_with_clock, close_with_clock),
-        cmocka_unit_test_setup_teardown(test_missed_times_are_one_rotation,
-                                        open_with_clock, close_with_clock),
-        cmocka_unit_test_setup_teardown(
-            test_a_clock_set_back_a_day_and_forward_a_month, open_with_clock,
-            close_with_clock),
-        cmocka_unit_test_setup_teardown(
-            test_what_was_missed_waits_for_its_window, open_with_clock,
-            close_with_clock),
-        cmocka_unit_test_setup_teardown(test_a_rule_that_is_removed_is_not_due,
                                         open_with_clock, close_with_clock),
         cmocka_unit_test_setup_teardown(
             test_without_its_program_it_is_undone_and_tried_later,
