@@ -285,6 +285,26 @@ take_step(struct turn *t, struct db_tx *tx)
     return AG_EINTERNAL;
 }
 
+/* It was last changed at a time that is yet to come: the clock was wrong, and
+ * so is the time that it waits for. A grace begins anew. */
+static enum ag_err
+mend_clock(struct turn *t, struct db_tx *tx)
+{
+    int64_t now_ms = db_tx_now_ms(tx);
+    enum ag_err err = AG_OK;
+
+    if (t->row.changed_ms <= now_ms) {
+        return AG_OK;
+    }
+    t->row.due_ms = 0;
+    if (t->row.state == ROTATION_OBSERVING) {
+        t->row.due_ms = now_ms + t->plan.grace_ms;
+        t->row.attempts = 0;
+    }
+    err = rotations_write(tx, &t->row);
+    return err == AG_OK ? turn_note(t, tx, AUDIT_ROTATION_STEP, "clock") : err;
+}
+
 enum ag_err
 turn_begin(struct core *core, struct db_tx *tx, struct core_job *job)
 {
@@ -309,6 +329,9 @@ turn_begin(struct core *core, struct db_tx *tx, struct core_job *job)
         return abandon(t, tx, "made_current"); /* it is in use: not undone */
     }
     err = rotation_plan_read(t->row.plan, &t->plan);
+    if (err == AG_OK) {
+        err = mend_clock(t, tx);
+    }
     return err == AG_OK ? take_step(t, tx) : err;
 }
 

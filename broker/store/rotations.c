@@ -17,8 +17,8 @@ static const char SQL_OPEN_OF[] =
     "SELECT " COLS(ROTATION_COLS) " FROM rotation"
                                   " WHERE secret_id = ? AND state <= 6";
 static const char SQL_DUE[] =
-    "SELECT secret_id FROM rotation WHERE state <= 6 AND due_ms <= ?"
-    " ORDER BY due_ms LIMIT ?";
+    "SELECT secret_id FROM rotation WHERE state <= 6"
+    " AND (due_ms <= ?1 OR changed_ms > ?1) ORDER BY due_ms LIMIT ?2";
 static const char SQL_EACH[] =
     "SELECT " COLS(ROTATION_COLS) " FROM rotation"
                                   " WHERE ?1 = 0 OR secret_id = ?1"

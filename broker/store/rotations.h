@@ -44,7 +44,8 @@ AG_CHECK AG_NONNULL enum ag_err rotations_open_of(struct db_read *r,
                                                   int64_t secret_id,
                                                   struct rotation_row *ret);
 
-/* Ids of secrets whose open rotation is due; at most `cap`, the longest due
+/* Ids of secrets whose open rotation is due, or was changed at a time that is
+ * yet to come (the clock was wrong then); at most `cap`, the longest due
  * first. */
 AG_CHECK AG_NONNULL enum ag_err rotations_due(struct db_read *r, int64_t now_ms,
                                               int64_t *out, size_t cap,

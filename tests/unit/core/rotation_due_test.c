@@ -49,6 +49,47 @@ test_a_clock_set_back_a_day_and_forward_a_month(void **state)
     set_clock(now_ms + 31 * DAY_MS);
 }
 
+/* Rotated while the clock was a month ahead: what waits for the end of a grace
+ * would wait for that month, and no other rotation could begin. */
+static void
+test_a_grace_of_a_clock_that_was_ahead_begins_anew(void **state)
+{
+    (void)state;
+    begin("b/grace", HOUR_S);
+    set_clock(now_ms + 30 * DAY_MS);
+    check_run(NULL, "rotated");
+    set_clock(now_ms - 30 * DAY_MS);
+    check_run(NULL, "waiting");
+    check_run(NULL, ""); /* once */
+    set_clock(now_ms + HOUR_MS - 1);
+    check_run(NULL, "");
+    set_clock(now_ms + 1);
+    check_run(NULL, "done");
+    check_current("b/grace", 2);
+    /* And its rule, whose next time is a month ahead, is an hour from now. */
+    check_run(NULL, "");
+    set_clock(now_ms + HOUR_MS);
+    check_run(NULL, "rotated");
+    check_current("b/grace", 3);
+    set_clock(now_ms + 31 * DAY_MS);
+}
+
+/* Back while it is observed: by name too the whole grace is waited for. */
+static void
+test_a_clock_set_back_does_not_end_a_grace(void **state)
+{
+    (void)state;
+    begin("b/back", HOUR_S);
+    set_clock(now_ms + DAY_MS);
+    check_run("b/back", "rotated");
+    set_clock(now_ms - DAY_MS);
+    check_run("b/back", "waiting");
+    check_run("b/back", "waiting");
+    set_clock(now_ms + HOUR_MS);
+    check_run("b/back", "done");
+    check_current("b/back", 2);
+}
+
 static void
 test_what_was_missed_waits_for_its_window(void **state)
 {
@@ -92,6 +133,12 @@ main(int argc, char **argv)
                                         open_with_clock, close_with_clock),
         cmocka_unit_test_setup_teardown(
             test_a_clock_set_back_a_day_and_forward_a_month, open_with_clock,
+            close_with_clock),
+        cmocka_unit_test_setup_teardown(
+            test_a_grace_of_a_clock_that_was_ahead_begins_anew, open_with_clock,
+            close_with_clock),
+        cmocka_unit_test_setup_teardown(
+            test_a_clock_set_back_does_not_end_a_grace, open_with_clock,
             close_with_clock),
         cmocka_unit_test_setup_teardown(
             test_what_was_missed_waits_for_its_window, open_with_clock,
