@@ -37,6 +37,30 @@ print_caller(const struct cli *cli, const json_t *caller, bool here)
 }
 
 static void
+print_counts(const struct cli *cli, const json_t *counts)
+{
+    long long logins = out_member_int(counts, "needs_login");
+    long long rotations = out_member_int(counts, "open_rotations");
+
+    out_line(&cli->out, OUT_PLAIN, "%-*s %lld", LABEL_WIDTH, "secrets",
+             (long long)out_member_int(counts, "secrets"));
+    out_line(&cli->out, OUT_PLAIN, "%-*s %lld running", LABEL_WIDTH, "tasks",
+             (long long)out_member_int(counts, "tasks"));
+    if (logins > 0) {
+        out_line(
+            &cli->out, OUT_WARN,
+            "%-*s %lld refused by the service, a new login is needed; see: "
+            "auth-guard list",
+            LABEL_WIDTH, "logins", logins);
+    }
+    if (rotations > 0) {
+        out_line(&cli->out, OUT_PLAIN,
+                 "%-*s %lld under way; see: auth-guard rotate log", LABEL_WIDTH,
+                 "rotations", rotations);
+    }
+}
+
+static void
 print_state(const struct cli *cli, const json_t *status, const char *vault)
 {
     bool open = strcmp(vault, "open") == 0;
@@ -60,18 +84,7 @@ print_state(const struct cli *cli, const json_t *status, const char *vault)
         print_caller(cli, caller, here);
     }
     if (counts != NULL) {
-        out_line(&cli->out, OUT_PLAIN, "%-*s %lld", LABEL_WIDTH, "secrets",
-                 (long long)out_member_int(counts, "secrets"));
-        out_line(&cli->out, OUT_PLAIN, "%-*s %lld running", LABEL_WIDTH,
-                 "tasks", (long long)out_member_int(counts, "tasks"));
-    }
-    if (counts != NULL && out_member_int(counts, "needs_login") > 0) {
-        out_line(
-            &cli->out, OUT_WARN,
-            "%-*s %lld refused by the service, a new login is needed; see: "
-            "auth-guard list",
-            LABEL_WIDTH, "logins",
-            (long long)out_member_int(counts, "needs_login"));
+        print_counts(cli, counts);
     }
     if (next != NULL) {
         out_line(&cli->out, OUT_BOLD, "%-*s %s", LABEL_WIDTH, "next", next);

@@ -11,6 +11,7 @@
 #include "core/state.h"
 #include "privsep/filter.h"
 #include "store/moves.h"
+#include "store/rotations.h"
 
 static const char *
 state_word(enum vault_state state)
@@ -112,6 +113,7 @@ add_counts(struct core *core, json_t *answer)
     int64_t ids[TREE_TASKS_MAX_COUNT];
     uint64_t secrets = 0;
     uint64_t moves = 0;
+    uint64_t rotations = 0;
     json_int_t logins = 0;
     enum ag_err err = store_read(core->store, &r);
 
@@ -122,6 +124,9 @@ add_counts(struct core *core, json_t *answer)
         err = moves_open_count(r, &moves);
     }
     if (err == AG_OK) {
+        err = rotations_open_count(r, &rotations);
+    }
+    if (err == AG_OK) {
         err = secrets_each(r, span_str(""), count_login, &logins);
     }
     if (err != AG_OK) {
@@ -130,10 +135,12 @@ add_counts(struct core *core, json_t *answer)
     return json_object_set_new(
                answer, "counts",
                json_pack(
-                   "{s:I, s:I, s:I, s:I, s:I}", "secrets", (json_int_t)secrets,
-                   "tokens", (json_int_t)live_count(core->live), "tasks",
+                   "{s:I, s:I, s:I, s:I, s:I, s:I}", "secrets",
+                   (json_int_t)secrets, "tokens",
+                   (json_int_t)live_count(core->live), "tasks",
                    (json_int_t)running_ids(core->running, ids, AG_COUNT(ids)),
-                   "open_moves", (json_int_t)moves, "needs_login", logins)) == 0
+                   "open_moves", (json_int_t)moves, "open_rotations",
+                   (json_int_t)rotations, "needs_login", logins)) == 0
                ? AG_OK
                : AG_ENOMEM;
 }

@@ -13,6 +13,7 @@
 #include "core/vault_impl.h"
 #include "store/audit_check.h"
 #include "store/moves.h"
+#include "store/rotations.h"
 #include "store/tasks.h"
 
 static enum ag_err
@@ -81,6 +82,7 @@ say_found(struct core *core, const struct store_found *what, json_t *found)
 {
     AG_AUTO(db_read) struct db_read *r = NULL;
     uint64_t moves = 0;
+    uint64_t rotations = 0;
     enum ag_err err = store_read(core->store, &r);
 
     if (err == AG_OK) {
@@ -89,6 +91,13 @@ say_found(struct core *core, const struct store_found *what, json_t *found)
     if (err == AG_OK && moves > 0) {
         err =
             say(found, moves, "move(s) between file and vault are unfinished");
+    }
+    if (err == AG_OK) {
+        err = rotations_open_count(r, &rotations);
+    }
+    if (err == AG_OK && rotations > 0) {
+        err = say(found, rotations,
+                  "rotation(s) are under way; see: auth-guard rotate log");
     }
     if (err == AG_OK && what->uses_folded > 0) {
         err = say(found, what->uses_folded,

@@ -16,6 +16,8 @@ enum {
 static const char SQL_OPEN_OF[] =
     "SELECT " COLS(ROTATION_COLS) " FROM rotation"
                                   " WHERE secret_id = ? AND state <= 6";
+static const char SQL_OPEN_COUNT[] =
+    "SELECT count(*) FROM rotation WHERE state <= 6";
 static const char SQL_DUE[] =
     "SELECT secret_id FROM rotation WHERE state <= 6"
     " AND (due_ms <= ?1 OR changed_ms > ?1) ORDER BY due_ms LIMIT ?2";
@@ -94,6 +96,21 @@ rotations_open_of(struct db_read *r, int64_t secret_id,
         err = row_read(r, table_of(TABLE_ROTATION), &q, &row);
     }
     return err == AG_OK ? decode(&row, ret) : err;
+}
+
+enum ag_err
+rotations_open_count(struct db_read *r, uint64_t *ret)
+{
+    AG_AUTO(query) struct query q = {0};
+    enum ag_err err = query_start(db_conn(r), SQL_OPEN_COUNT, &q);
+
+    if (err == AG_OK) {
+        err = query_row(&q);
+    }
+    if (err == AG_OK) {
+        *ret = (uint64_t)query_col_int(&q, 0);
+    }
+    return err;
 }
 
 enum ag_err

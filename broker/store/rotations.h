@@ -44,6 +44,9 @@ AG_CHECK AG_NONNULL enum ag_err rotations_open_of(struct db_read *r,
                                                   int64_t secret_id,
                                                   struct rotation_row *ret);
 
+AG_CHECK AG_NONNULL enum ag_err rotations_open_count(struct db_read *r,
+                                                     uint64_t *ret);
+
 /* Ids of secrets whose open rotation is due, or was changed at a time that is
  * yet to come (the clock was wrong then); at most `cap`, the longest due
  * first. */

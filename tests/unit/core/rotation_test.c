@@ -193,6 +193,52 @@ test_a_secret_that_goes_is_told(void **state)
     assert_int_equal(due_count(), 0);
 }
 
+static void
+check_open_count(json_int_t want)
+{
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(wjson) json_t *status = NULL;
+
+    check_ok(core_status(flow.core, &call, &status));
+    assert_int_equal(json_integer_value(json_object_get(
+                         json_object_get(status, "counts"), "open_rotations")),
+                     want);
+}
+
+static void
+check_found(size_t count, const char *want)
+{
+    AG_AUTO(secret) struct secret *passphrase = secret_of(PASSPHRASE);
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct call call = call_of(flow.operator_peer);
+    const struct unlock_request request = {.passphrase = passphrase};
+    const json_t *found = NULL;
+
+    check_ok(vault_lock(flow.core, &call));
+    check_ok(vault_unlock(flow.core, &call, &request, &answer));
+    found = json_object_get(answer, "found");
+    assert_int_equal(json_array_size(found), count);
+    if (count > 0) {
+        assert_string_equal(json_string_value(json_array_get(found, 0)), want);
+    }
+}
+
+static void
+test_what_is_under_way_is_said_at_the_start_and_in_the_status(void **state)
+{
+    (void)state;
+    begin("a/said", HOUR_S);
+    check_open_count(0);
+    check_found(0, "");
+    check_run("a/said", "rotated");
+    check_open_count(1);
+    check_found(1, "1 rotation(s) are under way; see: auth-guard rotate log");
+    set_clock(now_ms + HOUR_MS);
+    check_run("a/said", "done");
+    check_open_count(0);
+    check_found(0, "");
+}
+
 /* ---- programs ---- */
 
 static void
@@ -290,6 +336,9 @@ main(int argc, char **argv)
                                         open_with_clock, close_with_clock),
         cmocka_unit_test_setup_teardown(test_a_secret_that_goes_is_told,
                                         open_with_clock, close_with_clock),
+        cmocka_unit_test_setup_teardown(
+            test_what_is_under_way_is_said_at_the_start_and_in_the_status,
+            open_with_clock, close_with_clock),
         cmocka_unit_test_setup_teardown(
             test_without_its_program_it_is_undone_and_tried_later,
             open_with_clock, close_with_clock),
