@@ -188,15 +188,21 @@ channel_open(int sock, const struct channel_hooks *hooks, struct channel **ret)
 }
 
 void
+channel_shutdown(struct channel *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    c->closing = true;
+    (void)pthread_mutex_unlock(&c->lock);
+    (void)shutdown(c->sock, SHUT_RDWR);
+}
+
+void
 channel_close(struct channel *c)
 {
     if (c == NULL) {
         return;
     }
-    (void)pthread_mutex_lock(&c->lock);
-    c->closing = true;
-    (void)pthread_mutex_unlock(&c->lock);
-    (void)shutdown(c->sock, SHUT_RDWR);
+    channel_shutdown(c);
     (void)pthread_join(c->reader, NULL);
     AG_ASSERT(c->waiting == NULL);
     (void)pthread_mutex_destroy(&c->lock);

@@ -56,6 +56,10 @@ channel_open(int sock, const struct channel_hooks *hooks, struct channel **ret);
 void channel_close(struct channel *c);
 AG_DEFINE_CLEANUP(channel, channel_close)
 
+/* Ends the connection alone: who waits is told dead_err, now and ever after,
+ * and on_death is not called. Threads: safe. */
+AG_NONNULL void channel_shutdown(struct channel *c);
+
 /* One question. `fds` are borrowed: the helper gets copies. */
 struct channel_question {
     uint16_t op;

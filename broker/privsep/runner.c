@@ -106,7 +106,7 @@ decode(struct channel_packet *packet, struct asked *ret)
 }
 
 static enum ag_err
-run(struct channel_packet *packet, struct buf *answer)
+run(int channel_fd, struct channel_packet *packet, struct buf *answer)
 {
     AG_AUTO(fd) int program = -1;
     AG_AUTO(buf) struct buf output = {0};
@@ -119,7 +119,7 @@ run(struct channel_packet *packet, struct buf *answer)
         err = runner_load(asked.path, asked.hash, &program);
     }
     if (err == AG_OK) {
-        err = runner_exec(program, &asked.job, &result, &output);
+        err = runner_exec(program, channel_fd, &asked.job, &result, &output);
     }
     if (err == AG_OK) {
         err = buf_add_u64le(answer, (uint64_t)(int64_t)result.status);
@@ -143,7 +143,7 @@ serve(int channel_fd)
 
         buf_clear(&answer);
         err_clear();
-        result = run(&packet, &answer);
+        result = run(channel_fd, &packet, &answer);
         if (result != AG_OK) {
             buf_clear(&answer);
         }
@@ -162,8 +162,10 @@ runner_main(int channel_fd)
 {
     enum ag_err err = confine_begin("ag-runner");
 
-    /* What a program leaves behind becomes this process's child. */
-    if (err == AG_OK && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) {
+    /* What a program leaves behind becomes this process's child, which must
+     * outlive the broker to kill it: the end of the channel ends it too. */
+    if (err == AG_OK && (prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0) != 0 ||
+                         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0)) {
         err = AG_EIO;
     }
     if (err == AG_OK) {
@@ -210,7 +212,7 @@ void
 runner_abort(struct runner *r)
 {
     if (r != NULL) {
-        (void)kill(helper_pid(r->helper), SIGKILL);
+        channel_shutdown(helper_channel(r->helper));
     }
 }
 

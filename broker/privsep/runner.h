@@ -46,8 +46,9 @@ AG_CHECK AG_NONNULL enum ag_err runner_start(struct runner **ret);
 void runner_stop(struct runner *r);
 AG_DEFINE_CLEANUP(runner, runner_stop)
 
-/* Kills it, and so the program it runs: who waits in runner_run() is told
- * AG_EUNSUPPORTED, now and ever after. At the broker's end. NULL is allowed. */
+/* Ends it, and it kills the program it runs with all that has started: who
+ * waits in runner_run() is told AG_EUNSUPPORTED, now and ever after. At the
+ * broker's end. NULL is allowed. */
 void runner_abort(struct runner *r);
 
 struct runner_job {

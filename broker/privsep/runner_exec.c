@@ -28,7 +28,7 @@ enum {
     PIECE_BYTES = 64 * 1024,
     ASIDE_FD = 20, /* above all that a program gets */
     PROGRAM_FD = 9,
-    STRAYS_ROUNDS_COUNT = 200, /* of a millisecond: killed ones are soon gone */
+    STRAYS_ROUNDS_COUNT = 200, /* of 1 ms; less than helper_stop() waits */
 };
 
 /* ---- a copy of the program ---- */
@@ -225,10 +225,11 @@ drain(int fd, struct buf *output)
     return got > 0 && buf_add(output, span_of(piece, (size_t)got)) == AG_OK;
 }
 
-/* Until it ends: true; or its time is up. What it leaves running can keep its
- * output open, so its own end decides. */
+/* Until it ends: true; or its time is up, or nobody is there to be told. What
+ * it leaves running can keep its output open, so its own end decides. */
 static bool
-watch(int pidfd, int output_fd, int64_t limit_ms, struct buf *output)
+watch(int pidfd, int output_fd, int channel_fd, int64_t limit_ms,
+      struct buf *output)
 {
     int64_t end_ms = clock_steady_ms() + limit_ms;
     bool reads = true;
@@ -237,9 +238,13 @@ watch(int pidfd, int output_fd, int64_t limit_ms, struct buf *output)
     while (left_ms > 0) {
         struct pollfd fds[] = {
             {.fd = pidfd, .events = POLLIN},
-            {.fd = reads ? output_fd : -1, .events = POLLIN}};
+            {.fd = reads ? output_fd : -1, .events = POLLIN},
+            {.fd = channel_fd, .events = 0}}; /* its end alone */
 
         (void)poll(fds, AG_COUNT(fds), (int)left_ms);
+        if (fds[2].revents != 0) {
+            return false;
+        }
         if (fds[1].revents != 0) {
             reads = drain(output_fd, output);
         } else if (fds[0].revents != 0) {
@@ -299,7 +304,7 @@ reap_all(pid_t pid, int *ret_status)
 }
 
 enum ag_err
-runner_exec(int program_fd, const struct runner_job *job,
+runner_exec(int program_fd, int channel_fd, const struct runner_job *job,
             struct runner_result *ret, struct buf *output)
 {
     AG_AUTO(ends) struct ends e = {-1, -1, -1, {-1, -1, -1}, -1};
@@ -333,7 +338,7 @@ runner_exec(int program_fd, const struct runner_job *job,
     ends_close(&e);
     e = (struct ends){-1, -1, -1, {-1, -1, -1}, -1};
     pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    ret->timed_out = !watch(pidfd, read_fd, job->limit_ms, output);
+    ret->timed_out = !watch(pidfd, read_fd, channel_fd, job->limit_ms, output);
     (void)kill(pid, SIGKILL); /* not reaped yet: the pid is still its */
     reap_all(pid, &status);
     while (drain(read_fd, output) && errno != EAGAIN) {

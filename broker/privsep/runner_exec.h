@@ -14,9 +14,10 @@ AG_CHECK AG_NONNULL enum ag_err
 runner_load(const char *path, const uint8_t hash[RUNNER_HASH_BYTES],
             int *ret_fd);
 
-/* Starts the copy and waits for its end; job->path is its name alone.
+/* Starts the copy and waits for its end; job->path is its name alone. The end
+ * of the channel ends it as its time does.
  * Errors: AG_EIO, AG_ENOMEM. */
-AG_CHECK AG_NONNULL enum ag_err runner_exec(int program_fd,
+AG_CHECK AG_NONNULL enum ag_err runner_exec(int program_fd, int channel_fd,
                                             const struct runner_job *job,
                                             struct runner_result *ret,
                                             struct buf *output);

@@ -18,7 +18,7 @@
 #include "privsep/channel.h"
 
 enum {
-    LEAVE_MS = 500, /* a helper's time to end by itself */
+    LEAVE_MS = 500, /* to end by itself; the runner's STRAYS_ROUNDS fit in */
     SOCKET_BUFFER_BYTES = 4 * 1024 * 1024, /* questions that may queue up */
 };
 

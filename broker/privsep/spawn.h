@@ -14,9 +14,9 @@
  *     }
  *
  * A helper begins with confine_begin() (privsep/confine.h). It ends when its
- * channel ends, and by SIGKILL when the thread that started it ends: so start
- * helpers on the main thread, before any key is in memory and before any
- * other thread.
+ * channel ends, and by SIGKILL when the thread that started it ends (not the
+ * runner: it has others to kill): so start helpers on the main thread, before
+ * any key is in memory and before any other thread.
  */
 #ifndef AG_PRIVSEP_SPAWN_H
 #define AG_PRIVSEP_SPAWN_H

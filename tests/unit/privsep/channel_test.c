@@ -253,6 +253,30 @@ test_our_own_close_is_no_death(void **state)
 }
 
 static void *
+ask_silent(void *arg)
+{
+    struct fixture *f = arg;
+
+    check_err(ask(f, OP_SILENT, "", NULL), AG_EFILTER);
+    return NULL;
+}
+
+static void
+test_a_shutdown_wakes_who_waits_and_is_no_death(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t asker;
+    int died = 0;
+
+    assert_int_equal(pthread_create(&asker, NULL, ask_silent, f), 0);
+    channel_shutdown(f->channel);
+    assert_int_equal(pthread_join(asker, NULL), 0);
+    check_err(ask(f, OP_ECHO, "", NULL), AG_EFILTER);
+    assert_int_equal(sem_getvalue(&f->died, &died), 0);
+    assert_int_equal(died, 0);
+}
+
+static void *
 ask_many(void *arg)
 {
     struct fixture *f = arg;
@@ -340,6 +364,7 @@ main(void)
         WITH_HELPER(test_the_helpers_end_wakes_who_waits),
         WITH_HELPER(test_a_helper_that_talks_nonsense_is_dead),
         WITH_HELPER(test_our_own_close_is_no_death),
+        WITH_HELPER(test_a_shutdown_wakes_who_waits_and_is_no_death),
         WITH_HELPER(test_many_threads_get_their_own_answers),
         cmocka_unit_test(test_frames_are_read_strictly),
     };

@@ -1,13 +1,17 @@
 /* The runner as a process of its own: what a program gets, what is refused, how
  * it ends. The runner is this program executed anew. */
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <sodium.h>
+#include <spawn.h>
 
 #include "base/clock.h"
 #include "base/fdx.h"
@@ -177,6 +181,104 @@ test_output_is_bounded_and_a_child_that_keeps_it_is_not_waited_for(void **state)
     assert_false(f.result.timed_out);
 }
 
+/* ---- the end of the broker ends all ---- */
+
+static const char AS_BROKER[] = "--as-broker";
+
+static bool
+in_scratch(const char *name)
+{
+    char path[200];
+
+    (void)snprintf(path, sizeof(path), "%s/%s", scratch.path, name);
+    return access(path, F_OK) == 0;
+}
+
+/* A program that says that it began; what it leaves says so a second later. */
+static void
+write_long_program(const char *began, const char *late)
+{
+    char line[600];
+
+    (void)snprintf(line, sizeof(line),
+                   "#!/bin/sh\n"
+                   "(sleep 1; touch %s/%s) & setsid sh -c 'sleep 1; touch "
+                   "%s/%s' & touch %s/%s; sleep 60\n",
+                   scratch.path, late, scratch.path, late, scratch.path, began);
+    write_program(line);
+}
+
+static void
+wait_for(const char *name)
+{
+    for (int i = 0; i < 2000 && !in_scratch(name); i++) {
+        (void)poll(NULL, 0, 10);
+    }
+    assert_true(in_scratch(name));
+}
+
+static void *
+run_long(void *arg)
+{
+    struct runner_job job = bare();
+
+    *(enum ag_err *)arg = run(&job);
+    return NULL;
+}
+
+static void
+test_abort_ends_it_with_all_it_started(void **state)
+{
+    enum ag_err err = AG_OK;
+    pthread_t asker;
+
+    (void)state;
+    write_long_program("began", "after");
+    assert_int_equal(pthread_create(&asker, NULL, run_long, &err), 0);
+    wait_for("began");
+    runner_abort(f.runner);
+    assert_int_equal(pthread_join(asker, NULL), 0);
+    assert_int_equal(err, AG_EUNSUPPORTED);
+    (void)poll(NULL, 0, 1500);
+    assert_false(in_scratch("after"));
+    runner_stop(f.runner);
+    f.runner = NULL;
+    check_ok(runner_start(&f.runner));
+}
+
+/* This program executed anew: it runs a program until it is killed. */
+static int
+be_broker(const char *dir)
+{
+    struct runner_job job = bare();
+
+    (void)snprintf(scratch.path, sizeof(scratch.path), "%s", dir);
+    write_long_program("began2", "after2");
+    check_ok(runner_start(&f.runner));
+    return run(&job) == AG_OK ? 0 : 1;
+}
+
+static void
+test_the_brokers_death_ends_it_with_all_it_started(void **state)
+{
+    char program[] = "runner_test";
+    char argument[sizeof(AS_BROKER)];
+    char *argv[] = {program, argument, scratch.path, NULL};
+    pid_t pid = 0;
+    int status = 0;
+
+    (void)state;
+    (void)snprintf(argument, sizeof(argument), "%s", AS_BROKER);
+    (void)unlink(f.path);
+    assert_int_equal(
+        posix_spawn(&pid, "/proc/self/exe", NULL, NULL, argv, environ), 0);
+    wait_for("began2");
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    (void)poll(NULL, 0, 1500);
+    assert_false(in_scratch("after2"));
+}
+
 static void
 test_after_its_death_nothing_is_started(void **state)
 {
@@ -216,11 +318,16 @@ main(int argc, char **argv)
         cmocka_unit_test(test_time_ends_it_with_all_it_started),
         cmocka_unit_test(
             test_output_is_bounded_and_a_child_that_keeps_it_is_not_waited_for),
+        cmocka_unit_test(test_abort_ends_it_with_all_it_started),
+        cmocka_unit_test(test_the_brokers_death_ends_it_with_all_it_started),
         cmocka_unit_test(test_after_its_death_nothing_is_started),
     };
 
     if (argc == 2 && strcmp(argv[1], spawn_argument(SPAWN_RUNNER)) == 0) {
         return runner_main(SPAWN_CHANNEL_FD);
+    }
+    if (argc == 3 && strcmp(argv[1], AS_BROKER) == 0) {
+        return be_broker(argv[2]);
     }
     return cmocka_run_group_tests(tests, begin, end);
 }
