@@ -143,10 +143,11 @@ become(const struct ends *e, char *const argv[], pid_t parent)
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     static char locale[] = "LC_ALL=C.UTF-8";
     char *const envp[] = {path, locale, NULL};
-    bool failed =
-        setsid() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
-        getppid() != parent || dup2(e->in, STDIN_FILENO) < 0 ||
-        dup2(e->out, STDOUT_FILENO) < 0 || dup2(e->nowhere, STDERR_FILENO) < 0;
+    bool failed = signal(SIGPIPE, SIG_DFL) == SIG_ERR || setsid() < 0 ||
+                  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
+                  getppid() != parent || dup2(e->in, STDIN_FILENO) < 0 ||
+                  dup2(e->out, STDOUT_FILENO) < 0 ||
+                  dup2(e->nowhere, STDERR_FILENO) < 0;
 
     for (int i = 0; !failed && i < RUNNER_FDS_COUNT; i++) {
         failed = dup2(e->values[i], RUNNER_OLD_FD + i) < 0;

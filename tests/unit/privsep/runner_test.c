@@ -126,6 +126,9 @@ test_exit_codes_and_signals_are_told(void **state)
     write_program("#!/bin/sh\nkill -TERM $$\n");
     check_ok(run(&job));
     assert_int_equal(f.result.status, -SIGTERM);
+    write_program("#!/bin/sh\nkill -PIPE $$\n"); /* not ignored in it */
+    check_ok(run(&job));
+    assert_int_equal(f.result.status, -SIGPIPE);
     write_program("no program at all");
     check_ok(run(&job));
     assert_int_equal(f.result.status, 127);
