@@ -5,13 +5,13 @@
  *
  * A program is read once, hashed, and executed from that very copy (a sealed
  * memfd), so what runs is what was hashed. It gets: argv {name of the file,
- * act}; an environment of PATH and LC_ALL alone; the directory /; a session of
- * its own; no new privileges; signals at their defaults; standard input with
- * what it is told, standard output read, standard error nowhere; descriptors 3
- * and 4 to read the old and the new value, 5 to write one, each /dev/null where
- * there is none. When it ends, when its time is up and when the broker dies, it
- * is killed with all it has started; these live on only where the runner itself
- * is killed.
+ * act}; an environment of PATH, LC_ALL and a HOME that is not there; the
+ * directory /; a session of its own; no new privileges; signals at their
+ * defaults; standard input with what it is told, standard output read, standard
+ * error nowhere; descriptors 3 and 4 to read the old and the new value, 5 to
+ * write one, each /dev/null where there is none. When it ends, when its time is
+ * up and when the broker dies, it is killed with all it has started; these live
+ * on only where the runner itself is killed.
  */
 #ifndef AG_PRIVSEP_RUNNER_H
 #define AG_PRIVSEP_RUNNER_H

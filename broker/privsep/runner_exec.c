@@ -142,7 +142,8 @@ become(const struct ends *e, char *const argv[], pid_t parent)
     static char path[] =
         "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
     static char locale[] = "LC_ALL=C.UTF-8";
-    char *const envp[] = {path, locale, NULL};
+    static char home[] = "HOME=/nonexistent"; /* unset, many ask getpwuid() */
+    char *const envp[] = {path, locale, home, NULL};
     bool failed = signal(SIGPIPE, SIG_DFL) == SIG_ERR || setsid() < 0 ||
                   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) != 0 ||
                   getppid() != parent || dup2(e->in, STDIN_FILENO) < 0 ||

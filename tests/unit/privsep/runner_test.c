@@ -73,11 +73,11 @@ test_a_program_gets_its_values_and_nothing_else(void **state)
     char got[8] = "";
 
     (void)state;
-    write_program(
-        "#!/bin/sh\n"
-        "cat; echo \"|$1|$#\"; cat <&3; cat <&4; echo x >&5\n"
-        "env | cut -d= -f1 | grep -vx -e _ -e PWD -e SHLVL -e OLDPWD "
-        "| sort | tr '\\n' ' '; pwd; ls /proc/self/fd | tr '\\n' ' '\n");
+    write_program("#!/bin/sh\n"
+                  "cat; echo \"|$1|$#\"; cat <&3; cat <&4; echo x >&5\n"
+                  "env | cut -d= -f1 | grep -vx -e _ -e PWD -e SHLVL -e OLDPWD "
+                  "| sort | tr '\\n' ' '; pwd; echo \"$HOME\"; ls "
+                  "/proc/self/fd | tr '\\n' ' '\n");
     assert_int_equal(pipe2(value, O_CLOEXEC), 0);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
     check_ok(fd_write_all(value[1], span_str("secret")));
@@ -88,7 +88,8 @@ test_a_program_gets_its_values_and_nothing_else(void **state)
     check_ok(run(&job));
     fd_close(out[1]);
     assert_int_equal(f.result.status, 0);
-    assert_string_equal(f.output, "told|verify|1\nsecretLC_ALL PATH /\n"
+    assert_string_equal(f.output, "told|verify|1\nsecretHOME LC_ALL PATH /\n"
+                                  "/nonexistent\n"
                                   "0 1 2 3 4 5 6 9 "); /* 6 is of ls itself */
     assert_int_equal(read(out[0], got, sizeof(got)), 2);
     fd_close(out[0]);
