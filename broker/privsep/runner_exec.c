@@ -214,17 +214,23 @@ make_ends(int program_fd, const struct runner_job *job, struct ends *e,
 
 /* ---- its end ---- */
 
-/* Takes what is there; false at the end, or when it is more than it may be. */
+/* Takes what is there; false at the end, or when it is more than it may be.
+ * errno is EAGAIN when nothing was there, else not. */
 static bool
 drain(int fd, struct buf *output)
 {
     uint8_t piece[1024];
-    ssize_t got = read(fd, piece, sizeof(piece));
+    ssize_t got = 0;
+    bool more = false;
 
+    errno = 0;
+    got = read(fd, piece, sizeof(piece));
     if (got < 0) {
         return errno == EINTR || errno == EAGAIN;
     }
-    return got > 0 && buf_add(output, span_of(piece, (size_t)got)) == AG_OK;
+    more = got > 0 && buf_add(output, span_of(piece, (size_t)got)) == AG_OK;
+    sodium_memzero(piece, sizeof(piece));
+    return more;
 }
 
 /* Until it ends: true; or its time is up, or nobody is there to be told. What
