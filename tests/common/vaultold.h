@@ -1,0 +1,133 @@
+/*
+ * vaultold.h - a vault turned back into format 1, that of before rotations,
+ * and what format a vault's file has: 1 or 2, each whole.
+ */
+#ifndef AG_TESTS_VAULTOLD_H
+#define AG_TESTS_VAULTOLD_H
+
+#include <sqlite3.h>
+
+#include "common/vaultdump.h"
+
+enum {
+    OLD_FORMAT = 1,
+    NEW_FORMAT = 2,
+    OLD_TEXT_BYTES = 8 * 1024,
+};
+
+/* What 0002_rotation.sql makes, as the file's schema says it. */
+static const char OLD_SQL_OBJECTS[] =
+    "SELECT coalesce(group_concat(sql, x'0a'), '') FROM (SELECT sql FROM "
+    "sqlite_schema WHERE tbl_name IN ('rotation', 'rotation_rule') "
+    "ORDER BY type, name)";
+
+static const char OLD_SQL_BACK[] =
+    "BEGIN; DROP INDEX rotation_rule_of; DROP INDEX rotation_rule_next;"
+    "DROP INDEX rotation_open; DROP INDEX rotation_due;"
+    "DROP TABLE rotation_rule; DROP TABLE rotation;"
+    "PRAGMA user_version = 1; COMMIT";
+
+/* The vault is closed, or open in this process: WAL allows a second reader. */
+static inline sqlite3 *
+old_handle(void)
+{
+    sqlite3 *handle = NULL;
+    char path[160];
+
+    (void)snprintf(path, sizeof(path), "%s/vault.db", vault.home);
+    assert_int_equal(
+        sqlite3_open_v2(path, &handle, SQLITE_OPEN_READWRITE, NULL), SQLITE_OK);
+    return handle;
+}
+
+/* The first column of the first row. */
+static inline void
+old_ask(const char *sql, char *out, size_t size)
+{
+    sqlite3 *handle = old_handle();
+    sqlite3_stmt *st = NULL;
+
+    assert_int_equal(sqlite3_prepare_v2(handle, sql, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    (void)snprintf(out, size, "%s", (const char *)sqlite3_column_text(st, 0));
+    assert_int_equal(sqlite3_finalize(st), SQLITE_OK);
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+}
+
+/* The format; of `objects` (a new vault's) it has all or none, as it says. */
+static inline int
+old_format(const char *objects)
+{
+    char text[OLD_TEXT_BYTES / 2];
+    char version[16];
+
+    old_ask("PRAGMA integrity_check", text, sizeof(text));
+    assert_string_equal(text, "ok");
+    old_ask("PRAGMA user_version", version, sizeof(version));
+    old_ask(OLD_SQL_OBJECTS, text, sizeof(text));
+    if (strcmp(version, "1") == 0) {
+        assert_string_equal(text, "");
+        return OLD_FORMAT;
+    }
+    assert_string_equal(version, "2");
+    assert_string_equal(text, objects);
+    return NEW_FORMAT;
+}
+
+/* What the vault holds, as a text to free. */
+static inline char *
+old_dump(void)
+{
+    AG_AUTO(buf) struct buf out;
+    char *text;
+
+    buf_init(&out, DUMP_MAX_BYTES, BUF_PLAIN);
+    check_ok(vault_dump(&out));
+    text = strdup(buf_cstr(&out));
+    assert_non_null(text);
+    return text;
+}
+
+/* Fills the new vault and closes it, of format 1: what a new one has to that
+ * end, and all it holds, as a text to free. */
+static inline char *
+old_make(char objects[OLD_TEXT_BYTES / 2])
+{
+    sqlite3 *handle;
+    char *want;
+
+    for (size_t i = 0; strcmp(DUMP_STEPS[i].name, "revoke") != 0; i++) {
+        check_ok(vault_dump_step(i, vault.ring));
+    }
+    want = old_dump();
+    store_close(vault.s);
+    vault.s = NULL;
+    old_ask(OLD_SQL_OBJECTS, objects, OLD_TEXT_BYTES / 2);
+    assert_int_equal(old_format(objects), NEW_FORMAT);
+    handle = old_handle();
+    assert_int_equal(sqlite3_exec(handle, OLD_SQL_BACK, NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+    assert_int_equal(old_format(objects), OLD_FORMAT);
+    return want;
+}
+
+/* After a start it is of the new format and holds what it held. */
+static inline void
+old_check_migrated(const char *want, const char *objects)
+{
+    struct store_found found;
+    char *got;
+
+    check_ok(vault_open_either(vault.ring, &found));
+    got = old_dump();
+    assert_string_equal(got, want);
+    free(got);
+    vault_check_sound();
+    vault_put("after/the-migration", "works");
+    store_close(vault.s);
+    vault.s = NULL;
+    assert_int_equal(old_format(objects), NEW_FORMAT);
+}
+
+#endif
