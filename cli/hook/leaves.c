@@ -195,7 +195,7 @@ redact_item(struct redaction *r, json_t *item, json_t **ret)
     if (r != NULL) {
         return redact_leaf(r, item, ret);
     }
-    *ret = json_string("[withheld by auth-guard]");
+    *ret = json_string(LEAVES_WITHHELD);
     return *ret == NULL ? AG_ENOMEM : AG_OK;
 }
 

@@ -14,6 +14,9 @@ struct added;
 struct buf;
 struct redaction;
 
+/* In the place of a string of which nothing can be said. */
+#define LEAVES_WITHHELD "[withheld by auth-guard]"
+
 enum {
     LEAVES_DEPTH_MAX = 32,
     LEAVES_MAX_COUNT = 10000, /* more is no answer of a tool */

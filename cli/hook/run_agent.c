@@ -11,6 +11,7 @@
 #include "cli.h"
 #include "hook/added.h"
 #include "hook/agent.h"
+#include "hook/behind.h"
 #include "hook/credential.h"
 #include "hook/hook.h"
 #include "hook/leaves.h"
@@ -23,7 +24,6 @@
 enum {
     EVENT_MAX_BYTES = 64 * 1024 * 1024, /* what a tool answered is in it */
     WHY_MAX_BYTES = 16 * 1024,
-    REASON_MAX_BYTES = 256 * 1024 * 1024, /* holds what a tool answered */
     TOLD_MAX_COUNT = 5, /* finds by name; the rest is counted */
 };
 
@@ -261,16 +261,6 @@ check_reach(const struct asking *a, struct buf *why)
 /* ---- answers ---- */
 
 static enum ag_err
-print(const struct asking *a, json_t *answer)
-{
-    enum ag_err err =
-        answer == NULL ? AG_ENOMEM : out_json(&a->cli->out, answer);
-
-    json_decref(answer);
-    return err;
-}
-
-static enum ag_err
 refuse(const struct asking *a, bool is_value, const char *why)
 {
     AG_AUTO(buf) struct buf reason;
@@ -285,11 +275,12 @@ refuse(const struct asking *a, bool is_value, const char *why)
                          "without showing it.");
     return err != AG_OK || buf_cstr(&reason) == NULL
                ? AG_ENOMEM
-               : print(a, json_pack("{s:{s:s, s:s, s:s}}", "hookSpecificOutput",
-                                    "hookEventName", agent_event_name(a->event),
-                                    "permissionDecision", asks ? "ask" : "deny",
-                                    "permissionDecisionReason",
-                                    buf_cstr(&reason)));
+               : behind_print(
+                     a->cli,
+                     json_pack("{s:{s:s, s:s, s:s}}", "hookSpecificOutput",
+                               "hookEventName", agent_event_name(a->event),
+                               "permissionDecision", asks ? "ask" : "deny",
+                               "permissionDecisionReason", buf_cstr(&reason)));
 }
 
 static enum ag_err
@@ -338,28 +329,6 @@ redact(const struct asking *a, json_t **ret)
     return err;
 }
 
-/* `clean` in the place of what the tool answered. */
-static enum ag_err
-replace(const struct asking *a, json_t *clean, struct buf *reason)
-{
-    enum ag_err err = AG_OK;
-
-    if (!a->agent->can_replace) {
-        err = buf_add_str(reason, ". It is now:\n");
-        err = err == AG_OK ? leaves_join(clean, reason) : err;
-    }
-    if (err != AG_OK || buf_cstr(reason) == NULL) {
-        return AG_ENOMEM;
-    }
-    return print(a, a->agent->can_replace
-                        ? json_pack("{s:{s:s, s:O, s:s}}", "hookSpecificOutput",
-                                    "hookEventName", agent_event_name(a->event),
-                                    "updatedToolOutput", clean,
-                                    "additionalContext", buf_cstr(reason))
-                        : json_pack("{s:s, s:s}", "decision", "block", "reason",
-                                    buf_cstr(reason)));
-}
-
 /* What the tool answered, without. */
 static enum ag_err
 answer_behind(const struct asking *a)
@@ -368,7 +337,7 @@ answer_behind(const struct asking *a)
     json_auto_t *clean = NULL;
     enum ag_err err = a->found.count == 0 ? AG_OK : redact(a, &clean);
 
-    buf_init(&reason, REASON_MAX_BYTES, BUF_WIPE);
+    buf_init(&reason, BEHIND_REASON_MAX_BYTES, BUF_WIPE);
     if (err != AG_OK || clean == NULL) {
         return err;
     }
@@ -377,27 +346,8 @@ answer_behind(const struct asking *a)
     if (err == AG_OK) {
         err = tell_found(a, &reason);
     }
-    return err == AG_OK ? replace(a, clean, &reason) : err;
-}
-
-/* Nothing can be said of what the tool answered: an exit code would not keep it
- * from an agent that has it already. */
-static enum ag_err
-withhold(const struct asking *a, enum ag_err why)
-{
-    AG_AUTO(buf) struct buf reason;
-    json_auto_t *clean = NULL;
-    enum ag_err err;
-
-    buf_init(&reason, REASON_MAX_BYTES, BUF_PLAIN);
-    err = buf_fmt(&reason,
-                  "auth-guard could not look through what the tool answered, "
-                  "and withheld it: %s",
-                  err_text(why));
-    if (err == AG_OK) {
-        err = leaves_redact(subject(a), NULL, &clean);
-    }
-    return err == AG_OK ? replace(a, clean, &reason) : err;
+    return err == AG_OK ? behind_replace(a->cli, a->agent, clean, &reason)
+                        : err;
 }
 
 static enum ag_err
@@ -417,8 +367,8 @@ answer_prompt(const struct asking *a)
                       search_without(a->search));
         return err != AG_OK || buf_cstr(&why) == NULL
                    ? AG_ENOMEM
-                   : print(a,
-                           json_pack("{s:s}", "systemMessage", buf_cstr(&why)));
+                   : behind_print(a->cli, json_pack("{s:s}", "systemMessage",
+                                                    buf_cstr(&why)));
     }
     err = buf_add_str(&why, "auth-guard: what you wrote ");
     if (err == AG_OK) {
@@ -431,8 +381,9 @@ answer_prompt(const struct asking *a)
     }
     return err != AG_OK || buf_cstr(&why) == NULL
                ? AG_ENOMEM
-               : print(a, json_pack("{s:s, s:s}", "decision", "block", "reason",
-                                    buf_cstr(&why)));
+               : behind_print(a->cli,
+                              json_pack("{s:s, s:s}", "decision", "block",
+                                        "reason", buf_cstr(&why)));
 }
 
 static enum ag_err
@@ -485,15 +436,17 @@ hook_run_agent(struct cli *cli, int argc, char **argv)
     AG_ASSERT(a.agent != NULL);
     err = agent_event_find(args.words[0], &a.event);
     cli_harden_bare(cli);
-    if (err == AG_OK) {
-        err = read_event(&a);
-    }
     if (err != AG_OK) {
         return err;
     }
-    err = look(&a);
+    err = read_event(&a);
+    if (err == AG_OK) {
+        err = look(&a);
+    }
     if (err == AG_OK) {
         err = answer(&a);
     }
-    return err != AG_OK && a.event == AGENT_BEHIND ? withhold(&a, err) : err;
+    return err != AG_OK && a.event == AGENT_BEHIND
+               ? behind_withhold(cli, a.agent, subject(&a), err)
+               : err;
 }
