@@ -14,7 +14,13 @@
 
 enum {
     LEAF_MAX_BYTES = 256 * 1024 * 1024, /* redacted: may grow by the names */
+    SHAPE_MAX_BYTES = 32,               /* "files_with_matches" */
+    SHAPE_DIGITS_MAX_COUNT = 2,         /* "video/mp4"; no number of a card */
 };
+
+static const char SHAPE_LETTERS[] = "abcdefghijklmnopqrstuvwxyz"
+                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                    "0123456789_-+./";
 
 static const char PATCH[] = "*** Begin Patch";
 
@@ -183,17 +189,44 @@ redact_leaf(struct redaction *r, const json_t *leaf, json_t **ret)
     return err == AG_OK ? read_back(out, ret) : err;
 }
 
+/* A short word that says of what shape the rest is, "text", "image/png": with
+ * another one the agent would not take what it is given. */
+static bool
+is_shape(const char *name, const json_t *item)
+{
+    static const char *const names[] = {"type",      "mode",     "media_type",
+                                        "mediaType", "mimeType", "mime_type"};
+    const struct span text = leaf_text(item);
+    size_t digits = 0;
+    bool is_named = false;
+
+    for (size_t i = 0; i < AG_COUNT(names); i++) {
+        is_named = is_named || strcmp(names[i], name) == 0;
+    }
+    for (size_t i = 0; is_named && i < text.len; i++) {
+        const uint8_t c = text.ptr[i];
+
+        digits += c >= '0' && c <= '9' ? 1 : 0;
+        is_named = c != '\0' && strchr(SHAPE_LETTERS, c) != NULL;
+    }
+    return is_named && text.len <= SHAPE_MAX_BYTES &&
+           digits <= SHAPE_DIGITS_MAX_COUNT;
+}
+
 static enum ag_err redact_value(struct redaction *r, json_t *value);
 
 /* *ret stays NULL where the item itself goes on to be the right one. */
 static enum ag_err
-redact_item(struct redaction *r, json_t *item, json_t **ret)
+redact_item(struct redaction *r, const char *name, json_t *item, json_t **ret)
 {
     if (json_string_length(item) == 0) {
         return redact_value(r, item);
     }
     if (r != NULL) {
         return redact_leaf(r, item, ret);
+    }
+    if (is_shape(name, item)) {
+        return AG_OK;
     }
     *ret = json_string(LEAVES_WITHHELD);
     return *ret == NULL ? AG_ENOMEM : AG_OK;
@@ -212,7 +245,7 @@ redact_value(struct redaction *r, json_t *value)
     {
         json_t *put = NULL;
 
-        err = err == AG_OK ? redact_item(r, item, &put) : err;
+        err = err == AG_OK ? redact_item(r, "", item, &put) : err;
         if (put != NULL && json_array_set_new(value, i, put) != 0) {
             err = AG_ENOMEM;
         }
@@ -221,7 +254,7 @@ redact_value(struct redaction *r, json_t *value)
     {
         json_t *put = NULL;
 
-        err = err == AG_OK ? redact_item(r, item, &put) : err;
+        err = err == AG_OK ? redact_item(r, key, item, &put) : err;
         if (put != NULL && json_object_iter_set_new(
                                value, json_object_key_to_iter(key), put) != 0) {
             err = AG_ENOMEM;

@@ -32,8 +32,9 @@ AG_CHECK AG_NONNULL enum ag_err leaves_gather(const json_t *value,
                                               struct added *to);
 
 /* The same value with every string redacted, which leaves_gather() took before;
- * with `r` NULL each is withheld, whatever is in it. The caller's. Errors: those
- * of redaction_run(); AG_ELIMIT, AG_ENOMEM. */
+ * with `r` NULL each is withheld, whatever is in it, but for the short words
+ * that say of what shape the rest is (type, mode, a media type). The caller's.
+ * Errors: those of redaction_run(); AG_ELIMIT, AG_ENOMEM. */
 AG_CHECK enum ag_err leaves_redact(const json_t *value, struct redaction *r,
                                    json_t **ret);
 

@@ -168,12 +168,55 @@ test_another_event_is_withheld_in_its_shape(void **state)
     check_replaced("{\"a\":\"[withheld by auth-guard]\",\"n\":1}");
 }
 
+/* {"hook_event_name":…, "tool_response":`told`}, of another event, so that
+ * nothing is looked for. */
+static void
+check_withheld(const char *told, const char *want)
+{
+    char text[4096];
+
+    (void)snprintf(text, sizeof(text),
+                   "{\"hook_event_name\":\"Stop\",\"tool_response\":%s}", told);
+    assert_int_equal(run_hook("claude", "PostToolUse", text, 0), 0);
+    check_replaced(want);
+}
+
+#define W "\"[withheld by auth-guard]\""
+
+static void
+test_what_says_the_shape_stays(void **state)
+{
+    (void)state;
+    check_withheld("{\"type\":\"text\",\"file\":{\"filePath\":\"/a\","
+                   "\"content\":\"b\",\"numLines\":1}}",
+                   "{\"type\":\"text\",\"file\":{\"filePath\":" W ","
+                   "\"content\":" W ",\"numLines\":1}}");
+    check_withheld("{\"mode\":\"files_with_matches\",\"filenames\":[\"a\"]}",
+                   "{\"mode\":\"files_with_matches\",\"filenames\":[" W "]}");
+    check_withheld("[{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+                   "\"media_type\":\"image/png\",\"data\":\"AA\"}},"
+                   "{\"mimeType\":\"video/mp4\"}]",
+                   "[{\"type\":\"image\",\"source\":{\"type\":\"base64\","
+                   "\"media_type\":\"image/png\",\"data\":" W "}},"
+                   "{\"mimeType\":\"video/mp4\"}]");
+    /* None of them is a way out for something else. */
+    check_withheld("{\"type\":\"a b\",\"mode\":\"a1b2c3\",\"types\":\"text\"}",
+                   "{\"type\":" W ",\"mode\":" W ",\"types\":" W "}");
+    check_withheld("{\"type\":\"aaaaaaaaaabbbbbbbbbbccccccccccddd\","
+                   "\"mode\":\"aaaaaaaaaabbbbbbbbbbccccccccccdd\"}",
+                   "{\"type\":" W ","
+                   "\"mode\":\"aaaaaaaaaabbbbbbbbbbccccccccccdd\"}");
+    check_withheld("{\"type\":[\"text\"],\"mode\":\"a\\u0000\"}",
+                   "{\"type\":[" W "],\"mode\":" W "}");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unread_answers_are_withheld),
         cmocka_unit_test(test_another_event_is_withheld_in_its_shape),
+        cmocka_unit_test(test_what_says_the_shape_stays),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
