@@ -18,6 +18,12 @@ enum agent_event {
     AGENT_EVENT_COUNT,
 };
 
+enum {
+    AGENT_TIMEOUT_S = 60, /* what a tool answered may be long */
+    /* An agent goes on without a hook that is too slow: we say no before. */
+    AGENT_ANSWER_S = AGENT_TIMEOUT_S - 10,
+};
+
 struct agent {
     const char *name; /* codex, claude */
     const char *title;

@@ -3,6 +3,8 @@
  * otherwise, or withheld.
  * Floor: cli. Depends on: hook/agent, hook/leaves, out, jansson.
  *
+ * Threads: one; one event in a process.
+ *
  * Nothing else keeps an answer from an agent: an exit code comes too late, and
  * a hook that is too slow is passed by.
  */
@@ -13,8 +15,8 @@
 
 #include "base/attr.h"
 #include "base/err.h"
+#include "hook/agent.h"
 
-struct agent;
 struct buf;
 struct cli;
 
@@ -22,7 +24,20 @@ enum {
     BEHIND_REASON_MAX_BYTES = 256 * 1024 * 1024, /* holds a tool's answer */
 };
 
-/* Takes `answer`. Errors: AG_ENOMEM NULL; AG_EIO. */
+/*
+ * In `seconds` this process ends, if nothing was printed by then: behind a tool
+ * with its answer withheld, else by SIGALRM. Errors: AG_ENOMEM, AG_EIO.
+ */
+AG_CHECK AG_NONNULL enum ag_err behind_hurry(const struct agent *agent,
+                                             enum agent_event event,
+                                             unsigned seconds);
+
+/* From now on in the shape of `told`, what the tool answered; NULL changes
+ * nothing. Errors: AG_ENOMEM. */
+AG_CHECK enum ag_err behind_hurry_as(const struct agent *agent,
+                                     const json_t *told);
+
+/* The answer, in time. Takes `answer`. Errors: AG_ENOMEM NULL; AG_EIO. */
 AG_CHECK enum ag_err behind_print(const struct cli *cli, json_t *answer);
 
 /* `clean` in the place of what the tool answered; `reason` grows. Errors:

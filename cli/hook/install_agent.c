@@ -22,7 +22,6 @@
 enum {
     FILE_MAX_BYTES = 1024 * 1024, /* settings of an agent */
     COMMAND_MAX_BYTES = 8 * PATH_BYTES,
-    TIMEOUT_S = 60, /* what a tool answered may be long */
     FILE_MODE = 0600,
 };
 
@@ -250,8 +249,9 @@ add_event(const struct settings *s, enum agent_event event)
     if (err != AG_OK) {
         return err;
     }
-    group = json_pack("{s:[{s:s, s:s, s:i}]}", "hooks", "type", "command",
-                      "command", buf_cstr(&command), "timeout", TIMEOUT_S);
+    group =
+        json_pack("{s:[{s:s, s:s, s:i}]}", "hooks", "type", "command",
+                  "command", buf_cstr(&command), "timeout", AGENT_TIMEOUT_S);
     return group == NULL || json_array_append_new(groups, group) != 0
                ? AG_ENOMEM
                : AG_OK;

@@ -436,10 +436,16 @@ hook_run_agent(struct cli *cli, int argc, char **argv)
     AG_ASSERT(a.agent != NULL);
     err = agent_event_find(args.words[0], &a.event);
     cli_harden_bare(cli);
+    if (err == AG_OK) {
+        err = behind_hurry(a.agent, a.event, AGENT_ANSWER_S);
+    }
     if (err != AG_OK) {
         return err;
     }
     err = read_event(&a);
+    if (err == AG_OK && a.event == AGENT_BEHIND) {
+        err = behind_hurry_as(a.agent, subject(&a));
+    }
     if (err == AG_OK) {
         err = look(&a);
     }

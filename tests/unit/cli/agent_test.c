@@ -2,6 +2,7 @@
 #include <sys/wait.h>
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 
 #include "cli.h"
 #include "common/check.h"
+#include "hook/agent.h"
+#include "hook/behind.h"
 #include "verb.h"
 #include "wire/json.h"
 
@@ -21,6 +24,7 @@
 
 enum {
     PAST_EVENT_BYTES = 64 * 1024 * 1024 + 1,
+    PIPE_PAST_BYTES = 256 * 1024,
 };
 
 static char dir[] = "/tmp/agent_test_XXXXXX";
@@ -210,6 +214,117 @@ test_what_says_the_shape_stays(void **state)
                    "{\"type\":[" W "],\"mode\":" W "}");
 }
 
+/* ---- in time ---- */
+
+/* A hook of which the alarm goes off while it waits for the rest. */
+static int
+run_slow(const char *agent, const char *event)
+{
+    static char part[PIPE_PAST_BYTES];
+    size_t sent = 0;
+    int status;
+    int in[2];
+    int out[2];
+    pid_t pid;
+
+    assert_int_equal(pipe2(in, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    pid = fork();
+    if (pid == 0) {
+        close(in[1]);
+        be_hook(agent, event, in[0], out[1]);
+    }
+    close(out[1]);
+    /* More than the pipe holds: it reads by now. */
+    while (sent < sizeof(part)) {
+        ssize_t n = write(in[1], part, sizeof(part) - sent);
+
+        assert_true(n > 0);
+        sent += (size_t)n;
+    }
+    assert_int_equal(kill(pid, SIGALRM), 0);
+    status = heard(pid, out[0]);
+    close(in[0]);
+    close(in[1]);
+    return status;
+}
+
+static void
+test_who_is_slow_says_no(void **state)
+{
+    static const char *const others[] = {"PreToolUse", "UserPromptSubmit"};
+    struct sigaction ignored = {.sa_handler = SIG_IGN};
+    struct sigaction before;
+
+    (void)state;
+    assert_int_equal(sigaction(SIGALRM, &ignored, &before), 0);
+    assert_int_equal(run_slow("claude", "PostToolUse"), 0);
+    check_replaced(SHELL_SHAPE);
+    assert_int_equal(run_slow("codex", "PostToolUse"), 0);
+    check_blocked();
+    for (size_t i = 0; i < AG_COUNT(others); i++) {
+        int status = run_slow("claude", others[i]);
+
+        assert_true(WIFSIGNALED(status));
+        assert_int_equal(WTERMSIG(status), SIGALRM);
+        assert_string_equal(output, "");
+    }
+    assert_int_equal(sigaction(SIGALRM, &before, NULL), 0);
+}
+
+/* A process that is told to hurry, and then does not. */
+static int
+run_idle(enum agent_event event, const char *told, bool prints)
+{
+    struct cli cli = {.exit_code = -1};
+    int out[2];
+    pid_t pid;
+
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    pid = fork();
+    if (pid == 0) {
+        const struct agent *agent = agent_find("claude");
+        json_t *root;
+        bool done;
+
+        wjson_setup();
+        root = told == NULL ? NULL : json_loads(told, 0, NULL);
+        (void)dup2(out[1], 1);
+        done = behind_hurry(agent, event, 1) == AG_OK &&
+               behind_hurry_as(agent, root) == AG_OK;
+        if (prints) {
+            done = done && behind_print(&cli, json_pack("{}")) == AG_OK;
+        }
+        (void)sleep(done ? 3 : 0);
+        (void)fflush(NULL);
+        _exit(done ? 7 : 8);
+    }
+    close(out[1]);
+    return heard(pid, out[0]);
+}
+
+static void
+test_time_runs_out(void **state)
+{
+    int status;
+
+    (void)state;
+    assert_int_equal(run_idle(AGENT_BEHIND, NULL, false), 0);
+    check_replaced(SHELL_SHAPE);
+    assert_int_equal(
+        run_idle(AGENT_BEHIND, "{\"type\":\"text\",\"a\":\"b\"}", false), 0);
+    check_replaced("{\"type\":\"text\",\"a\":" W "}");
+    status = run_idle(AGENT_PROMPT, NULL, false);
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGALRM);
+    /* What was printed is the answer. */
+    status = run_idle(AGENT_BEHIND, NULL, true);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 7);
+    assert_string_equal(output, "{}\n");
+    assert_true(AGENT_ANSWER_S < AGENT_TIMEOUT_S);
+}
+
 int
 main(void)
 {
@@ -217,6 +332,8 @@ main(void)
         cmocka_unit_test(test_unread_answers_are_withheld),
         cmocka_unit_test(test_another_event_is_withheld_in_its_shape),
         cmocka_unit_test(test_what_says_the_shape_stays),
+        cmocka_unit_test(test_who_is_slow_says_no),
+        cmocka_unit_test(test_time_runs_out),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
