@@ -65,6 +65,33 @@ global_path(const struct cli *cli, struct git_place *ret)
     return err;
 }
 
+/* By whatever name it has there. */
+static bool
+is_same(const char *path, const char *other)
+{
+    struct stat a;
+    struct stat b;
+
+    return strcmp(path, other) == 0 ||
+           (stat(path, &a) == 0 && stat(other, &b) == 0 &&
+            a.st_dev == b.st_dev && a.st_ino == b.st_ino);
+}
+
+/* Of one repository: not ours of all, where git looks in one without a hooks
+ * path of its own. */
+static enum ag_err
+own_of_one(const struct cli *cli, const struct git_place *p)
+{
+    char own[PATH_BYTES];
+    enum ag_err err = own_path(cli, own);
+
+    return err == AG_OK && is_same(p->path, own)
+               ? err_why(AG_ECONFLICT,
+                         "%s has the hooks of all repositories: say --global",
+                         p->path)
+               : err;
+}
+
 enum ag_err
 git_place_find(const struct cli *cli, bool global, const char *dir,
                struct git_place *ret)
@@ -80,9 +107,10 @@ git_place_find(const struct cli *cli, bool global, const char *dir,
         return global_path(cli, ret);
     }
     err = ask_path(words, ret->path);
-    return err == AG_EINVAL
-               ? err_why(AG_EINVAL, "%s is in no git repository", dir)
-               : err;
+    if (err == AG_EINVAL) {
+        return err_why(AG_EINVAL, "%s is in no git repository", dir);
+    }
+    return err == AG_OK ? own_of_one(cli, ret) : err;
 }
 
 /* With what is missing of its parents. */

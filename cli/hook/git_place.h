@@ -23,7 +23,9 @@ struct git_place {
  * Of the repository that `dir` is in; or, with `global`, of all that have none
  * set: where the person's configuration says, else a directory of our own,
  * which git_place_tell() sets. It need not be there.
- * Errors: AG_EINVAL no repository; AG_ENOTFOUND no git.
+ * Errors: AG_EINVAL no repository; AG_ECONFLICT git looks in that directory of
+ * our own for the hooks of `dir`, and `global` was not said; AG_ENOTFOUND no
+ * git.
  */
 AG_CHECK AG_NONNULL enum ag_err git_place_find(const struct cli *cli,
                                                bool global, const char *dir,

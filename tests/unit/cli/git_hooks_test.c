@@ -1,0 +1,156 @@
+/* Where git's hooks are put, by git itself. */
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "common/check.h"
+#include "run/sweep.h"
+#include "verb.h"
+#include "wire/json.h"
+
+enum {
+    WORDS_MAX_COUNT = 8,
+};
+
+static char dir[] = "/tmp/git_hooks_test_XXXXXX";
+static char output[65536];
+
+/* A command of ours, or another program: words without blanks. What it says in
+ * `output`. */
+static int
+run(const char *line)
+{
+    char text[256];
+    char *words[WORDS_MAX_COUNT + 1] = {NULL};
+    char *rest = text;
+    int argc = 0;
+    int fd = open("said", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    int status = 0;
+    pid_t pid;
+    ssize_t n;
+
+    (void)snprintf(text, sizeof(text), "%s", line);
+    while (argc < WORDS_MAX_COUNT && rest != NULL) {
+        words[argc++] = strsep(&rest, " ");
+    }
+    assert_true(fd >= 0);
+    (void)fflush(NULL);
+    pid = fork();
+    if (pid == 0) {
+        static struct cli cli;
+        int code;
+
+        (void)dup2(fd, 1);
+        (void)dup2(fd, 2);
+        if (strcmp(words[0], "auth-guard") != 0) {
+            (void)execvp(words[0], words);
+            _exit(127);
+        }
+        wjson_setup();
+        code = verb_main(&cli, argc, words);
+        (void)fflush(NULL);
+        _exit(code);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    n = pread(fd, output, sizeof(output) - 1, 0);
+    assert_true(n >= 0 && WIFEXITED(status));
+    output[n] = '\0';
+    close(fd);
+    return WEXITSTATUS(status);
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    if (mkdtemp(dir) == NULL || chdir(dir) != 0 ||
+        setenv("HOME", dir, 1) != 0) {
+        return -1;
+    }
+    (void)unsetenv("XDG_CONFIG_HOME");
+    (void)unsetenv("AUTH_GUARD_HOME");
+    (void)unsetenv("GIT_DIR");
+    (void)setenv("GIT_CONFIG_NOSYSTEM", "1", 1);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    if (chdir("/") != 0) {
+        return -1;
+    }
+    sweep_dir(dir);
+    return rmdir(dir) == 0 || access(dir, F_OK) != 0 ? 0 : -1;
+}
+
+/* A repository "one" and the hooks of all; false: there is no git here. */
+static bool
+begin(void)
+{
+    if (run("git init -q one") == 127) {
+        return false;
+    }
+    assert_int_equal(run("auth-guard hook install git --global"), 0);
+    return true;
+}
+
+static void
+check_of_all(const char *option)
+{
+    char text[4096] = "";
+    int fd =
+        open(".config/git/auth-guard-hooks/pre-commit", O_RDONLY | O_CLOEXEC);
+
+    assert_true(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+    close(fd);
+    assert_non_null(strstr(text, option));
+    assert_int_equal(run("git config --global core.hooksPath"), 0);
+    assert_non_null(strstr(output, "/.config/git/auth-guard-hooks\n"));
+}
+
+static void
+test_of_all_are_not_those_of_one(void **state)
+{
+    (void)state;
+    if (!begin()) {
+        skip();
+    }
+    check_of_all(" --chain-repository ");
+    assert_int_not_equal(run("auth-guard hook install git one"), 0);
+    assert_non_null(strstr(output, "say --global"));
+    check_of_all(" --chain-repository ");
+    assert_int_not_equal(run("auth-guard hook remove git one"), 0);
+    assert_non_null(strstr(output, "say --global"));
+    check_of_all(" --chain-repository ");
+    /* By another name too. */
+    assert_int_equal(symlink(".config/git/auth-guard-hooks", "link"), 0);
+    assert_int_equal(run("git -C one config core.hooksPath ../link"), 0);
+    assert_int_not_equal(run("auth-guard hook remove git one"), 0);
+    assert_non_null(strstr(output, "say --global"));
+    /* One with a place of its own has them there. */
+    assert_int_equal(run("git -C one config core.hooksPath .git/hooks"), 0);
+    assert_int_equal(run("auth-guard hook install git one"), 0);
+    assert_int_equal(access("one/.git/hooks/pre-commit", X_OK), 0);
+    assert_int_equal(run("auth-guard hook remove git one"), 0);
+    check_of_all(" --chain-repository ");
+    assert_int_equal(run("auth-guard hook remove git --global"), 0);
+    assert_int_not_equal(run("git config --global core.hooksPath"), 0);
+    assert_int_not_equal(access(".config/git/auth-guard-hooks", F_OK), 0);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_of_all_are_not_those_of_one),
+    };
+
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
