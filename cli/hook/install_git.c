@@ -27,13 +27,33 @@ static const char KEPT_END[] = ".before-auth-guard";
 
 /* The first CHECKED_COUNT look for secrets. A directory for all repositories
  * has all of them, or the repositories' own would not run any more. */
-static const char *const NAMES[] = {
-    "pre-commit",         "commit-msg",           "pre-push",
-    "applypatch-msg",     "pre-applypatch",       "post-applypatch",
-    "pre-merge-commit",   "post-commit",          "prepare-commit-msg",
-    "pre-rebase",         "post-checkout",        "post-merge",
-    "post-rewrite",       "pre-auto-gc",          "push-to-checkout",
-    "sendemail-validate", "reference-transaction"};
+static const char *const NAMES[] = {"pre-commit",
+                                    "commit-msg",
+                                    "pre-push",
+                                    "applypatch-msg",
+                                    "pre-applypatch",
+                                    "post-applypatch",
+                                    "pre-merge-commit",
+                                    "post-commit",
+                                    "prepare-commit-msg",
+                                    "pre-rebase",
+                                    "post-checkout",
+                                    "post-merge",
+                                    "post-rewrite",
+                                    "pre-auto-gc",
+                                    "push-to-checkout",
+                                    "sendemail-validate",
+                                    "reference-transaction",
+                                    "pre-receive",
+                                    "update",
+                                    "post-receive",
+                                    "post-update",
+                                    "proc-receive",
+                                    "post-index-change",
+                                    "p4-changelist",
+                                    "p4-prepare-changelist",
+                                    "p4-post-changelist",
+                                    "p4-pre-submit"};
 
 enum {
     CHECKED_COUNT = 3,

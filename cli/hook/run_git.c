@@ -310,7 +310,7 @@ hook_run_git(struct cli *cli, int argc, char **argv)
         .opts = opts,
         .opt_count = AG_COUNT(opts),
         .words_min = 1,
-        .words_max = 64,
+        .words_max = SIZE_MAX, /* post-update has all refs */
         .stop_at_word = true};
     AG_AUTO(buf) struct buf other;
     AG_AUTO(fd) int kept = -1;

@@ -14,7 +14,8 @@
 #include "wire/json.h"
 
 enum {
-    WORDS_MAX_COUNT = 8,
+    WORDS_MAX_COUNT = 128,
+    LINE_BYTES = 1024,
 };
 
 static char dir[] = "/tmp/git_hooks_test_XXXXXX";
@@ -25,7 +26,7 @@ static char output[65536];
 static int
 run(const char *line)
 {
-    char text[256];
+    char text[LINE_BYTES];
     char *words[WORDS_MAX_COUNT + 1] = {NULL};
     char *rest = text;
     int argc = 0;
@@ -145,11 +146,64 @@ test_of_all_are_not_those_of_one(void **state)
     assert_int_not_equal(access(".config/git/auth-guard-hooks", F_OK), 0);
 }
 
+/* What githooks(5) has; fsmonitor-watchman is no hook by its name. */
+static void
+test_of_all_has_every_hook(void **state)
+{
+    static const char *const names[] = {
+        "applypatch-msg",     "pre-applypatch",   "post-applypatch",
+        "pre-commit",         "pre-merge-commit", "prepare-commit-msg",
+        "commit-msg",         "post-commit",      "pre-rebase",
+        "post-checkout",      "post-merge",       "pre-push",
+        "pre-receive",        "update",           "proc-receive",
+        "post-receive",       "post-update",      "reference-transaction",
+        "push-to-checkout",   "pre-auto-gc",      "post-rewrite",
+        "sendemail-validate", "p4-changelist",    "p4-prepare-changelist",
+        "p4-post-changelist", "p4-pre-submit",    "post-index-change"};
+    char path[256];
+
+    (void)state;
+    if (!begin()) {
+        skip();
+    }
+    for (size_t i = 0; i < AG_COUNT(names); i++) {
+        (void)snprintf(path, sizeof(path), ".config/git/auth-guard-hooks/%s",
+                       names[i]);
+        if (access(path, X_OK) != 0) {
+            fail_msg("%s is not there", path);
+        }
+    }
+    assert_int_equal(run("auth-guard hook remove git --global"), 0);
+    assert_int_not_equal(access(".config/git/auth-guard-hooks", F_OK), 0);
+}
+
+/* One that is only passed on has as many words as refs were pushed. */
+static void
+test_others_are_passed_on_whole(void **state)
+{
+    static const char script[] = "#!/bin/sh\necho \"$# $1\"\nexit 5\n";
+    char line[LINE_BYTES] = "auth-guard hook run git --chain ./other "
+                            "post-update";
+    int fd = open("other", O_WRONLY | O_CREAT | O_CLOEXEC, 0700);
+
+    (void)state;
+    assert_true(fd >= 0 && write(fd, script, sizeof(script) - 1) ==
+                               (ssize_t)sizeof(script) - 1);
+    close(fd);
+    for (int i = 0; i < 100; i++) {
+        (void)strcat(line, " refs");
+    }
+    assert_int_equal(run(line), 5);
+    assert_string_equal(output, "100 refs\n");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_of_all_are_not_those_of_one),
+        cmocka_unit_test(test_of_all_has_every_hook),
+        cmocka_unit_test(test_others_are_passed_on_whole),
     };
 
     return cmocka_run_group_tests(tests, setup, teardown);
