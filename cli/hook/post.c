@@ -1,5 +1,6 @@
 /* hook run post: a command that sends what it is called with to others. */
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,8 @@
 enum {
     PART_BYTES = 64 * 1024,
 };
+
+#define NOTHING_DEVICE makedev(1, 3) /* /dev/null */
 
 struct post {
     struct added *added;
@@ -95,7 +98,15 @@ add_stdin(struct post *p)
                : err;
 }
 
-/* What is no file is the command's to complain of. */
+/* A pipe, a terminal, a device: read once, and then it has gone. */
+static bool
+is_stream(const struct stat *st)
+{
+    return !S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode) &&
+           !(S_ISCHR(st->st_mode) && st->st_rdev == NOTHING_DEVICE);
+}
+
+/* What can't be opened is the command's to complain of. */
 static enum ag_err
 add_file(struct post *p, const char *path)
 {
@@ -106,9 +117,16 @@ add_file(struct post *p, const char *path)
         return add_stdin(p);
     }
     fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-    return fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)
-               ? AG_OK
-               : add_fd(p, path, fd);
+    if (fd < 0) {
+        return AG_OK;
+    }
+    if (fstat(fd, &st) != 0 || is_stream(&st)) {
+        return err_why(AG_EFILE,
+                       "%s can't be looked through before it is sent; write it "
+                       "to a file, or give it on stdin by -",
+                       path);
+    }
+    return S_ISREG(st.st_mode) ? add_fd(p, path, fd) : AG_OK;
 }
 
 static bool
