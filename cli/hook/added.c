@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/fdx.h"
 #include "base/parse.h"
+#include "hook/unseen.h"
 
 enum {
     OUT_BYTES = 64 * 1024,
@@ -47,6 +48,7 @@ struct added {
     const char *file; /* of the diff; NULL: none, or deleted */
     const char *commit;
     /* the diff being read */
+    struct unseen unseen;
     struct buf head;
     enum mode mode;
     bool in_hunk;
@@ -90,6 +92,7 @@ added_free(struct added *a)
     free(a->stretches);
     buf_done(&a->out);
     buf_done(&a->head);
+    unseen_done(&a->unseen);
     fd_close(a->fd);
     free(a);
 }
@@ -230,6 +233,12 @@ added_is_empty(const struct added *a)
     return a->bytes == 0;
 }
 
+const struct unseen *
+added_unseen(const struct added *a)
+{
+    return &a->unseen;
+}
+
 struct origin
 added_origin(const struct added *a, uint64_t line)
 {
@@ -364,7 +373,7 @@ take_line(struct added *a, struct span line)
     a->in_hunk = false;
     if (span_starts(line, span_str("diff "))) {
         a->file = NULL;
-        return AG_OK;
+        return unseen_line(&a->unseen, line);
     }
     if (span_starts(line, span_str("+++ "))) {
         return take_file(a, span_sub(line, 4, line.len));
@@ -376,7 +385,7 @@ take_line(struct added *a, struct span line)
         a->commit = keep(a, line);
         return a->commit == NULL ? AG_ENOMEM : AG_OK;
     }
-    return AG_OK;
+    return unseen_line(&a->unseen, line);
 }
 
 /* ---- content ---- */

@@ -1,12 +1,12 @@
 /*
  * added.h - the lines that diffs add, and other texts, put one behind the other
  * to be searched at once; and where each line of that came from.
- * Floor: cli. Depends on: base.
+ * Floor: cli. Depends on: base, hook/unseen.
  *
  * Reads what git writes with -p (also --cc), names prefixed by a/ and b/, parts
  * of any size. A line of 40 or 64 hex digits outside of hunks is the commit
  * that what follows belongs to. Of a merge's combined diff the lines count that
- * none of the parents has. Binary files have no lines.
+ * none of the parents has. Binary files have no lines: added_unseen().
  *
  * Threads: one. Blocks: no (memory).
  */
@@ -20,6 +20,7 @@
 #include "base/span.h"
 
 struct added;
+struct unseen;
 
 enum {
     ADDED_MAX_BYTES = 512 * 1024 * 1024, /* lies in memory */
@@ -56,6 +57,9 @@ AG_CHECK AG_NONNULL enum ag_err added_text_part(struct added *a,
 /* All of it, at its beginning: the object's own descriptor. Errors: AG_EIO. */
 AG_CHECK AG_NONNULL enum ag_err added_fd(struct added *a, int *ret);
 AG_NONNULL bool added_is_empty(const struct added *a);
+
+/* Files of the diffs that had no lines to read; the object's own. */
+AG_NONNULL const struct unseen *added_unseen(const struct added *a);
 
 /* Of the text's line (from 1). */
 AG_NONNULL struct origin added_origin(const struct added *a, uint64_t line);

@@ -6,9 +6,11 @@
 #include "cli.h"
 #include "hook/added.h"
 #include "hook/search.h"
+#include "hook/unseen.h"
 
 enum {
     WORDS_MAX_BYTES = 1024,
+    UNSEEN_MAX_BYTES = 8 * ADDED_HEAD_MAX_BYTES,
     COMMIT_SHOWN_BYTES = 12,
     TOLD_MAX_COUNT = 50, /* finds with a line each; the rest is counted */
 };
@@ -73,6 +75,23 @@ tell_all(const struct cli *cli, const struct guard_terms *terms,
     return AG_EFOUND;
 }
 
+static enum ag_err
+tell_unseen(const struct cli *cli, const struct added *added)
+{
+    AG_AUTO(buf) struct buf words;
+    enum ag_err err;
+
+    buf_init(&words, UNSEEN_MAX_BYTES, BUF_PLAIN);
+    err = unseen_words(added_unseen(added), &words);
+    if (err == AG_OK && words.len > 0) {
+        out_say(&cli->out,
+                "auth-guard: not looked into, since git takes them for binary: "
+                "%s",
+                buf_cstr(&words));
+    }
+    return err;
+}
+
 enum ag_err
 guard_added(struct cli *cli, const struct guard_terms *terms,
             struct added *added)
@@ -86,8 +105,9 @@ guard_added(struct cli *cli, const struct guard_terms *terms,
     int fd = -1;
     enum ag_err err;
 
-    if (added_is_empty(added)) {
-        return AG_OK;
+    err = tell_unseen(cli, added);
+    if (err != AG_OK || added_is_empty(added)) {
+        return err;
     }
     err = search_open(cli, &wanted, &search);
     if (err == AG_OK && search_without(search) != NULL && !terms->is_silent) {

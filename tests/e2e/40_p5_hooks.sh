@@ -124,7 +124,8 @@ printf '\0\1\2%s' "$GITHUB" >image.bin
 git add .
 run git commit -m second
 said_git 1 'config.py:3:7 holds the value of web/key, as base64'
-hasnt "$ERR" image.bin "what is said of a binary file"
+hasnt "$ERR" image.bin:1 "what is said of a binary file"
+has "$ERR" 'not looked into, since git takes them for binary: image.bin'
 git reset -q --hard
 
 say "git: what was there before is not looked at again"

@@ -5,6 +5,7 @@
 #include "common/check.h"
 #include "hook/added.h"
 #include "hook/pushed.h"
+#include "hook/unseen.h"
 
 enum {
     TEXT_MAX_BYTES = 64 * 1024,
@@ -260,10 +261,56 @@ test_what_a_push_brings(void **state)
     check_pushed("refs/heads/a " COMMIT " refs/heads/a --not", NULL);
 }
 
+static void
+check_unseen(const char *diff, const char *want)
+{
+    for (size_t part = 1; part < 60; part++) {
+        AG_AUTO(added) struct added *a = NULL;
+        AG_AUTO(buf) struct buf words;
+
+        buf_init(&words, 4096, BUF_PLAIN);
+        check_ok(added_new(&a));
+        feed(a, diff, part);
+        check_ok(unseen_words(added_unseen(a), &words));
+        check_span(buf_view(&words), want);
+    }
+}
+
+static void
+test_files_without_lines_are_counted(void **state)
+{
+    (void)state;
+    check_unseen(DIFF, "bin");
+    check_unseen("diff --git a/x.env b/x.env\nindex 1..2 100644\n"
+                 "Binary files a/x.env and b/x.env differ\n",
+                 "x.env");
+    check_unseen("diff --git a/x b/x\nnew file mode 100644\n"
+                 "Binary files /dev/null and b/a and b differ\n"
+                 "Binary files a/gone and /dev/null differ\n"
+                 "Binary files \"a/\\\"\" and \"b/\\\"\" differ\n"
+                 "diff --cc both\nindex 1,2..3\nBinary files differ\n",
+                 "a and b, \\\", both");
+    /* What a file has is no line of git's. */
+    check_unseen("diff --git a/x b/x\n--- a/x\n+++ b/x\n@@ -0,0 +1,2 @@\n"
+                 "+Binary files a/y and b/y differ\n"
+                 "-Binary files a/y and b/y differ\n",
+                 "");
+    check_unseen("Binary files a/1 and b/1 differ\n"
+                 "Binary files a/2 and b/2 differ\n"
+                 "Binary files a/1 and b/1 differ\n"
+                 "Binary files a/3 and b/3 differ\n"
+                 "Binary files a/4 and b/4 differ\n"
+                 "Binary files a/5 and b/5 differ\n"
+                 "Binary files a/6 and b/6 differ\n"
+                 "Binary files a/7 and b/7 differ\n",
+                 "1, 2, 3, 4, 5 and 2 more");
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_files_without_lines_are_counted),
         cmocka_unit_test(test_a_diff_in_parts_of_any_size),
         cmocka_unit_test(test_a_merge_adds_what_no_parent_has),
         cmocka_unit_test(test_texts_stand_apart),
