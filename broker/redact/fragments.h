@@ -5,7 +5,8 @@
  *
  * Looked for is every run of at least FRAGMENT_MIN_BYTES that a text shares
  * with a value that is redacted wherever it stands (STRENGTH_FULL), within one
- * of its lines, armour left out. Twelve bytes of it must look random: there are
+ * of its lines; armour, the claims of a JWT, and documents (MATCHER_NO_LINES),
+ * of which the fields are values themselves, are left out. Twelve bytes of it must look random: there are
  * FRAGMENT_CHANGES changes between lower case, upper case and digits, or
  * FRAGMENT_DIGITS digits, or they are letters and blanks only. So a URL's host
  * or a word is left alone.

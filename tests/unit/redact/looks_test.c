@@ -145,6 +145,43 @@ test_twelve_bytes_are_a_fragment(void **state)
     check_all(CUT, AG_COUNT(CUT));
 }
 
+/* Its claims are no secret, and a placeholder has the same. */
+static void
+test_of_a_jwt_the_signature(void **state)
+{
+#define CLAIMS                                                                 \
+    "eyJ"                                                                      \
+    "hbGciOiJSUzI1NiJ9.eyJ"                                                    \
+    "zdWIiOiI4NDM3NTgzNDc1OTkyMSJ9."
+    struct rig rig;
+
+    (void)state;
+    RIG(&rig, REDACTOR_OPERATOR, CLAIMS "Xk3vQ9dT7pLw2RzYb8Nf5Gh1");
+    check_ok(redactor_feed(rig.redactor,
+                           span_str(CLAIMS "other\n Xk3vQ9dT7pLw2Rz...\n")));
+    finish(&rig, CLAIMS "other\n Xk[redacted:n1]...\n");
+#undef CLAIMS
+}
+
+static void
+test_of_a_document_its_fields(void **state)
+{
+    static const struct matcher_value DOCUMENT = {
+        .id = 1,
+        .name = {(const uint8_t *)"n1", 2},
+        .value = {(const uint8_t *)"{\"id\":\"q7RtWz90LmXcAb12\"}", 25},
+        .flags = MATCHER_NO_LINES};
+    struct rig rig;
+
+    (void)state;
+    RIG(&rig, REDACTOR_OPERATOR, VALUE);
+    matcher_unref(rig.set);
+    check_ok(matcher_build(&DOCUMENT, 1, &rig.set));
+    check_ok(redactor_use(rig.redactor, rig.set));
+    check_ok(redactor_feed(rig.redactor, span_str("q7RtWz90LmXcAb12\n")));
+    finish(&rig, "q7RtWz90LmXcAb12\n");
+}
+
 /* A sequence as long as is looked for at once, and three bytes: ASan sees one
  * that is read behind them. */
 static void
@@ -226,6 +263,8 @@ main(void)
         cmocka_unit_test(test_what_is_shown_is_what_counts),
         cmocka_unit_test(test_escapes_and_dumps_are_undone),
         cmocka_unit_test(test_twelve_bytes_are_a_fragment),
+        cmocka_unit_test(test_of_a_jwt_the_signature),
+        cmocka_unit_test(test_of_a_document_its_fields),
         cmocka_unit_test(test_nothing_is_read_behind_the_end),
         cmocka_unit_test(test_a_task_has_no_looks),
         cmocka_unit_test(test_what_is_not_random_is_left),
