@@ -265,7 +265,7 @@ rotate_one(struct run *run, int64_t secret_id)
             break;
         }
     }
-    if (err == AG_ENOTFOUND || (err == AG_OK && t->row.id == 0)) {
+    if (t->row.id == 0 && (err == AG_ENOTFOUND || err == AG_OK)) {
         err = AG_OK; /* there is nothing (left) to begin by */
     } else if (err != AG_ELOCKED) {
         err = add_item(run, t, promoted, err);

@@ -55,6 +55,25 @@ do_begin_retire(struct core *core, struct db_tx *tx, const struct call *call,
                      json_pack("{s:s}", "what", "retire"));
 }
 
+/* As no broker leaves it: what is to be promoted is not there. */
+static enum ag_err
+do_lose_new(struct core *core, struct db_tx *tx, const struct call *call,
+            const void *request, json_t **ret)
+{
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    AG_AUTO(rotation_row) struct rotation_row row = {0};
+
+    (void)core;
+    (void)ret;
+    check_ok(secrets_find(db_tx_read(tx), span_str(request), &secret));
+    check_ok(rotations_open_of(db_tx_read(tx), secret.id, &row));
+    row.state = ROTATION_VERIFIED;
+    row.new_version = 77;
+    check_ok(rotations_write(tx, &row));
+    return core_note(tx, call, AUDIT_ROTATION_STEP, 0, secret.id,
+                     json_pack("{s:s}", "what", "lost"));
+}
+
 static enum version_state
 state_of(const char *name, int64_t number)
 {
@@ -239,6 +258,19 @@ test_what_is_under_way_is_said_at_the_start_and_in_the_status(void **state)
     check_found(0, "");
 }
 
+static void
+test_what_is_not_found_under_way_is_a_failure(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+
+    (void)state;
+    begin("a/lost", HOUR_S);
+    check_run("a/lost", "rotated");
+    check_ok(act(do_rollback, &call, "a/lost", NULL));
+    check_ok(act(do_lose_new, &call, "a/lost", NULL));
+    check_run("a/lost", "failed");
+}
+
 /* ---- programs ---- */
 
 static void
@@ -339,6 +371,9 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(
             test_what_is_under_way_is_said_at_the_start_and_in_the_status,
             open_with_clock, close_with_clock),
+        cmocka_unit_test_setup_teardown(
+            test_what_is_not_found_under_way_is_a_failure, open_with_clock,
+            close_with_clock),
         cmocka_unit_test_setup_teardown(
             test_without_its_program_it_is_undone_and_tried_later,
             open_with_clock, close_with_clock),
