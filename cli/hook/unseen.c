@@ -55,8 +55,11 @@ add(struct unseen *u, struct span name)
         return AG_OK;
     }
     u->names[u->name_count] = strndup((const char *)name.ptr, name.len);
-    return u->names[u->name_count] == NULL ? AG_ENOMEM
-                                           : (u->name_count++, AG_OK);
+    if (u->names[u->name_count] == NULL) {
+        return AG_ENOMEM;
+    }
+    u->name_count++;
+    return AG_OK;
 }
 
 /* "a/NAME and b/NAME", with quotes where the name is unusual. */

@@ -1,5 +1,6 @@
 #include "transcript/sqlite.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ static const struct lazy_slot SLOTS[] = {
     SLOT(value_type),     SLOT(value_bytes),   SLOT(value_blob),
     SLOT(value_text),     SLOT(result_text64), SLOT(result_blob64),
     SLOT(user_data),      SLOT(vfs_find),      SLOT(vfs_register),
-    SLOT(vfs_unregister), SLOT(mprintf),       SLOT(free),
+    SLOT(vfs_unregister), SLOT(snprintf),
 };
 
 /* ---- its memory, wiped ---- */
@@ -99,7 +100,7 @@ sqlite_load(void)
     struct sqlite_lib lib;
     enum ag_err err;
 
-    if (sqlite.free != NULL) {
+    if (sqlite.prepare_v2 != NULL) {
         return AG_OK;
     }
     err = lazy_load(&LIBRARY, "databases", &lib);
@@ -225,11 +226,16 @@ enum ag_err
 sqlite_prepare(sqlite3 *db, const char *fmt, const char *a, const char *b,
                sqlite3_stmt **ret)
 {
-    char *sql = sqlite.mprintf(fmt, a, b, b, b);
-    int code =
-        sql == NULL ? SQLITE_NOMEM : sqlite.prepare_v2(db, sql, -1, ret, NULL);
+    /* Every quote in a name is doubled. */
+    size_t size = strlen(fmt) + 2 * (strlen(a) + 3 * strlen(b)) + 1;
+    char *sql = size > INT_MAX ? NULL : malloc(size);
+    int code = SQLITE_NOMEM;
 
-    sqlite.free(sql);
+    if (sql != NULL) {
+        (void)(sqlite.snprintf)((int)size, sql, fmt, a, b, b, b);
+        code = sqlite.prepare_v2(db, sql, -1, ret, NULL);
+    }
+    free(sql);
     return code == SQLITE_OK ? AG_OK : sqlite_err(code, "reading its schema");
 }
 

@@ -55,8 +55,7 @@ struct sqlite_lib {
     sqlite3_vfs *(*vfs_find)(const char *name);
     int (*vfs_register)(sqlite3_vfs *vfs, int is_default);
     int (*vfs_unregister)(sqlite3_vfs *vfs);
-    char *(*mprintf)(const char *fmt, ...);
-    void (*free)(void *ptr);
+    char *(*snprintf)(int size, char *text, const char *fmt, ...);
 };
 
 /* Filled by sqlite_load(). */
@@ -98,9 +97,8 @@ AG_CHECK enum ag_err sqlite_run(sqlite3 *db, const char *sql, const char *arg,
                                 const char *doing);
 
 /*
- * `fmt` has %w for names within double quotes, `a` then `b` as often as it is
- * asked for; the statement
- * is the caller's. SQL can't bind names: these come from the database's schema.
+ * `fmt` has %w for names within double quotes: `a`, then `b` up to three times;
+ * the statement is the caller's. SQL can't bind names: these come from the database's schema.
  */
 AG_CHECK AG_NONNULL enum ag_err sqlite_prepare(sqlite3 *db, const char *fmt,
                                                const char *a, const char *b,
