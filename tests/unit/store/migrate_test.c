@@ -5,7 +5,7 @@
 static void
 test_a_vault_of_format_1_is_migrated(void **state)
 {
-    char objects[OLD_TEXT_BYTES / 2];
+    static char objects[OLD_TEXT_BYTES / 2];
     char *want = old_make(objects);
 
     (void)state;
@@ -28,7 +28,7 @@ write_rule(struct db_tx *tx, void *arg)
 static void
 test_its_secrets_can_rotate(void **state)
 {
-    char objects[OLD_TEXT_BYTES / 2];
+    static char objects[OLD_TEXT_BYTES / 2];
     char *want = old_make(objects);
     char plan[] = "{}";
     struct rotation_rule_row rule = {.next_ms = 1, .reach_ms = 1, .plan = plan};
