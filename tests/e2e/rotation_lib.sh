@@ -5,7 +5,7 @@ export LD_PRELOAD=$QUICK
 vault
 unset LD_PRELOAD
 service=$C/service # one line per credential that works: "rotation value"
-mode=$C/mode       # "ACT FAULT", once
+mode=$C/mode       # "ACT FAULT", once; then what $mode.next says
 calls=$C/calls
 tried=0
 
@@ -36,7 +36,11 @@ tr '\0' '\n' <"/proc/$$/cmdline" >"$calls.argv"
 fault=
 if [ -f "$mode" ]; then
     read -r when what <"$mode"
-    [ "$when" != "$act" ] || { fault=$what; rm -f "$mode"; }
+    if [ "$when" = "$act" ]; then
+        fault=$what
+        rm -f "$mode"
+        [ ! -f "$mode.next" ] || mv "$mode.next" "$mode"
+    fi
 fi
 end() { # at BEFORE or AFTER the effect
     case $fault in
