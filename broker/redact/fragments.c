@@ -1,6 +1,7 @@
 #include "redact/fragments.h"
 
 #include "redact/matcher_impl.h"
+#include "redact/random_run.h"
 #include "redact/strength.h"
 
 enum {
@@ -18,72 +19,6 @@ enum {
     BUCKETS_MIN_LOG2 = 6,
     BUCKETS_MAX_LOG2 = 13,
 };
-
-/* ---- what looks random ---- */
-
-enum kind {
-    KIND_OTHER,
-    KIND_LOWER,
-    KIND_UPPER,
-    KIND_DIGIT,
-    KIND_COUNT,
-};
-
-static enum kind
-kind_of(uint8_t c)
-{
-    if (c >= 'a' && c <= 'z') {
-        return KIND_LOWER;
-    }
-    if (c >= 'A' && c <= 'Z') {
-        return KIND_UPPER;
-    }
-    return c >= '0' && c <= '9' ? KIND_DIGIT : KIND_OTHER;
-}
-
-static bool
-is_change(const uint8_t *at)
-{
-    enum kind before = kind_of(at[0]);
-    enum kind behind = kind_of(at[1]);
-
-    return before != KIND_OTHER && behind != KIND_OTHER && before != behind;
-}
-
-/* Twelve bytes: changes, many digits, or words of letters only. */
-static bool
-is_random_window(const uint8_t *at)
-{
-    size_t counts[KIND_COUNT] = {0};
-    size_t changes = 0;
-    size_t blanks = 0;
-    size_t i;
-
-    for (i = 0; i < FRAGMENT_MIN_BYTES; i++) {
-        counts[kind_of(at[i])]++;
-        blanks += at[i] == ' ' ? 1 : 0;
-        changes += i > 0 && is_change(at + i - 1) ? 1 : 0;
-    }
-    if (changes >= FRAGMENT_CHANGES || counts[KIND_DIGIT] >= FRAGMENT_DIGITS) {
-        return true;
-    }
-    return blanks > 0 && counts[KIND_OTHER] == blanks &&
-           strength_of(span_of(at, FRAGMENT_MIN_BYTES)) == STRENGTH_FULL;
-}
-
-/* Where the first twelve random bytes in a row begin; run.len: nowhere. */
-static size_t
-random_in(struct span run)
-{
-    size_t i;
-
-    for (i = 0; i + FRAGMENT_MIN_BYTES <= run.len; i++) {
-        if (is_random_window(run.ptr + i)) {
-            return i;
-        }
-    }
-    return run.len;
-}
 
 /* ---- building ---- */
 
@@ -183,7 +118,7 @@ visit_line(struct build *b, struct span line)
         mark_line(&b->m->fragments, line);
     }
     for (i = 0; i + FRAGMENT_MIN_BYTES <= line.len; i++) {
-        if (!is_random_window(line.ptr + i)) {
+        if (!random_run_at(line.ptr + i)) {
             continue;
         }
         for (done = done > i ? done : i; done < i + STRIDE; done++) {
@@ -355,7 +290,7 @@ look_at(struct search *s, size_t at, uint32_t cell)
     if (len < FRAGMENT_MIN_BYTES) {
         return;
     }
-    left = random_in(span_sub(value, here - before, len));
+    left = random_run_in(span_sub(value, here - before, len));
     if (left == len) {
         return;
     }

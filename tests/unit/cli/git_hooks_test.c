@@ -101,7 +101,9 @@ test_others_are_passed_on_whole(void **state)
                                (ssize_t)sizeof(script) - 1);
     close(fd);
     for (int i = 0; i < 100; i++) {
-        (void)strcat(line, " refs");
+        size_t len = strlen(line);
+
+        (void)snprintf(line + len, sizeof(line) - len, " refs");
     }
     assert_int_equal(run(line), 5);
     assert_string_equal(output, "100 refs\n");
