@@ -47,6 +47,7 @@ test|npm|installs the real Codex CLI for the end-to-end tests
 test|bubblewrap|the other side of the start benchmark
 test|strace|counts system calls in the benchmarks and crash tests
 test|gdb|tries to attach and to dump: must be refused
+test|groff-base|reads the man page
 test|git|a real client of the forward proxy
 test|zstd|makes packed transcripts
 test|sqlite3|makes and reads databases with transcripts
