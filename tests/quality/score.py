@@ -101,6 +101,8 @@ def measures(cases):
 BARS = {"format": 97.0, "context": 65.0, "all clean negatives left": 99.5,
         "CredData true": 55.0, "CredData false left": 98.5}
 
+MOVES_MOST = 1.0  # a figure, in points, when a tenth is left out
+
 
 def share(pair):
     return 100.0 * pair[0] / pair[1] if pair[1] else 0.0
@@ -185,13 +187,6 @@ def stability(cases):
     return worst
 
 
-def may_move(pair):
-    """A point, or two standard errors of a figure with a tenth left out, where
-    there are so few cases that chance alone moves it further."""
-    rate = pair[0] / pair[1] if pair[1] else 0.0
-    return max(1.0, 200 * (rate * (1 - rate) / max(pair[1], 1) / 9) ** 0.5)
-
-
 def write(path, cases, moved, tables):
     sources, rules = tables
     readme.put(path, "unknown secrets", readme.table(
@@ -227,9 +222,11 @@ def main():
         c["pass"] = passes(c, text, out)
         c["rules"] = [r.removeprefix("rule:") for r in rules]
         c["out"] = out
-    # Each tenth has its share of every source and kind.
+    # Each tenth has its share of every source, kind and length of value: so few
+    # lines as CredData's true ones else differ by chance (by 1.5 points).
     for n, c in enumerate(sorted(cases, key=lambda c: (
-            c["source"], c["label"], c["scope"], c["rule"], c["id"]))):
+            c["source"], c["label"], c["scope"], c["rule"],
+            len(c["secret"]), c["id"]))):
         c["tenth"] = n % 10
     if args.list:
         want = "positive" if args.list == "missed" else "negative"
@@ -252,7 +249,7 @@ def main():
     for name, pair in measures(cases).items():
         bar = BARS.get(name)
         missed = bar is not None and pair[1] > 0 and share(pair) < bar
-        bad += missed or moved[name] > may_move(pair)
+        bad += missed or moved[name] > MOVES_MOST
         print("%-26s %6d %6d %6.2f %6s %9.2f%s" % (
             name, *pair, share(pair), bar or "", moved[name],
             "  MISSED" if missed else ""))
