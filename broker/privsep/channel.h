@@ -75,7 +75,7 @@ struct channel_question {
  * Errors: what the helper answered, with its sentence; AG_ELIMIT body too
  *         long; AG_ETIMEOUT; the channel's dead_err; AG_ECORRUPT an answer
  *         that does not fit.
- * Threads: safe. Blocks: up to wait_ms.
+ * Threads: safe. Blocks: up to wait_ms from the call, the sending included.
  */
 AG_CHECK enum ag_err channel_ask(struct channel *c,
                                  const struct channel_question *question,

@@ -1,15 +1,19 @@
 /* The channel between broker and helper: answers find their questions, the
  * end of one side is seen by the other, nonsense ends it. */
+// WRAP: frame_send
 #include <sys/socket.h>
 
 #include <fcntl.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdatomic.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "common/check.h"
 #include "privsep/channel.h"
+#include "privsep/frame.h"
 
 enum {
     OP_ECHO = 1,
@@ -21,7 +25,26 @@ enum {
     OP_LEAVE = 7,
     THREADS = 8,
     QUESTIONS = 200,
+    LONG_WAIT_MS = 20 * 1000,
 };
+
+/* ---- a socket that takes a question only when its time is up ---- */
+
+enum ag_err __real_frame_send(int sock, const struct frame *frame,
+                              int64_t end_ms);
+enum ag_err __wrap_frame_send(int sock, const struct frame *frame,
+                              int64_t end_ms);
+
+static atomic_bool sends_late;
+
+enum ag_err
+__wrap_frame_send(int sock, const struct frame *frame, int64_t end_ms)
+{
+    if (atomic_exchange(&sends_late, false)) {
+        clock_fix_ms(end_ms);
+    }
+    return __real_frame_send(sock, frame, end_ms);
+}
 
 /* A helper that lives in a thread. */
 static void *
@@ -170,6 +193,25 @@ test_a_silent_helper_times_out_and_others_go_on(void **state)
     check_err(channel_ask(f->channel, &question, NULL), AG_ETIMEOUT);
     check_ok(ask(f, OP_ECHO, "", NULL));
     assert_true(channel_is_alive(f->channel));
+}
+
+/* The time of the sending is part of the wait: no second one begins after it. */
+static void
+test_what_was_sent_late_is_not_waited_for_anew(void **state)
+{
+    struct fixture *f = *state;
+    const struct channel_question question = {.op = OP_SILENT,
+                                              .wait_ms = LONG_WAIT_MS};
+    struct timespec began;
+    struct timespec ended;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &began);
+    clock_fix_ms(clock_steady_ms());
+    atomic_store(&sends_late, true);
+    check_err(channel_ask(f->channel, &question, NULL), AG_ETIMEOUT);
+    clock_fix_ms(-1);
+    (void)clock_gettime(CLOCK_MONOTONIC, &ended);
+    assert_true(ended.tv_sec - began.tv_sec < LONG_WAIT_MS / 1000 / 2);
 }
 
 static void
@@ -358,6 +400,7 @@ main(void)
         WITH_HELPER(test_an_answer_comes_back),
         WITH_HELPER(test_a_failure_comes_with_its_sentence),
         WITH_HELPER(test_a_silent_helper_times_out_and_others_go_on),
+        WITH_HELPER(test_what_was_sent_late_is_not_waited_for_anew),
         WITH_HELPER(test_a_descriptor_goes_along),
         WITH_HELPER(test_events_come_before_the_answer_after_them),
         WITH_HELPER(test_the_largest_body_passes_and_a_larger_one_not),
