@@ -9,6 +9,7 @@
 
 #include <endian.h>
 
+#include "base/clock.h"
 #include "base/fdx.h"
 #include "privsep/channel.h"
 #include "privsep/confine.h"
@@ -16,14 +17,18 @@
 #include "privsep/spawn.h"
 
 /*
- * The question, little-endian: limit 8 | hash 32 | which descriptors came 1 |
+ * The question, little-endian: its number 8 | when its time is up, by the
+ * steady clock that both processes have, 8 | hash 32 | which descriptors came 1 |
  * act, path: length 4 and bytes | the rest is the input. The answer: status 8 |
- * timed out 1 | output.
+ * end 1 | output. A cancellation has the number 8 of the question that is to end:
+ * as packets come in order, it finds it not begun, running, or over.
  */
 enum {
     OP_RUN = 1,
+    OP_CANCEL = 2,
     SLACK_MS = 10 * 1000, /* for reading the program, and its end */
-    HEAD_BYTES = 8 + RUNNER_HASH_BYTES + 1,
+    NUMBER_BYTES = 8,
+    HEAD_BYTES = NUMBER_BYTES + 8 + RUNNER_HASH_BYTES + 1,
     ANSWER_HEAD_BYTES = 8 + 1,
     ACT_MAX_BYTES = 15,
     QUESTION_MAX_BYTES = HEAD_BYTES + 2 * 4 + ACT_MAX_BYTES +
@@ -32,13 +37,19 @@ enum {
 
 struct runner {
     struct helper *helper;
-    pthread_mutex_t lock; /* one question at a time */
+    pthread_mutex_t lock;  /* one program at a time */
+    pthread_mutex_t state; /* over what follows */
+    uint64_t last;         /* number of a question */
+    bool runs;             /* that question is out */
+    bool held;
 };
 
 /* ---- the helper process ---- */
 
 struct asked {
     struct runner_job job;
+    uint64_t number;
+    int64_t end_ms;
     uint8_t hash[RUNNER_HASH_BYTES];
     char act[ACT_MAX_BYTES + 1];
     char path[RUNNER_PATH_MAX_BYTES + 1];
@@ -83,7 +94,8 @@ decode(struct channel_packet *packet, struct asked *ret)
     if (packet->head.op != OP_RUN || rest.len < HEAD_BYTES) {
         return AG_EINVAL;
     }
-    ret->job.limit_ms = (int64_t)take_le(&rest, 8);
+    ret->number = take_le(&rest, NUMBER_BYTES);
+    ret->end_ms = (int64_t)take_le(&rest, 8);
     memcpy(ret->hash, rest.ptr, RUNNER_HASH_BYTES);
     rest = span_sub(rest, RUNNER_HASH_BYTES, rest.len);
     which = (unsigned)take_le(&rest, 1);
@@ -105,6 +117,21 @@ decode(struct channel_packet *packet, struct asked *ret)
     return AG_OK;
 }
 
+/* Its question is number `number`, at most, of those that are not to run. */
+static uint64_t cancelled;
+
+static enum ag_err
+cancel(const struct channel_packet *packet)
+{
+    struct span rest = packet->body;
+
+    if (rest.len != NUMBER_BYTES) {
+        return AG_EINVAL;
+    }
+    cancelled = take_le(&rest, NUMBER_BYTES);
+    return AG_OK;
+}
+
 static enum ag_err
 run(int channel_fd, struct channel_packet *packet, struct buf *answer)
 {
@@ -115,8 +142,15 @@ run(int channel_fd, struct channel_packet *packet, struct buf *answer)
     enum ag_err err = decode(packet, &asked);
 
     buf_init(&output, RUNNER_OUTPUT_MAX_BYTES, BUF_WIPE);
+    if (err == AG_OK && asked.number <= cancelled) {
+        err = AG_ELOCKED;
+    }
     if (err == AG_OK) {
         err = runner_load(asked.path, asked.hash, &program);
+    }
+    asked.job.limit_ms = asked.end_ms - clock_steady_ms();
+    if (err == AG_OK && asked.job.limit_ms <= 0) {
+        err = AG_ETIMEOUT; /* its time was up before it could begin */
     }
     if (err == AG_OK) {
         err = runner_exec(program, channel_fd, &asked.job, &result, &output);
@@ -125,7 +159,8 @@ run(int channel_fd, struct channel_packet *packet, struct buf *answer)
         err = buf_add_u64le(answer, (uint64_t)(int64_t)result.status);
     }
     if (err == AG_OK) {
-        err = buf_add_byte(answer, result.timed_out ? 1 : 0);
+        err = buf_add_byte(answer, (uint8_t)((result.timed_out ? 1U : 0U) |
+                                             (result.cut_off ? 2U : 0U)));
     }
     return err == AG_OK ? buf_add(answer, buf_view(&output)) : err;
 }
@@ -143,7 +178,9 @@ serve(int channel_fd)
 
         buf_clear(&answer);
         err_clear();
-        result = run(channel_fd, &packet, &answer);
+        result = packet.head.op == OP_CANCEL
+                     ? cancel(&packet)
+                     : run(channel_fd, &packet, &answer);
         if (result != AG_OK) {
             buf_clear(&answer);
         }
@@ -193,6 +230,7 @@ runner_start(struct runner **ret)
         return err;
     }
     (void)pthread_mutex_init(&r->lock, NULL);
+    (void)pthread_mutex_init(&r->state, NULL);
     *ret = r;
     return AG_OK;
 }
@@ -204,6 +242,7 @@ runner_stop(struct runner *r)
         return;
     }
     helper_stop(r->helper);
+    (void)pthread_mutex_destroy(&r->state);
     (void)pthread_mutex_destroy(&r->lock);
     free(r);
 }
@@ -216,6 +255,59 @@ runner_abort(struct runner *r)
     }
 }
 
+bool
+runner_is_alive(struct runner *r)
+{
+    return channel_is_alive(helper_channel(r->helper));
+}
+
+void
+runner_hold(struct runner *r, bool held)
+{
+    AG_AUTO(buf) struct buf body = {0};
+    struct channel_question question = {.op = OP_CANCEL};
+    uint64_t number = 0;
+
+    if (r == NULL) {
+        return;
+    }
+    (void)pthread_mutex_lock(&r->state);
+    r->held = held;
+    number = held && r->runs ? r->last : 0;
+    (void)pthread_mutex_unlock(&r->state);
+    buf_init(&body, NUMBER_BYTES, BUF_PLAIN);
+    if (number != 0 && buf_add_u64le(&body, number) == AG_OK) {
+        question.body = buf_view(&body);
+        /* One that can't be told has no time either, or is gone. */
+        (void)!channel_ask(helper_channel(r->helper), &question, NULL);
+    }
+}
+
+/* Its number, unless nothing is to run now. */
+static enum ag_err
+admit(struct runner *r, uint64_t *ret)
+{
+    enum ag_err err = AG_OK;
+
+    (void)pthread_mutex_lock(&r->state);
+    if (r->held) {
+        err = AG_ELOCKED;
+    } else {
+        r->runs = true;
+        *ret = ++r->last;
+    }
+    (void)pthread_mutex_unlock(&r->state);
+    return err;
+}
+
+static void
+leave(struct runner *r)
+{
+    (void)pthread_mutex_lock(&r->state);
+    r->runs = false;
+    (void)pthread_mutex_unlock(&r->state);
+}
+
 static enum ag_err
 add_text(struct buf *b, const char *text)
 {
@@ -225,9 +317,10 @@ add_text(struct buf *b, const char *text)
 }
 
 static enum ag_err
-encode(const struct runner_job *job, unsigned which, struct buf *body)
+encode(const struct runner_job *job, int64_t end_ms, unsigned which,
+       struct buf *body)
 {
-    enum ag_err err = buf_add_u64le(body, (uint64_t)job->limit_ms);
+    enum ag_err err = buf_add_u64le(body, (uint64_t)end_ms);
 
     if (err == AG_OK) {
         err = buf_add(body, span_of(job->hash, RUNNER_HASH_BYTES));
@@ -244,18 +337,44 @@ encode(const struct runner_job *job, unsigned which, struct buf *body)
     return err == AG_OK ? buf_add(body, job->input) : err;
 }
 
+/* Under the lock. */
+static enum ag_err
+ask(struct runner *r, struct channel_question *question,
+    const struct runner_job *job, unsigned which, struct buf *answer)
+{
+    AG_AUTO(buf) struct buf body = {0};
+    int64_t end_ms = clock_steady_ms() + job->limit_ms;
+    uint64_t number = 0;
+    enum ag_err err = admit(r, &number);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    buf_init(&body, QUESTION_MAX_BYTES, BUF_PLAIN);
+    err = buf_add_u64le(&body, number);
+    if (err == AG_OK) {
+        err = encode(job, end_ms, which, &body);
+    }
+    if (err == AG_OK) {
+        question->body = buf_view(&body);
+        err = channel_ask(helper_channel(r->helper), question, answer);
+    }
+    leave(r);
+    return err;
+}
+
 enum ag_err
 runner_run(struct runner *r, const struct runner_job *job,
            struct runner_result *ret, struct buf *output)
 {
     const int given[RUNNER_FDS_COUNT] = {job->old_fd, job->new_fd, job->out_fd};
-    AG_AUTO(buf) struct buf body = {0};
     AG_AUTO(buf) struct buf answer = {0};
     int fds[RUNNER_FDS_COUNT];
     struct channel_question question = {
         .op = OP_RUN, .fds = fds, .wait_ms = job->limit_ms + SLACK_MS};
     struct span rest;
     unsigned which = 0;
+    uint64_t end = 0;
     enum ag_err err = AG_OK;
 
     for (size_t i = 0; i < RUNNER_FDS_COUNT; i++) {
@@ -264,15 +383,9 @@ runner_run(struct runner *r, const struct runner_job *job,
             fds[question.fd_count++] = given[i];
         }
     }
-    buf_init(&body, QUESTION_MAX_BYTES, BUF_PLAIN);
     buf_init(&answer, CHANNEL_BODY_MAX_BYTES, BUF_WIPE);
-    err = encode(job, which, &body);
-    if (err != AG_OK) {
-        return err;
-    }
-    question.body = buf_view(&body);
     (void)pthread_mutex_lock(&r->lock);
-    err = channel_ask(helper_channel(r->helper), &question, &answer);
+    err = ask(r, &question, job, which, &answer);
     (void)pthread_mutex_unlock(&r->lock);
     rest = buf_view(&answer);
     if (err == AG_OK && rest.len < ANSWER_HEAD_BYTES) {
@@ -282,6 +395,8 @@ runner_run(struct runner *r, const struct runner_job *job,
         return err;
     }
     ret->status = (int)(int64_t)take_le(&rest, 8);
-    ret->timed_out = take_le(&rest, 1) != 0;
+    end = take_le(&rest, 1);
+    ret->timed_out = (end & 1U) != 0;
+    ret->cut_off = (end & 2U) != 0;
     return buf_add(output, rest);
 }

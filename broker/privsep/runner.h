@@ -52,6 +52,12 @@ AG_DEFINE_CLEANUP(runner, runner_stop)
  * broker's end. NULL is allowed. */
 void runner_abort(struct runner *r);
 
+/* Kills the program that runs, with all it has started, and starts none until
+ * it is called with false. Blocks until that is done. NULL is allowed. */
+void runner_hold(struct runner *r, bool held);
+
+AG_NONNULL bool runner_is_alive(struct runner *r);
+
 struct runner_job {
     const char *path; /* absolute */
     const uint8_t *hash;
@@ -66,15 +72,18 @@ struct runner_job {
 struct runner_result {
     int status; /* exit code; negative: the signal that killed it */
     bool timed_out;
+    bool cut_off; /* by runner_hold() */
 };
 
 /*
  * Runs it to its end. Its standard output, cut at RUNNER_OUTPUT_MAX_BYTES, is
- * appended.
+ * appended. The limit counts from the call: what the runner comes to only
+ * after that is not started.
  * Errors: AG_ECHANGED it is not what was hashed; AG_ENOTFOUND, AG_EDENIED,
- *         AG_EFILE there is no such program (nothing was started in these);
- *         AG_EUNSUPPORTED the runner is gone, AG_ETIMEOUT, AG_EIO, AG_ENOMEM:
- *         it may have run. Threads: safe; one runs at a time.
+ *         AG_EFILE there is no such program; AG_ELOCKED runner_hold() (nothing
+ *         was started in these); AG_EUNSUPPORTED the runner is gone,
+ *         AG_ETIMEOUT, AG_EIO, AG_ENOMEM: it may have run. Threads: safe; one
+ *         runs at a time.
  */
 AG_CHECK AG_NONNULL enum ag_err runner_run(struct runner *r,
                                            const struct runner_job *job,

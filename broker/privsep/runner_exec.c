@@ -42,6 +42,12 @@ make_copy(int *ret_fd)
     if (fd < 0 && errno == EINVAL) {
         fd = memfd_create("program", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     }
+    if (fd < 0 && errno == EACCES) {
+        return err_why(AG_EUNSUPPORTED,
+                       "this system executes nothing from memory "
+                       "(sysctl vm.memfd_noexec is 2): no program on record "
+                       "can be started");
+    }
     if (fd < 0) {
         return err_from_errno(errno);
     }
@@ -233,9 +239,15 @@ drain(int fd, struct buf *output)
     return more;
 }
 
-/* Until it ends: true; or its time is up, or nobody is there to be told. What
- * it leaves running can keep its output open, so its own end decides. */
-static bool
+enum watched {
+    WATCHED_END,  /* its own */
+    WATCHED_TIME, /* its time is up */
+    WATCHED_CUT,  /* the broker says so, or is gone */
+};
+
+/* What it leaves running can keep its output open, so its own end decides. A
+ * packet that comes meanwhile is a cancellation: there is nothing else. */
+static enum watched
 watch(int pidfd, int output_fd, int channel_fd, int64_t limit_ms,
       struct buf *output)
 {
@@ -244,23 +256,22 @@ watch(int pidfd, int output_fd, int channel_fd, int64_t limit_ms,
     int64_t left_ms = limit_ms;
 
     while (left_ms > 0) {
-        struct pollfd fds[] = {
-            {.fd = pidfd, .events = POLLIN},
-            {.fd = reads ? output_fd : -1, .events = POLLIN},
-            {.fd = channel_fd, .events = 0}}; /* its end alone */
+        struct pollfd fds[] = {{.fd = pidfd, .events = POLLIN},
+                               {.fd = reads ? output_fd : -1, .events = POLLIN},
+                               {.fd = channel_fd, .events = POLLIN}};
 
         (void)poll(fds, AG_COUNT(fds), (int)left_ms);
         if (fds[2].revents != 0) {
-            return false;
+            return WATCHED_CUT;
         }
         if (fds[1].revents != 0) {
             reads = drain(output_fd, output);
         } else if (fds[0].revents != 0) {
-            return true;
+            return WATCHED_END;
         }
         left_ms = end_ms - clock_steady_ms();
     }
-    return false;
+    return WATCHED_TIME;
 }
 
 /* Whose parent is gone becomes this process's child, as a subreaper's. */
@@ -325,6 +336,7 @@ runner_exec(int program_fd, int channel_fd, const struct runner_job *job,
     pid_t parent = getpid();
     pid_t pid = 0;
     int status = 0;
+    enum watched end = WATCHED_END;
     enum ag_err err = make_ends(program_fd, job, &e, &read_fd);
 
     (void)snprintf(name, sizeof(name), "%s",
@@ -346,7 +358,9 @@ runner_exec(int program_fd, int channel_fd, const struct runner_job *job,
     ends_close(&e);
     e = (struct ends){-1, -1, -1, {-1, -1, -1}, -1};
     pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    ret->timed_out = !watch(pidfd, read_fd, channel_fd, job->limit_ms, output);
+    end = watch(pidfd, read_fd, channel_fd, job->limit_ms, output);
+    ret->timed_out = end == WATCHED_TIME;
+    ret->cut_off = end == WATCHED_CUT;
     (void)kill(pid, SIGKILL); /* not reaped yet: the pid is still its */
     reap_all(pid, &status);
     while (drain(read_fd, output) && errno != EAGAIN) {

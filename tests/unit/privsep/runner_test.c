@@ -1,5 +1,6 @@
 /* The runner as a process of its own: what a program gets, what is refused, how
  * it ends. The runner is this program executed anew. */
+// WRAP: channel_ask
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -17,6 +18,7 @@
 #include "base/fdx.h"
 #include "common/check.h"
 #include "common/scratch.h"
+#include "privsep/channel.h"
 #include "privsep/runner.h"
 #include "privsep/spawn.h"
 
@@ -27,6 +29,28 @@ static struct {
     char output[RUNNER_OUTPUT_MAX_BYTES + 1];
     struct runner_result result;
 } f;
+
+/* ---- a hold that comes when a question is about to be sent ---- */
+
+enum ag_err __real_channel_ask(struct channel *c,
+                               const struct channel_question *question,
+                               struct buf *answer);
+enum ag_err __wrap_channel_ask(struct channel *c,
+                               const struct channel_question *question,
+                               struct buf *answer);
+
+static bool holds_before_asking;
+
+enum ag_err
+__wrap_channel_ask(struct channel *c, const struct channel_question *question,
+                   struct buf *answer)
+{
+    if (holds_before_asking) {
+        holds_before_asking = false;
+        runner_hold(f.runner, true);
+    }
+    return __real_channel_ask(c, question, answer);
+}
 
 static void
 write_program(const char *text)
@@ -230,6 +254,100 @@ run_long(void *arg)
     return NULL;
 }
 
+static pid_t
+runner_pid(void)
+{
+    char text[64] = "";
+    int pid = 0;
+    AG_AUTO(fd)
+    int fd = open("/proc/thread-self/children", O_RDONLY | O_CLOEXEC);
+
+    assert_true(read(fd, text, sizeof(text) - 1) > 0);
+    // NOLINTNEXTLINE(cert-err34-c): the kernel's own number
+    assert_int_equal(sscanf(text, "%d", &pid), 1);
+    return pid;
+}
+
+static void *
+wake_later(void *arg)
+{
+    (void)poll(NULL, 0, 400);
+    assert_int_equal(kill(*(const pid_t *)arg, SIGCONT), 0);
+    return NULL;
+}
+
+static void
+write_started(void)
+{
+    char line[300];
+
+    (void)snprintf(line, sizeof(line), "#!/bin/sh\ntouch %s/started\n",
+                   scratch.path);
+    write_program(line);
+}
+
+static void
+test_what_comes_after_its_time_is_not_started(void **state)
+{
+    struct runner_job job = bare();
+    pid_t pid = runner_pid();
+    pthread_t waker;
+
+    (void)state;
+    write_started();
+    job.limit_ms = 100;
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    assert_int_equal(pthread_create(&waker, NULL, wake_later, &pid), 0);
+    check_err(run(&job), AG_ETIMEOUT);
+    assert_int_equal(pthread_join(waker, NULL), 0);
+    assert_false(in_scratch("started"));
+}
+
+static void
+test_a_hold_ends_what_runs_and_lets_none_begin(void **state)
+{
+    struct runner_job job = bare();
+    enum ag_err err = AG_EIO;
+    pthread_t asker;
+
+    (void)state;
+    write_long_program("began3", "after3");
+    assert_int_equal(pthread_create(&asker, NULL, run_long, &err), 0);
+    wait_for("began3");
+    runner_hold(f.runner, true);
+    assert_int_equal(pthread_join(asker, NULL), 0);
+    check_ok(err);
+    assert_true(f.result.cut_off);
+    assert_false(f.result.timed_out);
+    write_started();
+    check_err(run(&job), AG_ELOCKED);
+    (void)poll(NULL, 0, 1500);
+    assert_false(in_scratch("after3"));
+    assert_false(in_scratch("started"));
+    runner_hold(f.runner, false);
+    check_ok(run(&job));
+    assert_false(f.result.cut_off);
+    assert_true(in_scratch("started"));
+}
+
+static void
+test_a_hold_reaches_what_is_not_sent_yet(void **state)
+{
+    struct runner_job job = bare();
+    char path[200];
+
+    (void)state;
+    (void)snprintf(path, sizeof(path), "%s/started", scratch.path);
+    (void)unlink(path);
+    write_started();
+    holds_before_asking = true;
+    check_err(run(&job), AG_ELOCKED);
+    assert_false(in_scratch("started"));
+    runner_hold(f.runner, false);
+    check_ok(run(&job));
+    assert_true(in_scratch("started"));
+}
+
 static void
 test_abort_ends_it_with_all_it_started(void **state)
 {
@@ -293,6 +411,7 @@ test_after_its_death_nothing_is_started(void **state)
     runner_abort(f.runner);
     check_err(run(&job), AG_EUNSUPPORTED);
     check_err(run(&job), AG_EUNSUPPORTED);
+    assert_false(runner_is_alive(f.runner));
 }
 
 static int
@@ -322,6 +441,9 @@ main(int argc, char **argv)
         cmocka_unit_test(test_time_ends_it_with_all_it_started),
         cmocka_unit_test(
             test_output_is_bounded_and_a_child_that_keeps_it_is_not_waited_for),
+        cmocka_unit_test(test_what_comes_after_its_time_is_not_started),
+        cmocka_unit_test(test_a_hold_ends_what_runs_and_lets_none_begin),
+        cmocka_unit_test(test_a_hold_reaches_what_is_not_sent_yet),
         cmocka_unit_test(test_abort_ends_it_with_all_it_started),
         cmocka_unit_test(test_the_brokers_death_ends_it_with_all_it_started),
         cmocka_unit_test(test_after_its_death_nothing_is_started),
