@@ -43,10 +43,16 @@ check_advises(struct check_result *ret, const char *advice, ...)
 static void
 check_broker(struct cli *cli, struct check_result *ret)
 {
-    json_auto_t *health = NULL;
-    enum ag_err err = cli_call(cli, "GET", "/v1/health", NULL, &health);
+    json_auto_t *status = NULL;
+    enum ag_err err = cli_call(cli, "GET", "/v1/status", NULL, &status);
 
-    if (err == AG_OK) {
+    if (err == AG_OK && json_is_false(json_object_get(
+                            json_object_get(status, "runner"), "alive"))) {
+        check_says(ret, CHECK_BAD,
+                   "its process that starts programs has ended: secrets that "
+                   "a program rotates are not rotated");
+        check_advises(ret, "auth-guard stop, then auth-guard unlock");
+    } else if (err == AG_OK) {
         check_says(ret, CHECK_GOOD, "answers on %s", cli->paths.api_sock);
     } else if (err == AG_ENOBROKER) {
         check_says(ret, CHECK_NOTE, "not running");

@@ -60,6 +60,18 @@ print_counts(const struct cli *cli, const json_t *counts)
     }
 }
 
+/* Only what is wrong with it: most have no use for it. */
+static void
+print_runner(const struct cli *cli, const json_t *runner)
+{
+    if (json_is_false(json_object_get(runner, "alive"))) {
+        out_line(&cli->out, OUT_WARN,
+                 "%-*s has ended: secrets that a program rotates are not "
+                 "rotated; run: auth-guard stop, then auth-guard unlock",
+                 LABEL_WIDTH, "runner");
+    }
+}
+
 static void
 print_state(const struct cli *cli, const json_t *status, const char *vault)
 {
@@ -83,6 +95,7 @@ print_state(const struct cli *cli, const json_t *status, const char *vault)
     if (status != NULL && open) {
         print_caller(cli, caller, here);
     }
+    print_runner(cli, json_object_get(status, "runner"));
     if (counts != NULL) {
         print_counts(cli, counts);
     }

@@ -305,6 +305,7 @@ is_idle(struct core *core, const struct core_settings *settings)
 
     return settings->idle_lock_ms > 0 &&
            running_ids(core->running, &id, 1) == 0 &&
+           atomic_load(&core->rotation_turns) == 0 &&
            clock_steady_ms() - atomic_load(&core->busy_ms) >=
                settings->idle_lock_ms;
 }

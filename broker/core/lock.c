@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "core/folds.h"
 #include "core/refresh.h"
+#include "core/rotation.h"
 #include "core/state.h"
 #include "core/vault.h"
 #include "core/vault_impl.h"
@@ -78,6 +79,8 @@ lock(struct core *core, const struct call *call)
     atomic_store(&core->state, VAULT_LOCKED);
     sessions_forget(core->sessions);
     err = vault_end_all(core, call, END_LOCKED, AUDIT_VAULT_LOCKED);
+    /* What a provider was asked for is not to be forgotten either. */
+    rotation_drain(core);
     /* A login's new tokens are not to be lost for want of a key. */
     refresher_drain(core->refresher);
     tickets_drop_all(core->tickets);

@@ -33,6 +33,7 @@ enum {
     ROTATION_RUN_MAX_COUNT = 100,  /* secrets of one answer; then ask again */
     ROTATION_LIST_MAX_COUNT = 100, /* rows of the journal */
     ROTATION_RETRY_MS = 60 * 60 * 1000, /* a rotation that was undone */
+    ROTATION_DRAIN_MS = 2 * 1000,
 };
 
 struct rotation_rule_request {
@@ -81,11 +82,23 @@ struct rotate_request {
  * Starts and goes on with rotations; what fails of one secret is told in its
  * item and stops no other. Blocks, for as long as the rotators do.
  * Errors: AG_EINVAL neither names nor due, or both; AG_ENOTFOUND a name has
- *         neither rule nor open rotation (nothing was done then); AG_ELOCKED.
+ *         neither rule nor open rotation (nothing was done then). These end
+ *         the run where it is, and the next one goes on: AG_ELOCKED; AG_EBUSY
+ *         the broker stops; AG_EUNSUPPORTED programs can't be started any
+ *         more.
  */
 AG_CHECK AG_NONNULL enum ag_err
 core_rotate(struct core *core, const struct call *call,
             const struct rotate_request *request, json_t **ret);
+
+/* At the broker's end: runs end at their next step, and none begins. */
+AG_NONNULL void core_rotation_stop(struct core *core);
+
+/* While the vault is being locked, its keys still there: the program that runs
+ * is killed, and what came of it is waited for, ROTATION_DRAIN_MS at most.
+ * Programs start again after rotation_resume(). */
+AG_NONNULL void rotation_drain(struct core *core);
+AG_NONNULL void rotation_resume(struct core *core);
 
 /* The journal, newest first; name NULL: of all secrets. */
 AG_CHECK enum ag_err core_rotation_list(struct core *core, const char *name,

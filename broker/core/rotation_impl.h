@@ -1,5 +1,5 @@
 /*
- * rotation_impl.h - what the two halves of a rotation share: turns, whose
+ * rotation_impl.h - what the halves of a rotation share: turns, whose
  * beginning and end are jobs of the writer (rotation_step.c), and the run that
  * takes them (rotation_run.c).
  * Floor: core, and only this folder includes it.
@@ -48,6 +48,19 @@ struct turn {
     /* given to end */
     struct rotator_answer answer;
 };
+
+/* What a run would do to it, appended to `items`: nothing, if there is nothing
+ * to begin by. */
+AG_CHECK AG_NONNULL enum ag_err
+rotation_preview(struct db_read *r, int64_t secret_id, json_t *items);
+
+/* May a run go on? Errors: AG_ELOCKED, AG_EBUSY, each with a sentence. */
+AG_CHECK AG_NONNULL enum ag_err rotation_may_go_on(struct core *core);
+
+/* AG_EUNSUPPORTED with a sentence: the rotator needs a program, and the process
+ * that starts them is gone. */
+AG_CHECK AG_NONNULL enum ag_err rotation_can_act(struct core *core,
+                                                 const struct rotator *rotator);
 
 /* What a turn has found goes; what it was told stays. */
 AG_NONNULL void turn_clear(struct turn *t);

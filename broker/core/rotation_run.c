@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/secret.h"
 #include "core/rotation_impl.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -181,6 +182,16 @@ add_item(struct run *run, const struct turn *t, bool promoted, enum ag_err why)
 
 /* ---- turns ---- */
 
+/* The act has no need of the values any more. */
+static void
+forget_values(void *ctx)
+{
+    struct turn *t = ctx;
+
+    secret_free(AG_TAKE(t->old_value));
+    secret_free(AG_TAKE(t->new_value));
+}
+
 static void
 call_rotator(struct core *core, struct turn *t)
 {
@@ -191,6 +202,8 @@ call_rotator(struct core *core, struct turn *t)
         .params = t->plan.params,
         .old_value = t->old_value,
         .new_value = t->new_value,
+        .forget = forget_values,
+        .forget_ctx = t,
         .runner = core->parts.runner,
         .program = t->has_program ? &t->program : NULL,
     };
@@ -216,8 +229,11 @@ static enum ag_err
 take_turn(struct run *run, struct turn *t)
 {
     enum rotation_state before = ROTATION_PREPARING;
-    enum ag_err err = AG_OK;
+    enum ag_err err = rotation_may_go_on(run->core);
 
+    if (err != AG_OK) {
+        return err;
+    }
     /* Before a version is anybody's to take, the filter knows its value. */
     core_hide(run->core);
     t->job = (struct core_job){.run = turn_begin};
@@ -240,6 +256,14 @@ take_turn(struct run *run, struct turn *t)
     return err;
 }
 
+/* Not of this secret alone. */
+static bool
+ends_run(struct core *core, enum ag_err err)
+{
+    return err == AG_ELOCKED || err == AG_EUNSUPPORTED ||
+           (err == AG_EBUSY && atomic_load(&core->rotation_stops));
+}
+
 static enum ag_err
 rotate_one(struct run *run, int64_t secret_id)
 {
@@ -258,7 +282,11 @@ rotate_one(struct run *run, int64_t secret_id)
         if (i > 0) {
             turn_on(t);
         }
+        /* Counted first, looked after that: rotation_drain() does it the other
+         * way round. */
+        (void)atomic_fetch_add(&run->core->rotation_turns, 1);
         err = take_turn(run, t);
+        (void)atomic_fetch_sub(&run->core->rotation_turns, 1);
         promoted = promoted || (err == AG_OK && t->rest == REST_NOT &&
                                 t->row.state == ROTATION_OBSERVING);
         if (err != AG_OK || t->rest != REST_NOT) {
@@ -267,84 +295,12 @@ rotate_one(struct run *run, int64_t secret_id)
     }
     if (t->row.id == 0 && (err == AG_ENOTFOUND || err == AG_OK)) {
         err = AG_OK; /* there is nothing (left) to begin by */
-    } else if (err != AG_ELOCKED) {
+    } else if (!ends_run(run->core, err)) {
         err = add_item(run, t, promoted, err);
     }
     turn_clear(t);
     free(t);
     return err;
-}
-
-/* ---- what would happen ---- */
-
-static json_t *
-steps_from(enum rotation_state state, const struct rotation_plan *plan)
-{
-    json_t *steps = json_array();
-
-    for (int at = (int)state; steps != NULL && at <= (int)ROTATION_RETIRING;
-         at++) {
-        enum step_act act = step_act_of((enum rotation_state)at);
-        bool ours = act == STEP_PROMOTE || act == STEP_OBSERVE ||
-                    plan->rotator->act == NULL;
-
-        if (json_array_append_new(
-                steps, json_pack("{s:s, s:s}", "act", step_act_text(act), "by",
-                                 ours ? "vault" : plan->rotator->name)) != 0) {
-            json_decref(steps);
-            return NULL;
-        }
-    }
-    if (state == ROTATION_UNDOING && steps != NULL &&
-        json_array_append_new(steps,
-                              json_pack("{s:s, s:s}", "act", "undo", "by",
-                                        plan->rotator->act == NULL
-                                            ? "vault"
-                                            : plan->rotator->name)) != 0) {
-        json_decref(steps);
-        return NULL;
-    }
-    return steps;
-}
-
-static enum ag_err
-preview_one(struct run *run, struct db_read *r, int64_t secret_id)
-{
-    AG_AUTO(secret_row) struct secret_row secret = {0};
-    AG_AUTO(rotation_row) struct rotation_row open = {0};
-    AG_AUTO(rotation_rule_row) struct rotation_rule_row rule = {0};
-    AG_AUTO(rotation_plan) struct rotation_plan plan = {0};
-    const char *text = NULL;
-    json_t *item = NULL;
-    enum ag_err err = secrets_get(r, secret_id, &secret);
-
-    if (err == AG_OK) {
-        err = rotations_open_of(r, secret_id, &open);
-    }
-    if (err == AG_ENOTFOUND) {
-        open.state = ROTATION_PREPARING;
-        open.old_version = secret.current_version;
-        err = rotation_rules_of(r, secret_id, &rule);
-    }
-    text = open.plan != NULL ? open.plan : rule.plan;
-    if (err != AG_OK || text == NULL) {
-        return err;
-    }
-    err = rotation_plan_read(text, &plan);
-    if (err != AG_OK) {
-        return err;
-    }
-    item = json_pack(
-        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:o}", "secret", secret.name,
-        "result", "would", "rotation", (json_int_t)open.id, "state",
-        open.id != 0 ? rotation_state_text(open.state) : "none", "rotator",
-        plan.rotator->name, "old_version", (json_int_t)open.old_version,
-        "new_version", (json_int_t)open.new_version, "grace_s",
-        (json_int_t)(plan.grace_ms / 1000), "steps",
-        steps_from(open.state, &plan));
-    return item != NULL && json_array_append_new(run->items, item) == 0
-               ? AG_OK
-               : AG_ENOMEM;
 }
 
 static enum ag_err
@@ -354,7 +310,7 @@ preview(struct run *run)
     enum ag_err err = store_read(run->core->store, &r);
 
     for (size_t i = 0; err == AG_OK && i < run->count; i++) {
-        err = preview_one(run, r, run->ids[i]);
+        err = rotation_preview(r, run->ids[i], run->items);
     }
     return err;
 }

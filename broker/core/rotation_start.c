@@ -113,6 +113,9 @@ turn_start(struct core *core, struct turn *t, struct db_tx *tx)
     if (err == AG_OK && !t->forced && !is_time(t, tx, &rule)) {
         return wait_on(t, tx, &rule);
     }
+    if (err == AG_OK) {
+        err = rotation_can_act(core, t->plan.rotator);
+    }
     t->row = (struct rotation_row){.secret_id = t->secret.id,
                                    .old_version = t->secret.current_version};
     t->row.plan = AG_TAKE(rule.plan);

@@ -190,8 +190,11 @@ find_program(struct turn *t, struct db_tx *tx)
 static enum ag_err
 prepare_act(struct turn *t, struct db_tx *tx, enum step_act act)
 {
-    enum ag_err err = read_value(t, tx, t->row.old_version, &t->old_value);
+    enum ag_err err = rotation_can_act(t->job.core, t->plan.rotator);
 
+    if (err == AG_OK) {
+        err = read_value(t, tx, t->row.old_version, &t->old_value);
+    }
     if (err == AG_OK) {
         err = read_value(t, tx, t->row.new_version, &t->new_value);
     }

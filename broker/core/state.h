@@ -51,6 +51,8 @@ struct core {
     struct tickets *tickets;
     struct folds *folds; /* rows of the record that repeat */
     struct refresher *refresher;
+    atomic_bool rotation_stops; /* the broker ends: no run goes on */
+    atomic_int rotation_turns;  /* steps of rotations under way */
     atomic_bool *trusted; /* by a profile's index: trust_stands() */
     uid_t own_uid;
     int64_t started_ms; /* wall */

@@ -10,6 +10,7 @@
 #include "core/refresh.h"
 #include "core/state.h"
 #include "privsep/filter.h"
+#include "privsep/runner.h"
 #include "store/moves.h"
 #include "store/rotations.h"
 
@@ -164,6 +165,19 @@ add_filter(struct core *core, json_t *answer)
                                                               : AG_ENOMEM;
 }
 
+static enum ag_err
+add_runner(struct core *core, json_t *answer)
+{
+    struct runner *runner = core->parts.runner;
+
+    return runner == NULL || json_object_set_new(
+                                 answer, "runner",
+                                 json_pack("{s:b}", "alive",
+                                           (int)runner_is_alive(runner))) == 0
+               ? AG_OK
+               : AG_ENOMEM;
+}
+
 enum ag_err
 core_status(struct core *core, const struct call *call, json_t **ret)
 {
@@ -183,6 +197,9 @@ core_status(struct core *core, const struct call *call, json_t **ret)
     }
     if (err == AG_OK) {
         err = add_filter(core, answer);
+    }
+    if (err == AG_OK) {
+        err = add_runner(core, answer);
     }
     if (err == AG_OK && core_state(core) == VAULT_OPEN &&
         caller_may(call->who, CALLER_MAY_OPERATOR)) {

@@ -6,6 +6,7 @@
 #include "core/intake.h"
 #include "core/issue.h"
 #include "core/redaction.h"
+#include "core/rotation.h"
 #include "core/slots.h"
 #include "core/state.h"
 #include "core/trust.h"
@@ -210,6 +211,7 @@ open_on_record(struct core *core, const struct call *call,
         return err;
     }
     atomic_store(&core->state, VAULT_OPEN);
+    rotation_resume(core);
     return AG_OK;
 }
 

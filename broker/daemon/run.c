@@ -22,6 +22,7 @@
 #include "base/secret.h"
 #include "caller/peer.h"
 #include "core/core.h"
+#include "core/rotation.h"
 #include "daemon/conf.h"
 #include "daemon/listen.h"
 #include "daemon/notify.h"
@@ -447,7 +448,10 @@ end(struct daemon *d)
 {
     notify_send(&d->notify, "STOPPING=1");
     acceptor_free(d->acceptor);
-    runner_abort(d->runner); /* the journal says where to go on */
+    if (d->core != NULL) {
+        core_rotation_stop(d->core); /* the journal says where to go on */
+    }
+    runner_abort(d->runner);
     if (d->server != NULL) {
         server_drain(d->server);
     }

@@ -238,7 +238,9 @@ static void
 judge(const struct runner_result *result, struct span output,
       struct rotator_answer *ret)
 {
-    if (result->timed_out) {
+    if (result->cut_off) {
+        settle(ret, ROTATOR_UNSURE, "cut_off");
+    } else if (result->timed_out) {
         settle(ret, ROTATOR_UNSURE, "timeout");
     } else if (result->status != 0) {
         settle(ret, ROTATOR_UNSURE,
@@ -250,7 +252,7 @@ judge(const struct runner_result *result, struct span output,
 
 /* The runner said no, before anything was started, or is gone. */
 static enum ag_err
-not_run(enum ag_err err, struct rotator_answer *ret)
+not_run(struct runner *runner, enum ag_err err, struct rotator_answer *ret)
 {
     if (err == AG_ENOMEM) {
         return err;
@@ -259,6 +261,10 @@ not_run(enum ag_err err, struct rotator_answer *ret)
         settle(ret, ROTATOR_REFUSED, "program_changed");
     } else if (err == AG_ENOTFOUND || err == AG_EDENIED || err == AG_EFILE) {
         settle(ret, ROTATOR_REFUSED, "program_missing");
+    } else if (err == AG_ELOCKED) {
+        settle(ret, ROTATOR_UNSURE, "cut_off");
+    } else if (err == AG_EUNSUPPORTED && runner_is_alive(runner)) {
+        settle(ret, ROTATOR_REFUSED, "memfd_noexec");
     } else {
         settle(ret, ROTATOR_UNSURE, err_code(err));
     }
@@ -288,6 +294,9 @@ act(const struct rotator_call *call, struct rotator_answer *ret)
     if (err != AG_OK) {
         return err;
     }
+    if (call->forget != NULL) {
+        call->forget(call->forget_ctx);
+    }
     job.path = call->program->path;
     job.hash = call->program->hash;
     job.limit_ms = call->program->limit_ms;
@@ -298,7 +307,7 @@ act(const struct rotator_call *call, struct rotator_answer *ret)
     err = runner_run(call->runner, &job, &result, &output);
     fd_close(FD_TAKE(p.out));
     if (err != AG_OK) {
-        return not_run(err, ret);
+        return not_run(call->runner, err, ret);
     }
     judge(&result, buf_view(&output), ret);
     if (ret->outcome == ROTATOR_DONE && p.out_read >= 0 &&

@@ -48,8 +48,12 @@ struct rotator_call {
     const json_t *params;           /* of the rule, checked when it was set */
     const struct secret *old_value; /* NULL: it is gone */
     const struct secret *new_value; /* NULL: there is none yet */
-    struct runner *runner;          /* starts programs; NULL: there is none */
-    const struct program *program;  /* on record, by program_name(); or NULL */
+    /* Called once neither value is needed any more, so that they go while the
+     * act still takes its time; NULL: they stay. */
+    void (*forget)(void *forget_ctx);
+    void *forget_ctx;
+    struct runner *runner;         /* starts programs; NULL: there is none */
+    const struct program *program; /* on record, by program_name(); or NULL */
 };
 
 /* In place; {0} before. code says why, for the journal: [a-z0-9_.-]. */

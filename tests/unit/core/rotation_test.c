@@ -349,6 +349,27 @@ test_a_dry_run_changes_nothing(void **state)
         "would");
 }
 
+/* It is due by its rule, but a run would only end the rule. */
+static void
+test_a_dry_run_leaves_out_what_is_gone(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    const struct rotate_request request = {.due = true, .dry_run = true};
+    AG_AUTO(wjson) json_t *answer = NULL;
+
+    (void)state;
+    begin("d/gone", 0);
+    begin("d/there", 0);
+    check_ok(act(do_remove, &call, "d/gone", NULL));
+    set_clock(now_ms + 2 * HOUR_MS);
+    call.now_ms = now_ms;
+    check_ok(core_rotate(flow.core, &call, &request, &answer));
+    assert_int_equal(json_array_size(json_object_get(answer, "items")), 1);
+    assert_string_equal(
+        text_at(json_array_get(json_object_get(answer, "items"), 0), "secret"),
+        "d/there");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -381,6 +402,8 @@ main(int argc, char **argv)
             test_a_program_needs_proof_and_a_whole_record, open_with_clock,
             close_with_clock),
         cmocka_unit_test_setup_teardown(test_a_dry_run_changes_nothing,
+                                        open_with_clock, close_with_clock),
+        cmocka_unit_test_setup_teardown(test_a_dry_run_leaves_out_what_is_gone,
                                         open_with_clock, close_with_clock),
     };
 

@@ -1,0 +1,63 @@
+/* When rotations don't go on: the broker ends, the vault is locked, or programs
+ * can't be started any more. */
+#include <time.h>
+
+#include "core/rotation_impl.h"
+#include "core/state.h"
+#include "privsep/runner.h"
+
+enum {
+    DRAIN_POLL_MS = 10,
+};
+
+enum ag_err
+rotation_may_go_on(struct core *core)
+{
+    if (atomic_load(&core->rotation_stops)) {
+        return err_why(AG_EBUSY, "the broker is stopping; the next run goes on "
+                                 "with what is left");
+    }
+    return core_state(core) == VAULT_OPEN
+               ? AG_OK
+               : err_why(AG_ELOCKED, "the vault was locked; once it is open, "
+                                     "the next run goes on with what is left");
+}
+
+enum ag_err
+rotation_can_act(struct core *core, const struct rotator *rotator)
+{
+    struct runner *runner = core->parts.runner;
+
+    return rotator->program_name == NULL || runner == NULL ||
+                   runner_is_alive(runner)
+               ? AG_OK
+               : err_why(AG_EUNSUPPORTED,
+                         "the process that starts programs has ended, so "
+                         "nothing more is rotated; run: auth-guard stop, then "
+                         "auth-guard unlock");
+}
+
+void
+core_rotation_stop(struct core *core)
+{
+    atomic_store(&core->rotation_stops, true);
+}
+
+void
+rotation_drain(struct core *core)
+{
+    const struct timespec pause = {.tv_nsec = DRAIN_POLL_MS * 1000000L};
+
+    runner_hold(core->parts.runner, true);
+    for (int ms = 0;
+         atomic_load(&core->rotation_turns) > 0 && ms < ROTATION_DRAIN_MS;
+         ms += DRAIN_POLL_MS) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
+void
+rotation_resume(struct core *core)
+{
+    runner_hold(core->parts.runner, false);
+}
