@@ -85,7 +85,7 @@ struct rotate_request {
  *         neither rule nor open rotation (nothing was done then). These end
  *         the run where it is, and the next one goes on: AG_ELOCKED; AG_EBUSY
  *         the broker stops; AG_EUNSUPPORTED programs can't be started any
- *         more.
+ *         more; AG_EFILTER a new value could not be given to the filter.
  */
 AG_CHECK AG_NONNULL enum ag_err
 core_rotate(struct core *core, const struct call *call,

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/secret.h"
+#include "core/redaction.h"
 #include "core/rotation_impl.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -235,9 +236,11 @@ take_turn(struct run *run, struct turn *t)
         return err;
     }
     /* Before a version is anybody's to take, the filter knows its value. */
-    core_hide(run->core);
-    t->job = (struct core_job){.run = turn_begin};
-    err = core_write_wait(run->core, &t->job);
+    err = redaction_commit(run->core);
+    if (err == AG_OK) {
+        t->job = (struct core_job){.run = turn_begin};
+        err = core_write_wait(run->core, &t->job);
+    }
     if (err != AG_OK || !t->has_act) {
         return err;
     }
@@ -260,7 +263,7 @@ take_turn(struct run *run, struct turn *t)
 static bool
 ends_run(struct core *core, enum ag_err err)
 {
-    return err == AG_ELOCKED || err == AG_EUNSUPPORTED ||
+    return err == AG_ELOCKED || err == AG_EUNSUPPORTED || err == AG_EFILTER ||
            (err == AG_EBUSY && atomic_load(&core->rotation_stops));
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/secret.h"
 #include "core/redaction.h"
@@ -356,16 +357,70 @@ event_of(enum rotator_outcome outcome)
     return EVENT_UNSURE;
 }
 
+static bool
+is_in(struct span part, const char *text)
+{
+    size_t len = strlen(text);
+
+    for (size_t at = 0; at + part.len <= len; at++) {
+        if (strncasecmp(text + at, (const char *)part.ptr, part.len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Is it, or a part of it that tells something, in the code? In any case of
+ * letters, since a code has one alone. */
+static bool
+shows(const char *code, const struct secret *value)
+{
+    struct span all = value != NULL ? secret_view(value) : span_of(NULL, 0);
+    size_t len =
+        all.len < ROTATOR_SHOWN_BYTES ? all.len : (size_t)ROTATOR_SHOWN_BYTES;
+
+    for (size_t at = 0; len > 0 && at + len <= all.len; at++) {
+        if (is_in(span_sub(all, at, len), code)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What stands on the journal and on the record is no value: the words of a
+ * provider, or of a program, may quote one. */
+static enum ag_err
+check_words(struct turn *t, struct db_tx *tx)
+{
+    const int64_t numbers[] = {t->row.old_version, t->row.new_version};
+    bool shown = shows(t->answer.code, t->answer.value);
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0;
+         err == AG_OK && t->answer.code[0] != '\0' && i < AG_COUNT(numbers);
+         i++) {
+        AG_AUTO(secret) struct secret *value = NULL;
+
+        err = read_value(t, tx, numbers[i], &value);
+        shown = shown || shows(t->answer.code, value);
+    }
+    if (err == AG_OK && shown) {
+        t->answer.outcome = ROTATOR_UNSURE;
+        (void)snprintf(t->answer.code, sizeof(t->answer.code), "garbage");
+    }
+    return err;
+}
+
 enum ag_err
 turn_end(struct core *core, struct db_tx *tx, struct core_job *job)
 {
     struct turn *t = turn_of(job);
     const struct secret *value = t->answer.value;
     int64_t version_id = 0;
-    enum ag_err err = AG_OK;
+    enum ag_err err = check_words(t, tx);
 
     set_code(t, t->answer.code);
-    if (value != NULL && t->row.new_version == 0) {
+    if (err == AG_OK && value != NULL && t->row.new_version == 0) {
         err = turn_keep(t, tx, value, &version_id);
     }
     if (err == AG_ELIMIT) { /* never kept: so undone, not tried again */

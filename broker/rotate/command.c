@@ -31,6 +31,7 @@
 enum {
     VALUE_MAX_BYTES = 64 * 1024 - 1, /* what a pipe takes without a reader */
     READ_WAIT_MS = 100,              /* all that could write are dead by then */
+    CODE_MAX_BYTES = 32,             /* a few words; no key fits */
 };
 
 /* ---- parameters ---- */
@@ -198,13 +199,15 @@ settle(struct rotator_answer *ret, enum rotator_outcome outcome,
     (void)snprintf(ret->code, sizeof(ret->code), "%s", code);
 }
 
-/* A code that may stand in the journal, and no value of anybody's. */
+/* A word that may stand in the journal. That it is none of the values is looked
+ * after by who has them (rotator.h). */
 static bool
 is_code(const char *text)
 {
     size_t len = strlen(text);
 
-    return len < ROTATOR_CODE_BYTES &&
+    return len <= CODE_MAX_BYTES &&
+           (len == 0 || (text[0] >= 'a' && text[0] <= 'z')) &&
            strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_.-") == len;
 }
 

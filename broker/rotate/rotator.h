@@ -12,6 +12,7 @@
 #ifndef AG_ROTATE_ROTATOR_H
 #define AG_ROTATE_ROTATOR_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <jansson.h>
@@ -25,6 +26,7 @@ struct secret;
 
 enum {
     ROTATOR_CODE_BYTES = 64,
+    ROTATOR_SHOWN_BYTES = 12,
 };
 
 enum rotator_act {
@@ -56,7 +58,9 @@ struct rotator_call {
     const struct program *program; /* on record, by program_name(); or NULL */
 };
 
-/* In place; {0} before. code says why, for the journal: [a-z0-9_.-]. */
+/* In place; {0} before. code says why, for the journal: [a-z0-9_.-]. One that has
+ * a value in it, or ROTATOR_SHOWN_BYTES of one, is not believed: the act is then
+ * ROTATOR_UNSURE, "garbage". */
 struct rotator_answer {
     enum rotator_outcome outcome;
     char code[ROTATOR_CODE_BYTES];
@@ -79,6 +83,9 @@ struct rotator {
 
     /* The program on record that the acts need; NULL: none. Borrowed. */
     const char *(*program_name)(const json_t *params);
+
+    /* The value it makes has no format: for secrets of kinds that have none. */
+    bool makes_plain;
 
     /* Blocks. NULL: there is nothing to do outside the vault. Errors: only what
      * is wrong with us (AG_ENOMEM, AG_EMEMLOCK): the act is then unsure. */

@@ -1,4 +1,4 @@
-// WRAP: runner_run runner_is_alive runner_hold
+// WRAP: runner_run runner_is_alive runner_hold filter_commit
 /* Runs that don't go on: the broker stops, the vault is locked while a program
  * runs, the process that starts programs is gone. The runner is a fake. */
 #include <poll.h>
@@ -22,7 +22,9 @@ enum fake_does {
 
 static struct {
     enum fake_does does;
+    const char *says;
     atomic_bool dead;
+    atomic_bool blind; /* the filter takes nothing any more */
     atomic_int runs;
     size_t used_bytes; /* of locked memory, during the act */
     sem_t begun;
@@ -62,7 +64,17 @@ __wrap_runner_run(struct runner *r, const struct runner_job *job,
         atomic_store(&fake.dead, true);
         return AG_EUNSUPPORTED;
     }
-    return buf_add(output, span_str("{\"outcome\":\"done\"}"));
+    return buf_add(output, span_str(fake.says));
+}
+
+enum ag_err __real_filter_commit(struct filter *filter, uint64_t *ret_epoch);
+enum ag_err __wrap_filter_commit(struct filter *filter, uint64_t *ret_epoch);
+
+enum ag_err
+__wrap_filter_commit(struct filter *filter, uint64_t *ret_epoch)
+{
+    return atomic_load(&fake.blind) ? AG_EFILTER
+                                    : __real_filter_commit(filter, ret_epoch);
 }
 
 bool
@@ -109,6 +121,8 @@ open_with_programs(void **state)
     }
     fake.does = FAKE_DONE;
     atomic_store(&fake.dead, false);
+    atomic_store(&fake.blind, false);
+    fake.says = "{\"outcome\":\"done\"}";
     atomic_store(&fake.runs, 0);
     (void)sem_init(&fake.begun, 0, 0);
     (void)sem_init(&fake.held, 0, 0);
@@ -258,6 +272,61 @@ test_without_a_runner_a_run_ends_with_one_sentence(void **state)
     check_runner(false);
 }
 
+/* It would be printed in clear by whoever gets it. */
+static void
+test_what_the_filter_does_not_know_goes_nowhere(void **state)
+{
+    (void)state;
+    core_hide(flow.core);
+    atomic_store(&fake.blind, true);
+    check_err(run_both(), AG_EFILTER);
+    atomic_store(&fake.blind, false);
+    assert_int_equal(atomic_load(&fake.runs), 0);
+    check_row("h/one", "preparing", "");
+    check_row("h/two", NULL, NULL);
+}
+
+/* The old value is "the-first-value", all of it letters of a code. */
+static void
+test_a_code_does_not_carry_a_value(void **state)
+{
+    static const struct {
+        const char *says;
+        const char *code;
+    } TRIES[] = {
+        {"{\"outcome\":\"refused\",\"code\":\"not_known\"}", "not_known"},
+        {"{\"outcome\":\"refused\",\"code\":\"a.the-first-value\"}", "garbage"},
+        {"{\"outcome\":\"refused\",\"code\":\"a-first-value\"}", "garbage"},
+        {"{\"outcome\":\"refused\",\"code\":\"a.first-value\"}",
+         "a.first-value"}, /* eleven of it */
+        {"{\"outcome\":\"refused\",\"code\":\"7th\"}", "garbage"},
+        {"{\"outcome\":\"refused\",\"code\":"
+         "\"abcdefghijklmnopqrstuvwxyz0123456\"}",
+         "garbage"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(TRIES); i++) {
+        AG_AUTO(wjson) json_t *log = NULL;
+        const json_t *rows = NULL;
+        char name[16];
+
+        fake.says = TRIES[i].says;
+        (void)snprintf(name, sizeof(name), "c/%zu", i);
+        put(name, "the-first-value", NULL);
+        set_rule(&(struct rotation_rule_request){.name = name,
+                                                 .every_s = HOUR_S,
+                                                 .rotator = "command",
+                                                 .program = "svc",
+                                                 .generate = true});
+        json_decref(run(name));
+        check_ok(core_rotation_list(flow.core, name, &log));
+        rows = json_object_get(log, "rotations");
+        assert_string_equal(text_at(json_array_get(rows, 0), "code"),
+                            TRIES[i].code);
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -268,6 +337,11 @@ main(int argc, char **argv)
             test_a_lock_ends_the_act_and_what_came_of_it_is_kept,
             open_with_programs, close_with_clock),
         cmocka_unit_test_setup_teardown(test_an_act_under_way_holds_no_value,
+                                        open_with_programs, close_with_clock),
+        cmocka_unit_test_setup_teardown(
+            test_what_the_filter_does_not_know_goes_nowhere,
+            open_with_programs, close_with_clock),
+        cmocka_unit_test_setup_teardown(test_a_code_does_not_carry_a_value,
                                         open_with_programs, close_with_clock),
         cmocka_unit_test_setup_teardown(
             test_without_a_runner_a_run_ends_with_one_sentence,
