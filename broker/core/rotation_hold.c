@@ -37,6 +37,33 @@ rotation_can_act(struct core *core, const struct rotator *rotator)
                          "auth-guard unlock");
 }
 
+/* A tool can't read a login whose file became a random text. */
+enum ag_err
+rotation_suits(const struct rotator *rotator, const struct secret_row *secret)
+{
+    bool has_format = false;
+
+    switch (secret->kind) {
+    case SECRET_OPAQUE:
+    case SECRET_PASSWORD:
+        break;
+    case SECRET_FILE:
+    case SECRET_LOGIN:
+    case SECRET_SSH_KEY:
+    case SECRET_APP_KEY:
+    case SECRET_CERT:
+        has_format = true;
+        break;
+    }
+    return !has_format || !rotator->makes_plain
+               ? AG_OK
+               : err_why(AG_EINVAL,
+                         "%s is of kind %s, whose value has a format: %s can't "
+                         "make one; take another rotator",
+                         secret->name, secret_kind_text(secret->kind),
+                         rotator->name);
+}
+
 void
 core_rotation_stop(struct core *core)
 {

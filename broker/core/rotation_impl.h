@@ -62,6 +62,11 @@ AG_CHECK AG_NONNULL enum ag_err rotation_may_go_on(struct core *core);
 AG_CHECK AG_NONNULL enum ag_err rotation_can_act(struct core *core,
                                                  const struct rotator *rotator);
 
+/* Is the secret of a kind that this rotator can make a value for? AG_EINVAL with
+ * a sentence. */
+AG_CHECK AG_NONNULL enum ag_err rotation_suits(const struct rotator *rotator,
+                                               const struct secret_row *secret);
+
 /* What a turn has found goes; what it was told stays. */
 AG_NONNULL void turn_clear(struct turn *t);
 

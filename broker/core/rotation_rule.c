@@ -3,7 +3,7 @@
 
 #include <sodium.h>
 
-#include "core/rotation_plan.h"
+#include "core/rotation_impl.h"
 #include "core/state.h"
 #include "core/values.h"
 #include "rotate/program.h"
@@ -84,6 +84,9 @@ core_rotation_rule_set(struct core *core, struct db_tx *tx,
     }
     if (err == AG_OK) {
         err = rotation_plan_make(request, &plan, &row.plan);
+    }
+    if (err == AG_OK) {
+        err = rotation_suits(plan.rotator, &secret);
     }
     if (err == AG_OK) {
         err = check_right(tx, call, &plan);

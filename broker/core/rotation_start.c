@@ -116,6 +116,9 @@ turn_start(struct core *core, struct turn *t, struct db_tx *tx)
     if (err == AG_OK) {
         err = rotation_can_act(core, t->plan.rotator);
     }
+    if (err == AG_OK) {
+        err = rotation_suits(t->plan.rotator, &t->secret);
+    }
     t->row = (struct rotation_row){.secret_id = t->secret.id,
                                    .old_version = t->secret.current_version};
     t->row.plan = AG_TAKE(rule.plan);

@@ -177,4 +177,5 @@ const struct rotator ROTATOR_RANDOM = {
     .name = "random",
     .check = check,
     .make = random_make,
+    .makes_plain = true,
 };

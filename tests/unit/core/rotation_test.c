@@ -349,6 +349,29 @@ test_a_dry_run_changes_nothing(void **state)
         "would");
 }
 
+/* What a tool reads would be a random text, and the login lost. */
+static void
+test_a_value_with_a_format_is_not_made_by_chance(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(secret) struct secret *value = secret_of("{\"key\":\"a-value\"}");
+    const struct put_request file = {
+        .name = "k/file", .kind = "file", .value = value, .if_version = -1};
+    const struct put_request later = {
+        .name = "k/later", .kind = "file", .value = value, .if_version = -1};
+    const struct rotation_rule_request rule = {
+        .name = "k/file", .every_s = HOUR_S, .rotator = "random"};
+
+    (void)state;
+    check_ok(act(do_put, &call, &file, NULL));
+    check_err(act(do_rule, &call, &rule, NULL), AG_EINVAL);
+    /* Nor of one that became a file since. */
+    begin("k/later", 0);
+    check_ok(act(do_put, &call, &later, NULL));
+    check_run("k/later", "failed");
+    check_current("k/later", 2);
+}
+
 /* It is due by its rule, but a run would only end the rule. */
 static void
 test_a_dry_run_leaves_out_what_is_gone(void **state)
@@ -403,6 +426,9 @@ main(int argc, char **argv)
             close_with_clock),
         cmocka_unit_test_setup_teardown(test_a_dry_run_changes_nothing,
                                         open_with_clock, close_with_clock),
+        cmocka_unit_test_setup_teardown(
+            test_a_value_with_a_format_is_not_made_by_chance, open_with_clock,
+            close_with_clock),
         cmocka_unit_test_setup_teardown(test_a_dry_run_leaves_out_what_is_gone,
                                         open_with_clock, close_with_clock),
     };
