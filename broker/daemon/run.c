@@ -40,6 +40,7 @@
 #include "profile/load.h"
 #include "proxy/forward.h"
 #include "proxy/proxy.h"
+#include "rotate/pq_lib.h"
 #include "upstream/upstream.h"
 
 enum {
@@ -221,6 +222,7 @@ open_outside(struct daemon *d)
     if (err != AG_OK) {
         return err;
     }
+    pq_lib_load();
     log_set_level((enum log_level)d->settings.log_level);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         d->files_max = (int64_t)files.rlim_cur;

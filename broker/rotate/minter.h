@@ -31,6 +31,7 @@ enum {
 
 enum minter_act {
     MINTER_MINT,   /* may be repeated with its handle: then one value works */
+    MINTER_RENEW,  /* `value` works until expires_ms; only if it `renews` */
     MINTER_REVOKE, /* what the handle names works no more; none there: done */
 };
 
@@ -40,10 +41,11 @@ struct minter_call {
                            the provider; at most MINT_HANDLE_BYTES - 1 */
     const json_t *params; /* of the rule, checked when it was set */
     const struct secret *source; /* what the provider knows us by */
-    const struct secret *value; /* to be revoked; NULL: it was never heard of */
-    int64_t expires_ms;         /* wall clock: when it must end at the latest */
-    int64_t now_ms;             /* wall clock */
-    struct upstream *upstream;  /* calls to services go by it */
+    const struct secret *value;  /* to be revoked, or renewed; NULL: it was
+                                   never heard of, or is gone */
+    int64_t expires_ms;        /* wall clock: when it must end at the latest */
+    int64_t now_ms;            /* wall clock */
+    struct upstream *upstream; /* calls to services go by it */
 };
 
 /* In place; {0} before. What ROTATOR_DONE, REFUSED, LATER and UNSURE say is in
@@ -52,7 +54,8 @@ struct minter_answer {
     enum rotator_outcome outcome;
     char code[ROTATOR_CODE_BYTES]; /* why, for the record: [a-z0-9_.-] */
     struct secret *value;          /* of a mint: the caller's */
-    int64_t expires_ms; /* of a mint: when it ends there; 0: as told */
+    int64_t expires_ms; /* of a mint, a renewal: when it ends there; 0: as
+                           told */
 };
 
 void minter_answer_done(struct minter_answer *answer);
@@ -64,6 +67,14 @@ struct minter {
     /* Can it be revoked without its value, by its handle alone? If not, one
      * whose answer was lost is on record until it ends by itself. */
     bool revokes_by_handle;
+
+    /* Can the end of one be moved (MINTER_RENEW)? If not, a task that still
+     * needs one near its end gets another. */
+    bool renews;
+
+    /* Is there something of it left at the provider after its end? Then a
+     * revoke is tried until it succeeds; else until it ends by itself. */
+    bool lingers;
 
     /* The parameters of a rule, strictly: AG_EINVAL with a sentence. */
     enum ag_err (*check)(const json_t *params);

@@ -1,0 +1,12 @@
+/*
+ * minters.h - those there are, for minter.c's table.
+ * Floor: rotate, and only this folder includes it.
+ */
+#ifndef AG_ROTATE_MINTERS_H
+#define AG_ROTATE_MINTERS_H
+
+#include "rotate/minter.h"
+
+extern const struct minter MINTER_POSTGRES; /* postgres.c */
+
+#endif
