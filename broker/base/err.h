@@ -99,6 +99,8 @@
     X(AG_EUNPINNED,      "key_not_pinned",      422,  2, "the receipt holds, but nobody said whose key it must be") \
     X(AG_EROTATION,      "rotation_failed",     502,  3, "some rotations failed; they will be tried again") \
     X(AG_EPERSON,        "needs_person",        502,  4, "some rotations need a person")                    \
+    X(AG_ERENEWED,       "token_renewed",       401, 77, "the token was renewed: its new text is the one to use") \
+    X(AG_ECLONED,        "token_cloned",        401, 77, "a copy of a token that was renewed since; all that hangs from it is revoked") \
     X(AG_EINTERNAL,      "internal",            500, 70, "a fault in auth-guard itself; please report it")
 
 /* clang-format on */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "caller/peer.h"
+#include "core/renewal.h"
 #include "core/state.h"
 #include "crypt/memo.h"
 #include "crypt/token.h"
@@ -17,7 +18,8 @@ struct refusal {
     struct core_job job;
     const struct call *call;
     enum ag_err why;
-    int64_t task_id; /* AG_EPROCESS: the task whose tokens go */
+    int64_t task_id;                 /* AG_EPROCESS: the task whose tokens go */
+    const struct live_token *cloned; /* AG_ECLONED: what goes whole */
 };
 
 static enum ag_err
@@ -26,6 +28,9 @@ run_refusal(struct core *core, struct db_tx *tx, struct core_job *job)
     struct refusal *r = (struct refusal *)job;
     enum ag_err err = AG_OK;
 
+    if (r->cloned != NULL) {
+        return renewal_cloned(core, tx, r->call, r->cloned);
+    }
     if (r->task_id != 0) {
         err = core_end_task(core, tx, r->task_id, END_ALARM, -1);
     }
@@ -41,12 +46,30 @@ run_refusal(struct core *core, struct db_tx *tx, struct core_job *job)
 static bool
 has_row(struct core *core, const struct refusal *r)
 {
-    return r->task_id != 0 ||
+    return r->task_id != 0 || r->cloned != NULL ||
            folds_note(core->folds, fold_caller(r->call), FOLD_TOKEN,
                       err_code(r->why), clock_steady_ms()) != FOLD_COUNTED;
 }
 
 /* Gives `why` back, its sentence kept over the writing. */
+static enum ag_err
+refuse_as(struct core *core, struct refusal *refusal)
+{
+    enum ag_err why = refusal->why;
+    char text[STORE_WHY_BYTES];
+
+    (void)atomic_fetch_add(&core->refused_count, 1);
+    (void)snprintf(text, sizeof(text), "%s", err_text(why));
+    /* A record that can't be written must not turn into an answer other than
+     * the refusal: both say no. */
+    if (core_need_open(core) == AG_OK && has_row(core, refusal) &&
+        core_write_wait(core, &refusal->job) != AG_OK &&
+        refusal->task_id != 0) {
+        core_cut_task(core, refusal->task_id, end_reason_text(END_ALARM));
+    }
+    return err_why(why, "%s", text);
+}
+
 static enum ag_err
 refuse(struct core *core, const struct call *call, enum ag_err why,
        int64_t alarm_task_id)
@@ -55,17 +78,22 @@ refuse(struct core *core, const struct call *call, enum ag_err why,
                               .call = call,
                               .why = why,
                               .task_id = alarm_task_id};
-    char text[STORE_WHY_BYTES];
 
-    (void)atomic_fetch_add(&core->refused_count, 1);
-    (void)snprintf(text, sizeof(text), "%s", err_text(why));
-    /* A record that can't be written must not turn into an answer other than
-     * the refusal: both say no. */
-    if (core_need_open(core) == AG_OK && has_row(core, &refusal) &&
-        core_write_wait(core, &refusal.job) != AG_OK && alarm_task_id != 0) {
-        core_cut_task(core, alarm_task_id, end_reason_text(END_ALARM));
-    }
-    return err_why(why, "%s", text);
+    return refuse_as(core, &refusal);
+}
+
+/* Of two that show texts of one token, one has a copy: nobody can tell who. */
+static enum ag_err
+refuse_clone(struct core *core, const struct call *call,
+             const struct live_token *token)
+{
+    struct refusal refusal = {.job.run = run_refusal,
+                              .call = call,
+                              .why = AG_ECLONED,
+                              .task_id = token->task_id,
+                              .cloned = token};
+
+    return refuse_as(core, &refusal);
 }
 
 /* ---- the token itself ---- */
@@ -98,27 +126,27 @@ find_again(struct core *core, struct peer *peer, struct span text)
 
 static enum ag_err
 find_token(struct core *core, struct peer *peer, struct span text,
-           struct live_token **ret)
+           struct live_seen *seen, struct live_token **ret)
 {
     uint8_t hash[TOKEN_HASH_BYTES];
     struct live_token *token = find_again(core, peer, text);
     enum ag_err err = AG_OK;
 
     if (token != NULL) {
+        *seen = (struct live_seen){.used = true,
+                                   .generation = LIVE_FIRST_GENERATION};
         *ret = token;
         return AG_OK;
     }
-    err = core_token_hash(core, TOKEN_TASK, text, hash);
-    if (err != AG_OK) {
-        return err;
-    }
-    token = live_find(core->live, hash);
-    if (token == NULL) {
+    err = renewal_find(core, text, hash, seen, &token);
+    if (err == AG_ENOTFOUND) {
         return why_unknown(core, hash);
     }
-    token_memo_keep(peer_memo(peer), text, hash);
-    *ret = token;
-    return AG_OK;
+    if (err == AG_OK) {
+        token_memo_keep(peer_memo(peer), text, hash);
+        *ret = token;
+    }
+    return err;
 }
 
 static enum ag_err
@@ -181,10 +209,38 @@ check_binding(struct core *core, struct peer *peer,
     return refuse(core, call, AG_EPROCESS, token->task_id);
 }
 
+/* Which of its texts was shown. */
 static enum ag_err
-with_token(struct core *core, struct peer *peer, struct live_token *token,
+check_text(struct core *core, const struct live_token *token,
+           const struct live_seen *seen, bool renews, const struct call *call)
+{
+    enum ag_err err = renewal_check(core, seen, renews, call->now_ms);
+
+    if (err == AG_ECLONED) {
+        return refuse_clone(core, call, token);
+    }
+    return err != AG_OK ? refuse(core, call, err, 0) : AG_OK;
+}
+
+struct showing {
+    struct live_token *token;
+    struct live_seen seen;
+    bool renews;
+};
+
+static void
+showing_done(struct showing *s)
+{
+    live_release(AG_TAKE(s->token));
+}
+
+AG_DEFINE_CLEANUP_INPLACE(showing, showing_done)
+
+static enum ag_err
+with_token(struct core *core, struct peer *peer, const struct showing *s,
            struct call *call)
 {
+    struct live_token *token = s->token;
     enum ag_err why = AG_OK;
     enum ag_err err = token_state(token, call->now_ms);
     enum ag_err traced = AG_OK;
@@ -197,6 +253,10 @@ with_token(struct core *core, struct peer *peer, struct live_token *token,
     if (err != AG_OK) {
         return refuse(core, call, err, 0);
     }
+    err = check_text(core, token, &s->seen, s->renews, call);
+    if (err != AG_OK) {
+        return err;
+    }
     if (traced == AG_EPROCESS && token->role == 0) {
         return refuse(core, call, AG_EPROCESS, token->task_id);
     }
@@ -206,16 +266,37 @@ with_token(struct core *core, struct peer *peer, struct live_token *token,
     return check_binding(core, peer, token, call);
 }
 
-enum ag_err
-access_check(struct core *core, struct peer *peer, struct span token_text,
-             struct call *ret)
+/* What follows from a token that may be used. */
+static enum ag_err
+take_token(struct core *core, struct showing *s, struct span text,
+           struct call *call)
+{
+    enum ag_err err = AG_OK;
+
+    call->token = s->token;
+    call->shown_generation = s->seen.generation;
+    if (s->seen.text == LIVE_NOW && !s->seen.used) {
+        err = renewal_first_use(core, call);
+    }
+    if (err == AG_OK && s->renews) {
+        err = token_next(TOKEN_TASK, text, &call->next);
+    }
+    if (err == AG_OK) {
+        s->token = NULL; /* the call's */
+    }
+    return err;
+}
+
+static enum ag_err
+check(struct core *core, struct peer *peer, struct span text, bool renews,
+      struct call *ret)
 {
     struct call call = {.peer = peer, .now_ms = clock_wall_ms()};
-    AG_AUTO(live_token) struct live_token *token = NULL;
+    AG_AUTO(showing) struct showing s = {.renews = renews};
     enum ag_err why = AG_OK;
     enum ag_err err = AG_OK;
 
-    if (token_text.len == 0) {
+    if (text.len == 0) {
         classify(core, peer, NULL, &call, &why);
         if (call.who == CALLER_OTHER) {
             return why;
@@ -227,18 +308,33 @@ access_check(struct core *core, struct peer *peer, struct span token_text,
     if (err != AG_OK) {
         return err;
     }
-    err = find_token(core, peer, token_text, &token);
+    err = find_token(core, peer, text, &s.seen, &s.token);
     if (err != AG_OK) {
         classify(core, peer, NULL, &call, &why);
         return refuse(core, &call, err, 0);
     }
-    err = with_token(core, peer, token, &call);
-    if (err != AG_OK) {
-        return err;
+    err = with_token(core, peer, &s, &call);
+    if (err == AG_OK) {
+        err = take_token(core, &s, text, &call);
     }
-    call.token = AG_TAKE(token);
-    *ret = call;
-    return AG_OK;
+    if (err == AG_OK) {
+        *ret = call;
+    }
+    return err;
+}
+
+enum ag_err
+access_check(struct core *core, struct peer *peer, struct span token_text,
+             struct call *ret)
+{
+    return check(core, peer, token_text, false, ret);
+}
+
+enum ag_err
+access_renewal(struct core *core, struct peer *peer, struct span token_text,
+               struct call *ret)
+{
+    return check(core, peer, token_text, true, ret);
 }
 
 enum ag_err
@@ -267,4 +363,5 @@ access_done(struct core *core, struct call *call)
 {
     (void)core;
     live_release(AG_TAKE(call->token));
+    secret_free(AG_TAKE(call->next));
 }

@@ -24,14 +24,22 @@ struct peer;
  * access_done(), which ends the borrow of the token.
  * Errors: AG_ETOKEN, AG_ENOTOKEN, AG_EREVOKED, AG_EEXPIRED, AG_EUSEDUP,
  *         AG_EPROCESS (outside), AG_EUNTRACED (can't be established, or the
- *         process that connected is gone).
+ *         process that connected is gone), AG_ERENEWED, AG_ECLONED (a copy of a
+ *         text of before: all of its task's tokens, or the role, are revoked).
  * Threads: any. Blocks: for the witness on the first request of a TCP
- *          connection; for the record when a token is refused.
+ *          connection; for the record when a token is refused, or used first
+ *          after a renewal.
  */
 AG_CHECK AG_NONNULL enum ag_err access_check(struct core *core,
                                              struct peer *peer,
                                              struct span token_text,
                                              struct call *ret);
+/* The same for who wants to renew the token: the text before is good too while
+ * its successor was not used (core/renewal.h), and ret->next is the next. */
+AG_CHECK AG_NONNULL enum ag_err access_renewal(struct core *core,
+                                               struct peer *peer,
+                                               struct span token_text,
+                                               struct call *ret);
 /*
  * The same for a request whose credentials are none of ours: who it is by its
  * process alone, over TCP too.

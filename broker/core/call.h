@@ -10,6 +10,7 @@
 #include "caller/class.h"
 
 struct peer;       /* caller/peer.h: facts of the connection */
+struct secret;     /* base/secret.h */
 struct live_token; /* core/tokens.h: a token that was checked */
 
 struct call {
@@ -17,6 +18,8 @@ struct call {
     const struct peer *peer;  /* never NULL */
     struct live_token *token; /* NULL when none was shown */
     int64_t task_id;          /* of CALLER_TASK, else 0 */
+    int64_t shown_generation; /* of the text that was shown; 0: none was */
+    struct secret *next;      /* access_renewal(): the text after it */
     int64_t now_ms;
 };
 

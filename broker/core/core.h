@@ -45,6 +45,7 @@ struct core_settings {
     int64_t task_ttl_ms;     /* when the caller names none */
     int64_t task_ttl_max_ms; /* hard maximum of a task and its tokens */
     int64_t wrap_ttl_max_ms;
+    int64_t renew_overlap_ms; /* a renewed token's text before is good for */
     int64_t task_tokens_max; /* live tokens of one task, its first among them */
     bool audit_strict;       /* every use durable before its answer */
     char marker[64];         /* "[redacted:%s]" with one %s, or none */

@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "core/redaction.h"
+#include "core/renewal.h"
 #include "core/state.h"
 #include "store/grants.h"
 #include "store/roles.h"
@@ -62,7 +64,7 @@ fill_live(const struct issue *what, struct live_token *token)
     token->max_ms = what->max_ms;
     atomic_init(&token->expires_ms, what->expires_ms);
     atomic_init(&token->uses_left, what->uses);
-    atomic_init(&token->generation, 1);
+    atomic_init(&token->generation, LIVE_FIRST_GENERATION);
     atomic_init(&token->revoked, false);
     atomic_init(&token->delivered_version_id, 0);
     atomic_init(&token->delivered_epoch, 0);
@@ -147,6 +149,37 @@ issued_answer(const struct issued *issued, json_t **ret)
         *ret = AG_TAKE(answer);
     }
     return err;
+}
+
+static bool
+is_hidden(struct core *core, int64_t task_id, int64_t token_id)
+{
+    int64_t ids[RUNNING_HIDDEN_COUNT + 1];
+    size_t count = running_hidden(core->running, task_id, ids);
+
+    for (size_t i = 0; i < count; i++) {
+        if (ids[i] == token_id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum ag_err
+issue_hide(struct core *core, int64_t task_id, int64_t token_id,
+           const struct secret *text)
+{
+    int64_t oldest_id = 0;
+
+    if (!is_hidden(core, task_id, token_id) &&
+        !running_hide(core->running, task_id, token_id, clock_steady_ms(),
+                      &oldest_id)) {
+        return AG_OK;
+    }
+    if (oldest_id != 0) {
+        redaction_drop_token(core, oldest_id);
+    }
+    return redaction_add_token(core, token_id, text);
 }
 
 /* ---- from the rows ---- */
@@ -258,6 +291,7 @@ load_one(const struct token_row *row, void *arg)
                     : row->uses_max - row->uses_count,
     };
     struct live_token token = {.id = row->id};
+    struct live_line *line = NULL;
     enum ag_err err = g != NULL ? gather(l->read, row, g) : AG_ENOMEM;
 
     if (err == AG_OK) {
@@ -267,13 +301,18 @@ load_one(const struct token_row *row, void *arg)
         err = load_role(l->read, row, &what.role);
     }
     free(g);
+    if (err == AG_OK) {
+        err = renewal_read(row, &line);
+    }
     if (err != AG_OK) {
         return err;
     }
     what.grants = set;
     fill_live(&what, &token);
     token.parent_id = row->parent_id;
-    memcpy(token.hash, row->hash, sizeof(token.hash));
+    memcpy(token.hash, line != NULL ? line->hash : row->hash,
+           sizeof(token.hash));
+    token.line = line; /* live_add() takes it over */
     (void)snprintf(token.accessor, sizeof(token.accessor), "%.53s",
                    row->accessor);
     atomic_store(&token.generation, (unsigned)row->generation);

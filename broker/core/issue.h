@@ -56,6 +56,18 @@ AG_DEFINE_CLEANUP_INPLACE(issued, issued_done)
 AG_CHECK AG_NONNULL enum ag_err issued_answer(const struct issued *issued,
                                               json_t **ret);
 
+/* What the task (0: none) prints of a token's text is redacted from the next
+ * commit of the set on, in place of an older text of that token. Errors: those
+ * of the filter. */
+AG_CHECK AG_NONNULL enum ag_err issue_hide(struct core *core, int64_t task_id,
+                                           int64_t token_id,
+                                           const struct secret *text);
+
+/* {accessor, task, role, unbound, revoked, uses_left, generation, expires_at,
+ * renew_until, grants}. Errors: AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err token_describe(const struct live_token *token,
+                                               json_t **ret);
+
 /* The live token of an accessor; a task finds its own family only. Ownership:
  * live_release(). Errors: AG_ENOTFOUND. */
 AG_CHECK AG_NONNULL enum ag_err token_by_accessor(struct core *core,

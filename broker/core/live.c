@@ -1,10 +1,10 @@
 #include "core/live.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/secret.h"
+#include "core/live_impl.h"
 
 /*
  * Open addressing over pointers; the hash is keyed and uniform, so its first
@@ -14,33 +14,16 @@
 enum {
     SLOTS_FIRST_COUNT = 256,
     TOKENS_MAX_COUNT = 4 * 1024 * 1024, /* memory: about 300 bytes each */
-    TASK_BUCKETS_COUNT = 1024,          /* a few times the tasks that run */
 };
 
-/* The tokens of one task; there while it has any. */
-struct live_task {
-    int64_t id;
-    size_t count;
-    struct live_token *tokens; /* chained by task_next */
-    struct live_task *next;    /* in its bucket */
-};
-
-struct live_tokens {
-    pthread_rwlock_t lock;
-    struct live_token **slots;
-    size_t slot_count; /* a power of two */
-    size_t used;       /* tokens and tombstones */
-    size_t count;      /* tokens */
-    struct live_task *tasks[TASK_BUCKETS_COUNT];
-};
-
-static struct live_token tombstone;
+struct live_token live_tombstone;
 
 void
 live_release(struct live_token *token)
 {
     if (token != NULL && atomic_fetch_sub(&token->refs, 1) == 1) {
         grant_set_release(token->grants);
+        free(token->line);
         free(token);
     }
 }
@@ -68,12 +51,12 @@ static void
 drop_all(struct live_tokens *table)
 {
     for (size_t i = 0; i < table->slot_count; i++) {
-        if (table->slots[i] != &tombstone) {
+        if (table->slots[i] != &live_tombstone) {
             live_release(table->slots[i]);
         }
         table->slots[i] = NULL;
     }
-    for (size_t i = 0; i < TASK_BUCKETS_COUNT; i++) {
+    for (size_t i = 0; i < LIVE_BUCKETS_COUNT; i++) {
         while (table->tasks[i] != NULL) {
             struct live_task *task = table->tasks[i];
 
@@ -106,8 +89,9 @@ slot_of(const uint8_t *hash, size_t slot_count)
     return (size_t)first & (slot_count - 1);
 }
 
-static void
-place(struct live_token **slots, size_t slot_count, struct live_token *token)
+void
+live_place(struct live_token **slots, size_t slot_count,
+           struct live_token *token)
 {
     size_t at = slot_of(token->hash, slot_count);
 
@@ -131,8 +115,8 @@ grow(struct live_tokens *table)
         return AG_ENOMEM;
     }
     for (size_t i = 0; i < table->slot_count; i++) {
-        if (table->slots[i] != NULL && table->slots[i] != &tombstone) {
-            place(slots, slot_count, table->slots[i]);
+        if (table->slots[i] != NULL && table->slots[i] != &live_tombstone) {
+            live_place(slots, slot_count, table->slots[i]);
         }
     }
     free(table->slots);
@@ -142,18 +126,24 @@ grow(struct live_tokens *table)
     return AG_OK;
 }
 
+enum ag_err
+live_room(struct live_tokens *table)
+{
+    return (table->used + 1) * 2 > table->slot_count ? grow(table) : AG_OK;
+}
+
 /* Public bytes: a keyed hash tells nothing about the token. Its slot is
  * reached by hash already, so the comparison's time tells no more. NULL: none
  * has that hash. */
-static struct live_token **
-slot_with(const struct live_tokens *table, const uint8_t *hash)
+struct live_token **
+live_slot(const struct live_tokens *table, const uint8_t *hash)
 {
     size_t at = slot_of(hash, table->slot_count);
 
     while (table->slots[at] != NULL) {
         const struct live_token *token = table->slots[at];
 
-        if (token != &tombstone &&
+        if (token != &live_tombstone &&
             span_equal(span_of(token->hash, sizeof(token->hash)),
                        span_of(hash, sizeof(token->hash)))) {
             return &table->slots[at];
@@ -170,7 +160,7 @@ static struct live_task **
 task_place(struct live_tokens *table, int64_t task_id)
 {
     struct live_task **at =
-        &table->tasks[(uint64_t)task_id % TASK_BUCKETS_COUNT];
+        &table->tasks[(uint64_t)task_id % LIVE_BUCKETS_COUNT];
 
     while (*at != NULL && (*at)->id != task_id) {
         at = &(*at)->next;
@@ -230,7 +220,7 @@ drop(struct live_tokens *table, struct live_token **slot)
 {
     struct live_token *token = *slot;
 
-    *slot = &tombstone;
+    *slot = &live_tombstone;
     table->count--;
     unlink_task(table, token);
     live_release(token);
@@ -241,23 +231,21 @@ add_locked(struct live_tokens *table, struct live_token *token)
 {
     enum ag_err err = AG_OK;
 
-    if (slot_with(table, token->hash) != NULL) {
+    if (live_slot(table, token->hash) != NULL) {
         return AG_EEXISTS;
     }
     if (table->count >= TOKENS_MAX_COUNT) {
         return err_why(AG_ELIMIT, "there are %zu live tokens; revoke some",
                        table->count);
     }
-    if ((table->used + 1) * 2 > table->slot_count) {
-        err = grow(table);
-    }
+    err = live_room(table);
     if (err == AG_OK) {
         err = link_task(table, token);
     }
     if (err != AG_OK) {
         return err;
     }
-    place(table->slots, table->slot_count, token);
+    live_place(table->slots, table->slot_count, token);
     table->used++;
     table->count++;
     return AG_OK;
@@ -271,6 +259,7 @@ live_add(struct live_tokens *table, const struct live_token *token)
 
     if (copy == NULL) {
         grant_set_release(token->grants);
+        free(token->line);
         return AG_ENOMEM;
     }
     *copy = *token;
@@ -291,7 +280,7 @@ live_find(struct live_tokens *table, const uint8_t hash[TOKEN_HASH_BYTES])
     struct live_token *token = NULL;
 
     (void)pthread_rwlock_rdlock(&table->lock);
-    slot = slot_with(table, hash);
+    slot = live_slot(table, hash);
     if (slot != NULL) {
         token = *slot;
         (void)atomic_fetch_add(&token->refs, 1);
@@ -309,7 +298,7 @@ live_find_accessor(struct live_tokens *table, const char *accessor)
     for (size_t i = 0; i < table->slot_count && found == NULL; i++) {
         struct live_token *token = table->slots[i];
 
-        if (token != NULL && token != &tombstone &&
+        if (token != NULL && token != &live_tombstone &&
             strcmp(token->accessor, accessor) == 0) {
             (void)atomic_fetch_add(&token->refs, 1);
             found = token;
@@ -425,7 +414,8 @@ live_sweep(struct live_tokens *table, int64_t now_ms)
     for (size_t i = 0; i < table->slot_count; i++) {
         const struct live_token *token = table->slots[i];
 
-        if (token != NULL && token != &tombstone && token->max_ms <= now_ms) {
+        if (token != NULL && token != &live_tombstone &&
+            token->max_ms <= now_ms) {
             drop(table, &table->slots[i]);
         }
     }
@@ -443,7 +433,7 @@ live_task_trim(struct live_tokens *table, int64_t task_id, int64_t now_ms)
          token = next) {
         next = token->task_next;
         if (atomic_load(&token->revoked) || token->max_ms <= now_ms) {
-            drop(table, slot_with(table, token->hash));
+            drop(table, live_slot(table, token->hash));
         } else {
             count++;
         }
@@ -479,7 +469,7 @@ live_each(struct live_tokens *table,
 {
     (void)pthread_rwlock_rdlock(&table->lock);
     for (size_t i = 0; i < table->slot_count; i++) {
-        if (table->slots[i] != NULL && table->slots[i] != &tombstone) {
+        if (table->slots[i] != NULL && table->slots[i] != &live_tombstone) {
             visit(arg, table->slots[i]);
         }
     }

@@ -17,6 +17,10 @@
 
 struct live_tokens;
 
+enum {
+    LIVE_FIRST_GENERATION = 1,
+};
+
 /* Grants of one token; children that have the same share it. */
 struct grant_set {
     atomic_int refs;
@@ -25,10 +29,26 @@ struct grant_set {
     struct grant grants[];
 };
 
+/*
+ * The texts of a token that was renewed: each is of the same line, and one is
+ * in force. Whatever else is of the line was in force once, and is a copy.
+ */
+struct live_line {
+    uint8_t hash[TOKEN_HASH_BYTES];   /* of the line: the token's place */
+    uint8_t text[TOKEN_HASH_BYTES];   /* of the text in force */
+    uint8_t before[TOKEN_HASH_BYTES]; /* of the last that was used before it */
+    int64_t generation;               /* of the text in force */
+    int64_t before_generation;
+    int64_t renewed_ms; /* wall clock */
+    bool used;          /* the text in force was shown since */
+};
+
 /* Fields but the atomic ones never change while the token is in the table; a
- * renewal or revocation replaces `expires_ms` and `revoked`. */
+ * renewal or revocation replaces `expires_ms` and `revoked`, and a renewal
+ * `hash` and `line` (live_set_line()), which only the table looks at. */
 struct live_token {
-    uint8_t hash[TOKEN_HASH_BYTES];
+    uint8_t hash[TOKEN_HASH_BYTES]; /* of its text, or its line's */
+    struct live_line *line;         /* NULL: never renewed */
     int64_t id;
     int64_t parent_id; /* 0: none */
     int64_t task_id;   /* 0: a role's */
@@ -59,10 +79,37 @@ AG_DEFINE_CLEANUP(live_tokens, live_free)
 
 /*
  * Puts a copy of `token` in. The table takes over the caller's reference on
- * token->grants, also on error. Errors: AG_ENOMEM; AG_EEXISTS; AG_ELIMIT.
+ * token->grants, and token->line, also on error. Errors: AG_ENOMEM; AG_EEXISTS; AG_ELIMIT.
  */
 AG_CHECK AG_NONNULL enum ag_err live_add(struct live_tokens *table,
                                          const struct live_token *token);
+
+/* What a text is to the token of its line. */
+struct live_seen {
+    enum live_text {
+        LIVE_NOW,    /* the one in force */
+        LIVE_BEFORE, /* the one it took the place of */
+        LIVE_OLD,    /* one before that, or one that never arrived */
+    } text;
+
+    bool used;          /* the one in force was shown */
+    int64_t generation; /* of the text that was shown; 0: LIVE_OLD */
+    int64_t renewed_ms;
+};
+
+/*
+ * The token of a line, and which of its texts has the hash `text`. Borrowed
+ * until live_release(); NULL: no renewed token has that line.
+ */
+AG_NONNULL struct live_token *
+live_find_line(struct live_tokens *table, const uint8_t line[TOKEN_HASH_BYTES],
+               const uint8_t text[TOKEN_HASH_BYTES], struct live_seen *ret);
+
+/* A renewal, or the first use after one: the token is found by its line from
+ * now on. `line` is copied. Errors: AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err live_set_line(struct live_tokens *table,
+                                              struct live_token *token,
+                                              const struct live_line *line);
 
 /* Borrowed until live_release(); NULL when not there. */
 AG_NONNULL struct live_token *live_find(struct live_tokens *table,

@@ -1,5 +1,6 @@
 /* Revoking tokens (tokens.h): one with its family, a task, all under a name. */
 #include "core/issue.h"
+#include "core/renewal.h"
 #include "core/state.h"
 #include "core/tokens.h"
 #include "store/tokens.h"
@@ -48,21 +49,20 @@ revoke_family(struct revoking *r, const struct live_token *token)
     return err;
 }
 
-/* A token given as text, by its owner who fears it leaked. */
+/* A token given as text, also an old one, by its owner who fears it leaked. */
 static enum ag_err
 revoke_text(struct revoking *r, const char *text)
 {
     AG_AUTO(live_token) struct live_token *token = NULL;
     uint8_t hash[TOKEN_HASH_BYTES];
+    struct live_seen seen = {0};
     enum ag_err err =
-        core_token_hash(r->core, TOKEN_TASK, span_str(text), hash);
+        renewal_find(r->core, span_str(text), hash, &seen, &token);
 
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_ENOTFOUND) {
+        return err_why(AG_ENOTFOUND, "that token does not live");
     }
-    token = live_find(r->core->live, hash);
-    return token != NULL ? revoke_family(r, token)
-                         : err_why(AG_ENOTFOUND, "that token does not live");
+    return err == AG_OK ? revoke_family(r, token) : err;
 }
 
 static enum ag_err

@@ -72,6 +72,16 @@ core_token_hash(struct core *core, enum token_kind kind, struct span text,
 }
 
 enum ag_err
+core_token_line(struct core *core, enum token_kind kind, struct span text,
+                uint8_t out[TOKEN_HASH_BYTES])
+{
+    struct keyring *keyring = atomic_load(&core->keyring);
+
+    return keyring != NULL ? keyring_token_line(keyring, kind, text, out)
+                           : AG_ELOCKED;
+}
+
+enum ag_err
 core_key(struct core *core, enum kdf_key purpose, struct secret **ret)
 {
     struct keyring *keyring = atomic_load(&core->keyring);

@@ -86,6 +86,12 @@ AG_CHECK AG_NONNULL enum ag_err core_token_hash(struct core *core,
                                                 struct span text,
                                                 uint8_t out[TOKEN_HASH_BYTES]);
 
+/* The same of what a token shares with its renewed copies. */
+AG_CHECK AG_NONNULL enum ag_err core_token_line(struct core *core,
+                                                enum token_kind kind,
+                                                struct span text,
+                                                uint8_t out[TOKEN_HASH_BYTES]);
+
 /* A copy of one of the vault's keys, the caller's. Threads: any, also while it is
  * locked. Errors: AG_ELOCKED; those of secret_new(). */
 AG_CHECK AG_NONNULL enum ag_err

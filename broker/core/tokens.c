@@ -4,9 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "core/issue.h"
-#include "core/redaction.h"
 #include "core/state.h"
 #include "store/tokens.h"
 
@@ -217,23 +215,6 @@ check_room(const struct creating *c)
                    (long long)task_id, max_count);
 }
 
-/* What the task prints of it is redacted, as its first token is. */
-static enum ag_err
-hide(const struct creating *c)
-{
-    const struct issued *made = &c->issued;
-    int64_t oldest_id = 0;
-
-    if (!running_hide(c->core->running, made->token.task_id, made->token.id,
-                      clock_steady_ms(), &oldest_id)) {
-        return AG_OK;
-    }
-    if (oldest_id != 0) {
-        redaction_drop_token(c->core, oldest_id);
-    }
-    return redaction_add_token(c->core, made->token.id, made->text);
-}
-
 enum ag_err
 core_token_create(struct core *core, struct db_tx *tx, const struct call *call,
                   const struct token_request *request, json_t **ret)
@@ -272,7 +253,7 @@ core_token_create(struct core *core, struct db_tx *tx, const struct call *call,
         err = issued_answer(&c.issued, &answer);
     }
     if (err == AG_OK) {
-        err = hide(&c);
+        err = issue_hide(core, what.task_id, c.issued.token.id, c.issued.text);
     }
     if (err == AG_OK) {
         err = issue_live(core, &c.issued);
@@ -304,8 +285,8 @@ add_grants(const struct grant_set *set, json_t *item)
     return json_object_set_new(item, "grants", list) == 0 ? AG_OK : AG_ENOMEM;
 }
 
-static enum ag_err
-describe(const struct live_token *token, json_t **ret)
+enum ag_err
+token_describe(const struct live_token *token, json_t **ret)
 {
     AG_AUTO(wjson)
     json_t *item = json_pack(
@@ -338,7 +319,7 @@ enum ag_err
 core_token_self(struct core *core, const struct call *call, json_t **ret)
 {
     (void)core;
-    return call->token != NULL ? describe(call->token, ret)
+    return call->token != NULL ? token_describe(call->token, ret)
                                : err_why(AG_ENOTOKEN, "no token was shown");
 }
 
@@ -367,7 +348,7 @@ core_token_lookup(struct core *core, const struct call *call,
     AG_AUTO(live_token) struct live_token *token = NULL;
     enum ag_err err = token_by_accessor(core, call, accessor, &token);
 
-    return err == AG_OK ? describe(token, ret) : err;
+    return err == AG_OK ? token_describe(token, ret) : err;
 }
 
 struct listing {
@@ -387,7 +368,7 @@ list_one(void *arg, const struct live_token *token)
         json_array_size(listing->items) >= TOKENS_LIST_MAX_COUNT) {
         return;
     }
-    listing->err = describe(token, &item);
+    listing->err = token_describe(token, &item);
     if (listing->err == AG_OK &&
         json_array_append_new(listing->items, item) != 0) {
         listing->err = AG_ENOMEM;
@@ -416,42 +397,4 @@ core_tokens_list(struct core *core, const struct call *call, const char *task,
         *ret = AG_TAKE(answer);
     }
     return listing.err;
-}
-
-/* ---- renew ---- */
-
-enum ag_err
-core_token_renew(struct core *core, struct db_tx *tx, const struct call *call,
-                 int64_t ttl_ms, json_t **ret)
-{
-    AG_AUTO(token_row) struct token_row row = {0};
-    int64_t expires_ms = 0;
-    enum ag_err err = AG_OK;
-
-    (void)core;
-    if (call->token == NULL) {
-        return err_why(AG_ENOTOKEN, "no token was shown");
-    }
-    err = tokens_get(db_tx_read(tx), call->token->id, &row);
-    if (err != AG_OK) {
-        return err;
-    }
-    expires_ms = ttl_ms != 0 ? db_tx_now_ms(tx) + ttl_ms : row.max_expires_ms;
-    if (expires_ms > row.max_expires_ms) {
-        expires_ms = row.max_expires_ms; /* up to the hard end, as Vault does */
-    }
-    row.expires_ms = expires_ms;
-    row.generation++;
-    err = tokens_update(tx, &row);
-    if (err == AG_OK) {
-        err = core_note(tx, call, AUDIT_TOKEN_RENEWED, row.task_id, 0,
-                        json_pack("{s:s, s:I}", "accessor", row.accessor,
-                                  "generation", (json_int_t)row.generation));
-    }
-    if (err != AG_OK) {
-        return err;
-    }
-    atomic_store(&call->token->expires_ms, expires_ms);
-    atomic_store(&call->token->generation, (unsigned)row.generation);
-    return describe(call->token, ret);
 }

@@ -43,7 +43,11 @@ AG_CHECK enum ag_err core_tokens_list(struct core *core,
                                       const struct call *call, const char *task,
                                       json_t **ret);
 
-/* POST /v1/tokens/self/renew: up to the hard maximum. Writer. */
+/*
+ * POST /v1/tokens/self/renew: a later end, up to the hard maximum, and a new
+ * text: the one that was shown ends. `call` is of access_renewal().
+ * *ret: as token_self, and {token}. Errors: AG_ENOTOKEN; AG_ERENEWED. Writer.
+ */
 AG_CHECK AG_NONNULL enum ag_err core_token_renew(struct core *core,
                                                  struct db_tx *tx,
                                                  const struct call *call,

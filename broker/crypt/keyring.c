@@ -206,6 +206,21 @@ keyring_token_hash(struct keyring *kr, enum token_kind kind, struct span text,
     return err;
 }
 
+enum ag_err
+keyring_token_line(struct keyring *kr, enum token_kind kind, struct span text,
+                   uint8_t out[TOKEN_HASH_BYTES])
+{
+    const struct secret *key = begin_use(kr, KDF_TOKEN);
+    enum ag_err err;
+
+    if (key == NULL) {
+        return AG_ELOCKED;
+    }
+    err = token_line_hash(key, kind, text, out);
+    end_use(kr);
+    return err;
+}
+
 static struct seal_at
 own_place(const struct keyring *kr, const struct seal_at *at)
 {

@@ -74,6 +74,10 @@ AG_CHECK AG_NONNULL enum ag_err keyring_hash(struct keyring *kr,
 AG_CHECK AG_NONNULL enum ag_err
 keyring_token_hash(struct keyring *kr, enum token_kind kind, struct span text,
                    uint8_t out[TOKEN_HASH_BYTES]);
+/* token_line_hash() the same way. */
+AG_CHECK AG_NONNULL enum ag_err
+keyring_token_line(struct keyring *kr, enum token_kind kind, struct span text,
+                   uint8_t out[TOKEN_HASH_BYTES]);
 
 /*
  * A new random data key, and its wrapped form (KEYRING_WRAPPED_BYTES, sealed

@@ -12,6 +12,7 @@ enum {
     DIGITS = 43,
     CHECK_DIGITS = ENCODE_CHECKSUM_CHARS,
     CHECKED_CHARS = TOKEN_PREFIX_CHARS + DIGITS,
+    LINE_BYTES = TOKEN_RAW_BYTES / 2, /* what a renewed text keeps */
 };
 
 _Static_assert((int)TOKEN_HASH_BYTES == (int)KDF_HASH_BYTES, "hash differs");
@@ -98,8 +99,28 @@ token_parse(enum token_kind kind, struct span text,
 }
 
 enum ag_err
-token_hash(const struct secret *key, enum token_kind kind, struct span text,
-           uint8_t out[TOKEN_HASH_BYTES])
+token_next(enum token_kind kind, struct span text, struct secret **ret)
+{
+    uint8_t raw[TOKEN_RAW_BYTES];
+    AG_AUTO(secret) struct secret *next = NULL;
+    enum ag_err err = token_parse(kind, text, raw);
+
+    if (err == AG_OK) {
+        err = secret_new(TOKEN_CHARS, &next);
+    }
+    if (err == AG_OK) {
+        randombytes_buf(raw + LINE_BYTES, sizeof(raw) - LINE_BYTES);
+        put_text(kind, span_of(raw, sizeof(raw)), (char *)secret_bytes(next));
+        *ret = AG_TAKE(next);
+    }
+    wipe(raw, sizeof(raw));
+    return err;
+}
+
+/* Of the first `count` of a text's random bytes. */
+static enum ag_err
+hash_of(const struct secret *key, enum token_kind kind, struct span text,
+        size_t count, uint8_t out[TOKEN_HASH_BYTES])
 {
     uint8_t data[TOKEN_PREFIX_CHARS + TOKEN_RAW_BYTES];
     enum ag_err err = token_parse(kind, text, data + TOKEN_PREFIX_CHARS);
@@ -108,7 +129,21 @@ token_hash(const struct secret *key, enum token_kind kind, struct span text,
         return err;
     }
     memcpy(data, PREFIX[kind], TOKEN_PREFIX_CHARS);
-    kdf_hash(key, span_of(data, sizeof(data)), out);
+    kdf_hash(key, span_of(data, TOKEN_PREFIX_CHARS + count), out);
     wipe(data, sizeof(data));
     return AG_OK;
+}
+
+enum ag_err
+token_hash(const struct secret *key, enum token_kind kind, struct span text,
+           uint8_t out[TOKEN_HASH_BYTES])
+{
+    return hash_of(key, kind, text, TOKEN_RAW_BYTES, out);
+}
+
+enum ag_err
+token_line_hash(const struct secret *key, enum token_kind kind,
+                struct span text, uint8_t out[TOKEN_HASH_BYTES])
+{
+    return hash_of(key, kind, text, LINE_BYTES, out);
 }

@@ -62,4 +62,20 @@ AG_CHECK AG_NONNULL enum ag_err token_hash(const struct secret *key,
                                            struct span text,
                                            uint8_t out[TOKEN_HASH_BYTES]);
 
+/*
+ * A renewal: the text that takes the place of `text`. The first half of its
+ * random bytes stays, so that all texts of one token can be told from all
+ * others (token_line_hash()); the other 128 bits are new.
+ * Errors: AG_ETOKEN; those of secret_new().
+ */
+AG_CHECK AG_NONNULL enum ag_err
+token_next(enum token_kind kind, struct span text, struct secret **ret);
+
+/* The hash of what a text shares with those it took the place of: kdf_hash(key,
+ * prefix | first half). Errors: AG_ETOKEN. */
+AG_CHECK AG_NONNULL enum ag_err token_line_hash(const struct secret *key,
+                                                enum token_kind kind,
+                                                struct span text,
+                                                uint8_t out[TOKEN_HASH_BYTES]);
+
 #endif

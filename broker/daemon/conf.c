@@ -71,6 +71,8 @@ static const struct row ROWS[] = {
      DAYS(30), NULL},
     {"task", "wrap_ttl_max", KIND_DURATION, AT(core.wrap_ttl_max_ms), MINUTE_MS,
      DAYS(30), NULL},
+    {"token", "renew_overlap", KIND_DURATION, AT(core.renew_overlap_ms), 0,
+     MINUTE_MS, NULL},
     {"task", "tokens_max", KIND_NUMBER, AT(core.task_tokens_max), 1, 1000000,
      NULL},
     {"redact", "marker", KIND_MARKER, AT(core.marker), 0, 0, NULL},

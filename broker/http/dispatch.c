@@ -139,7 +139,7 @@ is_token_refusal(enum ag_err err)
 {
     return err == AG_ETOKEN || err == AG_ENOTOKEN || err == AG_EREVOKED ||
            err == AG_EEXPIRED || err == AG_EUSEDUP || err == AG_EPROCESS ||
-           err == AG_EUNTRACED;
+           err == AG_EUNTRACED || err == AG_ERENEWED || err == AG_ECLONED;
 }
 
 /* Who asks. While the vault is not open no token can be known, and what needs
@@ -164,7 +164,8 @@ admit(struct dispatch *d, struct request *rq, const struct dispatch_input *in,
     if (err != AG_OK) {
         return err;
     }
-    err = app->admit(app->ctx, rq->conn->peer, token, &rq->call);
+    err = app->admit(app->ctx, rq->conn->peer, token,
+                     (rq->route->flags & ROUTE_RENEWS) != 0, &rq->call);
     rq->admitted = err == AG_OK;
     if (token.len > 0 && is_token_refusal(err)) {
         toll_add(d->toll, pid, now_ms);

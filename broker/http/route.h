@@ -16,9 +16,10 @@ struct msg_spec;
 
 enum route_flags {
     ROUTE_PLAIN = 0,
-    ROUTE_OPEN = 1,  /* needs an open vault: else `locked` or `no_vault` */
-    ROUTE_TOKEN = 2, /* needs a valid token */
-    ROUTE_HIDE = 4,  /* a WORK_WRITE that answers with something to redact: only
+    ROUTE_OPEN = 1,   /* needs an open vault: else `locked` or `no_vault` */
+    ROUTE_TOKEN = 2,  /* needs a valid token */
+    ROUTE_RENEWS = 8, /* the token that is shown is renewed */
+    ROUTE_HIDE = 4, /* a WORK_WRITE that answers with something to redact: only
                         when the filter has it */
 };
 

@@ -23,6 +23,7 @@
 #define OPEN  ROUTE_OPEN
 #define HIDE  ROUTE_HIDE
 #define TOKEN (ROUTE_OPEN | ROUTE_TOKEN)
+#define RENEW (TOKEN | HIDE | ROUTE_RENEWS)
 
 /* clang-format off */
 static const struct route ROWS[] = {
@@ -61,7 +62,7 @@ static const struct route ROWS[] = {
     {"GET",    "/v1/tokens",                     OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_READ,  &QUERY_TASK,     NULL,                h_token_list,   NULL},
     {"GET",    "/v1/tokens/self",                TASK | SERVICE,            ROLES_ALL,     ANY,    TOKEN,       WORK_READ,  NULL,            NULL,                h_token_self,   NULL},
     {"DELETE", "/v1/tokens/self",                TASK,                      ROLES_NONE,    ANY,    TOKEN,       WORK_WRITE, NULL,            NULL,                h_token_self_revoke, NULL},
-    {"POST",   "/v1/tokens/self/renew",          TASK,                      ROLES_NONE,    ANY,    TOKEN,       WORK_WRITE, NULL,            &MSG_TTL,            h_token_renew,  NULL},
+    {"POST",   "/v1/tokens/self/renew",          TASK | SERVICE,            ROLES_ALL,     ANY,    RENEW,       WORK_WRITE, NULL,            &MSG_TTL,            h_token_renew,  NULL},
     {"POST",   "/v1/tokens/lookup",              OPERATOR | TASK,           ROLES_NONE,    ANY,    OPEN,        WORK_READ,  NULL,            &MSG_ACCESSOR,       h_token_lookup, NULL},
     {"POST",   "/v1/tokens/revoke",              OPERATOR | TASK,           ROLES_NONE,    ANY,    OPEN,        WORK_WRITE, NULL,            &MSG_REVOKE,         h_token_revoke, NULL},
 
@@ -128,9 +129,11 @@ app_state(void *ctx)
 }
 
 static enum ag_err
-app_admit(void *ctx, struct peer *peer, struct span token, struct call *ret)
+app_admit(void *ctx, struct peer *peer, struct span token, bool renews,
+          struct call *ret)
 {
-    return access_check(core_of(ctx), peer, token, ret);
+    return renews ? access_renewal(core_of(ctx), peer, token, ret)
+                  : access_check(core_of(ctx), peer, token, ret);
 }
 
 static void

@@ -30,8 +30,9 @@ struct server;
 struct server_app {
     void *ctx;
     enum vault_state (*state)(void *ctx);
+    /* `renews`: the token is shown to be renewed. */
     enum ag_err (*admit)(void *ctx, struct peer *peer, struct span token,
-                         struct call *ret);
+                         bool renews, struct call *ret);
     void (*leave)(void *ctx, struct call *call);
     void (*used)(void *ctx); /* somebody who may asks for the open vault */
     void (*write)(void *ctx, struct core_job *job);

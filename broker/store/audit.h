@@ -86,7 +86,9 @@ struct db_tx;
     X(AUDIT_ROTATION_STEP,      62, "rotation.step")                           \
     X(AUDIT_ROTATION_ENDED,     63, "rotation.ended")                          \
     X(AUDIT_PROGRAM_SET,        64, "program.set")                             \
-    X(AUDIT_PROGRAM_REMOVED,    65, "program.removed")
+    X(AUDIT_PROGRAM_REMOVED,    65, "program.removed")                         \
+    X(AUDIT_TOKEN_CLONED,       66, "token.cloned")                            \
+    X(AUDIT_TOKEN_IN_USE,       67, "token.in_use") /* first after a renewal */
 
 /* clang-format on */
 

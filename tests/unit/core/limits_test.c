@@ -70,35 +70,6 @@ test_a_wrap_is_a_reading(void **state)
     check_err(read_as_task(task.token, "github/bot"), AG_EUSEDUP);
 }
 
-static enum ag_err
-do_renew(struct core *core, struct db_tx *tx, const struct call *call,
-         const void *request, json_t **ret)
-{
-    (void)request;
-    return core_token_renew(core, tx, call, 0, ret);
-}
-
-static void
-test_a_renewed_token_is_of_the_next_generation(void **state)
-{
-    AG_AUTO(wjson) json_t *before = NULL;
-    AG_AUTO(wjson) json_t *after = NULL;
-    struct call call = {0};
-
-    (void)state;
-    make_child((struct token_request){.ttl_ms = 1000, .max_ttl_ms = 20000},
-               AG_OK);
-    check_ok(
-        access_check(flow.core, flow.task_peer, span_str(task.child), &call));
-    check_ok(core_token_self(flow.core, &call, &before));
-    check_ok(act(do_renew, &call, NULL, &after));
-    access_done(flow.core, &call);
-    assert_int_equal(json_integer_value(json_object_get(before, "generation")),
-                     1);
-    assert_int_equal(json_integer_value(json_object_get(after, "generation")),
-                     2);
-}
-
 /* Each child would have the uses again that its parent is limited to. */
 static void
 test_a_token_with_a_limit_makes_no_children(void **state)
@@ -355,7 +326,6 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_wrap_is_a_reading),
-        cmocka_unit_test(test_a_renewed_token_is_of_the_next_generation),
         cmocka_unit_test(test_a_token_with_a_limit_makes_no_children),
         cmocka_unit_test(test_a_grade_is_a_limit),
         cmocka_unit_test(test_trust_is_not_for_put_or_adopt),

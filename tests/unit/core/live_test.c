@@ -257,6 +257,77 @@ test_accessors_lead_to_their_token(void **state)
     assert_null(live_find_accessor(table, "aga_1"));
 }
 
+static enum ag_err
+set_line(int64_t id, int64_t line_id, int64_t generation)
+{
+    AG_AUTO(live_token) struct live_token *token = find(id);
+    struct live_line line = {.generation = generation,
+                             .before_generation = generation - 1,
+                             .renewed_ms = 5};
+
+    if (token == NULL) {
+        token = find(line_id);
+    }
+    assert_non_null(token);
+    hash_of(line_id, line.hash);
+    hash_of(line_id + generation, line.text);
+    hash_of(line_id + generation - 1, line.before);
+    return live_set_line(table, token, &line);
+}
+
+static int64_t
+seen_in(int64_t line_id, int64_t text_id, struct live_seen *seen)
+{
+    AG_AUTO(live_token) struct live_token *token = NULL;
+    uint8_t line[TOKEN_HASH_BYTES];
+    uint8_t text[TOKEN_HASH_BYTES];
+
+    hash_of(line_id, line);
+    hash_of(text_id, text);
+    token = live_find_line(table, line, text, seen);
+    return token != NULL ? token->id : 0;
+}
+
+static void
+test_a_renewed_token_is_found_by_its_line(void **state)
+{
+    struct live_seen seen = {0};
+
+    (void)state;
+    for (int64_t id = 1; id <= 200; id++) {
+        check_ok(add(id, 0, 7, GRANT_USES_UNLIMITED));
+    }
+    assert_int_equal(seen_in(3, 3, &seen), 0); /* has no line */
+    for (int64_t id = 1; id <= 200; id++) {
+        check_ok(set_line(id, 1000 * id, 2));
+        check_ok(set_line(id, 1000 * id, 3));
+        assert_null(find(id));
+    }
+    assert_int_equal(live_count(table), 200);
+    for (int64_t id = 1; id <= 200; id++) {
+        assert_int_equal(seen_in(1000 * id, 1000 * id + 3, &seen), id);
+        assert_int_equal(seen.text, LIVE_NOW);
+        assert_int_equal(seen.generation, 3);
+        assert_int_equal(seen_in(1000 * id, 1000 * id + 2, &seen), id);
+        assert_int_equal(seen.text, LIVE_BEFORE);
+        assert_int_equal(seen.generation, 2);
+        assert_int_equal(seen.renewed_ms, 5);
+        assert_int_equal(seen_in(1000 * id, 1000 * id + 1, &seen), id);
+        assert_int_equal(seen.text, LIVE_OLD);
+    }
+    /* Of one that has left meanwhile nothing comes back. */
+    {
+        AG_AUTO(live_token) struct live_token *gone = find(1000);
+        const struct live_line line = {.generation = 4};
+
+        assert_non_null(gone);
+        live_sweep(table, 1000);
+        assert_int_equal(live_count(table), 0);
+        check_ok(live_set_line(table, gone, &line));
+        assert_int_equal(live_count(table), 0);
+    }
+}
+
 int
 main(void)
 {
@@ -280,6 +351,8 @@ main(void)
             test_a_sweep_drops_what_is_past_its_hard_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_slots_are_used_again_after_sweeps,
                                         setup, teardown),
+        cmocka_unit_test_setup_teardown(
+            test_a_renewed_token_is_found_by_its_line, setup, teardown),
         cmocka_unit_test_setup_teardown(test_accessors_lead_to_their_token,
                                         setup, teardown),
     };

@@ -43,6 +43,39 @@ test_the_extremes(void **state)
     }
 }
 
+/* Half of a renewed text stays, which is its line; the other half is new. */
+static void
+test_a_renewed_text_is_of_the_same_line(void **state)
+{
+    AG_AUTO(secret) struct secret *key = NULL;
+    AG_AUTO(secret) struct secret *next = NULL;
+    uint8_t one[TOKEN_HASH_BYTES];
+    uint8_t two[TOKEN_HASH_BYTES];
+    uint8_t raw[TOKEN_RAW_BYTES];
+    uint8_t renewed[TOKEN_RAW_BYTES];
+    char other[TOKEN_TEXT_BYTES];
+
+    (void)state;
+    check_ok(secret_from(span_str("0123456789abcdef0123456789abcdef"), &key));
+    check_err(token_next(TOKEN_TASK, span_str("agt_x"), &next), AG_ETOKEN);
+    check_ok(token_next(TOKEN_TASK, span_str(KNOWN), &next));
+    check_ok(token_parse(TOKEN_TASK, span_str(KNOWN), raw));
+    check_ok(token_parse(TOKEN_TASK, secret_view(next), renewed));
+    assert_memory_equal(raw, renewed, 16);
+    assert_memory_not_equal(raw + 16, renewed + 16, 16);
+    check_ok(token_line_hash(key, TOKEN_TASK, span_str(KNOWN), one));
+    check_ok(token_line_hash(key, TOKEN_TASK, secret_view(next), two));
+    assert_memory_equal(one, two, sizeof(one));
+    check_ok(token_hash(key, TOKEN_TASK, span_str(KNOWN), one));
+    assert_memory_not_equal(one, two, sizeof(one));
+    check_ok(token_hash(key, TOKEN_TASK, secret_view(next), two));
+    assert_memory_not_equal(one, two, sizeof(one));
+    token_new_text(TOKEN_TASK, other);
+    check_ok(token_line_hash(key, TOKEN_TASK, span_str(KNOWN), one));
+    check_ok(token_line_hash(key, TOKEN_TASK, span_str(other), two));
+    assert_memory_not_equal(one, two, sizeof(one));
+}
+
 static void
 test_new_tokens_differ_and_parse(void **state)
 {
@@ -152,6 +185,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_known_text),
         cmocka_unit_test(test_the_extremes),
+        cmocka_unit_test(test_a_renewed_text_is_of_the_same_line),
         cmocka_unit_test(test_new_tokens_differ_and_parse),
         cmocka_unit_test(test_one_wrong_character_is_refused),
         cmocka_unit_test(test_cut_long_and_swapped),

@@ -175,9 +175,11 @@ serve_state(void *ctx)
 }
 
 static enum ag_err
-serve_admit(void *ctx, struct peer *peer, struct span token, struct call *ret)
+serve_admit(void *ctx, struct peer *peer, struct span token, bool renews,
+            struct call *ret)
 {
     (void)ctx;
+    (void)renews;
     if (token.len > 0 && atomic_load(&served.admit_err) != AG_OK) {
         return (enum ag_err)atomic_load(&served.admit_err);
     }
