@@ -168,6 +168,10 @@ class Connection:
         status = self.ask.get("status", "204 No Content")
         self.say(f"HTTP/1.1 {status}\r\nX-Here: yes\r\n\r\n".encode())
 
+    def do_dated(self):
+        self.digest()
+        self.answer(b"", extra=["Date: " + urllib.parse.unquote(self.ask["is"])])
+
     def do_redirect(self):
         self.digest()
         self.answer(b"", "302 Found", ["Location: /echo", "Alt-Svc: h2=\":1\""])
