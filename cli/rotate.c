@@ -35,6 +35,9 @@ struct rule {
     struct arg_list require;
     const char *program;
     bool generate;
+    const char *region;
+    const char *section;
+    const char *endpoint;
 };
 
 static json_t *
@@ -60,11 +63,13 @@ seconds(int64_t ms)
 static json_t *
 body_of(const struct rule *rule)
 {
-    json_t *params = json_pack(
-        "{s:o*, s:s*, s:o*, s:s*, s:o*}", "length",
-        rule->length > 0 ? json_integer(rule->length) : NULL, "alphabet",
-        rule->alphabet, "require", list_of(&rule->require), "program",
-        rule->program, "generate", rule->generate ? json_true() : NULL);
+    json_t *params =
+        json_pack("{s:o*, s:s*, s:o*, s:s*, s:o*, s:s*, s:s*, s:s*}", "length",
+                  rule->length > 0 ? json_integer(rule->length) : NULL,
+                  "alphabet", rule->alphabet, "require",
+                  list_of(&rule->require), "program", rule->program, "generate",
+                  rule->generate ? json_true() : NULL, "region", rule->region,
+                  "section", rule->section, "endpoint", rule->endpoint);
 
     return json_pack("{s:s, s:o*, s:s*, s:o*, s:o*, s:o*, s:o}", "rotator",
                      rule->rotator, "every_s", seconds(rule->every_ms), "cron",
@@ -99,7 +104,8 @@ rule_set(struct cli *cli, int argc, char **argv)
          "begin only then, in UTC: \"mon-fri 02:00-05:00\"; again for more"},
         {"grace", ARG_DURATION, &rule.grace_ms, "D",
          "the old value stays so long (0)"},
-        {"rotator", ARG_TEXT, &rule.rotator, "R", "random (default), command"},
+        {"rotator", ARG_TEXT, &rule.rotator, "R",
+         "random (default), command, aws-access-key"},
         {"length", ARG_COUNT, &rule.length, "N", "of a random value (32)"},
         {"alphabet", ARG_TEXT, &rule.alphabet, "A",
          "alnum (default), hex, url, ascii, digits"},
@@ -108,12 +114,18 @@ rule_set(struct cli *cli, int argc, char **argv)
         {"program", ARG_TEXT, &rule.program, "NAME",
          "command: the program on record"},
         {"generate", ARG_FLAG, &rule.generate, NULL,
-         "command: the value is random, the program installs it"}};
+         "command: the value is random, the program installs it"},
+        {"region", ARG_TEXT, &rule.region, "R", "aws: of STS (us-east-1)"},
+        {"section", ARG_TEXT, &rule.section, "S",
+         "aws: of a file of credentials (default)"},
+        {"endpoint", ARG_TEXT, &rule.endpoint, "URL",
+         "aws: where IAM and STS are, if not where AWS has them"}};
     const struct arg_spec spec = {
         .usage = "rotate rule set [options] NAME",
         .about = "Says when and how a secret rotates; a rule that is there is "
-                 "replaced. A rule\nwith a program asks for the passphrase: "
-                 "the program gets the values.",
+                 "replaced. A rule\nwith a program or an endpoint asks for "
+                 "the passphrase: they get the\nvalues, or what is signed by "
+                 "them.",
         .opts = opts,
         .opt_count = AG_COUNT(opts),
         .words_min = 1,

@@ -52,10 +52,14 @@ struct rotation_rule_request {
     size_t require_count;
     const char *program;
     bool generate;
+    const char *region;
+    const char *section;
+    const char *endpoint;
 };
 
 /* Of a secret that exists; a rule that is there is replaced. A rule by which a
- * program gets the value needs fresh proof. Writer.
+ * program gets the value, or that names the address of a service, needs fresh
+ * proof. Writer.
  * Errors: AG_ENOTFOUND, AG_EINVAL with a sentence, AG_EPROOF. */
 AG_CHECK AG_NONNULL enum ag_err core_rotation_rule_set(
     struct core *core, struct db_tx *tx, const struct call *call,

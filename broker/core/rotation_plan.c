@@ -96,11 +96,12 @@ words_of(const char *const *words, size_t count)
 static json_t *
 params_of(const struct rotation_rule_request *q)
 {
-    return json_pack("{s:o*, s:s*, s:o*, s:s*, s:o*}", "length",
-                     q->length != 0 ? json_integer(q->length) : NULL,
-                     "alphabet", q->alphabet, "require",
-                     words_of(q->require, q->require_count), "program",
-                     q->program, "generate", q->generate ? json_true() : NULL);
+    return json_pack(
+        "{s:o*, s:s*, s:o*, s:s*, s:o*, s:s*, s:s*, s:s*}", "length",
+        q->length != 0 ? json_integer(q->length) : NULL, "alphabet",
+        q->alphabet, "require", words_of(q->require, q->require_count),
+        "program", q->program, "generate", q->generate ? json_true() : NULL,
+        "region", q->region, "section", q->section, "endpoint", q->endpoint);
 }
 
 enum ag_err

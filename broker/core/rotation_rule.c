@@ -19,12 +19,13 @@ check_right(struct db_tx *tx, const struct call *call,
                            ? plan->rotator->program_name(plan->params)
                            : NULL;
 
-    if (name == NULL) {
-        return AG_OK;
+    /* By this rule a program gets the value, or an address of somebody's
+     * choosing what it signs. */
+    if ((name != NULL || json_object_get(plan->params, "endpoint") != NULL) &&
+        call->who != CALLER_PROOF) {
+        return AG_EPROOF;
     }
-    return call->who == CALLER_PROOF
-               ? program_find(db_tx_read(tx), name, &program)
-               : AG_EPROOF; /* by this rule a program gets the value */
+    return name != NULL ? program_find(db_tx_read(tx), name, &program) : AG_OK;
 }
 
 static enum ag_err

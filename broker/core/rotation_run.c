@@ -199,6 +199,7 @@ call_rotator(struct core *core, struct turn *t)
     const struct rotator_call call = {
         .act = step_rotator_act(step_act_of(t->row.state)),
         .rotation_id = t->row.id,
+        .started_ms = t->row.created_ms,
         .secret_name = t->secret.name,
         .params = t->plan.params,
         .old_value = t->old_value,
@@ -206,6 +207,7 @@ call_rotator(struct core *core, struct turn *t)
         .forget = forget_values,
         .forget_ctx = t,
         .runner = core->parts.runner,
+        .upstream = core->parts.upstream,
         .program = t->has_program ? &t->program : NULL,
     };
     enum ag_err err = t->plan.rotator->act(&call, &t->answer);

@@ -26,6 +26,9 @@ h_rotation_rule_set(struct request *rq)
         .require_count = params->require.count,
         .program = params->program,
         .generate = params->generate,
+        .region = params->region,
+        .section = params->section,
+        .endpoint = params->endpoint,
     };
     json_t *tree = NULL;
 

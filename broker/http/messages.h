@@ -162,6 +162,9 @@ struct msg_rotator_params { /* each rotator takes its own */
     struct msg_list require; /* char * */
     char *program;
     bool generate;
+    char *region;
+    char *section;
+    char *endpoint;
 };
 
 struct msg_rotation_rule {

@@ -5,6 +5,7 @@
 #include "rotate/cron.h"
 #include "rotate/program.h"
 #include "rotate/schedule.h"
+#include "rotate/service.h"
 
 enum {
     WORD_MAX_BYTES = 64,
@@ -28,6 +29,10 @@ static const struct msg_field PARAMS_ROWS[] = {
                       MSG_OPTIONAL, NULL),
     WORD(struct msg_rotator_params, program, MSG_OPTIONAL),
     MSG_FIELD_BOOL(struct msg_rotator_params, generate, MSG_OPTIONAL, 0),
+    WORD(struct msg_rotator_params, region, MSG_OPTIONAL),
+    WORD(struct msg_rotator_params, section, MSG_OPTIONAL),
+    MSG_FIELD_STRING(struct msg_rotator_params, endpoint, 1,
+                     SERVICE_URL_MAX_BYTES, MSG_OPTIONAL, NULL),
 };
 static SPEC(PARAMS, struct msg_rotator_params, PARAMS_ROWS);
 

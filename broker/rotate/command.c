@@ -51,8 +51,14 @@ program_name(const json_t *params)
 static enum ag_err
 check(const json_t *params)
 {
+    static const char *const TAKES[] = {"program",  "generate", "length",
+                                        "alphabet", "require",  NULL};
     const char *program = program_name(params);
 
+    if (!params_only(params, TAKES)) {
+        return err_why(AG_EINVAL, "command: takes program, generate, length, "
+                                  "alphabet, require");
+    }
     if (program == NULL || parse_name(span_str(program)) != AG_OK) {
         return err_why(AG_EINVAL,
                        "command: say which: --program NAME, as it was put on "

@@ -167,8 +167,9 @@ random_make(const json_t *params, struct secret **ret)
 static enum ag_err
 check(const json_t *params)
 {
-    return json_object_get(params, "program") == NULL &&
-                   json_object_get(params, "generate") == NULL
+    static const char *const TAKES[] = {"length", "alphabet", "require", NULL};
+
+    return params_only(params, TAKES)
                ? random_check(params)
                : err_why(AG_EINVAL, "random: takes length, alphabet, require");
 }

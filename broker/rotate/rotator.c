@@ -8,6 +8,7 @@
 static const struct rotator *const ROTATORS[] = {
     &ROTATOR_RANDOM,
     &ROTATOR_COMMAND,
+    &ROTATOR_AWS_ACCESS_KEY,
 };
 
 enum ag_err
@@ -19,7 +20,27 @@ rotator_find(const char *name, const struct rotator **ret)
             return AG_OK;
         }
     }
-    return err_why(AG_EINVAL, "rotator: random or command");
+    return err_why(AG_EINVAL, "rotator: random, command or aws-access-key");
+}
+
+bool
+params_only(const json_t *params, const char *const *names)
+{
+    void *at = json_object_iter((json_t *)(uintptr_t)params);
+
+    for (; at != NULL;
+         at = json_object_iter_next((json_t *)(uintptr_t)params, at)) {
+        size_t i = 0;
+
+        while (names[i] != NULL &&
+               strcmp(names[i], json_object_iter_key(at)) != 0) {
+            i++;
+        }
+        if (names[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void

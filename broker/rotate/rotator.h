@@ -1,7 +1,7 @@
 /*
  * rotator.h - what makes, checks and revokes a credential: one interface for
  * every kind, so that the mechanism (core/rotation.h) knows none of them.
- * Floor: rotate. Depends on: jansson, base/secret, privsep/runner.
+ * Floor: rotate. Depends on: jansson, base/secret, privsep/runner, upstream.
  *
  * The contract of an act, whoever implements it: it may be repeated, with the
  * same rotation's id, after its answer was lost, and then brings about the same
@@ -23,6 +23,7 @@
 
 struct runner;
 struct secret;
+struct upstream;
 
 enum {
     ROTATOR_CODE_BYTES = 64,
@@ -46,6 +47,7 @@ enum rotator_outcome {
 struct rotator_call {
     enum rotator_act act;
     int64_t rotation_id;
+    int64_t started_ms; /* wall clock: when this rotation began */
     const char *secret_name;
     const json_t *params;           /* of the rule, checked when it was set */
     const struct secret *old_value; /* NULL: it is gone */
@@ -55,6 +57,7 @@ struct rotator_call {
     void (*forget)(void *forget_ctx);
     void *forget_ctx;
     struct runner *runner;         /* starts programs; NULL: there is none */
+    struct upstream *upstream;     /* calls to services go by it */
     const struct program *program; /* on record, by program_name(); or NULL */
 };
 
