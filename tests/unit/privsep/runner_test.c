@@ -411,6 +411,10 @@ test_after_its_death_nothing_is_started(void **state)
     runner_abort(f.runner);
     check_err(run(&job), AG_EUNSUPPORTED);
     check_err(run(&job), AG_EUNSUPPORTED);
+    /* The reader of its answers finds the end by itself. */
+    for (int i = 0; i < 500 && runner_is_alive(f.runner); i++) {
+        (void)poll(NULL, 0, 10);
+    }
     assert_false(runner_is_alive(f.runner));
 }
 
