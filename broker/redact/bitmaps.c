@@ -1,4 +1,4 @@
-#include "redact/matcher_impl.h"
+#include "redact/marks.h"
 
 enum {
     /* Bits of a bitmap for each mark in it: few looks at ordinary text meet
@@ -161,13 +161,13 @@ mark_entry(struct matcher *m, size_t index)
     AG_ASSERT(len == class->window_bytes);
     set_mark(m->pairs, (uint64_t)scratch->bytes[0] << 8 | scratch->bytes[1]);
     hash = set_hash(set_load_short(scratch->bytes, len), KEY_BYTES);
-    set_mark(m->quads, hash >> m->quad_shift);
+    marks_put(m->quads, hash, m->quad_shift);
     for (i = 0; i < class->stride; i++) {
         hash = set_hash(set_load_short(scratch->bytes + i, len - i),
                         class->block_bytes);
-        set_mark(class->blocks, hash >> class->block_shift);
+        marks_put(class->blocks, hash, class->block_shift);
         if (i == 0) {
-            set_mark(class->heads, hash >> class->head_shift);
+            marks_put(class->heads, hash, class->head_shift);
         }
     }
 }

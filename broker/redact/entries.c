@@ -83,6 +83,12 @@ text_key(struct span text)
     return be32toh(key);
 }
 
+bool
+entries_may_begin(const struct matcher *m, size_t index, struct span text)
+{
+    return text.len < KEY_BYTES || m->entries[index].key == text_key(text);
+}
+
 size_t
 entries_upto(const struct matcher *m, struct span text,
              struct set_scratch *scratch)

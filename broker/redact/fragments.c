@@ -1,13 +1,11 @@
 #include "redact/fragments.h"
 
-#include "redact/matcher_impl.h"
+#include "redact/marks.h"
 #include "redact/random_run.h"
 #include "redact/strength.h"
 
 enum {
     STRIDE = FRAGMENT_MIN_BYTES - FRAGMENT_BLOCK_BYTES + 1,
-    LOOKS_BYTES = 3 * STRIDE + WORD_BYTES,           /* of four looks at once */
-    BLOCK_DROP_BITS = 64 - 8 * FRAGMENT_BLOCK_BYTES, /* of a word */
     TRIGRAM_BYTES = 3,
     TRIGRAM_LOG2 = 17, /* bits of their bitmap */
     /* All blocks are marked, one in four has a cell: near a mark, up to three
@@ -73,7 +71,8 @@ visit_block(struct build *b, struct span line, size_t at)
     struct set_fragments *f = &b->m->fragments;
 
     if (b->is_filling) {
-        set_mark(f->marks, block_of(line.ptr + at) >> f->mark_shift);
+        (f->is_single ? marks_put_single : marks_put)(
+            f->marks, block_of(line.ptr + at), f->mark_shift);
     }
     if (at % CELL_EVERY == 0) {
         visit_cell(b, line.ptr + at);
@@ -191,6 +190,7 @@ fragments_build(struct matcher *m)
     f->firsts = (uint32_t *)(void *)(f->trigrams + trigram_bytes);
     f->cells = f->firsts + ((size_t)1 << buckets) + 1;
     f->mark_shift = 64 - marks;
+    f->is_single = marks < MARKS_MAX_LOG2;
     f->bucket_shift = 64 - buckets;
     f->cell_count = visit_all(&b, false); /* of each bucket */
     for (i = 1; i <= (size_t)1 << buckets; i++) {
@@ -327,64 +327,55 @@ look_in_bucket(struct search *s, size_t at)
     }
 }
 
-static inline unsigned int
-is_marked(const uint8_t *marks, uint32_t shift, const uint8_t *at)
+static bool
+is_marked(const struct search *s, size_t at)
 {
-    uint64_t index =
-        (set_load(at) << BLOCK_DROP_BITS) * SET_HASH_FACTOR >> shift;
+    const struct set_fragments *f = &s->part->fragments;
 
-    return (unsigned int)marks[index >> 3] >> (index & 7) & 1;
+    uint64_t block = block_of(s->in->text.ptr + at);
+
+    return f->is_single ? set_bit(f->marks, block >> f->mark_shift)
+                        : marks_has(f->marks, block, f->mark_shift);
 }
 
 /* A block is marked: one near it has a cell, if it is of a fragment. */
 static void
 look_near(struct search *s, size_t at)
 {
-    const uint8_t *marks = s->part->fragments.marks;
-    const uint8_t *here = s->in->text.ptr + at;
-    uint32_t shift = s->part->fragments.mark_shift;
+    size_t end = s->in->text.len;
     size_t to = at + CELL_EVERY;
 
-    if (at > 0 && at + 1 + WORD_BYTES <= s->in->text.len &&
-        is_marked(marks, shift, here - 1) == 0 &&
-        is_marked(marks, shift, here + 1) == 0) {
+    if (at > 0 && at + 1 + FRAGMENT_BLOCK_BYTES <= end &&
+        !is_marked(s, at - 1) && !is_marked(s, at + 1)) {
         return; /* a fragment has others beside it */
     }
     at = at < CELL_EVERY - 1 ? 0 : at - (CELL_EVERY - 1);
-    for (; at < to && at + FRAGMENT_BLOCK_BYTES <= s->in->text.len; at++) {
+    for (; at < to && at + FRAGMENT_BLOCK_BYTES <= end; at++) {
         look_in_bucket(s, at);
     }
 }
 
-/* Any twelve bytes have a block at a multiple of the stride. Four looks are
- * under way at once, as none depends on another. */
+/* Any twelve bytes have a block at a multiple of the stride. */
 static void
 look_at_blocks(struct search *s)
 {
+    const struct set_fragments *f = &s->part->fragments;
+    const struct marks m = {.bitmap = f->marks,
+                            .stride = STRIDE,
+                            .shift = f->mark_shift,
+                            .block_bytes = FRAGMENT_BLOCK_BYTES,
+                            .is_single = f->is_single};
     const uint8_t *text = s->in->text.ptr;
-    const uint8_t *marks = s->part->fragments.marks;
-    const uint32_t shift = s->part->fragments.mark_shift;
-    size_t end = s->in->text.len;
+    size_t len = s->in->text.len;
+    size_t end = len < WORD_BYTES ? 0 : len - WORD_BYTES + 1;
     size_t at = 0;
-    size_t i;
 
-    for (; at + LOOKS_BYTES <= end; at += (size_t)4 * STRIDE) {
-        unsigned int marked =
-            is_marked(marks, shift, text + at) |
-            is_marked(marks, shift, text + at + STRIDE) << 1 |
-            is_marked(marks, shift, text + at + (size_t)2 * STRIDE) << 2 |
-            is_marked(marks, shift, text + at + (size_t)3 * STRIDE) << 3;
-
-        for (i = 0; marked != 0; i++, marked >>= 1) {
-            if ((marked & 1) != 0) {
-                look_near(s, at + i * STRIDE);
-            }
-        }
+    while ((at = marks_next(&m, text, at, end)) < end) {
+        look_near(s, at);
+        at += STRIDE;
     }
-    for (; at + FRAGMENT_BLOCK_BYTES <= end; at += STRIDE) {
-        if (set_bit(marks, block_of(text + at) >> shift)) {
-            look_near(s, at);
-        }
+    if (at + FRAGMENT_BLOCK_BYTES <= len && is_marked(s, at)) {
+        look_near(s, at);
     }
 }
 

@@ -92,6 +92,7 @@ struct set_fragments {
     uint32_t mark_shift;
     uint32_t bucket_shift;
     size_t cell_count;
+    bool is_single; /* of the marks: see marks.h */
 };
 
 /* Every four bytes of a form: see tetrads.h. */
@@ -230,6 +231,10 @@ AG_NONNULL struct set_order set_compare(const struct matcher *m, uint32_t ref,
 
 /* Sorts the entries by content; of equal forms the first piece's stands. */
 AG_NONNULL void entries_sort(struct matcher *m);
+
+/* May the entry have its first bytes with `text` in common? */
+AG_NONNULL bool entries_may_begin(const struct matcher *m, size_t index,
+                                  struct span text);
 
 /* How many entries are not greater than `text` (see struct set_order). */
 AG_NONNULL size_t entries_upto(const struct matcher *m, struct span text,

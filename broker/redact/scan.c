@@ -1,5 +1,6 @@
 #include "redact/scan.h"
 
+#include "redact/marks.h"
 #include "redact/strength.h"
 
 void
@@ -45,64 +46,38 @@ add_starts_before(struct scan *s, const struct set_class *class, size_t block)
     for (; from < to; from++) {
         uint64_t hash = set_hash(word_at(s, from), class->block_bytes);
 
-        if (set_bit(class->heads, hash >> class->head_shift)) {
+        if (marks_has(class->heads, hash, class->head_shift)) {
             add_start(s, from);
         }
     }
 }
 
-/* The fields of a class that the search needs, where the compiler can keep
- * them in registers. */
-struct looks {
-    const uint8_t *blocks;
-    unsigned int drop_bits; /* of a word, that are not of the block */
-    unsigned int shift;
-};
-
-static inline unsigned int
-is_marked(struct looks l, const uint8_t *at)
-{
-    uint64_t index =
-        ((set_load(at) << l.drop_bits) * SET_HASH_FACTOR) >> l.shift;
-
-    return (unsigned int)l.blocks[index >> 3] >> (index & 7) & 1;
-}
-
 /*
  * Looks at one block in every stride. Each form that starts in the tile has
- * exactly one of these blocks within its window. Four looks are under way at
- * once, as none depends on another.
+ * exactly one of these blocks within its window.
  */
 static void
 find_starts(struct scan *s, const struct set_class *class)
 {
-    const struct looks l = {class->blocks, 64 - 8 * class->block_bytes,
-                            class->block_shift};
-    const uint8_t *text = s->text.ptr;
+    const struct marks m = {.bitmap = class->blocks,
+                            .stride = class->stride,
+                            .shift = class->block_shift,
+                            .block_bytes = class->block_bytes};
     const size_t stride = class->stride;
     size_t at = s->tile + stride - 1;
     size_t end = s->tile_end + stride - 1;
     size_t words_end =
         s->text.len < WORD_BYTES ? 0 : s->text.len - WORD_BYTES + 1;
     size_t fast_end = end < words_end ? end : words_end;
-    size_t i;
 
-    for (; at + 3 * stride < fast_end; at += 4 * stride) {
-        unsigned int marked = is_marked(l, text + at) |
-                              is_marked(l, text + at + stride) << 1 |
-                              is_marked(l, text + at + 2 * stride) << 2 |
-                              is_marked(l, text + at + 3 * stride) << 3;
-
-        for (i = 0; marked != 0; i++, marked >>= 1) {
-            if ((marked & 1) != 0) {
-                add_starts_before(s, class, at + i * stride);
-            }
-        }
+    while ((at = marks_next(&m, s->text.ptr, at, fast_end)) < fast_end) {
+        add_starts_before(s, class, at);
+        at += stride;
     }
     for (; at < end && at + class->block_bytes <= s->text.len; at += stride) {
         uint64_t hash = set_hash(word_at(s, at), class->block_bytes);
 
-        if (set_bit(class->blocks, hash >> class->block_shift)) {
+        if (marks_has(class->blocks, hash, class->block_shift)) {
             add_starts_before(s, class, at);
         }
     }
@@ -134,7 +109,7 @@ may_begin(const struct scan *s, const struct matcher *part, size_t at)
                        (uint64_t)s->text.ptr[at] << 8 | s->text.ptr[at + 1]);
     }
     hash = set_hash(word_at(s, at), KEY_BYTES);
-    return set_bit(part->quads, hash >> part->quad_shift);
+    return marks_has(part->quads, hash, part->quad_shift);
 }
 
 /* Near the end of the text a form may have begun whose window is not there. */
@@ -405,12 +380,14 @@ look_in(struct scan *s, const struct matcher *part, size_t start)
     size_t upto = entries_upto(part, text, &s->scratch);
     struct scan_hit hit = {.start = start, .part = part};
 
-    if ((s->flags & SCAN_AT_END) == 0 && upto < part->entry_count) {
+    if ((s->flags & SCAN_AT_END) == 0 && upto < part->entry_count &&
+        entries_may_begin(part, upto, text)) {
         hit.is_open =
             set_compare(part, part->entries[upto].ref, text, &s->scratch)
                 .is_open;
     }
-    if (text.len >= KEY_BYTES) {
+    if (text.len >= KEY_BYTES && upto > 0 &&
+        entries_may_begin(part, upto - 1, text)) {
         find_longest(s, text, upto, &hit);
     }
     return hit;
