@@ -9,6 +9,7 @@ enum {
     LINE_KEEP_BYTES = 8192,  /* over a restart; more is given back */
     HELD_SPARE_BYTES = 16,   /* a token waits for the byte behind it */
     SLICE_BYTES = 16 * 1024, /* bounds the holes found ahead */
+    AHEAD_BYTES = 256,       /* behind what is held: most is decided by these */
 };
 
 /* ---- holes ---- */
@@ -136,15 +137,14 @@ redactor_scan(struct redactor *r, struct span text, size_t limit, bool at_end)
     scan_begin(&r->scan, &request);
 }
 
-enum ag_err
-redactor_decide(struct redactor *r, struct span text, size_t limit, bool at_end,
-                size_t *ret)
+/* The forms that begin below `limit`, and what was found ahead. */
+static enum ag_err
+cover_forms(struct redactor *r, struct span text, size_t limit, bool at_end,
+            size_t *ret)
 {
-    size_t open = redactor_look(r, text, at_end);
     struct scan_hit hit;
     enum ag_err err;
 
-    limit = open < limit ? open : limit;
     redactor_scan(r, text, limit, at_end);
     while (scan_next(&r->scan, &hit)) {
         if (hit.is_open) {
@@ -162,6 +162,15 @@ redactor_decide(struct redactor *r, struct span text, size_t limit, bool at_end,
     }
     *ret = limit;
     return redactor_let_out(r, text, limit);
+}
+
+enum ag_err
+redactor_decide(struct redactor *r, struct span text, size_t limit, bool at_end,
+                size_t *ret)
+{
+    size_t open = redactor_look(r, text, at_end);
+
+    return cover_forms(r, text, open < limit ? open : limit, at_end, ret);
 }
 
 void
@@ -184,61 +193,73 @@ redactor_advance(struct redactor *r, struct span text, size_t len)
     r->hole_end = r->hole_end > len ? r->hole_end - len : 0;
 }
 
-/*
- * What is held, followed by as much of `part` as its decision may need (no
- * form is longer than half the buffer). True in *ret: all of the part went
- * there, and something is still held.
- */
+/* What is held, decided by what follows it: some of `part`. That goes to what
+ * is held if something still is; *ret is how much went there. */
 static enum ag_err
-feed_held(struct redactor *r, struct span part, bool *ret)
+feed_held(struct redactor *r, struct span part, size_t *ret)
 {
     uint8_t *held = r->held.ptr;
+    size_t most = r->held_len > AHEAD_BYTES ? r->held_len : AHEAD_BYTES;
     size_t room = r->held.len - r->held_len;
-    size_t take = part.len < room ? part.len : room;
-    struct span text = span_of(held, r->held_len + take);
+    struct span text;
     size_t done = 0;
     enum ag_err err;
 
-    memcpy(held + r->held_len, part.ptr, take);
+    most = most < room ? most : room;
+    part = span_sub(part, 0, most);
+    text = span_of(held, r->held_len + part.len);
+    memcpy(held + r->held_len, part.ptr, part.len);
     note_most(&r->held_most, text.len);
     err = redactor_decide(r, text, r->held_len, false, &done);
     if (err != AG_OK) {
         return err;
     }
     redactor_advance(r, text, done);
-    *ret = done < r->held_len;
-    if (*ret) {
-        AG_ASSERT(take == part.len);
-        memmove(held, held + done, text.len - done);
-        r->held_len = text.len - done;
-    } else {
+    *ret = 0;
+    if (done == r->held_len) {
         r->held_len = 0;
+        return AG_OK;
     }
+    /* No form is longer than half the buffer. */
+    AG_ASSERT(done > 0 || part.len < room || room == 0);
+    memmove(held, held + done, text.len - done);
+    r->held_len = text.len - done;
+    *ret = part.len;
     return AG_OK;
 }
 
+/* `slice` begins `part`: of that the forms in it may need more. */
 static enum ag_err
-feed_slice(struct redactor *r, struct span part)
+feed_slice(struct redactor *r, struct span slice, struct span part, size_t *ret)
 {
-    bool is_held = false;
-    size_t done = 0;
-    enum ag_err err;
+    size_t open = redactor_look(r, slice, false);
 
-    r->is_idle = false;
-    if (r->held_len > 0) {
-        err = feed_held(r, part, &is_held);
-        if (err != AG_OK || is_held) {
+    part = span_sub(part, 0, slice.len + r->held.len);
+    return cover_forms(r, part, open, false, ret);
+}
+
+/* Keeps what is not decided. */
+static enum ag_err
+feed_slices(struct redactor *r, struct span part)
+{
+    const size_t most = r->held.len + SLICE_BYTES; /* some is decided */
+    bool is_last = false;
+    size_t done = 0;
+
+    while (!is_last) {
+        struct span slice = span_sub(part, 0, most);
+        enum ag_err err = feed_slice(r, slice, part, &done);
+
+        if (err != AG_OK) {
             return err;
         }
+        redactor_advance(r, part, done);
+        is_last = slice.len == part.len;
+        part = span_of(part.ptr + done, part.len - done);
     }
-    err = redactor_decide(r, part, part.len, false, &done);
-    if (err != AG_OK) {
-        return err;
-    }
-    redactor_advance(r, part, done);
-    AG_ASSERT(part.len - done <= r->held.len);
-    memcpy(r->held.ptr, part.ptr + done, part.len - done);
-    r->held_len = part.len - done;
+    AG_ASSERT(part.len <= r->held.len);
+    memcpy(r->held.ptr, part.ptr, part.len);
+    r->held_len = part.len;
     note_most(&r->held_most, r->held_len);
     return AG_OK;
 }
@@ -246,15 +267,18 @@ feed_slice(struct redactor *r, struct span part)
 static enum ag_err
 feed_now(struct redactor *r, struct span part)
 {
-    enum ag_err err = AG_OK;
+    size_t used = 0;
+    enum ag_err err;
 
-    while (err == AG_OK && part.len > 0) {
-        size_t len = part.len < SLICE_BYTES ? part.len : SLICE_BYTES;
-
-        err = feed_slice(r, span_sub(part, 0, len));
-        part = span_sub(part, len, part.len - len);
+    r->is_idle = r->is_idle && part.len == 0;
+    while (part.len > 0 && r->held_len > 0) {
+        err = feed_held(r, part, &used);
+        if (err != AG_OK) {
+            return err;
+        }
+        part = span_sub(part, used, part.len);
     }
-    return err;
+    return part.len == 0 ? AG_OK : feed_slices(r, part);
 }
 
 enum ag_err
