@@ -58,4 +58,21 @@ tetrads_may_join(const struct matcher *set, uint8_t before, uint8_t behind)
            (set->base != NULL && set_bit(set->base->tetrads.pairs, pair));
 }
 
+/* May this byte have another behind it in some form? */
+AG_NONNULL static inline bool
+tetrads_may_begin(const struct matcher *set, uint8_t c)
+{
+    const struct matcher *part;
+
+    for (part = set; part != NULL; part = part->base) {
+        const uint8_t *row = part->tetrads.pairs + tetrad_pair(c, 0) / 8;
+
+        if ((set_load(row) | set_load(row + 8) | set_load(row + 16) |
+             set_load(row + 24)) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 #endif

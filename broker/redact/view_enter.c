@@ -6,21 +6,17 @@
  * before it and some behind it, of what the view gives. So among the runs of
  * four bytes around the step five in a row are the form's.
  */
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "redact/tetrads.h"
 #include "redact/view_impl.h"
 
 enum {
-    LANES = 16,                             /* of a vector */
-    BLOCK_BYTES = 64,                       /* of the text, looked at at once */
+    TILE_BLOCKS_COUNT = 16,                 /* looked at at once */
     BEFORE_BYTES = VIEW_FORM_MIN_BYTES - 1, /* of a step, looked at */
     AFTER_BYTES = VIEW_FORM_MIN_BYTES,
     COMMON_MAX_BYTES = 32,
     QUICK_BYTES =
         16, /* a step that is quick, and what is looked at behind it */
+    INDENT_BYTES = 24, /* of one that is quick */
     ESC = 0x1b,
 };
 
@@ -139,26 +135,65 @@ common_shown(const uint8_t *text, size_t start)
                                text[at] >= '@' && text[at] <= '~' ? at + 1 : 0};
 }
 
+/* Of \\n, \\u001b and the like. */
+static struct common
+common_escape(const uint8_t *text, size_t at)
+{
+    static const uint8_t BYTES[256] = {
+        ['n'] = '\n', ['r'] = '\r', ['t'] = '\t',
+        ['"'] = '"',  ['/'] = '/',  ['\\'] = '\\',
+    };
+    uint8_t next = text[at + 1];
+    int byte;
+
+    if (BYTES[next] != 0) {
+        return (struct common){at + 2, true, BYTES[next]};
+    }
+    if (next != 'u' || text[at + 2] != '0' || text[at + 3] != '0') {
+        return (struct common){0};
+    }
+    byte = view_byte(text + at + 4);
+    if (byte < 0 || byte >= 0x80) {
+        return (struct common){0};
+    }
+    return (struct common){at + 6, true, (uint8_t)byte};
+}
+
 static struct common
 common_at(const struct span text, enum view_id id, size_t at)
 {
-    struct common step = {0};
-    uint8_t next;
-
     /* A letter behind them, and the bytes that are looked at behind that. */
     if (at + COMMON_MAX_BYTES + 1 + TETRAD_BYTES > text.len) {
-        return step;
+        return (struct common){0};
     }
-    next = text.ptr[at + 1];
     if (id == VIEW_SHOWN) {
         return common_shown(text.ptr, at);
     }
-    if (text.ptr[at] == '\\' && (next == 'n' || next == '"')) {
-        step = (struct common){at + 2, true, next == 'n' ? '\n' : '"'};
-    } else if (text.ptr[at] == '=' && next == '\n') {
-        step.end = at + 2;
+    if (text.ptr[at] == '\\') {
+        return common_escape(text.ptr, at);
     }
-    return step;
+    return (struct common){
+        .end = text.ptr[at] == '=' && text.ptr[at + 1] == '\n' ? at + 2 : 0};
+}
+
+/* Does no form have the bytes on both sides of a step, or what it gives? */
+static bool
+is_apart(const struct reading *r, enum view_id id, size_t from, size_t at,
+         const struct common *step)
+{
+    const struct matcher *set = r->in->set;
+    const uint8_t *text = r->in->text.ptr;
+    uint8_t next = text[step->end];
+    bool is_plain = !VIEW_ROWS[id].marks[next];
+
+    if (!step->gives) {
+        return is_plain && !tetrads_may_join(set, text[at - 1], next);
+    }
+    if (from < at && tetrads_may_join(set, text[at - 1], step->byte)) {
+        return false;
+    }
+    return is_plain ? !tetrads_may_join(set, step->byte, next)
+                    : !tetrads_may_begin(set, step->byte);
 }
 
 /* The same for steps that are common, at once: by two of the runs, of which any
@@ -175,7 +210,7 @@ is_passed_over(struct reading *r, enum view_id id, size_t from, size_t at)
     if (step.end == 0) {
         return false;
     }
-    if (from < at || step.gives) {
+    if ((from < at || step.gives) && !is_apart(r, id, from, at, &step)) {
         if (at - from < TETRAD_BYTES || marks[text[step.end]] ||
             marks[text[step.end + 1]] || marks[text[step.end + 2]] ||
             marks[text[step.end + 3]]) {
@@ -252,6 +287,20 @@ quick_end(const uint8_t *text, size_t at)
     return at + 2 + (size_t)__builtin_ctzll(letters) / 8 + 1;
 }
 
+/* Behind an indent of few blanks, where something shows; 0: it isn't one. */
+static inline size_t
+quick_indent(struct span text, size_t at)
+{
+    const size_t end = at + INDENT_BYTES;
+    uint64_t others = 0;
+
+    while (others == 0 && at < end && at + WORD_BYTES <= text.len) {
+        others = set_load(text.ptr + at) ^ BLANKS;
+        at += others == 0 ? WORD_BYTES : (size_t)__builtin_ctzll(others) / 8;
+    }
+    return others != 0 && text.ptr[at] > ' ' ? at : 0;
+}
+
 /* Behind one or more of them, where something plain follows; 0: it doesn't. */
 static inline size_t
 quick_ends(struct span text, size_t at)
@@ -263,8 +312,11 @@ quick_ends(struct span text, size_t at)
             return 0;
         }
         end = quick_end(text.ptr, at);
-        if (end == 0 || (text.ptr[at] == '\n' && text.ptr[end] == ' ')) {
-            return 0; /* an indent is another step */
+        if (text.ptr[at] == '\n' && text.ptr[end] == ' ') {
+            end = quick_indent(text, end);
+        }
+        if (end == 0) {
+            return 0;
         }
         at = end;
     } while (text.ptr[end] == '\n' || text.ptr[end] == ESC);
@@ -352,91 +404,17 @@ look_at(struct reading *r, size_t at)
 
 /* ---- all of the text ---- */
 
-typedef int8_t lanes __attribute__((vector_size(LANES)));
-
-/* A bit for each lane, which is 0 or -1. */
-static inline uint64_t
-to_bits(lanes c)
-{
-#ifdef __SSE2__
-    return (uint64_t)(unsigned int)_mm_movemask_epi8((__m128i)c);
-#else
-    const uint64_t own = 0x8040201008040201ULL; /* of each lane its own bit */
-    const uint64_t sum = 0x0101010101010101ULL;
-    uint64_t words[2];
-
-    memcpy(words, &c, sizeof(c));
-    return ((le64toh(words[0]) & own) * sum) >> 56 |
-           ((le64toh(words[1]) & own) * sum) >> 56 << 8;
-#endif
-}
-
-/* Bytes that look_at() may want: also $ and '. */
-static inline lanes
-marks_in(lanes c)
-{
-    lanes control = (c < ' ') & (c >= 0);
-    lanes lead =
-        (c == (int8_t)0xc2) | (c == (int8_t)0xe2) | (c == (int8_t)0xef);
-
-    return control | lead | ((c & ~3) == '$') | (c == '=') | (c == '\\');
-}
-
-/* Bytes of dumps, and some others. */
-static inline lanes
-dump_bytes_in(lanes c)
-{
-    const int8_t first = 'a' - INT8_MIN - 256;
-
-    return (c <= ':') | (((c | 0x20) - first) < INT8_MIN + 6) |
-           ((c | 0x20) == 'x');
-}
-
-struct bits {
-    uint64_t marks;
-    uint64_t dump;
-};
-
-static inline struct bits
-bits_of(const uint8_t *at)
-{
-    struct bits bits = {0, 0};
-    size_t i;
-
-    for (i = 0; i < BLOCK_BYTES; i += LANES) {
-        lanes c;
-
-        memcpy(&c, at + i, sizeof(c));
-        bits.marks |= to_bits(marks_in(c)) << i;
-        bits.dump |= to_bits(dump_bytes_in(c)) << i;
-    }
-    return bits;
-}
-
-/* What of a block may be of a dump: at the multiples of eight where as many
- * bits in a row are set as a look takes, or, at the block's end, as there are. */
-static inline void
-look_for_dump(struct reading *r, size_t at, uint64_t bits)
-{
-    const uint64_t eighths = 0x0101010101010101ULL;
-    const uint64_t last = 1ULL << (BLOCK_BYTES - VIEW_DUMP_STEP_BYTES);
-    uint64_t runs = bits & bits >> 1;
-
-    runs &= runs >> 2;
-    runs =
-        ((runs & runs >> 4 & runs >> 8) | (runs & runs >> 4 & last)) & eighths;
-    for (; runs != 0; runs &= runs - 1) {
-        view_enter_dump(r, at + (size_t)__builtin_ctzll(runs));
-    }
-}
-
+/* What of the text's end is no whole block; of a stretch that ends there the
+ * start may be before. */
 static void
 look_at_rest(struct reading *r, size_t at)
 {
     size_t len = r->in->text.len;
+    size_t back = at < VIEW_STRETCH_BYTES ? at : VIEW_STRETCH_BYTES;
     size_t here;
 
-    for (here = at; here < len; here += VIEW_DUMP_STEP_BYTES) {
+    for (here = at - back / VIEW_DUMP_STEP_BYTES * VIEW_DUMP_STEP_BYTES;
+         here < len; here += VIEW_DUMP_STEP_BYTES) {
         view_enter_dump(r, here);
     }
     for (; at < len; at++) {
@@ -460,23 +438,42 @@ start_of(const struct reading *r)
     return first > r->in->offset ? (size_t)(first - r->in->offset) : 0;
 }
 
+/* The bytes of a block that some view may read otherwise. */
+static inline void
+look_at_marks(struct reading *r, size_t at, uint64_t marks)
+{
+    for (; marks != 0; marks &= marks - 1) {
+        size_t here = at + (size_t)__builtin_ctzll(marks);
+
+        if (!is_passed_quickly(r, here)) {
+            look_at(r, here);
+        }
+    }
+}
+
 void
 view_enter_all(struct reading *r)
 {
     struct span text = r->in->text;
+    struct view_bits bits[TILE_BLOCKS_COUNT + 1] = {{0}}; /* and before */
     size_t at = start_of(r);
 
-    for (; at + BLOCK_BYTES <= text.len; at += BLOCK_BYTES) {
-        struct bits bits = bits_of(text.ptr + at);
+    while (at + VIEW_BLOCK_BYTES <= text.len) {
+        size_t count = (text.len - at) / VIEW_BLOCK_BYTES;
+        size_t i;
 
-        for (; bits.marks != 0; bits.marks &= bits.marks - 1) {
-            size_t here = at + (size_t)__builtin_ctzll(bits.marks);
-
-            if (!is_passed_quickly(r, here)) {
-                look_at(r, here);
+        count = count < TILE_BLOCKS_COUNT ? count : TILE_BLOCKS_COUNT;
+        view_bits_of(text.ptr + at, count, bits + 1);
+        for (i = 1; i <= count; i++) {
+            look_at_marks(r, at, bits[i].marks);
+            if ((view_eights(bits[i - 1].dump) | view_eights(bits[i].dump)) !=
+                    0 &&
+                view_ends_of_stretches(&bits[i - 1], &bits[i]) != 0) {
+                view_enter_dumps(r, at, &bits[i]);
             }
+            at += VIEW_BLOCK_BYTES;
         }
-        look_for_dump(r, at, bits.dump);
+        bits[0] = bits[count];
     }
     look_at_rest(r, at);
 }

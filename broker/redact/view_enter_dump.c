@@ -7,6 +7,7 @@
 #include "redact/view_impl.h"
 
 enum {
+    BEFORE_END_BYTES = VIEW_STRETCH_BYTES - 1,
     LOOK_BYTES = 12,
     BACK_MAX_BYTES = 32, /* a stretch that is longer was entered before */
 };
@@ -278,6 +279,43 @@ view_enter_dump(struct reading *r, size_t here)
             return;
         }
         view_begin_dump(view, view->pos);
+    }
+}
+
+/* The fifth digit of a number and those behind it. */
+static uint64_t
+long_numbers(uint64_t before, uint64_t digits)
+{
+    uint64_t pairs = digits & (digits << 1 | before >> 63);
+    uint64_t pairs_before = before & before << 1;
+
+    pairs &= pairs << 2 | pairs_before >> 62;
+    return pairs & (digits << 4 | before >> 60);
+}
+
+void
+view_enter_dumps(struct reading *r, size_t at, const struct view_bits *bits)
+{
+    const struct view *view = &r->v->list[VIEW_DUMPED];
+    struct view_bits before = bits[-1];
+    struct view_bits own = *bits;
+    uint64_t ends;
+
+    own.dump &= ~long_numbers(before.digits, own.digits);
+    before.dump &= ~long_numbers(0, before.digits);
+    ends = view_ends_of_stretches(&before, &own);
+    while (ends != 0 && !view->is_cut) {
+        uint64_t start = r->in->offset + at - BEFORE_END_BYTES;
+        size_t end = (size_t)__builtin_ctzll(ends);
+
+        view_enter_dump(r, at + end - BEFORE_END_BYTES);
+        ends &= ends - 1;
+        if (view->pos >= start + VIEW_BLOCK_BYTES) {
+            return; /* it has passed them all */
+        }
+        if (view->pos > start) {
+            ends &= ~0ULL << (view->pos - start);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 /*
  * view_impl.h - the inside of the views, shared by view.c (reading) and
- * view_enter.c (where it is worth it). Nobody else includes it.
+ * view_enter*.c and view_bits.c (where it is worth it). Nobody else includes it.
  * Floor: redact.
  */
 #ifndef AG_REDACT_VIEW_IMPL_H
@@ -124,10 +124,79 @@ AG_NONNULL void view_read_from(struct reading *r, enum view_id id, size_t from,
 /* A dump begins at `pos`, and is read until something breaks it. */
 AG_NONNULL void view_begin_dump(struct view *view, uint64_t pos);
 
+/* ---- view_bits.c ---- */
+
+enum {
+    VIEW_BLOCK_BYTES = 64, /* of the text, looked at at once */
+};
+
+/* Of a block's bytes a bit each, the first one's the lowest. */
+struct view_bits {
+    uint64_t marks;  /* what a view other than that of dumps may want to read
+                      * otherwise: all such, and few others */
+    uint64_t digits; /* hexadecimal */
+    uint64_t dump;   /* these and the marks of a dump, and few others */
+};
+
+/* Of the blocks that begin at `text`. */
+AG_NONNULL void view_bits_of(const uint8_t *text, size_t count,
+                             struct view_bits *ret);
+
+/* The same on machines that have nothing better. */
+AG_NONNULL void view_bits_anywhere(const uint8_t *text, size_t count,
+                                   struct view_bits *ret);
+
 /* ---- view_enter_dump.c ---- */
 
 /* If text[at] is in the middle of a dump. */
 AG_NONNULL void view_enter_dump(struct reading *r, size_t at);
+
+/* Not 0 if eight bytes of a dump begin at a multiple of eight: every stretch has
+ * some of these. */
+static inline uint64_t
+view_eights(uint64_t dump)
+{
+    const uint64_t low = 0x0101010101010101ULL;
+
+    return (~dump - low) & dump & low << 7;
+}
+
+/* Of runs that end at each bit of two blocks: those that are longer by `step`
+ * bits than a step before. */
+AG_NONNULL static inline void
+view_longer(uint64_t *before, uint64_t *runs, unsigned int step)
+{
+    *runs &= *runs << step | *before >> (VIEW_BLOCK_BYTES - step);
+    *before &= *before << step;
+}
+
+/*
+ * The last bytes of the stretches of VIEW_STRETCH_BYTES that begin with a
+ * number and end in the second of two blocks.
+ */
+AG_NONNULL static inline uint64_t
+view_ends_of_stretches(const struct view_bits *before,
+                       const struct view_bits *bits)
+{
+    uint64_t runs_before = before->dump;
+    uint64_t runs = bits->dump;
+    uint64_t starts = bits->digits & ~(bits->digits << 1);
+    uint64_t starts_before = before->digits & ~(before->digits << 1);
+
+    view_longer(&runs_before, &runs, 1);
+    view_longer(&runs_before, &runs, 2);
+    view_longer(&runs_before, &runs, 4);
+    view_longer(&runs_before, &runs, 8);
+    view_longer(&runs_before, &runs, VIEW_STRETCH_BYTES - 16);
+    return runs &
+           (starts << (VIEW_STRETCH_BYTES - 1) |
+            starts_before >> (VIEW_BLOCK_BYTES - (VIEW_STRETCH_BYTES - 1)));
+}
+
+/* All dumps that begin in the block text[at] or reach into it; `bits` are its
+ * own, those of the block before it stand before them. */
+AG_NONNULL void view_enter_dumps(struct reading *r, size_t at,
+                                 const struct view_bits *bits);
 
 /* What stands at the text's end may be the beginning of one. */
 AG_NONNULL void view_enter_dump_at_end(struct reading *r);
