@@ -156,6 +156,23 @@ set_up_format(struct fcopy *c, const struct fmsg_stream *stream,
                         : err;
 }
 
+/* What the set in force needs is taken now: a stream that runs never ends for
+ * want of locked memory, nor does it take what the values need. */
+static enum ag_err
+take_room(struct fcopy *c)
+{
+    const struct matcher *set = fset_enter(c->set);
+    enum ag_err err;
+
+    if (set == NULL) {
+        return AG_ELOCKED;
+    }
+    err = c->format != NULL ? format_use(c->format, set)
+                            : redactor_use(c->redactor, set);
+    fset_leave(c->set);
+    return err;
+}
+
 enum ag_err
 fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
           const struct frules *rules, atomic_int *stop, struct fcopy **ret)
@@ -181,7 +198,7 @@ fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
     c->is_task = stream->audience == FILTER_TASK;
     c->places = stream->places;
     options.is_terminal = c->is_terminal && !c->is_task;
-    err = lockmem_init(FCOPY_READ_BYTES, &c->input);
+    err = lockmem_init_text(FCOPY_READ_BYTES, &c->input);
     if (err == AG_OK && stream->vouch) {
         err = fvouch_new(stream, set, rules, &c->vouch);
     }
@@ -189,6 +206,9 @@ fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
         err = stream->format == STREAM_TEXT
                   ? set_up_text(c, stream, &options, rules)
                   : set_up_format(c, stream, &options, rules);
+    }
+    if (err == AG_OK) {
+        err = take_room(c);
     }
     if (err != AG_OK) {
         return err;

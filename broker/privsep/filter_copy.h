@@ -33,7 +33,9 @@ enum {
  * Prepares a stream from `src_fd`, which is borrowed until fcopy_free();
  * nothing is read yet. `stop` becomes an enum ag_err other
  * than AG_OK when the stream shall end; set, rules and it are borrowed.
- * Errors: AG_EINVAL marker; AG_EMEMLOCK; AG_ENOMEM; those of frules_filter().
+ * Errors: AG_EINVAL marker; AG_ELOCKED no set; AG_EMEMLOCK the streams that run
+ *         have all of the locked memory that they may have (lockmem.h);
+ *         AG_ENOMEM; those of frules_filter().
  */
 AG_CHECK AG_NONNULL enum ag_err fcopy_new(const struct fmsg_stream *stream,
                                           int src_fd, struct fset *set,

@@ -334,22 +334,14 @@ is_changed(const struct fset *s, const struct latest *l,
                            !s->changes[change - 1].is_drop);
 }
 
-/*
- * How many old values may stay compiled as they are: all of the base if
- * nothing in it changes and what comes on top stays small against it, else
- * none. With n values a commit then costs about the square root of 2n, not n.
- */
+/* How many old values may stay compiled as they are: all of the base if nothing
+ * in it changes, else none. */
 static size_t
 count_kept(const struct fset *s, const struct latest *l)
 {
     size_t kept = s->set == NULL ? 0 : matcher_count(matcher_base(s->set));
-    size_t on_top =
-        s->change_count + (kept == 0 ? 0 : matcher_count(s->set) - kept);
     size_t i;
 
-    if (on_top > ON_TOP_MIN_COUNT && on_top * on_top > 2 * kept) {
-        return 0;
-    }
     for (i = 0; i < kept; i++) {
         if (is_changed(s, l, matcher_value_at(s->set, i))) {
             return 0;
@@ -358,11 +350,23 @@ count_kept(const struct fset *s, const struct latest *l)
     return kept;
 }
 
+/* Does what comes on top of the base stay small against it? With n values a
+ * commit then costs about the square root of 2n, not n. */
+static bool
+is_small(const struct fset *s, size_t kept)
+{
+    size_t on_top =
+        s->change_count + (kept == 0 ? 0 : matcher_count(s->set) - kept);
+
+    return on_top <= ON_TOP_MIN_COUNT || on_top * on_top <= 2 * kept;
+}
+
+/* With the first `kept` old values as they are. */
 static enum ag_err
-build_from(const struct fset *s, const struct latest *l, struct matcher **ret)
+build_on(const struct fset *s, const struct latest *l, size_t kept,
+         struct matcher **ret)
 {
     size_t old_count = s->set == NULL ? 0 : matcher_count(s->set);
-    size_t kept = count_kept(s, l);
     struct matcher_value *values =
         calloc(old_count - kept + s->change_count + 1, sizeof(*values));
     size_t count;
@@ -379,6 +383,17 @@ build_from(const struct fset *s, const struct latest *l, struct matcher **ret)
     }
     free(values);
     return err;
+}
+
+/* All anew takes the memory of the set once more; where that is not to be had,
+ * more values on top are slower and no worse. */
+static enum ag_err
+build_from(const struct fset *s, const struct latest *l, struct matcher **ret)
+{
+    size_t kept = count_kept(s, l);
+    enum ag_err err = build_on(s, l, is_small(s, kept) ? kept : 0, ret);
+
+    return err == AG_EMEMLOCK && kept > 0 ? build_on(s, l, kept, ret) : err;
 }
 
 static enum ag_err

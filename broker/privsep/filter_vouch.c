@@ -63,6 +63,22 @@ make_filter(struct fvouch *v, const struct fmsg_stream *stream)
     return err == AG_OK ? redactor_new(&options, &sink, &v->redactor) : err;
 }
 
+/* Whatever the set in force needs is taken now. */
+static enum ag_err
+use_first(struct fvouch *v)
+{
+    const struct matcher *set = fset_enter(v->set);
+    enum ag_err err;
+
+    if (set == NULL) {
+        return AG_ELOCKED;
+    }
+    v->found.first_epoch = fset_epoch(v->set);
+    err = redactor_use(v->redactor, set);
+    fset_leave(v->set);
+    return err;
+}
+
 enum ag_err
 fvouch_new(const struct fmsg_stream *stream, struct fset *set,
            const struct frules *rules, struct fvouch **ret)
@@ -76,17 +92,15 @@ fvouch_new(const struct fmsg_stream *stream, struct fset *set,
     v->set = set;
     v->rules = rules;
     v->level = stream->rules;
-    if (fset_enter(set) == NULL) {
-        return AG_ELOCKED;
-    }
-    v->found.first_epoch = fset_epoch(set);
-    fset_leave(set);
-    err = lockmem_init(sizeof(*v->in), &v->in_mem);
+    err = lockmem_init_text(sizeof(*v->in), &v->in_mem);
     if (err == AG_OK) {
         v->in = v->in_mem.ptr;
         (void)crypto_hash_sha256_init(v->in);
         (void)crypto_hash_sha256_init(&v->out);
         err = make_filter(v, stream);
+    }
+    if (err == AG_OK) {
+        err = use_first(v);
     }
     if (err == AG_OK) {
         *ret = AG_TAKE(v);

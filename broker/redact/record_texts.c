@@ -12,7 +12,7 @@ STAILQ_HEAD(record_parts, record_part);
 
 struct text {
     struct record_texts *texts;
-    struct scrub *scrub; /* NULL until it is needed */
+    struct scrub *scrub;
     bool is_open;
     uint64_t id;
     uint64_t last;             /* record that had a part of it */
@@ -21,7 +21,6 @@ struct text {
 
 struct record_texts {
     struct scrub_terms terms;
-    const struct matcher *set;
     uint64_t count; /* of records */
     struct buf part;
     struct text all[RECORDS_TEXTS_MAX_COUNT];
@@ -78,21 +77,9 @@ end(struct text *t)
 static enum ag_err
 begin(struct text *t, uint64_t id)
 {
-    struct scrub_terms terms = t->texts->terms;
-    const struct sink sink = {.ctx = t, .feed = take};
-    enum ag_err err = AG_OK;
-
     t->id = id;
     t->is_open = true;
-    if (t->scrub != NULL) {
-        return scrub_restart(t->scrub, SCRUB_ALL);
-    }
-    terms.options.hit_ctx = t;
-    terms.options.on_hit = on_hit;
-    terms.on_border = on_border;
-    terms.border_ctx = t;
-    err = scrub_new(&terms, &sink, &t->scrub);
-    return err == AG_OK ? scrub_use(t->scrub, t->texts->set) : err;
+    return scrub_restart(t->scrub, SCRUB_ALL);
 }
 
 /* The text with this id; in place of the one that is silent longest if there
@@ -121,22 +108,40 @@ find(struct record_texts *texts, uint64_t id, struct text **ret)
 
 /* ---- the module's face ---- */
 
+/* All that it will need, as long as the set stays as it is. */
+static enum ag_err
+text_init(struct record_texts *texts, struct text *t)
+{
+    struct scrub_terms terms = texts->terms;
+    const struct sink sink = {.ctx = t, .feed = take};
+
+    t->texts = texts;
+    STAILQ_INIT(&t->parts);
+    terms.options.hit_ctx = t;
+    terms.options.on_hit = on_hit;
+    terms.on_border = on_border;
+    terms.border_ctx = t;
+    return scrub_new(&terms, &sink, &t->scrub);
+}
+
 enum ag_err
 record_texts_new(const struct scrub_terms *terms, struct record_texts **ret)
 {
-    struct record_texts *t = calloc(1, sizeof(*t));
+    AG_AUTO(record_texts) struct record_texts *t = calloc(1, sizeof(*t));
+    enum ag_err err = AG_OK;
 
     if (t == NULL) {
         return AG_ENOMEM;
     }
     t->terms = *terms;
     buf_init(&t->part, JSON_REWRITTEN_MAX_BYTES, BUF_WIPE);
-    for (size_t i = 0; i < RECORDS_TEXTS_MAX_COUNT; i++) {
-        t->all[i].texts = t;
-        STAILQ_INIT(&t->all[i].parts);
+    for (size_t i = 0; err == AG_OK && i < RECORDS_TEXTS_MAX_COUNT; i++) {
+        err = text_init(t, &t->all[i]);
     }
-    *ret = t;
-    return AG_OK;
+    if (err == AG_OK) {
+        *ret = AG_TAKE(t);
+    }
+    return err;
 }
 
 void
@@ -157,11 +162,8 @@ record_texts_use(struct record_texts *t, const struct matcher *set)
 {
     enum ag_err err = AG_OK;
 
-    t->set = set;
     for (size_t i = 0; err == AG_OK && i < RECORDS_TEXTS_MAX_COUNT; i++) {
-        if (t->all[i].scrub != NULL) {
-            err = scrub_use(t->all[i].scrub, set);
-        }
+        err = scrub_use(t->all[i].scrub, set);
     }
     return err;
 }

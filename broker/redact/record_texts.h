@@ -13,7 +13,7 @@
 
 struct record_texts;
 
-/* Of `terms` the borders are not looked at. Errors: AG_ENOMEM. */
+/* Of `terms` the borders are not looked at. Errors: as scrub_new(). */
 AG_CHECK AG_NONNULL enum ag_err
 record_texts_new(const struct scrub_terms *terms, struct record_texts **ret);
 void record_texts_free(struct record_texts *t);
@@ -29,7 +29,7 @@ AG_CHECK AG_NONNULL enum ag_err record_texts_tick(struct record_texts *t);
 
 /* One of its parts, in order. When it is decided its text is in it, and its
  * item has one open part less; until then the item has to stay.
- * Errors: as scrub_new() and scrub_feed(). */
+ * Errors: as scrub_feed(). */
 AG_CHECK AG_NONNULL enum ag_err record_texts_add(struct record_texts *t,
                                                  struct record_part *part);
 

@@ -291,7 +291,7 @@ redactor_grow(struct lockmem *mem, size_t used, size_t wanted)
     if (mem->len >= wanted) {
         return AG_OK;
     }
-    err = lockmem_init(wanted, &larger);
+    err = lockmem_init_late(wanted, &larger);
     if (err != AG_OK) {
         return err;
     }
@@ -323,7 +323,7 @@ redactor_new(const struct redactor_options *options, const struct sink *next,
 {
     AG_AUTO(redactor) struct redactor *r = NULL;
     struct lockmem own = {.ptr = NULL};
-    enum ag_err err = lockmem_init(sizeof(*r), &own);
+    enum ag_err err = lockmem_init_text(sizeof(*r), &own);
 
     if (err != AG_OK) {
         return err;
@@ -398,7 +398,9 @@ redactor_use(struct redactor *r, const struct matcher *set)
     if (r->set == set && r->serial == set->serial) {
         return AG_OK;
     }
-    err = redactor_grow(&r->held, r->held_len, 2 * longest + HELD_SPARE_BYTES);
+    longest = 2 * longest + HELD_SPARE_BYTES;
+    err = r->held.ptr == NULL ? lockmem_init_text(longest, &r->held)
+                              : redactor_grow(&r->held, r->held_len, longest);
     if (err == AG_OK) {
         err = redactor_looks_use(r, set);
     }

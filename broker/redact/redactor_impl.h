@@ -79,7 +79,8 @@ AG_NONNULL void redactor_advance(struct redactor *r, struct span text,
 AG_CHECK AG_NONNULL enum ag_err redactor_let_out_all(struct redactor *r,
                                                      struct span text);
 
-/* Makes room for `wanted` bytes; the first `used` stay. */
+/* Makes room for `wanted` bytes, in a stream that runs; the first `used` stay.
+ * Errors: AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err redactor_grow(struct lockmem *mem, size_t used,
                                               size_t wanted);
 

@@ -403,7 +403,7 @@ rule_filter_new(const struct rule_filter_terms *terms, const struct sink *next,
     err =
         hide_init(&f->hide, terms->options.marker, terms->options.is_terminal);
     if (err == AG_OK) {
-        err = lockmem_init(TEXT_BYTES, &f->mem);
+        err = lockmem_init_text(TEXT_BYTES, &f->mem);
     }
     if (err == AG_OK) {
         f->text = f->mem.ptr;

@@ -63,7 +63,7 @@ state_alloc(size_t len)
 {
     struct lockmem mem = {.ptr = NULL};
 
-    if (lockmem_init(len + HEAD_BYTES, &mem) != AG_OK) {
+    if (lockmem_init_text(len + HEAD_BYTES, &mem) != AG_OK) {
         return NULL;
     }
     memcpy(mem.ptr, &mem, sizeof(mem));

@@ -43,7 +43,8 @@ make_room(struct views *v, size_t cap)
     if (maps == NULL) {
         return AG_ENOMEM;
     }
-    err = lockmem_init(cap * VIEW_COUNT, &norm);
+    err = v->cap == 0 ? lockmem_init_text(cap * VIEW_COUNT, &norm)
+                      : lockmem_init_late(cap * VIEW_COUNT, &norm);
     if (err != AG_OK) {
         free(maps);
         return err;

@@ -1,7 +1,8 @@
-// WRAP: mlock mmap calloc reallocarray writev read poll
+// WRAP: mlock getrlimit mmap calloc reallocarray writev read poll
 /* The filter's inside when memory, locks, reading and writing fail: the old
  * set stays in force, changes keep waiting, a stream ends with a reason. */
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 
 #include <poll.h>
@@ -16,7 +17,34 @@
 #define VALUE "q7RtWz90LmXcAb12"
 #define OTHER "another-Value-5519"
 
-FAULT_WRAPPER(int, mlock, (const void *ptr, size_t len), (ptr, len), -1)
+/* Records with parts of two texts, and a line that is none. */
+#define DELTA(id, text) "{\"item_id\":\"" id "\",\"delta\":\"" text "\"}\n"
+#define TEXT                                                                   \
+    DELTA("i", "x q7RtWz90")                                                   \
+    DELTA("j", "z") DELTA("i", "LmXcAb12 y") "x " VALUE " y\n"
+#define OUT_BYTES 512
+
+static bool no_locks;
+static bool no_limits;
+
+int __real_getrlimit(__rlimit_resource_t which, struct rlimit *ret);
+int __wrap_getrlimit(__rlimit_resource_t which, struct rlimit *ret);
+
+int
+__wrap_getrlimit(__rlimit_resource_t which, struct rlimit *ret)
+{
+    return no_limits ? -1 : __real_getrlimit(which, ret);
+}
+
+int __real_mlock(const void *ptr, size_t len);
+int __wrap_mlock(const void *ptr, size_t len);
+
+int
+__wrap_mlock(const void *ptr, size_t len)
+{
+    return no_locks || fault_now() ? -1 : __real_mlock(ptr, len);
+}
+
 FAULT_WRAPPER(void *, mmap,
               (void *at, size_t len, int prot, int flags, int fd, off_t offset),
               (at, len, prot, flags, fd, offset), MAP_FAILED)
@@ -153,11 +181,12 @@ test_a_value_that_never_came_whole(void **state)
 
 static struct frules *no_rules;
 
-/* One stream over pipes; *out gets what was written. */
+/* One stream over pipes; *out gets what was written. One that runs does not end
+ * for want of locked memory. */
 static enum ag_err
-copy(struct fset *set, char *out, size_t cap)
+copy(struct fset *set, enum format format, char *out, size_t cap)
 {
-    const struct fmsg_stream stream = {.id = 1};
+    const struct fmsg_stream stream = {.id = 1, .format = format};
     AG_AUTO(fcopy) struct fcopy *c = NULL;
     atomic_int stop = AG_OK;
     int in[2];
@@ -167,11 +196,12 @@ copy(struct fset *set, char *out, size_t cap)
 
     assert_int_equal(pipe(in), 0);
     assert_int_equal(pipe(to), 0);
-    assert_int_equal(write(in[1], "x " VALUE " y\n", 21), 21);
+    assert_int_equal(write(in[1], TEXT, strlen(TEXT)), strlen(TEXT));
     fd_close(in[1]);
     err = fcopy_new(&stream, in[0], set, no_rules, &stop, &c);
     if (err == AG_OK) {
         err = fcopy_run(c, to[1])->result;
+        assert_int_not_equal(err, AG_EMEMLOCK);
     }
     fd_close(in[0]);
     fd_close(to[1]);
@@ -183,30 +213,29 @@ copy(struct fset *set, char *out, size_t cap)
 }
 
 static void
-test_a_stream_says_why_it_ended(void **state)
+check_stream(enum format format, const char *want)
 {
     struct fset *s = NULL;
     uint64_t epoch = 0;
     size_t locked;
     unsigned n;
 
-    (void)state;
     check_ok(frules_new(NULL, &no_rules));
     check_ok(fset_new(&s));
     check_ok(load(s, 1, "a", VALUE));
     check_ok(fset_commit(s, &epoch));
     locked = lockmem_used_bytes();
     for (n = 1;; n++) {
-        char out[64];
+        char out[OUT_BYTES];
         enum ag_err err;
 
         fault_arm(n);
-        err = copy(s, out, sizeof(out));
+        err = copy(s, format, out, sizeof(out));
         assert_null(strstr(out, VALUE));
         assert_int_equal(lockmem_used_bytes(), locked);
         if (!fault_done()) {
             check_ok(err);
-            assert_string_equal(out, "x [redacted:a] y\n");
+            assert_string_equal(out, want);
             break;
         }
         assert_true(err == AG_ENOMEM || err == AG_EMEMLOCK || err == AG_EIO);
@@ -217,6 +246,77 @@ test_a_stream_says_why_it_ended(void **state)
     assert_int_equal(lockmem_used_bytes(), 0);
 }
 
+static void
+test_a_stream_says_why_it_ended(void **state)
+{
+    (void)state;
+    check_stream(STREAM_TEXT, DELTA("i", "x q7RtWz90") DELTA("j", "z") DELTA(
+                                  "i", "LmXcAb12 y") "x [redacted:a] y\n");
+    check_stream(STREAM_JSONL, DELTA("i", "x [redacted:a]") DELTA("j", "z")
+                                   DELTA("i", " y") "x [redacted:a] y\n");
+}
+
+/* What a longer value needs, it has without locks. */
+static void
+test_a_stream_that_runs_goes_on_without_locks(void **state)
+{
+    const struct fmsg_stream stream = {.id = 1, .format = STREAM_JSONL};
+    AG_AUTO(fcopy) struct fcopy *c = NULL;
+    struct fset *s = NULL;
+    atomic_int stop = AG_OK;
+    uint64_t epoch = 0;
+    char longer[1024];
+    int in[2];
+    int to[2];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(longer) - 1; i++) {
+        longer[i] = (char)('a' + (int)(i * i / 7 % 26));
+    }
+    longer[sizeof(longer) - 1] = '\0';
+    check_ok(frules_new(NULL, &no_rules));
+    check_ok(fset_new(&s));
+    check_ok(load(s, 1, "a", VALUE));
+    check_ok(fset_commit(s, &epoch));
+    assert_int_equal(pipe(in), 0);
+    assert_int_equal(pipe(to), 0);
+    check_ok(fcopy_new(&stream, in[0], s, no_rules, &stop, &c));
+    check_ok(load(s, 2, "b", longer));
+    check_ok(fset_commit(s, &epoch));
+    assert_int_equal(write(in[1], longer, sizeof(longer) - 1),
+                     sizeof(longer) - 1);
+    fd_close(in[1]);
+    no_locks = true;
+    check_ok(fcopy_run(c, to[1])->result);
+    no_locks = false;
+    assert_true(lockmem_unlocked_bytes() > 0);
+    memset(longer, 0, sizeof(longer));
+    assert_int_equal(__real_read(to[0], longer, sizeof(longer)), 12);
+    assert_string_equal(longer, "[redacted:b]");
+    fd_close(in[0]);
+    fd_close(to[0]);
+    fd_close(to[1]);
+    fcopy_free(AG_TAKE(c));
+    assert_int_equal(lockmem_unlocked_bytes(), 0);
+    fset_free(s);
+    frules_free(no_rules);
+    assert_int_equal(lockmem_used_bytes(), 0);
+}
+
+/* The broker filters too, and may not ask for the limit. */
+static void
+test_a_limit_that_is_not_known(void **state)
+{
+    struct lockmem text = {.ptr = NULL};
+
+    (void)state;
+    no_limits = true;
+    check_ok(lockmem_init_text(1, &text));
+    no_limits = false;
+    assert_int_equal(lockmem_used_bytes(), text.len);
+    lockmem_done(&text);
+}
+
 int
 main(void)
 {
@@ -224,6 +324,8 @@ main(void)
         cmocka_unit_test(test_a_failed_commit_changes_nothing),
         cmocka_unit_test(test_a_value_that_never_came_whole),
         cmocka_unit_test(test_a_stream_says_why_it_ended),
+        cmocka_unit_test(test_a_stream_that_runs_goes_on_without_locks),
+        cmocka_unit_test(test_a_limit_that_is_not_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-// WRAP: lockmem_init
+// WRAP: lockmem_init_text lockmem_init_late
 /* A filter that is used for one stream after another. */
 #include "base/buf.h"
 #include "common/check.h"
@@ -23,18 +23,30 @@ static struct {
     size_t count;
 } locked;
 
-enum ag_err __real_lockmem_init(size_t len, struct lockmem *ret);
-enum ag_err __wrap_lockmem_init(size_t len, struct lockmem *ret);
-
-enum ag_err
-__wrap_lockmem_init(size_t len, struct lockmem *ret)
+static enum ag_err
+note(enum ag_err err, const struct lockmem *map)
 {
-    enum ag_err err = __real_lockmem_init(len, ret);
-
     if (err == AG_OK && locked.count < MAPS_COUNT) {
-        locked.maps[locked.count++] = *ret;
+        locked.maps[locked.count++] = *map;
     }
     return err;
+}
+
+enum ag_err __real_lockmem_init_text(size_t len, struct lockmem *ret);
+enum ag_err __wrap_lockmem_init_text(size_t len, struct lockmem *ret);
+enum ag_err __real_lockmem_init_late(size_t len, struct lockmem *ret);
+enum ag_err __wrap_lockmem_init_late(size_t len, struct lockmem *ret);
+
+enum ag_err
+__wrap_lockmem_init_text(size_t len, struct lockmem *ret)
+{
+    return note(__real_lockmem_init_text(len, ret), ret);
+}
+
+enum ag_err
+__wrap_lockmem_init_late(size_t len, struct lockmem *ret)
+{
+    return note(__real_lockmem_init_late(len, ret), ret);
 }
 
 static bool
