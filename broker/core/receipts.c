@@ -90,6 +90,7 @@ receipt_draft_free(struct receipt_draft *d)
 {
     if (d != NULL) {
         json_decref(d->counts);
+        wipe(d, sizeof(*d)); /* what came in can be guessed by its hash */
         free(d);
     }
 }

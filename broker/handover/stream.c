@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/encode.h"
+#include "base/secret.h"
 #include "core/receipts.h"
 #include "handover/conn.h"
 #include "handover/message.h"
@@ -378,11 +379,12 @@ put_receipt(struct stream *s, struct buf *out)
     enum ag_err err;
 
     buf_init(&line, RECEIPT_LINE_MAX_BYTES, BUF_PLAIN);
-    buf_init(&hex, 2 * sizeof(opening), BUF_PLAIN);
+    buf_init(&hex, 2 * sizeof(opening), BUF_WIPE);
     err = receipt_draft_sign(s->conn->parts.core, s->receipt, &line, opening);
     if (err == AG_OK) {
         err = encode_hex(span_of(opening, sizeof(opening)), &hex);
     }
+    wipe(opening, sizeof(opening));
     emit_start(&e, out);
     emit_open(&e, NULL, '{');
     emit_str(&e, "event", "receipt");
@@ -403,7 +405,7 @@ send_receipt(struct stream *s)
 {
     AG_AUTO(buf) struct buf out = {0};
 
-    buf_init(&out, MESSAGE_MAX_BYTES, BUF_PLAIN);
+    buf_init(&out, MESSAGE_MAX_BYTES, BUF_WIPE); /* has the opening */
     if (s->receipt != NULL && s->ended_well && put_receipt(s, &out) == AG_OK) {
         conn_send(s->conn, &out);
     }

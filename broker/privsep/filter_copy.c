@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/secret.h"
 #include "privsep/filter_out.h"
 #include "privsep/filter_vouch.h"
 #include "redact/format.h"
@@ -239,6 +240,7 @@ fcopy_free(struct fcopy *c)
     fvouch_free(c->vouch);
     lockmem_done(&c->input);
     fout_done(&c->out);
+    wipe(&c->end.vouch, sizeof(c->end.vouch)); /* a hash of what came in */
     free(c);
 }
 

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/secret.h"
 #include "privsep/filter_msg.h"
 #include "redact/rule_filter.h"
 
@@ -166,6 +167,7 @@ flive_on_event(struct flive_list *list, uint16_t op, struct span body)
     if (live != NULL) {
         tell_ended(live, &end);
     }
+    wipe(&end.vouch, sizeof(end.vouch));
 }
 
 void

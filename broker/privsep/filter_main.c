@@ -151,7 +151,7 @@ tell(const struct server *s, enum filter_op op, const struct fmsg_end *end)
 {
     AG_AUTO(buf) struct buf body = {0};
 
-    buf_init(&body, CHANNEL_BODY_MAX_BYTES, BUF_PLAIN);
+    buf_init(&body, CHANNEL_BODY_MAX_BYTES, BUF_WIPE);
     if (fmsg_put_end(&body, end) == AG_OK) {
         enum ag_err ignored =
             channel_tell(s->channel_fd, (uint16_t)op, buf_view(&body));

@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 
+#include "base/secret.h"
 #include "redact/digest.h"
 #include "redact/lockmem.h"
 #include "redact/redactor.h"
@@ -117,6 +118,7 @@ fvouch_free(struct fvouch *v)
     redactor_free(v->redactor);
     rule_filter_free(v->filter);
     lockmem_done(&v->in_mem);
+    wipe(v, sizeof(*v)); /* what came in can be guessed by its hash */
     free(v);
 }
 

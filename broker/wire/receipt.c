@@ -7,6 +7,7 @@
 
 #include "base/encode.h"
 #include "base/parse.h"
+#include "base/secret.h"
 #include "wire/emit.h"
 #include "wire/receipt_impl.h"
 
@@ -80,6 +81,7 @@ receipt_seal(const uint8_t opening[RECEIPT_OPENING_BYTES],
             (uint8_t)((uint64_t)input->bytes >> (8 * i));
     }
     (void)crypto_auth_hmacsha256(out, text, sizeof(text), opening);
+    wipe(text, sizeof(text));
 }
 
 /* ---- its text ---- */

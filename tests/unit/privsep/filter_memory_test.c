@@ -1,5 +1,7 @@
 /* What the filter process may do, and that nothing of a value is left in its
  * memory once it was told to forget. */
+#include <sodium.h>
+
 #include "unit/privsep/filter_rig.h"
 
 enum {
@@ -74,7 +76,7 @@ count_in(int mem_fd, uint64_t from, uint64_t to, struct span what)
 
 /* -1: not allowed to look, as it should be for anybody but root. */
 static long
-count_in_helper(struct fixture *f, const char *what)
+count_in_helper(struct fixture *f, struct span what)
 {
     FILE *maps = open_proc(f, "maps");
     FILE *mem = open_proc(f, "mem");
@@ -101,7 +103,7 @@ count_in_helper(struct fixture *f, const char *what)
         // NOLINTNEXTLINE(cert-err34-c): the kernel's own format
         if (sscanf(line, "%llx-%llx %7s", &from, &to, mode) == 3 &&
             mode[0] == 'r' && mode[1] == 'w') {
-            found += (long)count_in(fileno(mem), from, to, span_str(what));
+            found += (long)count_in(fileno(mem), from, to, what);
         }
     }
     (void)fclose(maps);
@@ -124,23 +126,49 @@ test_a_wipe_leaves_nothing_in_memory(void **state)
     hear(&s, "x [redacted:a] y\n");
     say(&s, "half ghp_38aIbIBnYYURLgfB0eKJkwreHBIg");
     hear(&s, "half ");
-    if (count_in_helper(f, HALF) < 0) {
+    if (count_in_helper(f, span_str(HALF)) < 0) {
         print_message(
             "SKIPPED: only root may look into the helper, and not under a "
             "sanitizer\n");
         shut(&s, AG_OK);
         return;
     }
-    assert_true(count_in_helper(f, HALF) > 0);
+    assert_true(count_in_helper(f, span_str(HALF)) > 0);
     check_ok(filter_wipe(f->filter));
     wait_sem(&s.ended);
     /* The stream's buffers go right after its end was told. */
-    for (tries = 0; tries < 60000 && count_in_helper(f, HALF) > 0; tries++) {
+    for (tries = 0; tries < 60000 && count_in_helper(f, span_str(HALF)) > 0;
+         tries++) {
         (void)poll(NULL, 0, 1);
     }
-    assert_int_equal(count_in_helper(f, HALF), 0);
+    assert_int_equal(count_in_helper(f, span_str(HALF)), 0);
     fd_close(s.in);
     fd_close(s.out);
+}
+
+/* The hash of what came in, by which a guess at it could be checked. */
+static void
+test_a_report_leaves_no_hash(void **state)
+{
+    static const char TEXT[] = "my pin is 4711\n";
+    const struct filter_options options = {.vouch = true};
+    struct fixture *f = *state;
+    uint8_t hash[crypto_hash_sha256_BYTES];
+    struct stream s;
+    int tries;
+
+    (void)crypto_hash_sha256(hash, (const uint8_t *)TEXT, strlen(TEXT));
+    (void)commit(f);
+    check_ok(try_open(f, &s, &options));
+    say(&s, TEXT);
+    hear(&s, TEXT);
+    shut(&s, AG_OK);
+    for (tries = 0; tries < 1000 &&
+                    count_in_helper(f, span_of(hash, sizeof(hash) / 2)) > 0;
+         tries++) {
+        (void)poll(NULL, 0, 1);
+    }
+    assert_true(tries < 1000);
 }
 
 int
@@ -149,6 +177,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         RIG_ROW(test_the_helper_is_confined),
         RIG_ROW(test_a_wipe_leaves_nothing_in_memory),
+        RIG_ROW(test_a_report_leaves_no_hash),
     };
     int ret = 0;
 
