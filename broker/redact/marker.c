@@ -38,6 +38,12 @@ marker_parse(const char *marker, struct marker *ret)
 }
 
 size_t
+marker_bytes(const struct marker *m, struct span name)
+{
+    return m->head_len + (m->has_name ? name.len : 0) + m->tail_len;
+}
+
+size_t
 marker_write(const struct marker *m, struct span name,
              uint8_t out[MARKER_MAX_BYTES])
 {

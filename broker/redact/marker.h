@@ -29,6 +29,9 @@ struct marker {
  * Errors: AG_EINVAL with a sentence. */
 AG_CHECK enum ag_err marker_parse(const char *text, struct marker *ret);
 
+/* How long the marker for a value of this name is; 0: nothing stands there. */
+AG_NONNULL size_t marker_bytes(const struct marker *m, struct span name);
+
 /* The marker for a value of this name (at most MATCHER_NAME_MAX_BYTES).
  * Returns its length. */
 AG_NONNULL size_t marker_write(const struct marker *m, struct span name,

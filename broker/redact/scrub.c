@@ -9,9 +9,10 @@ enum {
     BORDERS_FIRST_COUNT = 16,
 };
 
-/* Borders in what one of the two filters is fed, in order. */
+/* Borders in what one of the two filters is fed, in order: at[first] on. */
 struct borders {
     uint64_t *at;
+    size_t first;
     size_t count;
     size_t cap;
     uint64_t hole_at; /* of the marker that comes next */
@@ -25,7 +26,7 @@ struct scrub {
     struct sink next;
     const struct matcher *set;
     enum scrub_depth depth;
-    bool is_markless; /* holes leave nothing */
+    struct marker marker;
     struct redactor *known;
     struct rule_filter *rules;
     uint64_t fed;    /* to the first filter */
@@ -42,7 +43,11 @@ add_border(struct borders *b, uint64_t at)
     size_t cap = b->cap == 0 ? BORDERS_FIRST_COUNT : 2 * b->cap;
     uint64_t *more;
 
-    if (b->count == b->cap) {
+    if (b->first > b->count) { /* most of it is behind us */
+        memmove(b->at, b->at + b->first, b->count * sizeof(*b->at));
+        b->first = 0;
+    }
+    if (b->first + b->count == b->cap) {
         more = reallocarray(b->at, cap, sizeof(*more));
         if (more == NULL) {
             return AG_ENOMEM;
@@ -50,21 +55,36 @@ add_border(struct borders *b, uint64_t at)
         b->at = more;
         b->cap = cap;
     }
-    b->at[b->count++] = at;
+    b->at[b->first + b->count++] = at;
     return AG_OK;
+}
+
+/* Is there one before `upto`? */
+static bool
+has_border(const struct borders *b, uint64_t upto)
+{
+    return b->count > 0 && b->at[b->first] < upto;
 }
 
 /* Takes off the first border, if it lies at or before `upto`. */
 static bool
 take_border(struct borders *b, uint64_t upto, uint64_t *ret)
 {
-    if (b->count == 0 || b->at[0] > upto) {
+    if (b->count == 0 || b->at[b->first] > upto) {
         return false;
     }
-    *ret = b->at[0];
+    *ret = b->at[b->first];
     b->count--;
-    memmove(b->at, b->at + 1, b->count * sizeof(b->at[0]));
+    b->first++;
     return true;
+}
+
+static void
+forget_borders(struct borders *b)
+{
+    b->first = 0;
+    b->count = 0;
+    b->is_marker = false;
 }
 
 static bool
@@ -150,15 +170,18 @@ cut(struct scrub *s, const struct stage *stage, struct span part)
     enum ag_err err = AG_OK;
 
     if (b->is_marker) {
-        AG_ASSERT(part.len <= sizeof(b->marker));
         b->is_marker = false;
+        if (part.len > sizeof(b->marker)) {
+            return AG_EINTERNAL; /* a marker is no longer than that */
+        }
         err = stage->pass(s, b->hole_at);
         b->marker_len = part.len;
         memcpy(b->marker, part.ptr, part.len);
         return err == AG_OK ? stage->put(s, part) : err;
     }
-    while (err == AG_OK && b->count > 0 && b->at[0] < stage->end) {
-        size_t len = b->at[0] > at ? (size_t)(b->at[0] - at) : 0;
+    while (err == AG_OK && has_border(b, stage->end)) {
+        uint64_t border = b->at[b->first];
+        size_t len = border > at ? (size_t)(border - at) : 0;
 
         if (len > 0) {
             err = stage->put(s, span_sub(part, 0, len));
@@ -199,7 +222,8 @@ from_rules(void *ctx, struct span part)
 static void
 note_hit(struct scrub *s, struct borders *b, const struct redactor_hit *hit)
 {
-    b->is_marker = !s->is_markless;
+    /* An empty one is not fed: what comes next is text. */
+    b->is_marker = marker_bytes(&s->marker, hit->name) > 0;
     b->hole_at = hit->offset;
     if (s->terms.options.on_hit != NULL) {
         s->terms.options.on_hit(s->terms.options.hit_ctx, hit);
@@ -246,18 +270,18 @@ scrub_new(const struct scrub_terms *terms, const struct sink *next,
     AG_AUTO(scrub) struct scrub *s = calloc(1, sizeof(*s));
     struct redactor_options options = terms->options;
     struct rule_filter_terms rules = terms->rules;
-    enum ag_err err = AG_OK;
+    enum ag_err err;
 
     if (s == NULL) {
         return AG_ENOMEM;
     }
     s->terms = *terms;
     s->next = *next;
-    s->is_markless = options.marker != NULL && options.marker[0] == '\0';
+    err = marker_parse(options.marker, &s->marker);
     options.hit_ctx = s;
     options.on_hit = rule_hit;
     rules.options = options;
-    if (rules.set != NULL) {
+    if (err == AG_OK && rules.set != NULL) {
         const struct sink sink = {.ctx = s, .feed = from_rules};
 
         err = rule_filter_new(&rules, &sink, &s->rules);
@@ -304,10 +328,8 @@ scrub_restart(struct scrub *s, enum scrub_depth depth)
 
     s->fed = 0;
     s->passed = 0;
-    s->before_known.count = 0;
-    s->before_known.is_marker = false;
-    s->before_rules.count = 0;
-    s->before_rules.is_marker = false;
+    forget_borders(&s->before_known);
+    forget_borders(&s->before_rules);
     if (has_rules(s)) {
         err = rule_filter_restart(s->rules); /* also when they come to rest */
     }
