@@ -33,8 +33,9 @@ take(void *ctx, struct span bytes)
 {
     struct text *t = ctx;
 
-    AG_ASSERT(!STAILQ_EMPTY(&t->parts));
-    return buf_add(&STAILQ_FIRST(&t->parts)->text, bytes);
+    return STAILQ_EMPTY(&t->parts)
+               ? AG_EINTERNAL
+               : buf_add(&STAILQ_FIRST(&t->parts)->text, bytes);
 }
 
 static enum ag_err
@@ -42,7 +43,9 @@ on_border(void *ctx)
 {
     struct text *t = ctx;
 
-    AG_ASSERT(!STAILQ_EMPTY(&t->parts));
+    if (STAILQ_EMPTY(&t->parts)) {
+        return AG_EINTERNAL; /* more ends than beginnings */
+    }
     STAILQ_FIRST(&t->parts)->item->open_count--;
     STAILQ_REMOVE_HEAD(&t->parts, next);
     return AG_OK;
@@ -55,8 +58,9 @@ on_hit(void *ctx, const struct redactor_hit *hit)
     const struct redactor_options *options = &t->texts->terms.options;
     struct redactor_hit told = *hit;
 
-    AG_ASSERT(!STAILQ_EMPTY(&t->parts));
-    told.offset = STAILQ_FIRST(&t->parts)->item->record.offset;
+    told.offset = STAILQ_EMPTY(&t->parts)
+                      ? 0
+                      : STAILQ_FIRST(&t->parts)->item->record.offset;
     if (options->on_hit != NULL) {
         options->on_hit(options->hit_ctx, &told);
     }

@@ -7,7 +7,8 @@
 
 enum {
     LINE_KEEP_BYTES = 8192,  /* over a restart; more is given back */
-    HELD_SPARE_BYTES = 16,   /* a token waits for the byte behind it */
+    HELD_SPARE_BYTES = 512,  /* a token waits for the byte behind it, a view
+                                for the end of a step; twice */
     SLICE_BYTES = 16 * 1024, /* bounds the holes found ahead */
     AHEAD_BYTES = 256,       /* behind what is held: most is decided by these */
 };
@@ -61,10 +62,14 @@ hide_hole(struct redactor *r, struct span text)
 static enum ag_err
 cover(struct redactor *r, struct span text, const struct hole *hole)
 {
-    size_t start = (size_t)(hole->start - r->offset);
-    size_t end = (size_t)(hole->end - r->offset);
+    size_t start =
+        hole->start > r->offset ? (size_t)(hole->start - r->offset) : 0;
+    size_t end = hole->end > r->offset ? (size_t)(hole->end - r->offset) : 0;
     enum ag_err err;
 
+    if (end == 0) {
+        return AG_OK; /* out already: nothing of it is left to cover */
+    }
     if (start >= r->hole_end) {
         err = redactor_let_out(r, text, start);
         if (err != AG_OK) {
@@ -220,8 +225,9 @@ feed_held(struct redactor *r, struct span part, size_t *ret)
         r->held_len = 0;
         return AG_OK;
     }
-    /* No form is longer than half the buffer. */
-    AG_ASSERT(done > 0 || part.len < room || room == 0);
+    if (done == 0 && part.len >= room && room > 0) {
+        return AG_EINTERNAL; /* no form is longer than half the buffer */
+    }
     memmove(held, held + done, text.len - done);
     r->held_len = text.len - done;
     *ret = part.len;
@@ -257,7 +263,9 @@ feed_slices(struct redactor *r, struct span part)
         is_last = slice.len == part.len;
         part = span_of(part.ptr + done, part.len - done);
     }
-    AG_ASSERT(part.len <= r->held.len);
+    if (part.len > r->held.len) {
+        return AG_EINTERNAL; /* what nothing is as long as */
+    }
     memcpy(r->held.ptr, part.ptr, part.len);
     r->held_len = part.len;
     note_most(&r->held_most, r->held_len);

@@ -117,7 +117,8 @@ redactor_restart(struct redactor *r, const struct redactor_options *options,
 AG_CHECK AG_NONNULL enum ag_err redactor_use(struct redactor *r,
                                              const struct matcher *set);
 
-/* Errors: those of the next sink; AG_EMEMLOCK, AG_ENOMEM (a task's line). */
+/* Errors: those of the next sink; AG_ENOMEM (a task's line); AG_EINTERNAL more
+ * is open than a match can be. */
 AG_CHECK AG_NONNULL enum ag_err redactor_feed(struct redactor *r,
                                               struct span part);
 AG_CHECK AG_NONNULL enum ag_err redactor_idle(struct redactor *r);
