@@ -35,6 +35,18 @@ take(void *ctx, struct span part)
     return j->is_looking ? AG_OK : buf_add(&j->out, part);
 }
 
+static enum ag_err
+on_border(void *ctx)
+{
+    struct json_record *j = ctx;
+
+    if (j->border_count == JSON_BORDERS_COUNT) {
+        return AG_EINTERNAL;
+    }
+    j->borders[j->border_count++] = j->out.len;
+    return AG_OK;
+}
+
 enum ag_err
 json_record_new(const struct scrub_terms *terms, struct json_record **ret)
 {
@@ -49,7 +61,9 @@ json_record_new(const struct scrub_terms *terms, struct json_record **ret)
     j->told = terms->options;
     own.options.hit_ctx = j;
     own.options.on_hit = count_hit;
-    own.on_border = NULL;
+    own.repeats = true;
+    own.on_border = on_border;
+    own.border_ctx = j;
     buf_init(&j->part, JSON_REWRITTEN_MAX_BYTES, BUF_WIPE);
     buf_init(&j->opaque, JSON_REWRITTEN_MAX_BYTES, BUF_WIPE);
     buf_init(&j->out, JSON_REWRITTEN_MAX_BYTES, BUF_WIPE);

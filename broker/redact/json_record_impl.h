@@ -12,6 +12,10 @@ struct json_level {
     struct buf made; /* the same, rewritten */
 };
 
+enum {
+    JSON_BORDERS_COUNT = 2, /* of a text, with what is around it */
+};
+
 struct json_record {
     struct scrub *scrub;
     struct redactor_options told; /* who is told of hits */
@@ -19,9 +23,11 @@ struct json_record {
     uint64_t found;
     size_t token_count; /* of the record that is looked through */
     uint64_t offset;
-    struct buf part;   /* goes to the scrub next */
-    struct buf opaque; /* waits until rules are off */
-    struct buf out;    /* of the scrub, when rewriting */
+    struct buf part;                    /* goes to the scrub next */
+    struct buf opaque;                  /* waits until rules are off */
+    struct buf out;                     /* of the scrub, when rewriting */
+    size_t borders[JSON_BORDERS_COUNT]; /* in it */
+    size_t border_count;
     struct json_level levels[JSON_NESTED_MAX];
 };
 

@@ -30,48 +30,53 @@ json_record_text(struct json_record *j, struct span text, uint64_t offset,
     return err == AG_OK ? buf_add(out, buf_view(&j->out)) : err;
 }
 
+/* A part of one text, and a border behind it. */
+static enum ag_err
+feed_piece(struct json_record *j, struct span piece)
+{
+    enum ag_err err = scrub_feed(j->scrub, piece);
+
+    return err == AG_OK ? scrub_border(j->scrub) : err;
+}
+
 /*
  * One text behind its name, with quotes, through the scrub; *ret is what is
- * left of the text, in j->out. Where a hole has taken of what is around it, the
- * text is filtered alone.
+ * left of the text, in j->out. What a hole takes of it that begins in the name,
+ * or goes on behind it, is taken out of it too.
  */
 static enum ag_err
 scrub_text(struct json_record *j, struct span key, struct span text,
            struct span *ret)
 {
     bool is_opaque = key.ptr != NULL && json_key_is_opaque(key);
-    enum scrub_depth depth = is_opaque ? SCRUB_KNOWN : SCRUB_ALL;
-    AG_AUTO(buf) struct buf head = {0};
-    struct span out;
-    enum ag_err err;
+    enum ag_err err =
+        scrub_restart(j->scrub, is_opaque ? SCRUB_KNOWN : SCRUB_ALL);
 
-    buf_init(&head, JSON_REWRITTEN_MAX_BYTES, BUF_WIPE);
-    err = json_add_head(&head, key);
+    json_empty(&j->out);
+    j->border_count = 0;
     if (err == AG_OK) {
-        err = buf_add(&j->part, buf_view(&head));
-    }
-    if (err == AG_OK) {
-        err = buf_add(&j->part, text);
+        err = json_add_head(&j->part, key);
     }
     if (err == AG_OK) {
-        err = buf_add_byte(&j->part, '"');
+        err = feed_piece(j, buf_view(&j->part));
+    }
+    json_empty(&j->part);
+    if (err == AG_OK) {
+        err = feed_piece(j, text);
     }
     if (err == AG_OK) {
-        err = scrub_part(j, depth);
-    }
-    out = buf_view(&j->out);
-    if (err == AG_OK && span_starts(out, buf_view(&head)) &&
-        out.len > head.len && out.ptr[out.len - 1] == '"') {
-        *ret = span_sub(out, head.len, out.len - head.len - 1);
-        return AG_OK;
+        err = scrub_feed(j->scrub, span_str("\""));
     }
     if (err == AG_OK) {
-        err = buf_add(&j->part, text);
+        err = scrub_finish(j->scrub);
+    }
+    if (err == AG_OK && j->border_count != JSON_BORDERS_COUNT) {
+        err = AG_EINTERNAL;
     }
     if (err == AG_OK) {
-        err = scrub_part(j, depth);
+        *ret = span_sub(buf_view(&j->out), j->borders[0],
+                        j->borders[1] - j->borders[0]);
     }
-    *ret = buf_view(&j->out);
     return err;
 }
 
@@ -108,7 +113,6 @@ rewrite_string(struct json_record *j, const struct json_place *p,
     size_t at = p->depth < JSON_NESTED_MAX ? p->depth : JSON_NESTED_MAX - 1;
     AG_AUTO(buf) struct buf own = {0};
     struct buf *text = &j->levels[at].text;
-    uint64_t found = j->found;
     struct span left;
     enum ag_err err;
 
@@ -131,8 +135,8 @@ rewrite_string(struct json_record *j, const struct json_place *p,
     if (err != AG_OK) {
         return err;
     }
-    return j->found == found ? buf_add(out, p->token.raw)
-                             : json_text_encode(left, out);
+    return span_equal(left, buf_view(text)) ? buf_add(out, p->token.raw)
+                                            : json_text_encode(left, out);
 }
 
 /* A number, true, false or null; a value becomes a string. */

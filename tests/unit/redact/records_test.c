@@ -145,6 +145,28 @@ test_a_value_cut_anywhere(void **state)
     }
 }
 
+/* What is found behind the name it stands for is taken out, wherever it begins
+ * or ends; what is not found stays as it was spelled. */
+static void
+test_a_value_around_a_text(void **state)
+{
+    static const char *const HEAD[] = {"ss\": \"q7RtWz90LmX", NULL};
+    static const char *const TAIL[] = {"q7RtWz90LmX\"", NULL};
+    static const char *const BOTH[] = {"ss\": \"q7RtWz9\"", NULL};
+    static const char *const NAME[] = {"q7RtWz90LmX", NULL};
+
+    (void)state;
+    formats_check(HEAD, STREAM_JSONL,
+                  "{\"pass\": \"q7RtWz90LmX.\", \"u\": \"\\u0041\"}\n",
+                  "{\"pass\": \"[redacted:v1].\", \"u\": \"\\u0041\"}\n");
+    formats_check(TAIL, STREAM_JSONL, "[\".q7RtWz90LmX\"]\n",
+                  "[\".[redacted:v1]\"]\n");
+    formats_check(BOTH, STREAM_JSONL, "{\"pass\":\"q7RtWz9\"}\n",
+                  "{\"pass\":\"[redacted:v1]\"}\n");
+    formats_check(NAME, STREAM_JSONL, "{\"q7RtWz90LmX\": \"\\u0041\"}\n",
+                  "{\"[redacted:v1]\": \"\\u0041\"}\n");
+}
+
 int
 main(void)
 {
@@ -154,6 +176,7 @@ main(void)
         cmocka_unit_test(test_a_record_that_is_too_long_is_text),
         cmocka_unit_test(test_a_record_of_too_many_parts_is_text),
         cmocka_unit_test(test_a_value_cut_anywhere),
+        cmocka_unit_test(test_a_value_around_a_text),
     };
 
     matcher_enable_looks(false); /* whole forms are enough here */
