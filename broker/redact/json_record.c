@@ -290,9 +290,10 @@ look_through(struct json_record *j, struct json_place *p,
 
     while (err == AG_OK && kind != JSON_END && kind != JSON_BAD &&
            j->token_count++ < TOKENS_MAX) {
-        if (deltas == NULL || !json_deltas_token(deltas, &p->token)) {
-            err = look_token(j, p);
+        if (deltas != NULL) {
+            (void)json_deltas_token(deltas, &p->token);
         }
+        err = look_token(j, p); /* a part of a longer text by itself, too */
         kind = json_place_next(p);
     }
     *ret_is_json = kind == JSON_END;

@@ -60,7 +60,7 @@ struct record {
 
 /*
  * Looks through one record, and what is around it. Fills
- * *deltas: parts of longer texts, which are not searched here.
+ * *deltas: parts of longer texts, which are here searched each by itself.
  * Errors: those of the scrub; AG_ENOMEM.
  */
 AG_CHECK AG_NONNULL enum ag_err json_record_look(struct json_record *j,

@@ -112,8 +112,28 @@ compare(struct records *r, const struct record_part *part, bool *ret)
     return err;
 }
 
+/* What is left of a part, by itself: what ends one word with the parts before it
+ * and behind it may be one of its own. */
 static enum ag_err
-put_item(struct records *r, const struct record_item *item)
+put_part_alone(struct records *r, const struct record_item *item,
+               struct record_part *part)
+{
+    AG_AUTO(buf) struct buf left = {0};
+    struct buf before = part->text;
+    enum ag_err err;
+
+    buf_init(&left, JSON_REWRITTEN_MAX_BYTES, BUF_WIPE);
+    err = json_record_text(r->json, buf_view(&part->text), item->record.offset,
+                           &left);
+    if (err == AG_OK) {
+        part->text = left;
+        left = before;
+    }
+    return err;
+}
+
+static enum ag_err
+put_item(struct records *r, struct record_item *item)
 {
     struct json_swap swaps[JSON_DELTAS_MAX];
     struct json_rewrite what = {.text = item->record.body,
@@ -126,13 +146,14 @@ put_item(struct records *r, const struct record_item *item)
         return sink_feed(&r->next, buf_view(&item->bytes));
     }
     for (size_t i = 0; err == AG_OK && i < item->part_count; i++) {
-        const struct record_part *part = &item->parts[i];
-        bool has_changed = true;
+        struct record_part *part = &item->parts[i];
+        bool has_changed = false;
 
-        if (item->is_clean) {
-            err = compare(r, part, &has_changed);
+        err = compare(r, part, &has_changed);
+        if (err == AG_OK && has_changed && !item->is_clean) {
+            err = put_part_alone(r, item, part);
         }
-        if (has_changed) {
+        if (has_changed) { /* else it is rewritten as all the others */
             swaps[what.swap_count++] = (struct json_swap){
                 .at = part->delta.at, .text = buf_view(&part->text)};
         }

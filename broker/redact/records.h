@@ -5,7 +5,8 @@
  *
  * Texts that come in parts, one in each record (json_keys.h), are searched as
  * one: a record whose part is not decided yet waits, and those behind it. What
- * is taken out leaves its marker in the record where it begins. A text ends
+ * is taken out leaves its marker in the record where it begins. What is left of
+ * a part is then searched by itself, as any string. A text ends
  * when RECORDS_SILENT_COUNT records have come without a part of it, when
  * RECORDS_TEXTS_MAX_COUNT others go on, when more than RECORDS_WAITING_MAX_BYTES
  * wait, or with the stream. When idle a part goes out whole or not at all:

@@ -167,6 +167,28 @@ test_a_value_around_a_text(void **state)
                   "{\"[redacted:v1]\": \"\\u0041\"}\n");
 }
 
+#define PART(text) "{\"item_id\":\"i\",\"delta\":\"" text "\"}\n"
+
+/* A short value counts as a word of its own, which it is in its part though not
+ * in the text that the parts make; and the other way round. */
+static void
+test_a_word_in_a_part_or_in_the_text(void **state)
+{
+    static const char *const SHORT[] = {"q7Rt5", NULL};
+    static const char *const TWO[] = {"q7Rt5", "Wz90LmXcAb12", NULL};
+
+    (void)state;
+    formats_check(SHORT, STREAM_JSONL,
+                  PART("abc") PART("q7Rt5") PART("\\u0041"),
+                  PART("abc") PART("[redacted:v1]") PART("\\u0041"));
+    formats_check(SHORT, STREAM_JSONL, PART("abc q7") PART("Rt5 d"),
+                  PART("abc [redacted:v1]") PART(" d"));
+    /* One is found in the text, the other only when the part stands alone. */
+    formats_check(TWO, STREAM_JSONL,
+                  PART("abc") PART("q7Rt5 Wz90Lm") PART("XcAb12 d"),
+                  PART("abc") PART("[redacted:v1] [redacted:v2]") PART(" d"));
+}
+
 int
 main(void)
 {
@@ -177,6 +199,7 @@ main(void)
         cmocka_unit_test(test_a_record_of_too_many_parts_is_text),
         cmocka_unit_test(test_a_value_cut_anywhere),
         cmocka_unit_test(test_a_value_around_a_text),
+        cmocka_unit_test(test_a_word_in_a_part_or_in_the_text),
     };
 
     matcher_enable_looks(false); /* whole forms are enough here */
