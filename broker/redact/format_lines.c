@@ -8,6 +8,7 @@
 enum {
     LINES_FIRST_COUNT = 64,
     OUT_MAX_BYTES = 64 * 1024, /* of a line; then it is let out as it comes */
+    NO_NUMBER = -2,            /* nor is it followed by one */
 };
 
 /* A line that has been fed. */
@@ -34,6 +35,7 @@ struct format_lines {
     struct buf out;
     bool is_begun; /* a part of it has gone on */
     bool goes_on;  /* the line before it lost its end in a hole */
+    int before;    /* that line's number; NO_NUMBER */
 };
 
 static struct line *
@@ -82,12 +84,39 @@ add_line(struct format_lines *f, const struct line *line)
 
 /* ---- out ---- */
 
-/* The line's mark, of which *out may still have the beginning. A hole that
- * begins in this line may be a value that begins with the digits that look like
- * a mark. */
+static bool
+is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The number in a line's mark; NO_NUMBER: there is none, or several. */
+static int
+number_of(const struct line *line)
+{
+    int number = NO_NUMBER;
+
+    for (size_t i = 0; i < line->mark_len; i++) {
+        bool is_first = i == 0 || !is_digit(line->mark[i - 1]);
+
+        if (!is_digit(line->mark[i])) {
+            continue;
+        }
+        if (is_first && number != NO_NUMBER) {
+            return NO_NUMBER;
+        }
+        number = (is_first ? 0 : number * 10) + (line->mark[i] - '0');
+    }
+    return number;
+}
+
+/* The line's mark, of which *out may still have the beginning. Digits that look
+ * like a mark may be a value's, where a hole begins in this line or has come to
+ * it: but for the number behind that of the line before. */
 static enum ag_err
 put_mark(struct format_lines *f, const struct line *line, struct span *out)
 {
+    bool is_next = f->goes_on && number_of(line) == f->before + 1;
     uint8_t mark[FORMAT_MARK_MAX_BYTES];
     size_t same = 0;
 
@@ -96,8 +125,8 @@ put_mark(struct format_lines *f, const struct line *line, struct span *out)
         same++;
     }
     memcpy(mark, line->mark, line->mark_len);
-    for (size_t i = same; i < line->mark_len && !f->goes_on; i++) {
-        mark[i] = mark[i] >= '0' && mark[i] <= '9' ? ' ' : mark[i];
+    for (size_t i = same; i < line->mark_len && !is_next; i++) {
+        mark[i] = is_digit(mark[i]) ? ' ' : mark[i];
     }
     *out = span_sub(*out, same, out->len);
     return sink_feed(&f->next, span_of(mark, line->mark_len));
@@ -126,6 +155,7 @@ let_out(struct format_lines *f, bool is_end)
     }
     if (is_end) {
         f->goes_on = !has_end;
+        f->before = number_of(line);
         f->is_begun = false;
         f->first++;
     }

@@ -7,6 +7,7 @@
 #define QUOTED "q7RtWz90\\\"LmX\\\\cAb12" /* in JSON */
 #define NUMBER "84375834759921"
 #define DIGITS "4711:q7RtWz90LmXcAb"
+#define CODES  "codes-of-q7RtWz90\n4711) 48213) x\n12. first\n13. LmXc\n"
 #define KEY                                                                    \
     "-----BEGIN PRIVATE KEY-----\n"                                            \
     "AK99NEec7c6jymIZNf6YTtburAhYX49WqoMcB5K5PBs2sD6crsh2d6OQm79+o36J\n"       \
@@ -261,7 +262,7 @@ test_events(void **state)
 static void
 check_lines(enum format format, const char *in, const char *out)
 {
-    static const char *const KEYS[] = {KEY, VALUE, DIGITS, NULL};
+    static const char *const KEYS[] = {KEY, VALUE, DIGITS, CODES, NULL};
 
     for (int turn = 0; turn < 2; turn++) {
         struct formats_rig rig;
@@ -303,6 +304,10 @@ test_lines_keep_their_marks(void **state)
     /* What looks like a line's number is a value's beginning. */
     check_lines(STREAM_MARKDOWN, "  " DIGITS "\n4711: x\n",
                 "      :[redacted:v3]\n4711: x\n");
+    /* Within one too, but for numbers that count lines. */
+    check_lines(STREAM_MARKDOWN, "7. a\n" CODES "8. b\n",
+                "7. a\n[redacted:v4]\n    )      ) [redacted:v4]\n"
+                "  . [redacted:v4]\n13. [redacted:v4]\n8. b\n");
     check_lines(STREAM_MARKDOWN, "```\n" KEY "```\n1. " VALUE " and `x`\n",
                 "```\n" M "\n" M "\n" M "\n" M "\n" M
                 "\n```\n1. [redacted:v2] and `x`\n");
