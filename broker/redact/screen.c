@@ -229,9 +229,24 @@ take_control(struct screen *s, uint8_t final)
 
 /* ---- sequences ---- */
 
+static bool
+is_intermediate(uint8_t byte)
+{
+    return byte >= 0x20 && byte < 0x30;
+}
+
 static enum screen_byte
 begin_sequence(struct screen *s, uint8_t byte)
 {
+    if (byte < 0x20) { /* is done within it */
+        s->state = SCREEN_ESCAPE;
+        take_single(s, byte);
+        return SCREEN_BYTE_INSIDE;
+    }
+    if (is_intermediate(byte)) {
+        s->state = SCREEN_CHARSET;
+        return SCREEN_BYTE_INSIDE;
+    }
     switch (byte) {
     case '[':
         s->state = SCREEN_CONTROL;
@@ -257,11 +272,21 @@ begin_sequence(struct screen *s, uint8_t byte)
     default:
         break;
     }
-    if (byte >= 0x20 && byte < 0x30) {
-        return SCREEN_BYTE_INSIDE; /* ESC ( B */
-    }
     s->state = SCREEN_TEXT;
     return SCREEN_BYTE_LAST;
+}
+
+/* Whatever the final byte means elsewhere, it names a set here. */
+static enum screen_byte
+go_on_charset(struct screen *s, uint8_t byte)
+{
+    if (byte < 0x20) {
+        take_single(s, byte);
+    } else if (!is_intermediate(byte)) {
+        s->state = SCREEN_TEXT;
+        return SCREEN_BYTE_LAST;
+    }
+    return SCREEN_BYTE_INSIDE;
 }
 
 static enum screen_byte
@@ -279,7 +304,7 @@ go_on_control(struct screen *s, uint8_t byte)
         s->state = SCREEN_TEXT;
         take_control(s, byte);
         return SCREEN_BYTE_LAST;
-    } else if (byte >= 0x20 && byte < 0x30) {
+    } else if (is_intermediate(byte)) {
         s->is_odd = true;
     } else {
         take_single(s, byte); /* is done within it */
@@ -293,6 +318,8 @@ go_on(struct screen *s, uint8_t byte)
     switch (s->state) {
     case SCREEN_ESCAPE:
         return begin_sequence(s, byte);
+    case SCREEN_CHARSET:
+        return go_on_charset(s, byte);
     case SCREEN_CONTROL:
         return go_on_control(s, byte);
     case SCREEN_STRING_END:

@@ -31,6 +31,7 @@ enum {
 enum screen_state {
     SCREEN_TEXT,
     SCREEN_ESCAPE,     /* behind ESC */
+    SCREEN_CHARSET,    /* behind ESC and what needs a final byte: ESC ( B */
     SCREEN_CONTROL,    /* behind ESC [: parameters up to a final byte */
     SCREEN_STRING,     /* OSC, DCS, APC, PM, SOS: up to BEL or ESC \ */
     SCREEN_STRING_END, /* ESC within one */

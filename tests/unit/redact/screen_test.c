@@ -48,6 +48,10 @@ static const struct {
     {"\033[2;10r", true},
     {"\033M", true},
     {"\0338", true},
+    {"\033(8\033)M", false}, /* names of character sets */
+    {"\033( c\033[H", true},
+    {"\033[H\033( c", true},
+    {"\033\r[H", true},                /* the \r is done within it */
     {"\033[?u\033[>7u\033[<u", false}, /* asks for keys */
     {"\033[Hx\033c", false},
     {"abc\b", true},
@@ -101,7 +105,8 @@ test_columns(void **state)
         {"\xc3\xa4\xe2\x82\xac", 2},
         {"\xe6\xbc\xa2\xf0\x9f\x98\x80", 4},
         {"e\xcc\x81\xe2\x80\x8b", 1},
-        {"\xff\x80\xc3", 2}, /* no characters; the last goes on */
+        {"a\033(]bc\033#8d\033( Be", 5}, /* no string begins */
+        {"\xff\x80\xc3", 2},             /* no characters; the last goes on */
     };
     const struct screen s = {.state = SCREEN_TEXT};
 
