@@ -23,6 +23,8 @@ enum {
     END_WAIT_MS = 1000,
 };
 
+static const char NO_NAME[] = "-";
+
 struct stream {
     struct stream *next;       /* of the connection's live ones */
     struct stream *next_ended; /* of those that wait to be settled */
@@ -125,6 +127,50 @@ put_rows(struct buf *out, const struct filter_report *report,
     }
     emit_close(&e, ']');
     return emit_end(&e);
+}
+
+/* The row that this one is told with; one of its own where there is none. */
+static struct filter_count *
+nameless(struct filter_count *rows, size_t *count,
+         const struct filter_count *row)
+{
+    const char *name = filter_is_rule(row) ? row->name : NO_NAME;
+    size_t i = 0;
+
+    while (i < *count && (strcmp(rows[i].name, name) != 0 ||
+                          strcmp(rows[i].form, row->form) != 0)) {
+        i++;
+    }
+    if (i == *count) {
+        rows[(*count)++] = (struct filter_count){
+            .id = row->id,
+            .name = name,
+            .form = row->form,
+            .first_offset = row->first_offset,
+        };
+    }
+    return &rows[i];
+}
+
+enum ag_err
+stream_put_report_of_task(struct buf *out, uint64_t number,
+                          const struct filter_report *report)
+{
+    struct filter_count rows[FILTER_COUNTS_MAX_COUNT];
+    struct filter_report told = *report;
+
+    told.counts = rows;
+    told.count_count = 0;
+    for (size_t i = 0; i < report->count_count; i++) {
+        const struct filter_count *row = &report->counts[i];
+        struct filter_count *to = nameless(rows, &told.count_count, row);
+
+        to->count += row->count;
+        if (row->first_offset < to->first_offset) {
+            to->first_offset = row->first_offset;
+        }
+    }
+    return stream_put_report(out, number, &told);
 }
 
 enum ag_err
@@ -235,7 +281,12 @@ on_end(void *arg, const struct filter_report *report)
     json_t *counts = NULL;
     bool closed;
 
-    if (stream_put_report(&s->report, s->number, report) != AG_OK) {
+    enum ag_err err =
+        s->terms.audience == FILTER_TASK
+            ? stream_put_report_of_task(&s->report, s->number, report)
+            : stream_put_report(&s->report, s->number, report);
+
+    if (err != AG_OK) {
         buf_clear(&s->report);
     }
     if (s->receipt != NULL) {

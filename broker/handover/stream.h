@@ -6,7 +6,8 @@
  * {"event":"stream_end","stream":N,"hits":n,"bytes_in":…,"bytes_out":…,
  *  "counts":{NAME:n,…},"found":[{"name","form","count","offset"},…]}; with
  * "code" when it did not end with its source, "truncated":true when not every
- * row fits.
+ * row fits. Of one for a task's eyes the names of values are "-": it would be
+ * told what is in the vault. Those of rules stay.
  * Before it, where one was asked for and the stream ended well:
  * {"event":"receipt","stream":N,"receipt":LINE,"opening":HEX}, both as
  * wire/receipt.h has them, or "code" and "detail": why there is none.
@@ -43,5 +44,10 @@ AG_NONNULL void streams_end(struct conn *c);
 AG_CHECK AG_NONNULL enum ag_err
 stream_put_report(struct buf *out, uint64_t number,
                   const struct filter_report *report);
+
+/* The same of a stream for a task's eyes. */
+AG_CHECK AG_NONNULL enum ag_err
+stream_put_report_of_task(struct buf *out, uint64_t number,
+                          const struct filter_report *report);
 
 #endif

@@ -49,6 +49,12 @@ ok auth-guard run --no-isolate -- sh -c "$(redact "$SHORT $OTHER") | tr a-z b-za
 has "$OUT" "$(printf %s "$SHORT [redacted]" | tr a-z b-za)"
 hasnt "$OUT" "$(printf %s web/other | tr a-z b-za)" "what redact said"
 
+say "nor in the report"
+ok auth-guard run --no-isolate -- sh -c "$(redact "$OTHER") --report $C/report >/dev/null; base64 -w 0 $C/report"
+OUT=$(printf %s "$OUT" | base64 -d)
+has "$OUT" '"-"'
+hasnt "$OUT" web/other "the report"
+
 say "so many questions a second"
 run auth-guard run --no-isolate -- sh -c 'i=0; while [ $i -lt 60 ]; do i=$((i + 1))
     curl -sS -m 20 --unix-socket "$AUTH_GUARD_SOCKET" -H "Authorization: Bearer $AUTH_GUARD_TOKEN" \

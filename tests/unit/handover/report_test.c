@@ -6,6 +6,7 @@
 #include "handover/message.h"
 #include "handover/stream.h"
 #include "privsep/filter.h"
+#include "redact/rule_filter.h"
 
 static void
 test_counts_that_do_not_fit_are_said_to_be_cut(void **state)
@@ -34,11 +35,44 @@ test_counts_that_do_not_fit_are_said_to_be_cut(void **state)
     json_decref(event);
 }
 
+static void
+test_a_task_is_told_no_names(void **state)
+{
+    static const struct filter_count COUNTS[] = {
+        {.id = 1, .name = "a/b", .form = "raw", .count = 2, .first_offset = 10},
+        {.id = 2, .name = "c", .form = "raw", .count = 1, .first_offset = 4},
+        {.id = 1, .name = "a/b", .form = "hex", .count = 3, .first_offset = 99},
+        {.id = RULE_FILTER_ID_BITS | 7,
+         .name = "rule:x",
+         .form = "raw",
+         .count = 4,
+         .first_offset = 1},
+    };
+    const struct filter_report report = {
+        .hits = 10, .counts = COUNTS, .count_count = AG_COUNT(COUNTS)};
+    AG_AUTO(buf) struct buf out = {0};
+
+    (void)state;
+    buf_init(&out, MESSAGE_MAX_BYTES, BUF_PLAIN);
+    check_ok(stream_put_report_of_task(&out, 1, &report));
+    assert_string_equal(
+        buf_cstr(&out),
+        "{\"event\":\"stream_end\",\"stream\":1,\"hits\":10,\"bytes_in\":0,"
+        "\"bytes_out\":0,\"counts\":{\"-\":6,\"rule:x\":4},\"found\":["
+        "{\"name\":\"-\",\"form\":\"raw\",\"count\":3,\"offset\":4},"
+        "{\"name\":\"-\",\"form\":\"hex\",\"count\":3,\"offset\":99},"
+        "{\"name\":\"rule:x\",\"form\":\"raw\",\"count\":4,\"offset\":1}]}");
+    buf_clear(&out);
+    check_ok(stream_put_report(&out, 1, &report));
+    assert_non_null(strstr(buf_cstr(&out), "\"counts\":{\"a/b\":5,\"c\":1,"));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_that_do_not_fit_are_said_to_be_cut),
+        cmocka_unit_test(test_a_task_is_told_no_names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
