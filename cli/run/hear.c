@@ -13,6 +13,9 @@ enum {
     /* After an alarm nothing of the task's is good any more; so long its
      * processes may read the answer that says why. */
     ALARM_GRACE_MS = 100,
+    /* A task that is ended is refused everything at once; why it was comes to
+     * its supervisor behind the record of it. */
+    REASON_WAIT_MS = 1000,
 };
 
 /* Ends the task for a reason of ours. */
@@ -113,6 +116,9 @@ run_hear(struct run *r)
     }
     if (err != AG_OK) {
         r->broker_gone = true;
+        if (r->alarm_ms != 0) {
+            run_end_by_alarm(r); /* it was to end for that anyway */
+        }
         end_for(r, err_why(AG_ENOBROKER, "the broker is gone; the task was "
                                          "ended"));
     }
@@ -122,6 +128,26 @@ void
 run_end_by_alarm(struct run *r)
 {
     end_for(r, reason_of(ALARM));
+}
+
+enum ag_err
+run_why_refused(struct run *r, enum ag_err err)
+{
+    int64_t until_ms = clock_steady_ms() + REASON_WAIT_MS;
+    int64_t left_ms = REASON_WAIT_MS;
+
+    while (!r->killed && r->alarm_ms == 0 && left_ms > 0) {
+        struct pollfd slot = {.fd = session_fd(r->session), .events = POLLIN};
+
+        if (session_kept(r->session) || poll(&slot, 1, (int)left_ms) > 0) {
+            run_hear(r);
+        }
+        left_ms = until_ms - clock_steady_ms();
+    }
+    if (r->alarm_ms != 0) {
+        run_end_by_alarm(r);
+    }
+    return r->killed ? r->why : err;
 }
 
 /* ---- the rest of the output ---- */

@@ -132,6 +132,10 @@ AG_NONNULL void run_tell_end(struct run *r, int exit_code);
 AG_NONNULL void run_hear(struct run *r);
 AG_NONNULL void run_end_by_alarm(struct run *r);
 
+/* The broker refused something with `err`: if that is because it has ended the
+ * task, why it did, which it says within a moment; else err. */
+AG_CHECK AG_NONNULL enum ag_err run_why_refused(struct run *r, enum ag_err err);
+
 /* Until the streams have ended or `until_ms` (steady clock; 0: however long);
  * a signal that is to end us ends the wait too, and stays. */
 AG_NONNULL void run_await_streams(struct run *r, int64_t until_ms);

@@ -335,7 +335,7 @@ run_supervise(struct run *r, int *ret_exit)
      * a value that was refused lets it wait, so nothing is lost by going on. */
     err = run_collect(r);
     if (err != AG_OK) {
-        return err;
+        return err == AG_ETICKET ? run_why_refused(r, err) : err;
     }
     while (r->keeper > 0 && !r->tree_gone) {
         turn(r);

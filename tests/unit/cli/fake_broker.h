@@ -44,6 +44,7 @@ struct fake_line {
     const char *dir;
     int streams;
     int takes;
+    char life[64]; /* its ticket */
 };
 
 struct fake_copy {
@@ -100,6 +101,20 @@ fake_copy_run(void *arg)
     return NULL;
 }
 
+/* The task has been ended: nothing of it is good any more, and why comes when
+ * it is on the record. */
+static void
+fake_refuse(struct fake_line *line, const int *fds)
+{
+    close(fds[0]);
+    close(fds[1]);
+    fake_say(line, "{\"code\":\"ticket_refused\",\"detail\":\"no ticket\"}");
+    if (strcmp(line->life, "agx_alarm") == 0) {
+        usleep(200000);
+        fake_say(line, "{\"event\":\"end\",\"reason\":\"alarm\"}");
+    }
+}
+
 static void
 fake_stream(struct fake_line *line, const int *fds)
 {
@@ -146,6 +161,7 @@ fake_op(struct fake_line *line, const char *text, int *fds)
 
     fake_ticket(text, ticket);
     if (strstr(text, "\"op\":\"life\"") != NULL) {
+        (void)stpcpy(line->life, ticket);
         fake_say(line, "{\"ok\":true,\"task\":\"7\"}");
         if (strcmp(ticket, "agx_expires") == 0) {
             usleep(300000);
@@ -156,7 +172,11 @@ fake_op(struct fake_line *line, const char *text, int *fds)
             _exit(1);
         }
     } else if (strstr(text, "\"op\":\"stream\"") != NULL) {
-        fake_stream(line, fds);
+        if (line->streams == 1 && strstr("agx_alarm agx_late", line->life)) {
+            fake_refuse(line, fds);
+        } else {
+            fake_stream(line, fds);
+        }
     } else if (strstr(text, "\"op\":\"deliver\"") != NULL) {
         dprintf(fds[0], "value of %s", ticket);
         close(fds[0]);

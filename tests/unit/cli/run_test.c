@@ -241,6 +241,21 @@ test_expired_task_is_killed(void **state)
     end_test();
 }
 
+/* The command may do what ends its task before we have all answers. */
+static void
+test_refused_for_an_end_says_why_it_ended(void **state)
+{
+    (void)state;
+    assert_int_equal(RUN(TASK("agx_alarm", ""), W("true")), 125);
+    assert_non_null(
+        strstr(fake_file(&broker, "err"), "the task was ended: alarm"));
+    assert_null(strstr(fake_file(&broker, "err"), "ticket"));
+    end_test();
+    assert_int_equal(RUN(TASK("agx_late", ""), W("true")), 125);
+    assert_non_null(strstr(fake_file(&broker, "err"), "no ticket"));
+    end_test();
+}
+
 static void
 test_broker_gone_ends_the_task(void **state)
 {
@@ -311,6 +326,7 @@ main(void)
         cmocka_unit_test(test_what_is_left_running_ends_with_the_command),
         cmocka_unit_test(test_supervisor_killed_takes_everything),
         cmocka_unit_test(test_expired_task_is_killed),
+        cmocka_unit_test(test_refused_for_an_end_says_why_it_ended),
         cmocka_unit_test(test_broker_gone_ends_the_task),
         cmocka_unit_test(test_signals_are_handed_on),
         cmocka_unit_test(test_input_is_passed),
