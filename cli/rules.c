@@ -343,12 +343,12 @@ set_up(struct rule_stage *s, enum format format)
         .set = s->set,
         .level = RULES_ALL,
         .options = {.hit_ctx = s, .on_hit = count_hit}};
-    const struct scrub_terms scrub = {.options = terms.options, .rules = terms};
+    const struct scrub_terms scrub = {
+        .options = terms.options, .rules = terms, .prints = s->prints};
     struct sink next = {.ctx = s, .feed = gather};
     enum ag_err err = AG_OK;
 
     if (format != STREAM_TEXT) {
-        AG_ASSERT(s->prints == NULL);
         return format_new(format, &scrub, &next, &s->format);
     }
     if (s->set != NULL) {
@@ -363,6 +363,15 @@ set_up(struct rule_stage *s, enum format format)
     }
     s->first = s->by_prints != NULL ? prints_filter_sink(s->by_prints) : next;
     return err;
+}
+
+/* Of one text. */
+static void
+drop_filters(struct rule_stage *s)
+{
+    prints_filter_free(AG_TAKE(s->by_prints));
+    rule_filter_free(AG_TAKE(s->filter));
+    format_free(AG_TAKE(s->format));
 }
 
 enum ag_err
@@ -380,9 +389,7 @@ rule_stage_copy(struct rule_stage *s, enum format format, int src_fd,
     while (err == AG_OK && !ended) {
         err = step(s, src_fd, &ended);
     }
-    prints_filter_free(AG_TAKE(s->by_prints));
-    rule_filter_free(AG_TAKE(s->filter));
-    format_free(AG_TAKE(s->format));
+    drop_filters(s);
     if (err == AG_OK) {
         *ret_report =
             json_pack("{s:I,s:I,s:I,s:O}", "hits", (json_int_t)s->hits,
@@ -435,6 +442,10 @@ find_in_part(struct rule_stage *s, int src_fd, bool *ret_ended)
     }
     *ret_ended = n == 0;
     part = span_of(s->input.ptr, (size_t)n);
+    if (s->format != NULL) {
+        err = n == 0 ? format_finish(s->format) : format_feed(s->format, part);
+        return err == AG_OK && n > 0 ? format_settle(s->format) : err;
+    }
     if (s->by_prints != NULL) {
         err = n == 0 ? prints_filter_finish(s->by_prints)
                      : prints_filter_feed(s->by_prints, part);
@@ -447,31 +458,46 @@ find_in_part(struct rule_stage *s, int src_fd, bool *ret_ended)
     return err == AG_OK && n > 0 ? rule_filter_settle(s->filter) : err;
 }
 
-enum ag_err
-rule_stage_find(struct rule_stage *s, int src_fd, rule_found_fn *found,
-                void *ctx)
+/* Both see the text, or the format has them. */
+static enum ag_err
+set_up_find(struct rule_stage *s, enum format format, struct finding_run *run)
 {
-    struct finding_run run = {.found = found, .ctx = ctx};
     const struct rule_filter_terms terms = {
         .set = s->set,
         .level = RULES_ALL,
-        .options = {.hit_ctx = &run, .on_hit = tell_hit}};
+        .options = {.hit_ctx = run, .on_hit = tell_hit}};
+    const struct scrub_terms scrub = {
+        .options = terms.options, .rules = terms, .prints = s->prints};
     const struct sink next = {.feed = drop};
-    bool ended = false;
-    enum ag_err err =
-        s->set == NULL ? AG_OK : rule_filter_new(&terms, &next, &s->filter);
+    enum ag_err err = AG_OK;
 
+    if (format != STREAM_TEXT) {
+        return format_new(format, &scrub, &next, &s->format);
+    }
+    if (s->set != NULL) {
+        err = rule_filter_new(&terms, &next, &s->filter);
+    }
     if (err == AG_OK && s->prints != NULL) {
         err =
             prints_filter_new(s->prints, &terms.options, &next, &s->by_prints);
     }
+    return err;
+}
+
+enum ag_err
+rule_stage_find(struct rule_stage *s, enum format format, int src_fd,
+                rule_found_fn *found, void *ctx)
+{
+    struct finding_run run = {.found = found, .ctx = ctx};
+    bool ended = false;
+    enum ag_err err = set_up_find(s, format, &run);
+
     while (err == AG_OK && !ended) {
         err = find_in_part(s, src_fd, &ended);
         if (err == AG_OK) {
             err = run.err;
         }
     }
-    prints_filter_free(AG_TAKE(s->by_prints));
-    rule_filter_free(AG_TAKE(s->filter));
+    drop_filters(s);
     return err;
 }

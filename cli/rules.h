@@ -51,8 +51,7 @@ AG_DEFINE_CLEANUP(rule_stage, rule_stage_free)
 AG_NONNULL void rule_stage_use(struct rule_stage *s, struct prints *set);
 
 /* What one stream had; the object is the caller's: {"hits", "bytes_in",
- * "bytes_out", "counts": {NAME: n}} as the filter process reports it. With a
- * set of fingerprints `format` is text. */
+ * "bytes_out", "counts": {NAME: n}} as the filter process reports it. */
 AG_CHECK AG_NONNULL enum ag_err rule_stage_copy(struct rule_stage *s,
                                                 enum format format, int src_fd,
                                                 int dst_fd,
@@ -64,9 +63,12 @@ AG_CHECK AG_NONNULL enum ag_err rule_stage_copy(struct rule_stage *s,
 typedef enum ag_err rule_found_fn(void *ctx, uint64_t offset, struct span form,
                                   struct span name);
 
-/* Searches to the end of `src_fd` and passes nothing on.
+/* Searches to the end of `src_fd` and passes nothing on. In text by rules and
+ * fingerprints beside each other; what is found in a record of another format
+ * begins where the record does.
  * Errors: those of `found` and of reading; AG_EMEMLOCK, AG_ENOMEM. */
-AG_CHECK enum ag_err rule_stage_find(struct rule_stage *s, int src_fd,
-                                     rule_found_fn *found, void *ctx);
+AG_CHECK enum ag_err rule_stage_find(struct rule_stage *s, enum format format,
+                                     int src_fd, rule_found_fn *found,
+                                     void *ctx);
 
 #endif

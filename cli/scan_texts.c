@@ -177,7 +177,7 @@ look_into(void *arg, int dir_fd, const char *name, const char *path)
     }
     s->file_count++;
     out_progress(&s->cli->out, path);
-    err = search_text(s->search, fd, &places);
+    err = search_text(s->search, fd, STREAM_TEXT, &places);
     for (size_t i = 0; err == AG_OK && i < places.count; i++) {
         err = keep(s, path, &places.items[i]);
     }

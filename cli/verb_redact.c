@@ -220,7 +220,7 @@ only_check(const struct redaction *r, const struct args *args,
                                        .files = &o->files,
                                        .set = o->set};
 
-    return redact_check(r->cli, &terms, args);
+    return redact_check(r->cli, &terms, &r->format, args);
 }
 
 /* Which format; transcripts where they lie go by their names. */
@@ -229,17 +229,13 @@ choose_format(struct redaction *r, const struct options *o)
 {
     enum ag_err err = AG_OK;
 
-    r->format.by_name = o->in_place && o->set == NULL;
+    r->format.by_name = o->in_place;
     if (o->format != NULL) {
         err = format_wish_parse(o->format, &r->format);
     }
     if (err != AG_OK ||
         (!r->format.by_name && r->format.format == STREAM_TEXT)) {
         return err;
-    }
-    if (o->set != NULL || o->check) {
-        return err_why(AG_EUSAGE, "%s takes text alone; say --format text",
-                       o->set != NULL ? "--set" : "--check");
     }
     return receipt_ask_refuse(&o->receipt, "--format but text");
 }

@@ -149,7 +149,8 @@ set_up_format(struct fcopy *c, const struct fmsg_stream *stream,
               const struct redactor_options *options,
               const struct frules *rules)
 {
-    const struct sink sink = fout_sink(&c->out);
+    const struct sink nowhere = {.feed = drop};
+    const struct sink sink = c->places ? nowhere : fout_sink(&c->out);
     struct scrub_terms terms = {.options = *options, .is_known = true};
     enum ag_err err = frules_terms(rules, stream->rules, &terms.rules);
 

@@ -9,7 +9,8 @@
  * written as, whose value or which rule. A task's stream has "-" for the names
  * of values. Known values and rules are looked for beside each other, so that a
  * value that looks like a secret too is told twice; within each, in the order
- * of the text.
+ * of the text. With a format it is looked for as there, and what is found in a
+ * record begins where the record does.
  */
 #ifndef AG_PRIVSEP_FILTER_COPY_H
 #define AG_PRIVSEP_FILTER_COPY_H

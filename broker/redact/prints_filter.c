@@ -31,6 +31,7 @@ struct prints_filter {
     struct gram_walk walk;
     uint64_t offset; /* of the text's first byte in what was fed */
     size_t hidden;   /* so much of the text belongs to a hole that is out */
+    uint64_t decided;
     struct stretch *stretches; /* in the order of their starts */
     size_t count;
     size_t cap;
@@ -175,9 +176,11 @@ search(struct prints_filter *f, size_t len)
 static enum ag_err
 pass(struct prints_filter *f, size_t from, size_t to)
 {
-    return to > from
-               ? sink_feed(&f->next, span_of(f->text.ptr + from, to - from))
-               : AG_OK;
+    if (to <= from) {
+        return AG_OK;
+    }
+    f->decided = f->offset + to;
+    return sink_feed(&f->next, span_of(f->text.ptr + from, to - from));
 }
 
 static enum ag_err
@@ -216,6 +219,8 @@ let_out(struct prints_filter *f, size_t upto)
             }
         }
         out = s->is_whole && end > out ? end : out;
+        f->decided =
+            f->offset + out > f->decided ? f->offset + out : f->decided;
     }
     if (err == AG_OK) {
         err = pass(f, out, upto);
@@ -310,6 +315,23 @@ prints_filter_finish(struct prints_filter *f)
     }
     buf_clear(&f->text);
     return err == AG_OK ? sink_finish(&f->next) : err;
+}
+
+void
+prints_filter_restart(struct prints_filter *f)
+{
+    buf_clear(&f->text);
+    f->walk = (struct gram_walk){.at = 0};
+    f->offset = 0;
+    f->hidden = 0;
+    f->decided = 0;
+    f->count = 0;
+}
+
+uint64_t
+prints_filter_position(const struct prints_filter *f)
+{
+    return f->decided;
 }
 
 /* ---- as a sink ---- */

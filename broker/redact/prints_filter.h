@@ -40,6 +40,13 @@ AG_CHECK AG_NONNULL enum ag_err prints_filter_feed(struct prints_filter *f,
                                                    struct span part);
 AG_CHECK AG_NONNULL enum ag_err prints_filter_finish(struct prints_filter *f);
 
+/* Another text begins; the one before need not have been finished. */
+AG_NONNULL void prints_filter_restart(struct prints_filter *f);
+
+/* Up to where the text was passed on or taken out. As the next sink is fed
+ * text, that ends here. */
+AG_NONNULL uint64_t prints_filter_position(const struct prints_filter *f);
+
 AG_NONNULL struct sink prints_filter_sink(struct prints_filter *f);
 
 #endif

@@ -28,6 +28,7 @@ struct scrub {
     enum scrub_depth depth;
     struct marker marker;
     struct redactor *known;
+    struct prints_filter *prints; /* in its stead; NULL: none */
     struct rule_filter *rules;
     uint64_t fed;    /* to the first filter */
     uint64_t passed; /* from the first filter to the second */
@@ -91,6 +92,36 @@ static bool
 has_rules(const struct scrub *s)
 {
     return s->rules != NULL && s->depth == SCRUB_ALL;
+}
+
+/* ---- the first filter ---- */
+
+static bool
+has_known(const struct scrub *s)
+{
+    return s->known != NULL || s->prints != NULL;
+}
+
+static uint64_t
+known_position(const struct scrub *s)
+{
+    return s->prints != NULL ? prints_filter_position(s->prints)
+                             : redactor_position(s->known);
+}
+
+static enum ag_err
+known_feed(struct scrub *s, struct span part)
+{
+    return s->prints != NULL ? prints_filter_feed(s->prints, part)
+                             : redactor_feed(s->known, part);
+}
+
+static enum ag_err
+known_finish(struct scrub *s)
+{
+    return s->prints != NULL  ? prints_filter_finish(s->prints)
+           : s->known != NULL ? redactor_finish(s->known)
+                              : AG_OK;
 }
 
 /* ---- between the filters, and behind them ---- */
@@ -200,7 +231,7 @@ from_known(void *ctx, struct span part)
 {
     struct scrub *s = ctx;
     const struct stage stage = {.borders = &s->before_known,
-                                .end = redactor_position(s->known),
+                                .end = known_position(s),
                                 .pass = pass_known,
                                 .put = put_known};
 
@@ -252,8 +283,8 @@ pass_silent(struct scrub *s)
 {
     enum ag_err err = AG_OK;
 
-    if (s->known != NULL && s->before_known.count > 0) {
-        err = pass_known(s, redactor_position(s->known));
+    if (has_known(s) && s->before_known.count > 0) {
+        err = pass_known(s, known_position(s));
     }
     if (err == AG_OK && has_rules(s) && s->before_rules.count > 0) {
         err = pass_rules(s, rule_filter_position(s->rules));
@@ -262,6 +293,17 @@ pass_silent(struct scrub *s)
 }
 
 /* ---- the module's face ---- */
+
+static enum ag_err
+new_known(struct scrub *s, const struct redactor_options *options)
+{
+    const struct sink sink = {.ctx = s, .feed = from_known};
+
+    if (s->terms.prints != NULL) {
+        return prints_filter_new(s->terms.prints, options, &sink, &s->prints);
+    }
+    return s->terms.is_known ? redactor_new(options, &sink, &s->known) : AG_OK;
+}
 
 enum ag_err
 scrub_new(const struct scrub_terms *terms, const struct sink *next,
@@ -287,10 +329,8 @@ scrub_new(const struct scrub_terms *terms, const struct sink *next,
         err = rule_filter_new(&rules, &sink, &s->rules);
     }
     options.on_hit = known_hit;
-    if (err == AG_OK && terms->is_known) {
-        const struct sink sink = {.ctx = s, .feed = from_known};
-
-        err = redactor_new(&options, &sink, &s->known);
+    if (err == AG_OK) {
+        err = new_known(s, &options);
     }
     if (err != AG_OK) {
         return err;
@@ -306,6 +346,7 @@ scrub_free(struct scrub *s)
         return;
     }
     redactor_free(s->known);
+    prints_filter_free(s->prints);
     rule_filter_free(s->rules);
     free(s->before_known.at);
     free(s->before_rules.at);
@@ -334,6 +375,9 @@ scrub_restart(struct scrub *s, enum scrub_depth depth)
         err = rule_filter_restart(s->rules); /* also when they come to rest */
     }
     s->depth = depth;
+    if (s->prints != NULL) {
+        prints_filter_restart(s->prints);
+    }
     options.hit_ctx = s;
     options.on_hit = known_hit;
     if (err == AG_OK && s->known != NULL) {
@@ -349,7 +393,7 @@ scrub_feed(struct scrub *s, struct span part)
     enum ag_err err;
 
     s->fed += part.len;
-    err = s->known != NULL ? redactor_feed(s->known, part) : put_known(s, part);
+    err = has_known(s) ? known_feed(s, part) : put_known(s, part);
     return err == AG_OK ? pass_silent(s) : err;
 }
 
@@ -358,7 +402,7 @@ scrub_border(struct scrub *s)
 {
     enum ag_err err;
 
-    if (s->known == NULL) {
+    if (!has_known(s)) {
         err = has_rules(s) ? add_border(&s->before_rules, s->passed)
                            : s->terms.on_border(s->terms.border_ctx);
     } else {
@@ -405,7 +449,7 @@ scrub_idle_whole(struct scrub *s)
 enum ag_err
 scrub_finish(struct scrub *s)
 {
-    enum ag_err err = s->known != NULL ? redactor_finish(s->known) : AG_OK;
+    enum ag_err err = known_finish(s);
 
     if (err == AG_OK) {
         err = pass_silent(s); /* the rules still wait */

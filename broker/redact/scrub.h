@@ -1,7 +1,9 @@
 /*
- * scrub.h - the filter for one text after another: known values (redactor.h),
- * then unknown secrets (rule_filter.h), either of which may be left out.
- * Floor: redact. Depends on: redact/redactor, redact/rule_filter.
+ * scrub.h - the filter for one text after another: known values (redactor.h;
+ * prints_filter.h where only their fingerprints are at hand), then unknown
+ * secrets (rule_filter.h), either of which may be left out.
+ * Floor: redact. Depends on: redact/redactor, redact/prints_filter,
+ * redact/rule_filter.
  *
  * Borders. Who feeds several pieces of one text can mark where each ends, and
  * is told when all before the border has come out: what comes out later belongs
@@ -14,6 +16,7 @@
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "redact/prints_filter.h"
 #include "redact/redactor.h"
 #include "redact/rule_filter.h"
 #include "redact/sink.h"
@@ -23,6 +26,7 @@ struct scrub;
 struct scrub_terms {
     struct redactor_options options; /* hits of both */
     bool is_known;                   /* values of a set are looked for */
+    const struct prints *prints;     /* NULL, or known values in its stead */
     /* Its options are not looked at. No set: no rules. */
     struct rule_filter_terms rules;
     /* A hole that goes on behind a border leaves its marker there again. */
@@ -38,9 +42,9 @@ enum scrub_depth {
 };
 
 /*
- * Ownership: `terms` and *next are copied; the marker, the rules' set, next's
- *            ctx and what the callbacks are given is borrowed.
- * Errors: those of redactor_new() and rule_filter_new().
+ * Ownership: `terms` and *next are copied; the marker, the prints, the rules'
+ *            set, next's ctx and what the callbacks are given is borrowed.
+ * Errors: those of redactor_new(), prints_filter_new() and rule_filter_new().
  * Threads: one at a time.
  */
 AG_CHECK AG_NONNULL enum ag_err scrub_new(const struct scrub_terms *terms,

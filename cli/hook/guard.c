@@ -120,7 +120,7 @@ guard_added(struct cli *cli, const struct guard_terms *terms,
         err = added_fd(added, &fd);
     }
     if (err == AG_OK) {
-        err = search_text(search, fd, &found);
+        err = search_text(search, fd, STREAM_TEXT, &found);
     }
     return err == AG_OK && found.count > 0 ? tell_all(cli, terms, added, &found)
                                            : err;

@@ -18,6 +18,7 @@ enum {
 struct checking {
     struct cli *cli;
     struct search *search;
+    struct format_wish format;
     json_t *findings;
     uint64_t count;
 };
@@ -57,7 +58,8 @@ check_text(struct checking *c, const char *name, int fd)
     enum ag_err err = search_spool(fd, &text);
 
     if (err == AG_OK) {
-        err = search_text(c->search, text, &places);
+        err = search_text(c->search, text, format_wish_of(&c->format, name),
+                          &places);
     }
     for (size_t i = 0; err == AG_OK && i < places.count; i++) {
         err = tell(c, name, &places.items[i]);
@@ -106,11 +108,11 @@ print(const struct checking *c)
 
 enum ag_err
 redact_check(struct cli *cli, const struct search_terms *terms,
-             const struct args *args)
+             const struct format_wish *format, const struct args *args)
 {
     AG_AUTO(search) struct search *search = NULL;
     json_auto_t *findings = json_array();
-    struct checking c = {.cli = cli, .findings = findings};
+    struct checking c = {.cli = cli, .findings = findings, .format = *format};
     enum ag_err err = search_open(cli, terms, &search);
 
     c.search = search;

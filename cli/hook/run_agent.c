@@ -124,7 +124,8 @@ look(struct asking *a)
         return err;
     }
     err = added_fd(a->added, &fd);
-    return err == AG_OK ? search_text(a->search, fd, &a->found) : err;
+    return err == AG_OK ? search_text(a->search, fd, STREAM_TEXT, &a->found)
+                        : err;
 }
 
 /* "holds the value of web/key (in new_string)"; each once. */

@@ -225,11 +225,23 @@ compare_places(const void *left, const void *right)
     if (a->offset != b->offset) {
         return a->offset < b->offset ? -1 : 1;
     }
-    return (int)place_is_rule(a) - (int)place_is_rule(b);
+    if (place_is_rule(a) != place_is_rule(b)) {
+        return (int)place_is_rule(a) - (int)place_is_rule(b);
+    }
+    return strcmp(a->name, b->name);
+}
+
+/* Is `b` told by `a`, of the same place? In a record other finds are elsewhere
+ * in it. */
+static bool
+is_told(const struct place *a, const struct place *b, enum format format)
+{
+    return a->offset == b->offset &&
+           (format == STREAM_TEXT || strcmp(a->name, b->name) == 0);
 }
 
 static void
-sort_places(struct places *p)
+sort_places(struct places *p, enum format format)
 {
     size_t kept = 0;
 
@@ -238,7 +250,7 @@ sort_places(struct places *p)
     }
     qsort(p->items, p->count, sizeof(*p->items), compare_places);
     for (size_t i = 0; i < p->count; i++) {
-        if (kept > 0 && p->items[kept - 1].offset == p->items[i].offset) {
+        if (kept > 0 && is_told(&p->items[kept - 1], &p->items[i], format)) {
             continue;
         }
         p->items[kept++] = p->items[i];
@@ -337,10 +349,12 @@ end_of_stream(struct search *s)
 }
 
 static enum ag_err
-find_known(struct search *s, int fd, struct places *ret)
+find_known(struct search *s, int fd, enum format format, struct places *ret)
 {
-    struct session_stream stream = {
-        .src_fd = fd, .rules = rule_word_text(s->rules), .places = true};
+    struct session_stream stream = {.src_fd = fd,
+                                    .rules = rule_word_text(s->rules),
+                                    .format = format_name(format),
+                                    .places = true};
     json_t *answer = NULL;
     int pair[2];
     enum ag_err err = s->ticket[0] == '\0' ? take_ticket(s) : AG_OK;
@@ -374,21 +388,21 @@ found_here(void *ctx, uint64_t offset, struct span form, struct span name)
 }
 
 enum ag_err
-search_text(struct search *s, int fd, struct places *ret)
+search_text(struct search *s, int fd, enum format format, struct places *ret)
 {
     off_t start = lseek(fd, 0, SEEK_CUR);
     enum ag_err err = start < 0 ? err_from_errno(errno) : AG_OK;
 
     if (err == AG_OK && s->session != NULL) {
-        err = find_known(s, fd, ret);
+        err = find_known(s, fd, format, ret);
     }
     if (err == AG_OK && s->stage != NULL) {
         err = lseek(fd, start, SEEK_SET) < 0
                   ? err_from_errno(errno)
-                  : rule_stage_find(s->stage, fd, found_here, ret);
+                  : rule_stage_find(s->stage, format, fd, found_here, ret);
     }
     if (err == AG_OK && ret->count > 0) {
-        sort_places(ret);
+        sort_places(ret, format);
         err = lseek(fd, start, SEEK_SET) < 0 ? err_from_errno(errno)
                                              : locate(fd, ret);
     }

@@ -79,14 +79,15 @@ AG_NONNULL bool search_knows(const struct search *s);
 
 /*
  * Searches from where `fd` stands to its end; it must be seekable (see
- * search_spool()) and stands somewhere afterwards.
+ * search_spool()) and stands somewhere afterwards. In a format that has records
+ * a find is where its record begins, and of several of one name one is told.
  * Ownership: *ret is zero before; the caller's, for places_done(), also on
  * errors.
  * Errors: AG_EFILTER, AG_ELOCKED: the broker ended or was locked; AG_EIO;
  *         AG_EMEMLOCK; AG_ENOMEM.
  */
-AG_CHECK AG_NONNULL enum ag_err search_text(struct search *s, int fd,
-                                            struct places *ret);
+AG_CHECK AG_NONNULL enum ag_err
+search_text(struct search *s, int fd, enum format format, struct places *ret);
 
 /* A descriptor that can be read twice: a regular file's is duplicated, what
  * another brings is held in memory. Errors: AG_ELIMIT beyond

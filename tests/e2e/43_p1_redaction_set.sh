@@ -70,6 +70,19 @@ ok sh -c 'printf "x %s and ghp_%s\n" "$2" "$3" | auth-guard redact --rules defau
     sh "$S/named" "$TOKEN" "$(head -c 99 /dev/urandom | base64 -w0 | tr -dc A-Za-z0-9 | head -c 36)"
 [ "$OUT" = 'x [redacted:web/token] and [redacted:rule:github-token]' ] || fail "with rules: $OUT"
 
+say "in records, to a pipe and where they lie"
+mkdir "$S/dir"
+printf '{"a":"\\u%04x%s \\u0041"}\n{"delta":"%s"}\n{"delta":"%s"}\n' "'${TOKEN:0:1}" "${TOKEN:1}" \
+    "${TOKEN:0:9}" "${TOKEN:9}" >"$S/dir/t.jsonl"
+WANT=$(printf '{"a":"[redacted:web/token] A"}\n{"delta":"[redacted:web/token]"}\n{"delta":""}')
+ok sh -c 'auth-guard redact --rules none --set "$1" --format jsonl <"$2"' sh "$S/named" "$S/dir/t.jsonl"
+[ "$OUT" = "$WANT" ] || fail "records: $OUT"
+run auth-guard redact --rules none --set "$S/named" --format jsonl --check "$S/dir/t.jsonl"
+[ $RC -eq 1 ] || fail "check: exit $RC"
+has "$ERR" "$S/dir/t.jsonl:1:1: holds the value of web/token"
+ok auth-guard redact --rules none --set "$S/named" --in-place "$S/dir"
+[ "$(cat "$S/dir/t.jsonl")" = "$WANT" ] || fail "in place: $(cat "$S/dir/t.jsonl")"
+
 say "a damaged set is refused, and nothing passes"
 ok auth-guard redaction-set show "$S/set"
 has "$OUT" values

@@ -86,8 +86,20 @@ printf '{"a":"%s zz_\\u0061bcdefghij"}\n' "$(esc "$VALUE")" >"$C/o.jsonl"
 ok auth-guard redact --rules-file "$HOME/ours.json" --format jsonl "$C/o.jsonl"
 [ "$OUT" = '{"a":"[redacted:web/key] [redacted:rule:ours]"}' ] || fail "rules of one's own: $OUT"
 
+say "only looked for: in which records"
+run auth-guard redact --check --format jsonl "$C/t.jsonl"
+[ $RC -eq 1 ] || fail "exit $RC: $ERR"
+has "$ERR" "$C/t.jsonl:1:1: holds the value of web/key"
+ok auth-guard redact --check --format jsonl "$S/want"
+AUTH_GUARD_HOME=$HOME/none run auth-guard redact --rules default --format jsonl --check --json "$C/r.jsonl"
+[ $RC -eq 1 ] && [ "$(jq -c '[.findings[] | [.line, .name]]' <<<"$OUT")" = \
+    '[[1,"rule:github-token"],[2,"rule:github-token"]]' ] || fail "exit $RC: $OUT"
+run auth-guard redact --rules-file "$HOME/ours.json" --format auto --check --json "$C/o.jsonl"
+[ $RC -eq 1 ] && [ "$(jq -c '[.findings[] | [.line, .name]]' <<<"$OUT")" = '[[1,"web/key"],[1,"rule:ours"]]' ] ||
+    fail "exit $RC: $OUT"
+
 say "what is not so is refused, and nothing is passed on"
-for bad in "--format xml" "--format jsonl --check" "--format sse --receipt $S/r"; do
+for bad in "--format xml" "--format sse --receipt $S/r"; do
     run auth-guard redact $bad "$C/t.jsonl"
     [ $RC -eq 64 ] && [ -z "$OUT" ] || fail "$bad: exit $RC $OUT $ERR"
 done

@@ -80,9 +80,6 @@ static const struct {
     {"{\"op\":\"take\",\"ticket\":\"t\",\"format\":\"jsonl\"}", 1},
     {"{\"op\":\"stream\",\"ticket\":\"t\",\"format\":\"xml\"}", 2},
     {"{\"op\":\"stream\",\"ticket\":\"t\",\"format\":\"jsonl\","
-     "\"output\":\"places\"}",
-     2},
-    {"{\"op\":\"stream\",\"ticket\":\"t\",\"format\":\"jsonl\","
      "\"receipt\":{\"subject\":\"\"}}",
      2},
     {"{\"op\":\"stream\",\"ticket\":\"t\",\"receipt\":{}}", 2},

@@ -101,19 +101,35 @@ test_events(void **state)
     shut(&s, AG_OK);
 }
 
+/* Where the record begins, in whose string it is, or in which of its parts. */
+static void
+test_records_that_are_only_searched(void **state)
+{
+    const struct filter_options options = {.format = STREAM_JSONL,
+                                           .places = true};
+    struct fixture *f = *state;
+    struct stream s;
+
+    load(f, 7, "github/bot", VALUE);
+    (void)commit(f);
+    check_ok(try_open(f, &s, &options));
+    say(&s, "{}\n{\"a\":\"\\u0067hp_38aIBnYYURLgfB0eKJkwreHBIgJLVHKtP3sk\"}\n");
+    say(&s, DELTA("ghp_38aIBnYYURLgfB0e") DELTA("KJkwreHBIgJLVHKtP3sk"));
+    fd_close(s.in);
+    s.in = -1;
+    hear(&s, "3 raw github/bot\n57 raw github/bot\n");
+    hear_end(&s);
+    shut(&s, AG_OK);
+}
+
 static void
 test_what_has_no_format(void **state)
 {
     struct fixture *f = *state;
-    const struct filter_options places = {.format = STREAM_JSONL,
-                                          .places = true};
     const struct filter_options vouch = {.format = STREAM_JSONL, .vouch = true};
     struct stream s;
 
     (void)commit(f);
-    assert_int_equal(try_open(f, &s, &places), AG_EINVAL);
-    fd_close(s.in);
-    fd_close(s.out);
     assert_int_equal(try_open(f, &s, &vouch), AG_EINVAL);
     fd_close(s.in);
     fd_close(s.out);
@@ -127,6 +143,7 @@ main(int argc, char **argv)
         RIG_ROW(test_parts_wait),
         RIG_ROW(test_many_records),
         RIG_ROW(test_events),
+        RIG_ROW(test_records_that_are_only_searched),
         RIG_ROW(test_what_has_no_format),
     };
     int ret = 0;
