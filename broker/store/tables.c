@@ -55,8 +55,8 @@ static const struct table TABLES[] = {
     ROW(EXPOSURE, "exposure",   7, 0, false, 0, 1U << 2),
     ROW(WRAP,     "wrap",       8, 3, false, 0, 1U << 0 | 1U << 1),
     ROW(MOVE,     "move",       6, 0, true,  0, 1U << 2),
-    ROW(ROTATION_RULE, "rotation_rule", 6, 0, true, 0, 0),
-    ROW(ROTATION, "rotation",   8, 0, true,  0, 0),
+    ROW(ROTATION_RULE, "rotation_rule", 6, 0, true, 2, 0),
+    ROW(ROTATION, "rotation",   8, 0, true,  2, 0),
 };
 
 /* clang-format on */
