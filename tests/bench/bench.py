@@ -20,6 +20,7 @@ import tempfile
 import time
 
 import keys
+import rotation
 from proxy import Proxy
 from redaction import Redaction
 
@@ -102,6 +103,9 @@ class Bench:
             sys.exit(f"bench: {' '.join(cmd)}: exit {done.returncode}: "
                      f"{done.stderr[-800:]}{done.stdout[-200:]}")
         return done.stdout
+
+    def json(self, *cmd):
+        return json.loads(self.run(*cmd, "--json"))
 
     def row(self, name, value, unit, base=None, base_name="", budget="",
             ok=None, inverse=False):
@@ -389,7 +393,7 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--quick", action="store_true")
     p.add_argument("--only", choices=("api", "keys", "proxy",
-                                      "tunnel", "redaction"))
+                                      "tunnel", "redaction", "rotation"))
     p.add_argument("--stream", type=int, metavar="GIB",
                    help="with --only redaction: memory over so much text alone")
     args = p.parse_args()
@@ -410,7 +414,9 @@ def main():
             b.in_process()
         if args.only in (None, "keys"):
             keys.rows(b)
-        if args.only not in ("api", "keys"):
+        if args.only in (None, "rotation"):
+            rotation.rows(b)
+        if args.only not in ("api", "keys", "rotation"):
             b.proxy.rows(args.only)
         if args.only in (None, "api"):
             b.memory_and_scale(read_us)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# run.sh [--bin BUILD] [--rounds N] [--quick] [--only api|keys|proxy|tunnel] - the
+# run.sh [--bin BUILD] [--rounds N] [--quick] [--only PART] - the
 # benchmarks: one table, both sides of every ratio measured in one run, medians
 # of five rounds. Not part of tests/run.sh: a busy machine would fail for no
 # reason. See bench.py.
