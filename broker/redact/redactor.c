@@ -225,7 +225,7 @@ feed_held(struct redactor *r, struct span part, size_t *ret)
         r->held_len = 0;
         return AG_OK;
     }
-    if (done == 0 && part.len >= room && room > 0) {
+    if (done == 0 && part.len >= room) {
         return AG_EINTERNAL; /* no form is longer than half the buffer */
     }
     memmove(held, held + done, text.len - done);
