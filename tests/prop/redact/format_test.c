@@ -85,7 +85,8 @@ is_ascii(const char *text)
     return *text == '\0';
 }
 
-/* Of a nested string the outer one's words end at its escapes. */
+/* Of a nested string the outer one's words end at its escapes; parts are words of
+ * their own besides, so a text of them may lose more than the whole would. */
 static bool
 fits(const char *piece, char kind)
 {
@@ -94,6 +95,7 @@ fits(const char *piece, char kind)
     case 'k':
         return strchr(piece, '\n') == NULL && piece[0] != '{';
     case 'n':
+    case 'd':
         return strncmp(piece, "s9-Fq2", 6) != 0;
     default:
         return true;
