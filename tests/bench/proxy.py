@@ -223,6 +223,9 @@ class Proxy:
                        med[side]["cpu_us"], "us/req", n["cpu_us"], "nginx")
         self.b.row(f"proxy, {way}: CPU", o["cpu_us"], "us/req", n["cpu_us"],
                    "nginx", "<= 1.6x", o["cpu_us"] <= 1.6 * n["cpu_us"])
+        for side in bare:
+            self.b.row(f"proxy, {way}: CPU", o["cpu_us"], "us/req",
+                       med[side]["cpu_us"], "libcurl + libmicrohttpd alone")
         self.b.row(f"proxy, {way}: rate", o["rps"], "req/s", n["rps"], "nginx")
         self.b.row(f"proxy, {way}: p50", o["p50_us"], "us", n["p50_us"],
                    "nginx")
@@ -239,6 +242,9 @@ class Proxy:
         self.b.row(f"proxy adds to p50, {to}, {path}, one caller",
                    adds["ours"], "us", adds["nginx"], "nginx", "<= 60 us",
                    adds["ours"] <= 60)
+        self.b.row(f"proxy adds to p50, {to}, {path}, one caller",
+                   adds["ours"], "us", adds["bare"],
+                   "libcurl + libmicrohttpd alone")
 
     def intercepted(self, path, count, callers, anew=False):
         got = {True: [], False: []}
