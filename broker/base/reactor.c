@@ -3,13 +3,12 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
-#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/fdx.h"
+#include "base/timers.h"
 
 enum {
     EVENTS_MAX_COUNT = 64, /* at a time */
@@ -27,12 +26,11 @@ struct reactor_source {
 };
 
 TAILQ_HEAD(work_list, reactor_work);
-LIST_HEAD(timer_list, reactor_timer);
 SLIST_HEAD(source_list, reactor_source);
 
 struct reactor {
     pthread_t thread;
-    int epoll_fd;
+    int own_fd; /* epoll */
     int wake_fd;
     pthread_mutex_t lock; /* over all below, to the next remark */
     pthread_cond_t called;
@@ -45,6 +43,9 @@ struct reactor {
     struct timer_list timers;
     struct source_list closed; /* an event of them may be under way */
     size_t source_count;
+    int epoll_fd;                               /* own_fd, or what is shared */
+    struct epoll_event heard[EVENTS_MAX_COUNT]; /* in this wait */
+    int heard_count;
     reactor_wait_fn wait; /* NULL: epoll_wait() */
     void *wait_ctx;
 };
@@ -60,7 +61,7 @@ reactor_here(void)
 /* ---- work ---- */
 
 /* Under the lock, so that the reactor is still there. Its own thread is awake,
- * in whoever waits for it (reactor_set_wait()): it looks before the next wait. */
+ * in whoever waits for it (reactor_share()): it looks before the next wait. */
 static void
 wake(struct reactor *r)
 {
@@ -164,63 +165,11 @@ reactor_at_end(struct reactor *r, struct reactor_work *w)
     (void)pthread_mutex_unlock(&r->lock);
 }
 
-/* ---- times ---- */
-
 void
 reactor_set(struct reactor *r, struct reactor_timer *timer, int64_t at_ms)
 {
     AG_ASSERT(here == r);
-    timer->at_ms = at_ms;
-    if (at_ms == INT64_MAX && timer->is_set) {
-        LIST_REMOVE(timer, link);
-    } else if (at_ms != INT64_MAX && !timer->is_set) {
-        LIST_INSERT_HEAD(&r->timers, timer, link);
-    }
-    timer->is_set = at_ms != INT64_MAX;
-}
-
-/* Those that are due now; one that is set anew meanwhile waits for the next
- * turn, whenever it is for. */
-static void
-do_timers(struct reactor *r)
-{
-    struct timer_list due = LIST_HEAD_INITIALIZER(due);
-    struct reactor_timer *timer = LIST_FIRST(&r->timers);
-    int64_t now_ms = timer == NULL ? 0 : clock_steady_ms();
-
-    while (timer != NULL) {
-        struct reactor_timer *next = LIST_NEXT(timer, link);
-
-        if (timer->at_ms <= now_ms) {
-            LIST_REMOVE(timer, link);
-            LIST_INSERT_HEAD(&due, timer, link);
-        }
-        timer = next;
-    }
-    while ((timer = LIST_FIRST(&due)) != NULL) {
-        LIST_REMOVE(timer, link);
-        timer->is_set = false;
-        timer->fn(timer->ctx);
-    }
-}
-
-/* For epoll_wait(): -1 is for ever. */
-static int
-wait_ms(const struct reactor *r)
-{
-    const struct reactor_timer *timer = NULL;
-    int64_t next_ms = INT64_MAX;
-    int64_t left_ms = 0;
-
-    LIST_FOREACH(timer, &r->timers, link)
-    {
-        next_ms = timer->at_ms < next_ms ? timer->at_ms : next_ms;
-    }
-    if (next_ms == INT64_MAX) {
-        return -1;
-    }
-    left_ms = next_ms - clock_steady_ms();
-    return left_ms < 0 ? 0 : left_ms < INT_MAX ? (int)left_ms : INT_MAX;
+    timers_set(&r->timers, timer, at_ms);
 }
 
 /* ---- descriptors ---- */
@@ -242,10 +191,17 @@ reactor_watch(struct reactor *r, int fd, reactor_ready_fn fn, void *ctx,
     return AG_OK;
 }
 
+/* NULL is the wake-up: there is nothing behind it. */
+static epoll_data_t
+data_of(struct reactor_source *source)
+{
+    return (epoll_data_t){.u64 = (uint64_t)(uintptr_t)source | 1};
+}
+
 static bool
 tell_epoll(struct reactor_source *source, unsigned events)
 {
-    struct epoll_event event = {.data = {.ptr = source}};
+    struct epoll_event event = {.data = data_of(source)};
     int op = EPOLL_CTL_MOD;
 
     event.events |= (events & REACTOR_READ) != 0 ? (uint32_t)EPOLLIN : 0U;
@@ -327,7 +283,7 @@ take_event(struct reactor_source *source, uint32_t events)
 static int
 begin_wait(struct reactor *r)
 {
-    int timeout_ms = wait_ms(r);
+    int timeout_ms = timers_wait_ms(&r->timers);
 
     (void)pthread_mutex_lock(&r->lock);
     if (!TAILQ_EMPTY(&r->posted) || r->stops) {
@@ -341,36 +297,76 @@ begin_wait(struct reactor *r)
 static void
 take_events(struct reactor *r)
 {
-    struct epoll_event events[EVENTS_MAX_COUNT];
     int timeout_ms = begin_wait(r);
-    int count = 0;
 
+    r->heard_count = 0;
     if (r->wait == NULL) {
-        count = epoll_wait(r->epoll_fd, events, EVENTS_MAX_COUNT, timeout_ms);
-    } else if (r->wait(r->wait_ctx, timeout_ms)) {
-        count = epoll_wait(r->epoll_fd, events, EVENTS_MAX_COUNT, 0);
+        r->heard_count =
+            epoll_wait(r->epoll_fd, r->heard, EVENTS_MAX_COUNT, timeout_ms);
+    } else {
+        r->wait(r->wait_ctx, timeout_ms);
     }
-    for (int i = 0; i < count; i++) {
-        /* NULL is the wake-up; that it is edge-triggered saves a read(). */
-        if (events[i].data.ptr != NULL) {
-            take_event(events[i].data.ptr, events[i].events);
+    for (int i = 0; i < r->heard_count; i++) {
+        uint64_t data = r->heard[i].data.u64 & ~(uint64_t)1;
+
+        /* That the wake-up is edge-triggered saves a read(). */
+        if (data != 0) {
+            // NOLINTNEXTLINE(performance-no-int-to-ptr): data_of()
+            take_event((struct reactor_source *)(uintptr_t)data,
+                       r->heard[i].events);
         }
     }
     free_closed(r);
 }
 
-void
-reactor_set_wait(struct reactor *r, reactor_wait_fn fn, void *ctx)
+/* ---- another's epoll ---- */
+
+static bool
+watch_wake(struct reactor *r, int epoll_fd)
 {
-    AG_ASSERT(here == r);
-    r->wait = fn;
-    r->wait_ctx = ctx;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET,
+                                .data = data_of(NULL)};
+
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, r->wake_fd, &event) == 0;
 }
 
-int
-reactor_fd(const struct reactor *r)
+enum ag_err
+reactor_share(struct reactor *r, int epoll_fd, reactor_wait_fn fn, void *ctx)
 {
-    return r->epoll_fd;
+    AG_ASSERT(here == r && r->wait == NULL && r->source_count == 0);
+    if (!watch_wake(r, epoll_fd)) {
+        return err_why(AG_EIO, "a descriptor can't be waited for");
+    }
+    r->epoll_fd = epoll_fd;
+    r->wait = fn;
+    r->wait_ctx = ctx;
+    return AG_OK;
+}
+
+void
+reactor_unshare(struct reactor *r)
+{
+    AG_ASSERT(here == r);
+    if (r->wait != NULL) {
+        (void)epoll_ctl(r->epoll_fd, EPOLL_CTL_DEL, r->wake_fd, NULL);
+        r->epoll_fd = r->own_fd;
+        r->wait = NULL;
+    }
+}
+
+/* One that there is no room for comes again: none but the wake-up is
+ * edge-triggered, and that has done what it is for. */
+bool
+reactor_heard(struct reactor *r, const struct epoll_event *event)
+{
+    AG_ASSERT(here == r);
+    if ((event->data.u64 & 1) == 0) {
+        return false;
+    }
+    if (r->heard_count < EVENTS_MAX_COUNT) {
+        r->heard[r->heard_count++] = *event;
+    }
+    return true;
 }
 
 /* ---- life ---- */
@@ -397,7 +393,7 @@ reactor_main(void *arg)
     here = r;
     while (!is_over(r)) {
         take_events(r);
-        do_timers(r);
+        timers_do(&r->timers);
         do_posted(r);
     }
     while ((w = TAILQ_FIRST(&r->at_end)) != NULL) {
@@ -412,7 +408,7 @@ reactor_main(void *arg)
 static void
 done(struct reactor *r)
 {
-    fd_close(r->epoll_fd);
+    fd_close(r->own_fd);
     fd_close(r->wake_fd);
     (void)pthread_cond_destroy(&r->called);
     (void)pthread_mutex_destroy(&r->lock);
@@ -422,12 +418,10 @@ done(struct reactor *r)
 static enum ag_err
 start(struct reactor *r)
 {
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET};
-
-    r->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    r->own_fd = epoll_create1(EPOLL_CLOEXEC);
     r->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (r->epoll_fd < 0 || r->wake_fd < 0 ||
-        epoll_ctl(r->epoll_fd, EPOLL_CTL_ADD, r->wake_fd, &event) != 0) {
+    r->epoll_fd = r->own_fd;
+    if (r->own_fd < 0 || r->wake_fd < 0 || !watch_wake(r, r->own_fd)) {
         return err_why(AG_EIO, "nothing to wait with: too many open files");
     }
     return pthread_create(&r->thread, NULL, reactor_main, r) == 0
@@ -444,7 +438,7 @@ reactor_new(struct reactor **ret)
     if (r == NULL) {
         return AG_ENOMEM;
     }
-    r->epoll_fd = -1;
+    r->own_fd = -1;
     r->wake_fd = -1;
     (void)pthread_mutex_init(&r->lock, NULL);
     (void)pthread_cond_init(&r->called, NULL);

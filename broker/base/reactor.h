@@ -32,9 +32,10 @@ enum reactor_events {
     REACTOR_WRITE = 1 << 1,
 };
 
-/* Waits, for ever if timeout_ms is -1. False: reactor_fd() was not readable; see
- * reactor_set_wait(). */
-typedef bool (*reactor_wait_fn)(void *ctx, int timeout_ms);
+struct epoll_event;
+
+/* Waits, for ever if timeout_ms is -1; see reactor_share(). */
+typedef void (*reactor_wait_fn)(void *ctx, int timeout_ms);
 
 /* What is ready of what was asked for; of a broken descriptor, all of that. */
 typedef void (*reactor_ready_fn)(void *ctx, int fd, unsigned events);
@@ -112,14 +113,24 @@ AG_NONNULL void reactor_set(struct reactor *r, struct reactor_timer *timer,
                             int64_t at_ms);
 
 /*
- * For a library that has an epoll of its own and asks it each time it runs: let
- * `fn` wait instead, which returns when reactor_fd() is readable, at the latest;
- * so there is one wait a turn, and the reactor's own is asked only where there is
- * something to be had. NULL: none any more.
+ * For a library that has an epoll of its own and asks it each time it runs: what
+ * the reactor watches from now on, that one, `epoll_fd`, watches, and `fn` waits
+ * instead, which shows reactor_heard() each event before the library sees it. So
+ * there is one wait a turn. Nothing may be watched yet. In the data of an event
+ * of the reactor's the lowest bit is set, as it is in no pointer.
+ * Ownership: `epoll_fd` is borrowed, until reactor_unshare().
+ * Errors: AG_EIO; it is as before then.
  */
-void reactor_set_wait(struct reactor *r, reactor_wait_fn fn, void *ctx);
+AG_CHECK enum ag_err reactor_share(struct reactor *r, int epoll_fd,
+                                   reactor_wait_fn fn, void *ctx);
 
-/* Readable when there is something to do. Borrowed. Threads: any. */
-AG_NONNULL int reactor_fd(const struct reactor *r);
+/* The reactor, which is about to end, waits by itself again, for what is posted
+ * and for times: of what is watched nothing more is told. */
+AG_NONNULL void reactor_unshare(struct reactor *r);
+
+/* Within `fn`: is that event the reactor's? Then it is seen to when `fn` is
+ * through, and is nobody else's. */
+AG_CHECK AG_NONNULL bool reactor_heard(struct reactor *r,
+                                       const struct epoll_event *event);
 
 #endif

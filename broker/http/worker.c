@@ -19,35 +19,50 @@ struct worker {
     enum ag_err err;
 };
 
-/* What this thread has heard from epoll since wait() began. */
+/* Of this thread, while it is in wait(). */
 static _Thread_local struct {
+    struct reactor *reactor; /* NULL: it is not */
     bool asked;
-    bool foreign; /* something without a pointer: watch() */
 } heard;
+
+/* The reactor's come first out of what epoll has found. How many are left. */
+static int
+take_out(struct epoll_event *events, int count)
+{
+    int left = 0;
+
+    for (int i = 0; i < count; i++) {
+        if (!reactor_heard(heard.reactor, &events[i])) {
+            events[left++] = events[i];
+        }
+    }
+    return left;
+}
 
 int
 worker_epoll_wait(int fd, struct epoll_event *events, int max_count,
                   int timeout_ms)
 {
-    int count = epoll_pwait(fd, events, max_count, timeout_ms, NULL);
+    int count = 0;
 
-    heard.asked = true;
-    for (int i = 0; i < count; i++) {
-        heard.foreign = heard.foreign || events[i].data.ptr == NULL;
+    if (heard.reactor == NULL) {
+        return epoll_pwait(fd, events, max_count, timeout_ms, NULL);
     }
-    return count;
+    heard.asked = true;
+    count = epoll_pwait(fd, events, max_count, timeout_ms, NULL);
+    return count <= 0 ? count : take_out(events, count);
 }
 
 /* MHD asks its epoll each time it runs, so it waits as well. What is due by its
- * own clocks it knows; what is not its own ends the wait (watch()). If it asked
- * by another function, it may have been anything. */
-static bool
+ * own clocks it knows. */
+static void
 wait(void *ctx, int timeout_ms)
 {
-    heard.asked = false;
-    heard.foreign = false;
-    (void)MHD_run_wait(((struct worker *)ctx)->mhd, timeout_ms);
-    return heard.foreign || !heard.asked;
+    struct worker *w = ctx;
+
+    heard.reactor = w->reactor;
+    (void)MHD_run_wait(w->mhd, timeout_ms);
+    heard.reactor = NULL;
 }
 
 /* Another turn of the reactor is all that is needed: MHD_run_wait() looks at who
@@ -108,22 +123,26 @@ worker_close(struct worker *w, struct MHD_UpgradeResponseHandle *urh)
 
 /* ---- life: on the reactor's thread ---- */
 
-/* Of what is in its epoll MHD passes over what has no pointer (daemon.c, MHD_epoll:
- * "shutdown signal"). */
+/* Does MHD ask as it is thought to? It would take the reactor's events for
+ * its own. */
+static bool
+asks_us(struct worker *w)
+{
+    heard.asked = false;
+    wait(w, 0);
+    return heard.asked;
+}
+
 static void
 watch(void *ctx)
 {
     struct worker *w = ctx;
-    struct epoll_event event = {.events = EPOLLIN};
     const union MHD_DaemonInfo *info =
         MHD_get_daemon_info(w->mhd, MHD_DAEMON_INFO_EPOLL_FD);
 
-    if (info == NULL || epoll_ctl(info->epoll_fd, EPOLL_CTL_ADD,
-                                  reactor_fd(w->reactor), &event) != 0) {
-        w->err = err_why(AG_EIO, "the HTTP server can't be waited for");
-        return;
-    }
-    reactor_set_wait(w->reactor, wait, w);
+    w->err = info == NULL || !asks_us(w)
+                 ? err_why(AG_EIO, "the HTTP server can't be waited for")
+                 : reactor_share(w->reactor, info->epoll_fd, wait, w);
 }
 
 static void
@@ -131,7 +150,7 @@ stop(void *ctx)
 {
     struct worker *w = ctx;
 
-    reactor_set_wait(w->reactor, NULL, NULL);
+    reactor_unshare(w->reactor);
     MHD_stop_daemon(AG_TAKE(w->mhd));
 }
 

@@ -46,8 +46,8 @@ AG_NONNULL void worker_resume(struct worker *w, struct MHD_Connection *mhd);
 
 /*
  * What epoll_wait() does, which this program defines as it does recv() (gate.h):
- * libmicrohttpd does not tell that its epoll has found the reactor's readable,
- * and asking the reactor's in each turn was a third of a request's system calls.
+ * in libmicrohttpd's epoll is what the reactor watches, too, and those events it
+ * must not see.
  */
 int worker_epoll_wait(int fd, struct epoll_event *events, int max_count,
                       int timeout_ms);

@@ -3,6 +3,7 @@
 #include <sys/eventfd.h>
 
 #include <poll.h>
+#include <stdatomic.h>
 
 #include "base/clock.h"
 #include "base/fdx.h"
@@ -51,117 +52,156 @@ settle(struct reactor *r)
     reactor_call(r, nothing, r);
 }
 
-struct waiter {
+enum {
+    SHARED_MAX_COUNT = 128, /* events at a time, as libmicrohttpd has them */
+    MANY_COUNT = 100,       /* descriptors: more than a reactor hears at once */
+};
+
+/* Somebody with an epoll of his own, in which is something of his, too. */
+struct other {
     struct reactor *reactor;
-    struct reactor_timer timer;
     int epoll_fd;
+    int own_fd;
+    struct reactor_timer timer;
     int wait_count;
     int wait_count_then; /* when the time came */
+    atomic_int own_count;
+    bool is_deaf; /* shows nothing */
     bool rang;
 };
 
-static bool
+static void
 wait_in_other(void *ctx, int timeout_ms)
 {
-    struct waiter *w = ctx;
-    struct epoll_event event;
+    struct other *o = ctx;
+    struct epoll_event events[SHARED_MAX_COUNT];
+    int count = epoll_wait(o->epoll_fd, events, SHARED_MAX_COUNT, timeout_ms);
 
-    w->wait_count++;
-    return epoll_wait(w->epoll_fd, &event, 1, timeout_ms) == 1;
+    o->wait_count++;
+    for (int i = 0; i < count && !o->is_deaf; i++) {
+        if (!reactor_heard(o->reactor, &events[i])) {
+            assert_ptr_equal(events[i].data.ptr, o);
+            atomic_fetch_add(&o->own_count, 1);
+        }
+    }
 }
 
 static void
-ring_waiter(void *ctx)
+begin_sharing(void *ctx)
 {
-    struct waiter *w = ctx;
+    struct other *o = ctx;
 
-    w->wait_count_then = w->wait_count;
-    w->rang = true;
+    check_ok(reactor_share(o->reactor, o->epoll_fd, wait_in_other, o));
 }
 
 static void
-begin_waiting(void *ctx)
+end_sharing(void *ctx)
 {
-    struct waiter *w = ctx;
-
-    reactor_set_wait(w->reactor, wait_in_other, w);
+    reactor_unshare(((struct other *)ctx)->reactor);
 }
 
 static void
-set_waiter(void *ctx)
+open_other(struct other *o, struct reactor *r)
 {
-    struct waiter *w = ctx;
+    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = o};
 
-    w->wait_count = 0;
-    reactor_set(w->reactor, &w->timer, clock_steady_ms() + 20);
+    *o = (struct other){.reactor = r};
+    o->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    o->own_fd = eventfd(1, EFD_CLOEXEC);
+    assert_true(o->epoll_fd >= 0 && o->own_fd >= 0);
+    assert_int_equal(epoll_ctl(o->epoll_fd, EPOLL_CTL_ADD, o->own_fd, &event),
+                     0);
+    reactor_call(r, begin_sharing, o);
 }
 
 static void
-end_waiting(void *ctx)
+close_other(struct other *o)
 {
-    reactor_set_wait(((struct waiter *)ctx)->reactor, NULL, NULL);
+    reactor_call(o->reactor, end_sharing, o);
+    fd_close(o->own_fd);
+    fd_close(o->epoll_fd);
 }
 
-/* What is posted and due ends that wait, and nothing else does. */
+static void
+ring(void *ctx)
+{
+    struct other *o = ctx;
+
+    o->wait_count_then = o->wait_count;
+    o->rang = true;
+}
+
+static void
+set_timer(void *ctx)
+{
+    struct other *o = ctx;
+
+    o->wait_count = 0;
+    reactor_set(o->reactor, &o->timer, clock_steady_ms() + 20);
+}
+
+/* What is posted and due ends that wait, and nothing else does; what is not the
+ * reactor's is the other's to see. */
 static void
 test_another_waits_for_it(void **state)
 {
-    struct waiter w = {.reactor = *state};
+    struct other o;
     struct count c = {.reactor = *state};
-    struct epoll_event event = {.events = EPOLLIN};
     bool rang = false;
 
-    w.timer = (struct reactor_timer){.fn = ring_waiter, .ctx = &w};
+    open_other(&o, *state);
+    o.timer = (struct reactor_timer){.fn = ring, .ctx = &o};
     c.work = (struct reactor_work){.fn = count_up, .ctx = &c};
-    w.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    assert_true(w.epoll_fd >= 0);
-    assert_int_equal(
-        epoll_ctl(w.epoll_fd, EPOLL_CTL_ADD, reactor_fd(w.reactor), &event), 0);
-    reactor_call(w.reactor, begin_waiting, &w);
     for (int i = 0; i < 100; i++) {
         assert_true(reactor_post(c.reactor, &c.work));
         settle(c.reactor);
     }
     assert_int_equal(c.count, 100);
-    reactor_call(w.reactor, set_waiter, &w);
+    assert_int_equal(atomic_load(&o.own_count), 1);
+    reactor_call(*state, set_timer, &o);
     while (!rang) {
         struct pollfd none = {.fd = -1};
 
         (void)poll(&none, 1, 25);
-        reactor_call(w.reactor, end_waiting, &w);
-        rang = w.rang;
-        reactor_call(w.reactor, begin_waiting, &w);
+        reactor_call(*state, end_sharing, &o);
+        rang = o.rang;
+        reactor_call(*state, begin_sharing, &o);
     }
-    assert_in_range(w.wait_count_then, 1, 4);
-    reactor_call(w.reactor, end_waiting, &w);
-    fd_close(w.epoll_fd);
+    assert_in_range(o.wait_count_then, 1, 4);
+    close_other(&o);
+    /* It waits by itself again. */
+    assert_true(reactor_post(c.reactor, &c.work));
+    settle(c.reactor);
+    assert_int_equal(c.count, 101);
 }
 
 struct poster {
     struct count c;
+    int epoll_fd;
     bool was_woken;
     atomic_bool waited;
 };
 
 /* Waits for nothing, then does what was waited for: it posts. */
-static bool
+static void
 post_instead(void *ctx, int timeout_ms)
 {
     struct poster *p = ctx;
-    struct pollfd woken = {.fd = reactor_fd(p->c.reactor), .events = POLLIN};
+    struct pollfd woken = {.fd = p->epoll_fd, .events = POLLIN};
 
     (void)timeout_ms;
     assert_true(reactor_post(p->c.reactor, &p->c.work));
     p->was_woken = poll(&woken, 1, 0) != 0;
-    reactor_set_wait(p->c.reactor, NULL, NULL);
+    reactor_unshare(p->c.reactor);
     atomic_store(&p->waited, true);
-    return false;
 }
 
 static void
 begin_posting(void *ctx)
 {
-    reactor_set_wait(((struct poster *)ctx)->c.reactor, post_instead, ctx);
+    struct poster *p = ctx;
+
+    check_ok(reactor_share(p->c.reactor, p->epoll_fd, post_instead, p));
 }
 
 static void
@@ -170,6 +210,8 @@ test_its_own_thread_needs_no_waking(void **state)
     struct poster p = {.c = {.reactor = *state}, .was_woken = true};
 
     p.c.work = (struct reactor_work){.fn = count_up, .ctx = &p.c};
+    p.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    assert_true(p.epoll_fd >= 0);
     reactor_call(*state, begin_posting, &p);
     while (!atomic_load(&p.waited)) { /* nothing else is to be posted */
         (void)poll(NULL, 0, 1);
@@ -177,75 +219,168 @@ test_its_own_thread_needs_no_waking(void **state)
     settle(*state);
     assert_int_equal(p.c.count, 1);
     assert_false(p.was_woken);
+    fd_close(p.epoll_fd);
 }
 
-/* Waits for nothing, and says what it is told to. */
-struct sayer {
+/* ---- descriptors ---- */
+
+struct listener {
     struct reactor *reactor;
     struct reactor_source *source;
     int fd; /* can be read */
-    atomic_bool says;
-    atomic_int wait_count;
     atomic_int told_count;
 };
-
-static bool
-say(void *ctx, int timeout_ms)
-{
-    struct sayer *s = ctx;
-
-    (void)timeout_ms;
-    atomic_fetch_add(&s->wait_count, 1);
-    (void)poll(NULL, 0, 1);
-    return atomic_load(&s->says);
-}
 
 static void
 count_told(void *ctx, int fd, unsigned events)
 {
-    struct sayer *s = ctx;
+    struct listener *l = ctx;
 
-    assert_int_equal(fd, s->fd);
+    assert_int_equal(fd, l->fd);
     assert_int_equal(events, REACTOR_READ);
-    atomic_fetch_add(&s->told_count, 1);
+    atomic_fetch_add(&l->told_count, 1);
+    check_ok(reactor_want(l->source, REACTOR_NOTHING));
 }
 
 static void
-begin_saying(void *ctx)
+begin_listening(void *ctx)
 {
-    struct sayer *s = ctx;
+    struct listener *l = ctx;
 
-    check_ok(reactor_watch(s->reactor, s->fd, count_told, s, &s->source));
-    check_ok(reactor_want(s->source, REACTOR_READ));
-    reactor_set_wait(s->reactor, say, s);
+    check_ok(reactor_watch(l->reactor, l->fd, count_told, l, &l->source));
+    check_ok(reactor_want(l->source, REACTOR_READ));
 }
 
 static void
-end_saying(void *ctx)
+end_listening(void *ctx)
 {
-    struct sayer *s = ctx;
-
-    reactor_set_wait(s->reactor, NULL, NULL);
-    reactor_source_close(s->source);
+    reactor_source_close(((struct listener *)ctx)->source);
 }
 
 static void
-test_descriptors_are_asked_when_the_other_says_so(void **state)
+open_listener(struct listener *l, struct reactor *r)
 {
-    struct sayer s = {.reactor = *state, .fd = eventfd(1, EFD_CLOEXEC)};
+    *l = (struct listener){.reactor = r, .fd = eventfd(1, EFD_CLOEXEC)};
+    assert_true(l->fd >= 0);
+    reactor_call(r, begin_listening, l);
+}
 
-    assert_true(s.fd >= 0);
-    reactor_call(*state, begin_saying, &s);
-    while (atomic_load(&s.wait_count) < 3) {
+static void
+close_listener(struct listener *l)
+{
+    reactor_call(l->reactor, end_listening, l);
+    fd_close(l->fd);
+}
+
+static void
+wait_until_told(struct listener *l)
+{
+    while (atomic_load(&l->told_count) == 0) {
         (void)poll(NULL, 0, 1);
     }
-    assert_int_equal(atomic_load(&s.told_count), 0);
-    atomic_store(&s.says, true);
-    while (atomic_load(&s.told_count) == 0) {
-        (void)poll(NULL, 0, 1);
+}
+
+static void
+hear_nothing(void *ctx)
+{
+    ((struct other *)ctx)->is_deaf = true;
+}
+
+static void
+hear_again(void *ctx)
+{
+    ((struct other *)ctx)->is_deaf = false;
+}
+
+static void
+test_what_is_shown_is_told_and_nothing_else(void **state)
+{
+    struct other o;
+    struct listener l;
+
+    open_other(&o, *state);
+    reactor_call(*state, hear_nothing, &o);
+    open_listener(&l, *state);
+    for (int i = 0; i < 3; i++) {
+        settle(*state);
     }
-    reactor_call(*state, end_saying, &s);
-    fd_close(s.fd);
+    assert_int_equal(atomic_load(&l.told_count), 0);
+    reactor_call(*state, hear_again, &o);
+    wait_until_told(&l);
+    close_listener(&l);
+    close_other(&o);
+}
+
+/* There is room for some of them; the rest comes again. */
+static void
+test_many_at_once_are_all_told(void **state)
+{
+    static struct listener many[MANY_COUNT];
+    struct other o;
+
+    open_other(&o, *state);
+    reactor_call(*state, hear_nothing, &o);
+    for (size_t i = 0; i < MANY_COUNT; i++) {
+        open_listener(&many[i], *state);
+    }
+    reactor_call(*state, hear_again, &o);
+    for (size_t i = 0; i < MANY_COUNT; i++) {
+        wait_until_told(&many[i]);
+    }
+    for (size_t i = 0; i < MANY_COUNT; i++) {
+        close_listener(&many[i]);
+    }
+    close_other(&o);
+}
+
+/* With a source of its own, it ends: what is kept of a call's connection is
+ * still watched when its worker stops. */
+static void
+test_a_source_may_outlive_the_other(void **state)
+{
+    struct other o;
+    struct listener l;
+
+    open_other(&o, *state);
+    open_listener(&l, *state);
+    wait_until_told(&l);
+    close_other(&o);
+    settle(*state);
+    close_listener(&l);
+}
+
+struct failing {
+    struct reactor *reactor;
+    enum ag_err err;
+};
+
+static void
+never_waits(void *ctx, int timeout_ms)
+{
+    (void)ctx;
+    (void)timeout_ms;
+    fail_msg("it was not shared");
+}
+
+static void
+share_nothing(void *ctx)
+{
+    struct failing *f = ctx;
+
+    f->err = reactor_share(f->reactor, -1, never_waits, f);
+}
+
+static void
+test_what_is_no_epoll_is_not_shared(void **state)
+{
+    struct failing f = {.reactor = *state};
+    struct listener l;
+
+    reactor_call(*state, share_nothing, &f);
+    assert_int_equal(f.err, AG_EIO);
+    open_listener(&l, *state);
+    wait_until_told(&l);
+    close_listener(&l);
 }
 
 int
@@ -256,7 +391,10 @@ main(void)
     const struct CMUnitTest tests[] = {
         WITH_REACTOR(test_another_waits_for_it),
         WITH_REACTOR(test_its_own_thread_needs_no_waking),
-        WITH_REACTOR(test_descriptors_are_asked_when_the_other_says_so),
+        WITH_REACTOR(test_what_is_shown_is_told_and_nothing_else),
+        WITH_REACTOR(test_many_at_once_are_all_told),
+        WITH_REACTOR(test_a_source_may_outlive_the_other),
+        WITH_REACTOR(test_what_is_no_epoll_is_not_shared),
     };
 #undef WITH_REACTOR
 
