@@ -58,6 +58,9 @@ make_tables(struct core *core)
         err = shelf_new(&core->shelf);
     }
     if (err == AG_OK) {
+        err = recent_new(&core->recent);
+    }
+    if (err == AG_OK) {
         err = running_new(&core->running);
     }
     if (err == AG_OK) {
@@ -134,6 +137,7 @@ core_free(struct core *core)
     sessions_free(core->sessions);
     running_free(core->running);
     shelf_free(core->shelf);
+    recent_free(core->recent);
     live_free(core->live);
     (void)pthread_mutex_destroy(&core->set_lock);
     (void)pthread_mutex_destroy(&core->vault_lock);

@@ -425,11 +425,13 @@ permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
               struct permit *ret)
 {
     AG_AUTO(deciding)
-    struct deciding d = {.ask = ask,
-                         .request = ask->request,
-                         .task_id = ask->call->task_id,
-                         .quick = quick,
-                         .permit = ret};
+    struct deciding d = {
+        .ask = ask,
+        .request = ask->request,
+        .task_id = ask->call->task_id,
+        .quick = quick,
+        .finds = {.recent = core->recent, .keyring = core_keyring_number(core)},
+        .permit = ret};
     enum ag_err err = core_need_open(core);
 
     ret->task_id = d.task_id;

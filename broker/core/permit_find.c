@@ -3,6 +3,7 @@
 
 #include "base/encode.h"
 #include "base/secret.h"
+#include "core/recent.h"
 #include "crypt/token.h"
 #include "profile/placeholder.h"
 
@@ -82,6 +83,22 @@ keep_known(struct finds *f, struct span text, uint64_t id)
     }
 }
 
+static enum ag_err
+read_whole(const struct finds *f, const struct secret *key, struct span text,
+           uint64_t *ret_id)
+{
+    enum ag_err err = AG_OK;
+
+    if (f->recent != NULL && recent_get(f->recent, f->keyring, text, ret_id)) {
+        return AG_OK;
+    }
+    err = placeholder_read(key, text, ret_id);
+    if (err == AG_OK && f->recent != NULL) {
+        recent_put(f->recent, f->keyring, text, *ret_id);
+    }
+    return err;
+}
+
 /* One that is whole, and may be of the short ones that a scan does not see.
  * `stays`: the text is the request's own, and found again by finds_read(). */
 static enum ag_err
@@ -89,7 +106,7 @@ look_whole(const struct secret *key, struct span text, size_t where, bool stays,
            struct finds *f)
 {
     uint64_t id = 0;
-    enum ag_err err = placeholder_read(key, text, &id);
+    enum ag_err err = read_whole(f, key, text, &id);
 
     if (err == AG_OK && stays) {
         keep_known(f, text, id);

@@ -13,6 +13,7 @@
 #include "base/err.h"
 #include "policy/request.h"
 
+struct recent;
 struct secret;
 
 enum {
@@ -43,14 +44,17 @@ struct find_known {
     uint64_t id;
 };
 
+/* `recent` may be NULL; else `keyring` says under which its key is read. */
 struct finds {
+    struct recent *recent;
+    uint64_t keyring;
     size_t count;
     struct find items[FINDS_MAX_COUNT];
     size_t known_count;
     struct find_known known[FINDS_KNOWN_MAX_COUNT];
 };
 
-/* *ret is {0} before. Errors: AG_EPLACE more than FINDS_MAX_COUNT, or
+/* *ret is {0} before, but for `recent` and `keyring`. Errors: AG_EPLACE more than FINDS_MAX_COUNT, or
  * a token of the broker's anywhere but where it is shown to the broker. */
 AG_CHECK AG_NONNULL enum ag_err finds_make(const struct secret *key,
                                            const struct request_ask *ask,

@@ -54,11 +54,19 @@ core_set_keyring(struct core *core, struct keyring *fresh)
 {
     struct keyring *before = atomic_exchange(&core->keyring, fresh);
 
+    /* After the exchange: whoever has the new number has the new keys. */
+    (void)atomic_fetch_add(&core->keyring_count, 1);
     if (before != NULL) {
         keyring_lock(before);
     }
     keyring_free(core->retired);
     core->retired = before;
+}
+
+uint64_t
+core_keyring_number(struct core *core)
+{
+    return atomic_load(&core->keyring_count);
 }
 
 enum ag_err

@@ -16,6 +16,7 @@
 #include "core/core.h"
 #include "core/folds.h"
 #include "core/live.h"
+#include "core/recent.h"
 #include "core/running.h"
 #include "core/shelf.h"
 #include "crypt/keyring.h"
@@ -41,10 +42,12 @@ struct core {
      * (and is told AG_ELOCKED). */
     struct keyring *_Atomic keyring;
     struct keyring *retired;
+    atomic_uint_fast64_t keyring_count; /* how many there were */
     pthread_mutex_t set_lock; /* the redaction set has one caller at a time */
     bool set_waits;           /* under it: there is something to commit */
     struct live_tokens *live;
     struct shelf *shelf;
+    struct recent *recent;
     struct running_table *running;
     struct sessions *sessions;
     struct tree *tree;
@@ -75,6 +78,9 @@ AG_CHECK AG_NONNULL enum ag_err core_set_time(json_t *object, const char *key,
 
 /* Puts a keyring in the place of the current one (see `retired`). */
 void core_set_keyring(struct core *core, struct keyring *fresh);
+
+/* Which keyring it is now; asked before a key of it is. Never the same twice. */
+AG_NONNULL uint64_t core_keyring_number(struct core *core);
 
 /* The table of live tokens anew from the rows. */
 AG_NONNULL void core_reload(struct core *core);

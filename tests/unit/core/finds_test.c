@@ -4,6 +4,7 @@
 #include "base/secret.h"
 #include "common/check.h"
 #include "core/permit_find.h"
+#include "core/recent.h"
 #include "crypt/token.h"
 #include "profile/placeholder.h"
 
@@ -133,6 +134,38 @@ test_what_was_read_is_not_read_again(void **state)
     id = 0;
     check_ok(finds_read(&f, key, span_str(copy), &id));
     assert_int_equal(id, ONE);
+}
+
+/* Under the same keyring, whatever key is shown; what was no placeholder is
+ * read each time. */
+static void
+test_what_was_read_lately_is_known(void **state)
+{
+    static const uint8_t OTHER[PLACEHOLDER_KEY_BYTES] = {9};
+    AG_AUTO(secret) struct secret *other = NULL;
+    AG_AUTO(recent) struct recent *recent = NULL;
+    char text[128];
+    struct request_field field = {.name = span_str("X-Key")};
+    const struct request_ask ask = {
+        .path = span_str("/"), .fields = &field, .field_count = 1};
+    struct finds f = {0};
+
+    (void)state;
+    (void)snprintf(text, sizeof(text), "Bearer %s", one);
+    field.value = span_str(text);
+    check_ok(secret_from(span_of(OTHER, sizeof(OTHER)), &other));
+    check_ok(recent_new(&recent));
+    f = (struct finds){.recent = recent, .keyring = 1};
+    check_ok(finds_make(other, &ask, &f));
+    assert_int_equal(f.count, 0);
+    check_ok(finds_make(key, &ask, &f));
+    assert_true(f.count == 1 && has(&f, ONE));
+    f = (struct finds){.recent = recent, .keyring = 1};
+    check_ok(finds_make(other, &ask, &f));
+    assert_true(f.count == 1 && has(&f, ONE));
+    f = (struct finds){.recent = recent, .keyring = 2};
+    check_ok(finds_make(other, &ask, &f));
+    assert_int_equal(f.count, 0);
 }
 
 /* One of a value of short words: no word of it is one, nor holds its number. */
@@ -291,6 +324,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_one_that_ends_a_field_hides_no_other),
         cmocka_unit_test(test_what_was_read_is_not_read_again),
+        cmocka_unit_test(test_what_was_read_lately_is_known),
         cmocka_unit_test(test_one_with_blanks_in_it),
         cmocka_unit_test(test_one_that_is_a_password),
         cmocka_unit_test(test_a_user_beside_a_password),

@@ -198,6 +198,24 @@ test_a_locked_vault_has_no_key_for_anything(void **state)
     unlock();
 }
 
+/* What was read under one is not known under the next (recent.h). */
+static void
+test_each_keyring_has_its_number(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    uint64_t open = core_keyring_number(flow.core);
+    uint64_t locked = 0;
+
+    (void)state;
+    assert_int_equal(core_keyring_number(flow.core), open);
+    check_ok(vault_lock(flow.core, &call));
+    locked = core_keyring_number(flow.core);
+    unlock();
+    assert_int_not_equal(locked, open);
+    assert_int_not_equal(core_keyring_number(flow.core), open);
+    assert_int_not_equal(core_keyring_number(flow.core), locked);
+}
+
 /* What was begun goes on over a lock: its key is its own. */
 static void
 test_a_scan_outlives_a_lock(void **state)
@@ -223,6 +241,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_what_was_sent_before_is_filtered),
         cmocka_unit_test(test_a_token_of_the_brokers_goes_nowhere),
         cmocka_unit_test(test_a_locked_vault_has_no_key_for_anything),
+        cmocka_unit_test(test_each_keyring_has_its_number),
         cmocka_unit_test(test_a_scan_outlives_a_lock),
     };
 
