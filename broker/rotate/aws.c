@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/parse.h"
 #include "base/secret.h"
 #include "profile/fields.h"
 #include "rotate/oauth2_doc.h"
@@ -131,6 +132,17 @@ aws_key_replace(const struct secret *value, const char *section, const char *id,
         return AG_ELIMIT;
     }
     return oauth2_doc_make(&doc, secret_view(value), format, ret);
+}
+
+enum ag_err
+aws_section_check(const json_t *section)
+{
+    const char *name = json_string_value(section);
+
+    return name != NULL && parse_name(span_str(name)) == AG_OK &&
+                   strchr(name, '/') == NULL
+               ? AG_OK
+               : err_why(AG_EINVAL, "section: of the file, like default");
 }
 
 /* ---- where ---- */

@@ -56,6 +56,9 @@ AG_CHECK enum ag_err aws_key_replace(const struct secret *value,
                                      const char *section, const char *id,
                                      struct span secret, struct secret **ret);
 
+/* The parameter `section`. Errors: AG_EINVAL with a sentence. */
+AG_CHECK AG_NONNULL enum ag_err aws_section_check(const json_t *section);
+
 /* ---- where: the parameters `region` and `endpoint` ---- */
 
 enum aws_service {

@@ -49,19 +49,16 @@ check(const json_t *params)
     static const char *const TAKES[] = {"region", "section", "endpoint", NULL};
     const json_t *section = json_object_get(params, "section");
     struct aws_site site = {0};
-    const char *name = section_of(params);
     enum ag_err err = AG_OK;
 
     if (!params_only(params, TAKES)) {
         return err_why(AG_EINVAL,
                        "aws-access-key: takes region, section, endpoint");
     }
-    if (section != NULL &&
-        (name == NULL || parse_name(span_str(name)) != AG_OK ||
-         strchr(name, '/') != NULL)) {
-        return err_why(AG_EINVAL, "section: of the file, like default");
+    if (section != NULL) {
+        err = aws_section_check(section);
     }
-    err = aws_site_of(params, AWS_IAM, &site);
+    err = err == AG_OK ? aws_site_of(params, AWS_IAM, &site) : err;
     return err == AG_OK ? aws_site_of(params, AWS_STS, &site) : err;
 }
 

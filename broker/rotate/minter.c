@@ -7,6 +7,8 @@
 
 static const struct minter *const MINTERS[] = {
     &MINTER_POSTGRES,
+    &MINTER_GITHUB_APP,
+    &MINTER_AWS_STS,
 };
 
 enum ag_err
@@ -18,7 +20,7 @@ minter_find(const char *name, const struct minter **ret)
             return AG_OK;
         }
     }
-    return err_why(AG_EINVAL, "minter: postgres");
+    return err_why(AG_EINVAL, "minter: postgres, github-app or aws-sts");
 }
 
 void

@@ -7,6 +7,8 @@
 
 #include "rotate/minter.h"
 
-extern const struct minter MINTER_POSTGRES; /* postgres.c */
+extern const struct minter MINTER_POSTGRES;   /* postgres.c */
+extern const struct minter MINTER_GITHUB_APP; /* github_app.c */
+extern const struct minter MINTER_AWS_STS;    /* aws_sts.c */
 
 #endif

@@ -100,6 +100,9 @@ struct rotator {
 AG_CHECK AG_NONNULL enum ag_err rotator_find(const char *name,
                                              const struct rotator **ret);
 
+/* Has it no other parameters than those named, up to NULL? */
+AG_NONNULL bool params_only(const json_t *params, const char *const *names);
+
 const char *rotator_act_text(enum rotator_act act);
 
 #endif

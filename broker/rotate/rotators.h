@@ -6,16 +6,11 @@
 #ifndef AG_ROTATE_ROTATORS_H
 #define AG_ROTATE_ROTATORS_H
 
-#include <stdbool.h>
-
 #include "rotate/rotator.h"
 
 extern const struct rotator ROTATOR_RANDOM;         /* random.c */
 extern const struct rotator ROTATOR_COMMAND;        /* command.c */
 extern const struct rotator ROTATOR_AWS_ACCESS_KEY; /* aws_key.c */
-
-/* Has it no other parameters than those named, up to NULL? */
-AG_NONNULL bool params_only(const json_t *params, const char *const *names);
 
 /* The parameters `length`, `alphabet` and `require`; others are not looked at.
  * Errors: AG_EINVAL with a sentence. */

@@ -162,6 +162,14 @@ read_date(struct span text)
     return parse_time_ms(span_str(iso), &ms) == AG_OK ? ms : 0;
 }
 
+static bool
+is_named(const struct upstream_field *field, const char *name)
+{
+    return field->name.len == strlen(name) &&
+           strncasecmp((const char *)field->name.ptr, name, field->name.len) ==
+               0;
+}
+
 static void
 on_head(void *ctx, const struct upstream_head *head)
 {
@@ -171,9 +179,12 @@ on_head(void *ctx, const struct upstream_head *head)
     for (size_t i = 0; i < head->field_count; i++) {
         const struct upstream_field *f = &head->fields[i];
 
-        if (f->name.len == 4 &&
-            strncasecmp((const char *)f->name.ptr, "date", 4) == 0) {
+        if (is_named(f, "date")) {
             w->answer->date_ms = read_date(f->value);
+        } else if (is_named(f, "retry-after") ||
+                   (is_named(f, "x-ratelimit-remaining") &&
+                    span_is(f->value, "0"))) {
+            w->answer->is_limited = true;
         }
     }
 }
@@ -322,7 +333,8 @@ service_outcome(const struct service_answer *answer,
         return ROTATOR_DONE;
     }
     (void)snprintf(code, ROTATOR_CODE_BYTES, "http_%d", status);
-    if (status == 429 || status == 503) {
+    if (status == 429 || status == 503 ||
+        (status == 403 && answer->is_limited)) {
         return ROTATOR_LATER;
     }
     return status >= 400 && status < 500 ? ROTATOR_REFUSED : ROTATOR_UNSURE;

@@ -70,6 +70,7 @@ struct service_answer {
     enum ag_err why; /* of an end without an answer */
     int status;
     struct secret *body; /* of an answer; may be empty */
+    bool is_limited; /* it says when to try again, or that a limit is used up */
     int64_t date_ms; /* the service's clock by its Date header; 0: not said */
 };
 
@@ -92,7 +93,7 @@ service_call(struct upstream *upstream, const struct service_request *request,
 /*
  * What an answer means by its status alone, with a code for the record: 200,
  * 201 and 204 are done; 429 and 503 later, as what was never sent; other 4xx
- * refused; all else unsure, since a service that fails may have done it.
+ * refused, but 403 later with a limit that is used up; all else unsure, since a service that fails may have done it.
  */
 AG_NONNULL enum rotator_outcome
 service_outcome(const struct service_answer *answer,

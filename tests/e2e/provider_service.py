@@ -210,7 +210,7 @@ def app_caller(handler):
         ["openssl", "dgst", "-sha256", "-verify", f"{WHERE}/app.pub", "-signature", f"{WHERE}/signature"],
         input=f"{parts[0]}.{parts[1]}".encode(), capture_output=True, check=False)
     now = time.time()
-    if (said.returncode != 0 or head.get("alg") != "RS256" or claims.get("iss") != "1234" or
+    if (said.returncode != 0 or head.get("alg") != "RS256" or str(claims.get("iss")) != "1234" or
             not claims["iat"] <= now or not now < claims["exp"] <= now + 600):
         raise github(401, {"message": "'Issuer' claim or signature is wrong"})
 
@@ -244,6 +244,7 @@ def token_caller(handler):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    limited = False
 
     def log_message(self, *_args):
         pass
@@ -252,6 +253,9 @@ class Handler(BaseHTTPRequestHandler):
         body = answer.body.encode()
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.kind)
+        if self.limited:
+            self.send_header("X-RateLimit-Remaining", "0")
+            self.limited = False
         if answer.status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -287,6 +291,9 @@ class Handler(BaseHTTPRequestHandler):
             raise aws_error(403, "AccessDenied") if action in AWS else github(403, {"message": "no"})
         if fault == "throttled":
             raise aws_error(400, "Throttling") if action in AWS else github(429, {"message": "slow"})
+        if fault == "limited":
+            self.limited = True
+            raise Answer(403, "{}", "text/plain")
         if fault in ("error_before", "busy"):
             raise Answer(500 if fault == "error_before" else 503, "upset", "text/plain")
         with LOCK:
