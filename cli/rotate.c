@@ -38,6 +38,7 @@ struct rule {
     const char *region;
     const char *section;
     const char *endpoint;
+    const char *on_leak; /* NULL: stays as it is */
 };
 
 static json_t *
@@ -91,6 +92,33 @@ call_for(struct cli *cli, const char *method, const char *path,
                         : err;
 }
 
+/* What follows a leak is a word of the secret's own: it needs no schedule. */
+static enum ag_err
+set_on_leak(struct cli *cli, const struct rule *rule, const char *name)
+{
+    json_auto_t *body = json_pack("{s:s*}", "on_leak", rule->on_leak);
+
+    return body != NULL
+               ? call_for(cli, "PATCH", "/v1/secrets/%s", name, body, NULL)
+               : AG_ENOMEM;
+}
+
+/* The schedule, unless --on-leak came alone; *ret stays NULL then. */
+static enum ag_err
+set_all(struct cli *cli, const struct rule *rule, const char *name,
+        json_t **ret)
+{
+    bool has_schedule = rule->every_ms > 0 || rule->cron != NULL;
+    json_auto_t *body = body_of(rule);
+    enum ag_err err = body != NULL ? AG_OK : AG_ENOMEM;
+
+    if (err == AG_OK && (has_schedule || rule->on_leak == NULL)) {
+        err = call_for(cli, "PUT", "/v1/secrets/%s/rotation", name, body, ret);
+    }
+    return err == AG_OK && rule->on_leak != NULL ? set_on_leak(cli, rule, name)
+                                                 : err;
+}
+
 static enum ag_err
 rule_set(struct cli *cli, int argc, char **argv)
 {
@@ -119,7 +147,10 @@ rule_set(struct cli *cli, int argc, char **argv)
         {"section", ARG_TEXT, &rule.section, "S",
          "aws: of a file of credentials (default)"},
         {"endpoint", ARG_TEXT, &rule.endpoint, "URL",
-         "aws: where IAM and STS are, if not where AWS has them"}};
+         "aws: where IAM and STS are, if not where AWS has them"},
+        {"on-leak", ARG_TEXT, &rule.on_leak, "WHAT",
+         "record (default), hold, rotate: what follows an incident.\nAlone it "
+         "needs no rule, but for rotate"}};
     const struct arg_spec spec = {
         .usage = "rotate rule set [options] NAME",
         .about = "Says when and how a secret rotates; a rule that is there is "
@@ -130,7 +161,6 @@ rule_set(struct cli *cli, int argc, char **argv)
         .opt_count = AG_COUNT(opts),
         .words_min = 1,
         .words_max = 1};
-    json_auto_t *body = NULL;
     json_auto_t *answer = NULL;
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
@@ -138,14 +168,20 @@ rule_set(struct cli *cli, int argc, char **argv)
     if (err != AG_OK || args.help) {
         return err;
     }
-    body = body_of(&rule);
-    if (body == NULL) {
-        return AG_ENOMEM;
+    err = set_all(cli, &rule, args.words[0], &answer);
+    if (err == AG_OK && answer == NULL) {
+        answer = json_pack("{s:s, s:s}", "secret", args.words[0], "on_leak",
+                           rule.on_leak);
+    } else if (err == AG_OK && rule.on_leak != NULL) {
+        (void)json_object_set_new(answer, "on_leak", json_string(rule.on_leak));
     }
-    err = call_for(cli, "PUT", "/v1/secrets/%s/rotation", args.words[0], body,
-                   &answer);
     if (err != AG_OK || cli->out.json) {
         return err == AG_OK ? out_json(&cli->out, answer) : err;
+    }
+    if (json_object_get(answer, "next") == NULL) {
+        out_say(&cli->out, "After a leak of %s: %s.", args.words[0],
+                rule.on_leak);
+        return AG_OK;
     }
     out_say(&cli->out, "%s rotates next at %s.", args.words[0],
             out_member(answer, "next"));

@@ -46,6 +46,8 @@ const struct verb verb_table[] = {
     {"receipt", "receipts of redaction: verify, key", verb_receipt},
     {"exposure", "who could have seen a secret", verb_exposure},
     {"audit", "the record: tail, verify, export", verb_audit},
+    {"leaked", "say that a secret leaked", verb_leaked},
+    {"incident", "what leaked: list, show, close", verb_incident},
     {NULL, "", NULL},
     {"version", "the version of this program", verb_version},
     {"help", "this list; auth-guard VERB --help for more", verb_help},

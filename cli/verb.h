@@ -31,6 +31,7 @@ verb_fn verb_scan, verb_adopt, verb_release;
 verb_fn verb_redaction_set;
 verb_fn verb_run, verb_redact, verb_task, verb_token, verb_role;
 verb_fn verb_wrap, verb_unwrap, verb_exposure, verb_audit, verb_profiles;
+verb_fn verb_incident, verb_leaked;
 verb_fn verb_shim, verb_hook, verb_receipt, verb_watch, verb_rotate;
 verb_fn verb_slot, verb_passphrase, verb_rekey, verb_version, verb_help;
 

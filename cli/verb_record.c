@@ -8,6 +8,25 @@
 #include "client.h"
 #include "verb.h"
 
+/* "What must be rotated after this task?" */
+static void
+say_rotate(const struct cli *cli, const json_t *list)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *item = json_array_get(list, i);
+
+        out_line(&cli->out, OUT_WARN, "to rotate: %s, version %lld (%s%s)%s",
+                 out_member(item, "secret"),
+                 (long long)out_member_int(item, "version"),
+                 out_member(item, "grade"),
+                 json_is_true(json_object_get(item, "leaked")) ? ", it leaked"
+                                                               : "",
+                 json_is_true(json_object_get(item, "has_rule"))
+                     ? ""
+                     : ", by hand: it has no rule of rotation");
+    }
+}
+
 enum ag_err
 verb_exposure(struct cli *cli, int argc, char **argv)
 {
@@ -64,8 +83,10 @@ verb_exposure(struct cli *cli, int argc, char **argv)
                     : "%s needs login: the service refused it (%s).",
                 args.words[0], code);
     }
-    return acts_rows(cli, json_object_get(answer, "exposure"), columns,
-                     AG_COUNT(columns));
+    err = acts_rows(cli, json_object_get(answer, "exposure"), columns,
+                    AG_COUNT(columns));
+    say_rotate(cli, json_object_get(answer, "rotate"));
+    return err;
 }
 
 static enum ag_err

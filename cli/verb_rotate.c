@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "args.h"
+#include "base/buf.h"
 #include "client.h"
 #include "rotate.h"
 #include "verb.h"
@@ -28,6 +29,12 @@ sentence_of(const json_t *item, char *out, size_t size)
     if (strcmp(result, "done") == 0) {
         (void)snprintf(out, size, "version %lld is current; %lld is destroyed",
                        new_version, old_version);
+    } else if (strcmp(result, "not_current") == 0) {
+        (void)snprintf(out, size, "what leaked is not the current version");
+    } else if (strcmp(out_member(item, "code"), "no_rule") == 0) {
+        (void)snprintf(out, size,
+                       "it has no rule; see: auth-guard rotate rule "
+                       "set");
     } else if (strcmp(waits, "tasks") == 0) {
         (void)snprintf(
             out, size, "version %lld is current; %lld waits for %lld task(s)",
@@ -102,16 +109,34 @@ say_items(const struct cli *cli, const json_t *items, bool dry_run)
 /* ---- the run ---- */
 
 static enum ag_err
-ask(struct cli *cli, const json_t *body, json_t **ret)
+ask_at(struct cli *cli, const char *path, const json_t *body, json_t **ret)
 {
     const struct client_request rq = {.method = "POST",
-                                      .path = "/v1/rotations",
+                                      .path = path,
                                       .body = body,
                                       .token = cli->token,
                                       .timeout_ms = RUN_TIMEOUT_MS};
     enum ag_err err = cli_connect(cli);
 
     return err == AG_OK ? client_call(cli->client, &rq, ret) : err;
+}
+
+static enum ag_err
+ask(struct cli *cli, const json_t *body, json_t **ret)
+{
+    return ask_at(cli, "/v1/rotations", body, ret);
+}
+
+/* What an incident says is to be rotated. */
+static enum ag_err
+ask_incident(struct cli *cli, const char *id, json_t **ret)
+{
+    AG_AUTO(buf) struct buf path;
+    enum ag_err err;
+
+    buf_init(&path, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
+    err = client_path(&path, "/v1/incidents/%s/rotate", id);
+    return err == AG_OK ? ask_at(cli, buf_cstr(&path), NULL, ret) : err;
 }
 
 /* A page of a long run into the first one's answer. */
@@ -217,11 +242,15 @@ rotate_now(struct cli *cli, int argc, char **argv)
 {
     bool due = false;
     bool dry_run = false;
+    const char *incident = NULL;
     const struct arg_opt opts[] = {
         {"due", ARG_FLAG, &due, NULL, "all whose rule says so; for cron"},
-        {"dry-run", ARG_FLAG, &dry_run, NULL, "say what would happen"}};
+        {"dry-run", ARG_FLAG, &dry_run, NULL, "say what would happen"},
+        {"from-incident", ARG_TEXT, &incident, "ID",
+         "what auth-guard incident show ID says is to be rotated,\nat once and "
+         "without grace"}};
     const struct arg_spec spec = {
-        .usage = "rotate [--dry-run] NAME… | --due",
+        .usage = "rotate [--dry-run] NAME… | --due | --from-incident ID",
         .about =
             "Rotates secrets by their rules, and goes on with rotations that "
             "are under way:\nthe new value is sealed, verified and made "
@@ -242,15 +271,22 @@ rotate_now(struct cli *cli, int argc, char **argv)
     if (err != AG_OK || args.help) {
         return err;
     }
-    if (due == (args.count > 0)) {
-        return err_why(AG_EUSAGE, "say one: secrets' names, or --due");
+    if ((due ? 1 : 0) + (args.count > 0 ? 1 : 0) + (incident != NULL ? 1 : 0) !=
+        1) {
+        return err_why(AG_EUSAGE, "say one: secrets' names, --due or "
+                                  "--from-incident");
+    }
+    if (incident != NULL && dry_run) {
+        return err_why(AG_EUSAGE, "what --from-incident would rotate: "
+                                  "auth-guard incident show");
     }
     body = body_of(&args, due, dry_run);
     if (body == NULL) {
         return AG_ENOMEM;
     }
     out_progress(&cli->out, "rotating");
-    err = ask_all(cli, body, &answer);
+    err = incident != NULL ? ask_incident(cli, incident, &answer)
+                           : ask_all(cli, body, &answer);
     out_progress(&cli->out, NULL);
     return err == AG_OK ? report(cli, answer, dry_run) : err;
 }

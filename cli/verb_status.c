@@ -41,6 +41,7 @@ print_counts(const struct cli *cli, const json_t *counts)
 {
     long long logins = out_member_int(counts, "needs_login");
     long long rotations = out_member_int(counts, "open_rotations");
+    long long incidents = out_member_int(counts, "open_incidents");
 
     out_line(&cli->out, OUT_PLAIN, "%-*s %lld", LABEL_WIDTH, "secrets",
              (long long)out_member_int(counts, "secrets"));
@@ -57,6 +58,11 @@ print_counts(const struct cli *cli, const json_t *counts)
         out_line(&cli->out, OUT_PLAIN,
                  "%-*s %lld under way; see: auth-guard rotate log", LABEL_WIDTH,
                  "rotations", rotations);
+    }
+    if (incidents > 0) {
+        out_line(&cli->out, OUT_BAD,
+                 "%-*s %lld open; see: auth-guard incident list", LABEL_WIDTH,
+                 "incidents", incidents);
     }
 }
 

@@ -7,6 +7,8 @@
 
 #include "base/clock.h"
 #include "base/paths.h"
+#include "core/holds.h"
+#include "core/incident_impl.h"
 #include "core/issue.h"
 #include "core/redaction.h"
 #include "core/refresh.h"
@@ -76,6 +78,12 @@ make_tables(struct core *core)
         err = refresher_new(core, &core->refresher);
     }
     if (err == AG_OK) {
+        err = holds_new(&core->holds);
+    }
+    if (err == AG_OK) {
+        err = responder_new(core, &core->responder);
+    }
+    if (err == AG_OK) {
         err = trust_new(core);
     }
     return err == AG_OK ? tickets_new(&core->tickets) : err;
@@ -97,7 +105,8 @@ core_new(const struct core_parts *parts, const struct core_settings *settings,
     core->started_ms = clock_wall_ms();
     if (pthread_mutex_init(&core->settings_lock, NULL) != 0 ||
         pthread_mutex_init(&core->vault_lock, NULL) != 0 ||
-        pthread_mutex_init(&core->set_lock, NULL) != 0) {
+        pthread_mutex_init(&core->set_lock, NULL) != 0 ||
+        pthread_mutex_init(&core->rotate_lock, NULL) != 0) {
         free(core);
         return AG_ENOMEM;
     }
@@ -123,6 +132,7 @@ core_free(struct core *core)
     if (core->store != NULL) {
         vault_lock_idle(core);
     }
+    responder_free(core->responder);
     if (core->refresher != NULL) {
         refresher_stop(core->refresher);
     }
@@ -139,6 +149,8 @@ core_free(struct core *core)
     shelf_free(core->shelf);
     recent_free(core->recent);
     live_free(core->live);
+    holds_free(core->holds);
+    (void)pthread_mutex_destroy(&core->rotate_lock);
     (void)pthread_mutex_destroy(&core->set_lock);
     (void)pthread_mutex_destroy(&core->vault_lock);
     (void)pthread_mutex_destroy(&core->settings_lock);
@@ -169,7 +181,7 @@ core_reload(struct core *core)
 
     /* A table that can't be read again refuses everything, which is right. */
     if (store_read(core->store, &r) != AG_OK || trust_load(core, r) != AG_OK ||
-        issue_load(core, r) != AG_OK) {
+        holds_load(core->holds, r) != AG_OK || issue_load(core, r) != AG_OK) {
         live_clear(core->live);
     }
     /* A task that was told its end has none, though the rows may not say so. */

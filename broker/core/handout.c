@@ -6,6 +6,8 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "caller/peer.h"
+#include "core/holds.h"
+#include "core/incident.h"
 #include "core/intake.h"
 #include "core/proxied.h"
 #include "core/redaction.h"
@@ -126,6 +128,9 @@ run_delivery(struct core *core, struct db_tx *tx, struct core_job *job)
         err = AG_EREVOKED;
     }
     if (err == AG_OK) {
+        err = holds_check(core->holds, row.id, row.name);
+    }
+    if (err == AG_OK) {
         err =
             value_of(core, r, &(struct value_wish){&row, d->delivery.field, 0},
                      &version, &d->value);
@@ -234,6 +239,7 @@ handout_stream(struct core *core, const struct handout_line *on,
     ret->places = false;
     ret->format = STREAM_TEXT;
     ret->task_id = found.task_id;
+    ret->is_output = found.task_id != 0 && found.version == 0;
     (void)snprintf(ret->marker, sizeof(ret->marker), "%s",
                    ret->audience == FILTER_TASK ? TRIPWIRE_MARKER
                                                 : settings.marker);
@@ -285,6 +291,15 @@ handout_stream_hits(struct core *core, const struct stream_terms *terms,
 {
     if (fresh != NULL && terms->audience == FILTER_TASK) {
         tripwire_count(core, terms->task_id, fresh);
+    }
+}
+
+void
+handout_stream_seen(struct core *core, const struct stream_terms *terms,
+                    const struct incident_sight *sights, size_t count)
+{
+    if (terms->is_output) {
+        incident_seen(core, terms->task_id, sights, count);
     }
 }
 

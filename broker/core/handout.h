@@ -17,6 +17,7 @@
 #include "core/core.h"
 #include "privsep/filter.h"
 
+struct incident_sight;
 struct peer;
 struct secret;
 
@@ -76,6 +77,8 @@ struct stream_terms {
     bool places;             /* the same */
     enum format format;      /* the same */
     int64_t task_id;
+    bool is_output; /* of that task, as its supervisor relays it; else it, or a
+                       person, asked for it to be redacted */
     char marker[64];
 };
 AG_CHECK AG_NONNULL enum ag_err handout_stream(struct core *core,
@@ -93,6 +96,14 @@ AG_NONNULL void handout_stream_ended(struct core *core,
  * asked by it (core/tripwire.h). NULL: none could be told. May block. */
 void handout_stream_hits(struct core *core, const struct stream_terms *terms,
                          const json_t *fresh);
+
+/* Values that stand in the output of a task, as its supervisor relays it: that
+ * is an incident (core/incident.h). What a person, or the task itself, has
+ * redacted is none. May block. */
+AG_NONNULL void handout_stream_seen(struct core *core,
+                                    const struct stream_terms *terms,
+                                    const struct incident_sight *sights,
+                                    size_t count);
 
 /* The supervisor says the command ended; or its line broke. Both end the task
  * durably. *ret of finish: {task, hits, exposed: […]}. */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "caller/peer.h"
+#include "core/incident.h"
 #include "core/permit_impl.h"
 #include "core/state.h"
 #include "profile/placeholder.h"
@@ -56,6 +57,18 @@ struct refusing {
     enum fold_row row;
 };
 
+/* Who used it, and whose it is if that one ran: what they saw is in doubt. */
+static enum ag_err
+trip(struct db_tx *tx, const struct refusing *r)
+{
+    enum ag_err err =
+        incident_tripped(tx, r->call->task_id, err_code(r->why), "proxy");
+
+    return err == AG_OK && r->why == AG_EFOREIGN
+               ? incident_tripped(tx, r->owner, err_code(r->why), "proxy")
+               : err;
+}
+
 static enum ag_err
 run_refusing(struct core *core, struct db_tx *tx, struct core_job *job)
 {
@@ -67,6 +80,9 @@ run_refusing(struct core *core, struct db_tx *tx, struct core_job *job)
                   (const char *)r->service.ptr, r->service.len, "owner",
                   (json_int_t)r->owner, "more", permit_more(r->row)));
 
+    if (err == AG_OK && r->ends) {
+        err = trip(tx, r);
+    }
     /* Of these one may be no task, or both the same: that is passed over. */
     if (err == AG_OK && r->ends) {
         err = core_end_task(core, tx, r->owner, END_ALARM, -1);

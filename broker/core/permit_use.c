@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/secret.h"
+#include "core/holds.h"
 #include "core/permit_impl.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -156,8 +157,11 @@ permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
                                .at = found->at,
                                .len = found->len};
     struct version_row version = {0};
-    enum ag_err err = read_value(core, item, place->field, &version, &value);
+    enum ag_err err = holds_check(core->holds, item->secret_id, item->name);
 
+    if (err == AG_OK) {
+        err = read_value(core, item, place->field, &version, &value);
+    }
     if (err == AG_OK) {
         err = permit_text(place, found, secret_view(value), &edit.text);
     }

@@ -7,6 +7,7 @@
 #include "base/encode.h"
 #include "base/secret.h"
 #include "core/allowed.h"
+#include "core/holds.h"
 #include "core/places.h"
 #include "core/promise_impl.h"
 #include "core/proxied.h"
@@ -226,6 +227,34 @@ all(const struct promising *m)
     return err;
 }
 
+/* What may have leaked goes to no new task until the incident is closed. */
+static enum ag_err
+check_holds(struct core *core, struct db_read *r, const struct promises *p)
+{
+    int64_t ids[2 * TASK_DELIVERIES_MAX_COUNT];
+    size_t count = 0;
+    enum ag_err err = AG_OK;
+
+    for (size_t i = 0; i < p->delivery_count; i++) {
+        ids[count++] = p->deliveries[i].secret_id;
+    }
+    for (size_t i = 0; i < p->proxied->count && count < AG_COUNT(ids); i++) {
+        ids[count++] = p->proxied->items[i].secret_id;
+    }
+    for (size_t i = 0; err == AG_OK && i < count; i++) {
+        AG_AUTO(secret_row) struct secret_row row = {0};
+
+        err = holds_check(core->holds, ids[i], "");
+        if (err == AG_EONHOLD && secrets_get(r, ids[i], &row) == AG_OK) {
+            err = err_why(err,
+                          "%s is on hold, since it may have leaked; see: "
+                          "auth-guard incident list",
+                          row.name);
+        }
+    }
+    return err;
+}
+
 enum ag_err
 promises_make(struct core *core, struct db_tx *tx, const struct call *call,
               const struct task_request *request, struct promises **ret)
@@ -250,6 +279,9 @@ promises_make(struct core *core, struct db_tx *tx, const struct call *call,
     if (err == AG_OK) {
         p->proxied->count = 0; /* as they come */
         err = all(&m);
+    }
+    if (err == AG_OK) {
+        err = check_holds(core, db_tx_read(tx), p);
     }
     if (err == AG_OK) {
         err = allowed_take(call, request, p->proxied);

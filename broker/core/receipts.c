@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "base/secret.h"
 #include "core/handout.h"
+#include "core/redaction.h"
 #include "core/state.h"
 #include "crypt/sign.h"
 #include "privsep/filter.h"
@@ -186,27 +187,35 @@ receipt_draft_fill(struct receipt_draft *d, const struct filter_report *report)
 
 /* ---- what it says without telling it ---- */
 
+/* What stands for a name in this receipt. `out` may be the name itself. */
+static void
+hide_name(const struct receipt *r, const struct secret *key, const char *name,
+          char out[RECEIPT_NAME_MAX_BYTES + 1])
+{
+    uint8_t text[NAMES_PART_BYTES];
+    uint8_t hash[KDF_HASH_BYTES];
+    size_t len = strlen(name);
+
+    AG_ASSERT(len <= RECEIPT_NAME_MAX_BYTES);
+    memcpy(text, r->input, RECEIPT_HASH_BYTES);
+    memcpy(text + RECEIPT_HASH_BYTES, r->output.sha256, RECEIPT_HASH_BYTES);
+    memcpy(text + SIDES_BYTES, name, len);
+    kdf_hash(key, span_of(text, SIDES_BYTES + len), hash);
+    out[0] = '~';
+    (void)sodium_bin2hex(out + 1, RECEIPT_NAME_MAX_BYTES, hash,
+                         NAME_HASH_BYTES);
+}
+
 /* A rule's name is no secret: it is in everybody's installation. */
 static void
 hide_names(struct receipt *r, const struct secret *key)
 {
-    uint8_t text[NAMES_PART_BYTES];
-    uint8_t hash[KDF_HASH_BYTES];
-
-    memcpy(text, r->input, RECEIPT_HASH_BYTES);
-    memcpy(text + RECEIPT_HASH_BYTES, r->output.sha256, RECEIPT_HASH_BYTES);
     for (size_t i = 0; i < r->row_count; i++) {
         struct receipt_row *row = &r->rows[i];
-        size_t len = strlen(row->name);
 
-        if (row->tier == RECEIPT_RULE) {
-            continue;
+        if (row->tier != RECEIPT_RULE) {
+            hide_name(r, key, row->name, row->name);
         }
-        memcpy(text + SIDES_BYTES, row->name, len);
-        kdf_hash(key, span_of(text, SIDES_BYTES + len), hash);
-        row->name[0] = '~';
-        (void)sodium_bin2hex(row->name + 1, sizeof(row->name) - 1, hash,
-                             NAME_HASH_BYTES);
     }
 }
 
@@ -421,4 +430,70 @@ receipts_check(struct core *core, const char *line, json_t **ret)
     }
     free(r);
     return err == AG_OK && c.answer == NULL ? AG_EINTERNAL : err;
+}
+
+/* ---- whose fingerprint ---- */
+
+/* Rules and tokens are no secrets of the vault. */
+static bool
+is_secret(const char *name)
+{
+    return strncmp(name, "rule:", 5) != 0 &&
+           strcmp(name, REDACTION_TOKEN_NAME) != 0 &&
+           strlen(name) <= RECEIPT_NAME_MAX_BYTES;
+}
+
+static enum ag_err
+pick_names(struct core *core, const struct receipt *r, const json_t *names,
+           const char *fingerprint, json_t *list)
+{
+    AG_AUTO(secret) struct secret *key = NULL;
+    char shown[RECEIPT_NAME_MAX_BYTES + 1];
+    const char *name = NULL;
+    json_t *count = NULL;
+    enum ag_err err = core_key(core, KDF_RECEIPT, &key);
+
+    json_object_foreach((json_t *)(uintptr_t)names, name, count)
+    {
+        if (err != AG_OK || !is_secret(name)) {
+            continue;
+        }
+        hide_name(r, key, name, shown);
+        if ((fingerprint == NULL || strcmp(fingerprint, shown) == 0) &&
+            json_array_append_new(list, json_string(name)) != 0) {
+            err = AG_ENOMEM;
+        }
+    }
+    return err;
+}
+
+enum ag_err
+receipts_secrets(struct core *core, const char *line, const char *fingerprint,
+                 json_t **ret)
+{
+    struct receipt *r = calloc(1, sizeof(*r));
+    AG_AUTO(wjson) json_t *answer = NULL;
+    AG_AUTO(wjson) json_t *list = json_array();
+    enum ag_err err = r == NULL || list == NULL
+                          ? AG_ENOMEM
+                          : receipts_check(core, line, &answer);
+
+    if (err == AG_OK) {
+        err = receipt_get(span_str(line), sign_check, r);
+    }
+    if (err == AG_OK) {
+        err = pick_names(core, r, json_object_get(answer, "names"), fingerprint,
+                         list);
+    }
+    free(r);
+    if (err == AG_OK && json_array_size(list) == 0) {
+        err = err_why(AG_ENOTFOUND,
+                      fingerprint != NULL
+                          ? "the receipt has no secret of that fingerprint"
+                          : "the receipt names no secret of the vault");
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(list);
+    }
+    return err;
 }

@@ -64,4 +64,12 @@ AG_CHECK AG_NONNULL enum ag_err receipts_key(struct core *core, json_t **ret);
 AG_CHECK AG_NONNULL enum ag_err receipts_check(struct core *core,
                                                const char *line, json_t **ret);
 
+/*
+ * The secrets that a receipt of this vault names: [NAME, …]; with `fingerprint`
+ * ("~" and hex, as it stands in there) that one alone. NULL: all.
+ * Errors: as above; AG_ENOTFOUND it has no such fingerprint, or no secret.
+ */
+AG_CHECK enum ag_err receipts_secrets(struct core *core, const char *line,
+                                      const char *fingerprint, json_t **ret);
+
 #endif

@@ -7,6 +7,7 @@
 #include "base/parse.h"
 #include "core/detail.h"
 #include "core/downgrade.h"
+#include "core/incident.h"
 #include "core/redaction.h"
 #include "core/refresh.h"
 #include "core/state.h"
@@ -30,18 +31,18 @@ struct exposing {
     json_t *items;
 };
 
-static enum ag_err
-list_exposure(const struct exposure_row *row, void *arg)
+enum ag_err
+record_exposure_item(struct db_read *r, const struct exposure_row *row,
+                     json_t **ret)
 {
-    struct exposing *e = arg;
     AG_AUTO(secret_row) struct secret_row secret = {0};
     AG_AUTO(task_row) struct task_row task = {0};
     AG_AUTO(wjson) json_t *item = NULL;
     char id[24];
-    enum ag_err err = secrets_get(e->read, row->secret_id, &secret);
+    enum ag_err err = secrets_get(r, row->secret_id, &secret);
 
     if (err == AG_OK && row->task_id != 0) {
-        err = tasks_get(e->read, row->task_id, &task);
+        err = tasks_get(r, row->task_id, &task);
     }
     if (err != AG_OK) {
         return err;
@@ -62,10 +63,33 @@ list_exposure(const struct exposure_row *row, void *arg)
     if (err == AG_OK) {
         err = core_set_time(item, "last", row->last_ms);
     }
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        *ret = AG_TAKE(item);
     }
-    return json_array_append(e->items, item) == 0 ? AG_OK : AG_ENOMEM;
+    return err;
+}
+
+static enum ag_err
+list_exposure(const struct exposure_row *row, void *arg)
+{
+    const struct exposing *e = arg;
+    json_t *item = NULL;
+    enum ag_err err = record_exposure_item(e->read, row, &item);
+
+    return err == AG_OK && json_array_append_new(e->items, item) != 0
+               ? AG_ENOMEM
+               : err;
+}
+
+/* "What must be rotated after this task?" */
+static enum ag_err
+add_rotate(struct db_read *r, int64_t task_id, json_t *answer)
+{
+    json_t *list = json_array();
+
+    return json_object_set_new(answer, "rotate", list) == 0
+               ? incident_rotate_of_task(r, task_id, list)
+               : AG_ENOMEM;
 }
 
 /* A login that the service refused is looked at when something went wrong. */
@@ -120,6 +144,9 @@ record_exposure(struct core *core, const char *secret, const char *task,
         if (err == AG_OK) {
             err = exposure_of_task_each(r, id, EXPOSURE_MAX_COUNT,
                                         list_exposure, &e);
+        }
+        if (err == AG_OK) {
+            err = add_rotate(r, id, answer);
         }
     }
     if (err == AG_OK) {

@@ -11,9 +11,18 @@
 #include "base/err.h"
 #include "core/core.h"
 
-/* GET /v1/exposure: exactly one of the two is set. */
+struct db_read;
+struct exposure_row;
+
+/* GET /v1/exposure: exactly one of the two is set. Of a task also `rotate`, what
+ * must be rotated after it (core/incident.h). */
 AG_CHECK enum ag_err record_exposure(struct core *core, const char *secret,
                                      const char *task, json_t **ret);
+
+/* One row of it as told. */
+AG_CHECK AG_NONNULL enum ag_err
+record_exposure_item(struct db_read *r, const struct exposure_row *row,
+                     json_t **ret);
 
 /* GET /v1/audit: rows after `after` (newest `limit` when after is -1).
  * *ret: {rows: [...], last}. */

@@ -11,6 +11,7 @@
 #define AG_CORE_REDACTION_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -51,6 +52,13 @@ redaction_refill(struct core *core, struct db_read *r, const char *profile);
 /* The filter is told the key of placeholders, which are no secrets: after every
  * change of keys. */
 AG_CHECK AG_NONNULL enum ag_err redaction_know(struct core *core);
+
+/* Is number `index` of the value's entries in the set (0: the whole) long enough
+ * that it can't be met by chance? */
+AG_CHECK AG_NONNULL enum ag_err redaction_is_sure(struct core *core,
+                                                  const struct secret_row *row,
+                                                  const struct secret *value,
+                                                  uint64_t index, bool *ret);
 
 /* At unlock: all of it. */
 AG_CHECK AG_NONNULL enum ag_err redaction_fill(struct core *core,

@@ -7,8 +7,8 @@
  * (rotate/steps.h). Before an act that a provider could notice, that it will be
  * tried is durable; after it, what came of it. So after a crash at any point the
  * next run reads the row and goes on: what was cut off while preparing is
- * verified, and undone if that fails. There is one run at a time: all of them
- * are on one thread (http/dispatch), and a vault has one broker.
+ * verified, and undone if that fails. One secret at a time: core->rotate_lock,
+ * and a vault has one broker.
  */
 #ifndef AG_CORE_ROTATION_H
 #define AG_CORE_ROTATION_H
@@ -103,6 +103,23 @@ AG_NONNULL void core_rotation_stop(struct core *core);
  * Programs start again after rotation_resume(). */
 AG_NONNULL void rotation_drain(struct core *core);
 AG_NONNULL void rotation_resume(struct core *core);
+
+/* A version that leaked. */
+struct rotation_leaked {
+    int64_t secret_id;
+    int64_t version;
+};
+
+/*
+ * Rotates what leaked: without grace, without waiting for the tasks that hold
+ * it, since others do. Of a version that is not the current one, nor part of a
+ * rotation under way, the item is "not_current". *ret as of core_rotate(); call
+ * NULL: the broker itself. Blocks.
+ */
+AG_CHECK enum ag_err core_rotate_leaked(struct core *core,
+                                        const struct call *call,
+                                        const struct rotation_leaked *leaked,
+                                        size_t count, json_t **ret);
 
 /* The journal, newest first; name NULL: of all secrets. */
 AG_CHECK enum ag_err core_rotation_list(struct core *core, const char *name,

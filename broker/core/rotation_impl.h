@@ -32,6 +32,7 @@ struct turn {
     bool starts; /* a rotation is begun when none is open */
     bool fresh;  /* `preparing` is this run's own, not one cut off */
     bool forced; /* asked for by name: pauses and grace are not waited for */
+    bool leaked; /* nor the tasks that hold the old one */
 
     /* found by begin */
     struct secret_row secret;
@@ -100,5 +101,28 @@ AG_CHECK AG_NONNULL enum ag_err turn_begin(struct core *core, struct db_tx *tx,
                                            struct core_job *job);
 AG_CHECK AG_NONNULL enum ag_err turn_end(struct core *core, struct db_tx *tx,
                                          struct core_job *job);
+
+/* ---- a run ---- */
+
+struct run {
+    struct core *core;
+    const struct call *call;
+    const struct rotate_request *request;
+    bool leaked;
+    int64_t ids[ROTATION_RUN_MAX_COUNT];
+    size_t count;
+    json_t *items;
+    int64_t rotated_count;
+    int64_t failed_count;
+    int64_t person_count;
+};
+
+/* Turn after turn until it rests; its item is added. One at a time in the
+ * broker. */
+AG_CHECK AG_NONNULL enum ag_err run_one(struct run *run, int64_t secret_id);
+
+/* The counts into the run's answer. */
+AG_CHECK AG_NONNULL enum ag_err run_sum_up(const struct run *run,
+                                           json_t *answer);
 
 #endif

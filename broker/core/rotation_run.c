@@ -15,18 +15,6 @@ enum {
     AGAIN_PAUSE_MS = 300, /* before a check that was put off is tried again */
 };
 
-struct run {
-    struct core *core;
-    const struct call *call;
-    const struct rotate_request *request;
-    int64_t ids[ROTATION_RUN_MAX_COUNT];
-    size_t count;
-    json_t *items;
-    int64_t rotated_count;
-    int64_t failed_count;
-    int64_t person_count;
-};
-
 /* ---- which ---- */
 
 static enum ag_err
@@ -270,19 +258,11 @@ ends_run(struct core *core, enum ag_err err)
 }
 
 static enum ag_err
-rotate_one(struct run *run, int64_t secret_id)
+take_turns(struct run *run, struct turn *t)
 {
-    struct turn *t = calloc(1, sizeof(*t));
     bool promoted = false;
     enum ag_err err = AG_OK;
 
-    if (t == NULL) {
-        return AG_ENOMEM;
-    }
-    t->call = run->call;
-    t->secret_id = secret_id;
-    t->starts = true;
-    t->forced = !run->request->due;
     for (int i = 0; i < TURNS_MAX_COUNT; i++) {
         if (i > 0) {
             turn_on(t);
@@ -303,6 +283,26 @@ rotate_one(struct run *run, int64_t secret_id)
     } else if (!ends_run(run->core, err)) {
         err = add_item(run, t, promoted, err);
     }
+    return err;
+}
+
+enum ag_err
+run_one(struct run *run, int64_t secret_id)
+{
+    struct turn *t = calloc(1, sizeof(*t));
+    enum ag_err err = AG_OK;
+
+    if (t == NULL) {
+        return AG_ENOMEM;
+    }
+    t->call = run->call;
+    t->secret_id = secret_id;
+    t->starts = true;
+    t->forced = !run->request->due;
+    t->leaked = run->leaked;
+    (void)pthread_mutex_lock(&run->core->rotate_lock);
+    err = take_turns(run, t);
+    (void)pthread_mutex_unlock(&run->core->rotate_lock);
     turn_clear(t);
     free(t);
     return err;
@@ -329,9 +329,25 @@ run_all(struct run *run)
         return preview(run);
     }
     for (size_t i = 0; err == AG_OK && i < run->count; i++) {
-        err = rotate_one(run, run->ids[i]);
+        err = run_one(run, run->ids[i]);
     }
     return err;
+}
+
+enum ag_err
+run_sum_up(const struct run *run, json_t *answer)
+{
+    bool more = run->request->due && run->count == ROTATION_RUN_MAX_COUNT;
+
+    return json_object_set_new(answer, "rotated",
+                               json_integer(run->rotated_count)) == 0 &&
+                   json_object_set_new(answer, "failed",
+                                       json_integer(run->failed_count)) == 0 &&
+                   json_object_set_new(answer, "needs_person",
+                                       json_integer(run->person_count)) == 0 &&
+                   json_object_set_new(answer, "more", json_boolean(more)) == 0
+               ? AG_OK
+               : AG_ENOMEM;
 }
 
 enum ag_err
@@ -344,20 +360,12 @@ core_rotate(struct core *core, const struct call *call,
                       .request = request,
                       .items = json_object_get(answer, "items")};
     enum ag_err err = answer != NULL ? run_all(&run) : AG_ENOMEM;
-    bool more = request->due && run.count == ROTATION_RUN_MAX_COUNT;
 
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        err = run_sum_up(&run, answer);
     }
-    if (json_object_set_new(answer, "rotated",
-                            json_integer(run.rotated_count)) != 0 ||
-        json_object_set_new(answer, "failed", json_integer(run.failed_count)) !=
-            0 ||
-        json_object_set_new(answer, "needs_person",
-                            json_integer(run.person_count)) != 0 ||
-        json_object_set_new(answer, "more", json_boolean(more)) != 0) {
-        return AG_ENOMEM;
+    if (err == AG_OK) {
+        *ret = AG_TAKE(answer);
     }
-    *ret = AG_TAKE(answer);
-    return AG_OK;
+    return err;
 }

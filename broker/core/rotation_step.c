@@ -227,6 +227,9 @@ observe(struct turn *t, struct db_tx *tx)
     bool was_over = t->row.attempts > 0; /* the pause is for readers */
     enum ag_err err = AG_OK;
 
+    if (t->leaked) {
+        return apply(t, tx, EVENT_DONE);
+    }
     if (t->row.due_ms > db_tx_now_ms(tx) && !(was_over && t->forced)) {
         t->rest = was_over ? REST_READERS : REST_GRACE;
         return AG_OK;

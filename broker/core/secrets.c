@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "core/detail.h"
+#include "core/incident.h"
 #include "core/places.h"
 #include "core/redaction.h"
 #include "core/refresh.h"
@@ -219,13 +220,17 @@ core_secret_patch(struct core *core, struct db_tx *tx, const struct call *call,
     if (err == AG_OK && request->description != NULL) {
         err = set_description(&row, request->description);
     }
+    if (err == AG_OK && request->on_leak != NULL) {
+        err = incident_set_rule(db_tx_read(tx), &row, request->on_leak);
+    }
     if (err == AG_OK) {
         err = secrets_update(tx, &row);
     }
     return err == AG_OK
                ? core_note(tx, call, AUDIT_SECRET_PATCHED, 0, row.id,
-                           json_pack("{s:s, s:s}", "name", row.name,
-                                     "min_grade", grade_text(row.min_grade)))
+                           json_pack("{s:s, s:s, s:s*}", "name", row.name,
+                                     "min_grade", grade_text(row.min_grade),
+                                     "on_leak", request->on_leak))
                : err;
 }
 
@@ -263,13 +268,14 @@ describe(const struct secret_row *row, json_t **ret)
     }
     (void)refresh_is_needed(row, detail, &needs_login);
     description = json_string_value(json_object_get(detail, "description"));
-    item = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s?, s:s?}", "name",
+    item = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s?, s:s?, s:s}", "name",
                      row->name, "kind", secret_kind_text(row->kind), "profile",
                      row->profile, "min_grade", grade_text(row->min_grade),
                      "version", (json_int_t)row->current_version, "description",
                      description != NULL ? description : "", "path",
                      json_string_value(json_object_get(detail, "path")),
-                     "needs_login", needs_login);
+                     "needs_login", needs_login, "on_leak",
+                     incident_rule_of(detail));
     if (item == NULL) {
         return AG_ENOMEM;
     }

@@ -36,6 +36,7 @@ struct patch_request {
     const char *name;
     const char *min_grade;
     const char *description;
+    const char *on_leak; /* core/incident.h */
 };
 AG_CHECK AG_NONNULL enum ag_err
 core_secret_patch(struct core *core, struct db_tx *tx, const struct call *call,

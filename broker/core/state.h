@@ -27,6 +27,9 @@
 #include "store/store.h"
 #include "wire/json.h"
 
+struct holds;
+struct responder;
+
 struct core {
     struct core_parts parts;
     pthread_mutex_t settings_lock;
@@ -54,9 +57,12 @@ struct core {
     struct tickets *tickets;
     struct folds *folds; /* rows of the record that repeat */
     struct refresher *refresher;
-    atomic_bool rotation_stops; /* the broker ends: no run goes on */
-    atomic_int rotation_turns;  /* steps of rotations under way */
-    atomic_bool *trusted; /* by a profile's index: trust_stands() */
+    atomic_bool rotation_stops;  /* the broker ends: no run goes on */
+    atomic_int rotation_turns;   /* steps of rotations under way */
+    struct holds *holds;         /* secrets that are not handed out */
+    struct responder *responder; /* rotates what leaked */
+    pthread_mutex_t rotate_lock; /* one secret rotates at a time */
+    atomic_bool *trusted;        /* by a profile's index: trust_stands() */
     uid_t own_uid;
     int64_t started_ms; /* wall */
     int64_t swept_ms; /* steady: the last housekeeping job; core_tick()'s own */

@@ -11,6 +11,7 @@
 #include "core/state.h"
 #include "privsep/filter.h"
 #include "privsep/runner.h"
+#include "store/incidents.h"
 #include "store/moves.h"
 #include "store/rotations.h"
 
@@ -115,6 +116,7 @@ add_counts(struct core *core, json_t *answer)
     uint64_t secrets = 0;
     uint64_t moves = 0;
     uint64_t rotations = 0;
+    uint64_t incidents = 0;
     json_int_t logins = 0;
     enum ag_err err = store_read(core->store, &r);
 
@@ -128,6 +130,9 @@ add_counts(struct core *core, json_t *answer)
         err = rotations_open_count(r, &rotations);
     }
     if (err == AG_OK) {
+        err = incidents_open_count(r, &incidents);
+    }
+    if (err == AG_OK) {
         err = secrets_each(r, span_str(""), count_login, &logins);
     }
     if (err != AG_OK) {
@@ -136,12 +141,13 @@ add_counts(struct core *core, json_t *answer)
     return json_object_set_new(
                answer, "counts",
                json_pack(
-                   "{s:I, s:I, s:I, s:I, s:I, s:I}", "secrets",
+                   "{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "secrets",
                    (json_int_t)secrets, "tokens",
                    (json_int_t)live_count(core->live), "tasks",
                    (json_int_t)running_ids(core->running, ids, AG_COUNT(ids)),
                    "open_moves", (json_int_t)moves, "open_rotations",
-                   (json_int_t)rotations, "needs_login", logins)) == 0
+                   (json_int_t)rotations, "open_incidents",
+                   (json_int_t)incidents, "needs_login", logins)) == 0
                ? AG_OK
                : AG_ENOMEM;
 }

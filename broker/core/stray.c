@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "base/clock.h"
+#include "core/incident.h"
 #include "core/permit.h"
 #include "core/permit_impl.h"
 #include "core/proxied.h"
@@ -62,6 +63,9 @@ run_sighting(struct core *core, struct db_tx *tx, struct core_job *job)
                   json_pack("{s:s, s:s, s:I}", "code", err_code(s->what),
                             "found", s->where, "owner", (json_int_t)s->owner));
 
+    if (err == AG_OK && s->what == AG_EFOREIGN) {
+        err = incident_tripped(tx, s->owner, err_code(s->what), s->where);
+    }
     return err == AG_OK && s->what == AG_EFOREIGN
                ? core_end_task(core, tx, s->owner, END_ALARM, -1)
                : err;

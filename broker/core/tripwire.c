@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "core/incident.h"
 #include "core/redaction.h"
 #include "core/state.h"
 
@@ -24,6 +25,9 @@ run_trip(struct core *core, struct db_tx *tx, struct core_job *job)
         core_note(tx, NULL, AUDIT_TRIPWIRE, t->task_id, 0,
                   json_pack("{s:I}", "foreign_hits", (json_int_t)t->hits));
 
+    if (err == AG_OK) {
+        err = incident_tripped(tx, t->task_id, "foreign_hits", "redact");
+    }
     return err == AG_OK ? core_end_task(core, tx, t->task_id, END_ALARM, -1)
                         : err;
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "base/secret.h"
+#include "core/holds.h"
+#include "core/incident_impl.h"
 #include "core/intake.h"
 #include "core/issue.h"
 #include "core/redaction.h"
@@ -84,6 +86,7 @@ say_found(struct core *core, const struct store_found *what, json_t *found)
     AG_AUTO(db_read) struct db_read *r = NULL;
     uint64_t moves = 0;
     uint64_t rotations = 0;
+    uint64_t incidents = 0;
     enum ag_err err = store_read(core->store, &r);
 
     if (err == AG_OK) {
@@ -99,6 +102,13 @@ say_found(struct core *core, const struct store_found *what, json_t *found)
     if (err == AG_OK && rotations > 0) {
         err = say(found, rotations,
                   "rotation(s) are under way; see: auth-guard rotate log");
+    }
+    if (err == AG_OK) {
+        err = incidents_open_count(r, &incidents);
+    }
+    if (err == AG_OK && incidents > 0) {
+        err = say(found, incidents,
+                  "incident(s) are open; see: auth-guard incident list");
     }
     if (err == AG_OK && what->uses_folded > 0) {
         err = say(found, what->uses_folded,
@@ -138,6 +148,9 @@ settle(struct core *core, const struct store_found *what, json_t *found)
     }
     if (err == AG_OK) {
         err = issue_load(core, r);
+    }
+    if (err == AG_OK) {
+        err = holds_load(core->holds, r);
     }
     db_read_close(AG_TAKE(r));
     if (err == AG_OK) {
@@ -212,6 +225,7 @@ open_on_record(struct core *core, const struct call *call,
     }
     atomic_store(&core->state, VAULT_OPEN);
     rotation_resume(core);
+    incident_follow(core);
     return AG_OK;
 }
 

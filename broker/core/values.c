@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "core/holds.h"
 #include "core/promise.h"
 #include "core/secrets.h"
 #include "core/state.h"
@@ -295,7 +296,8 @@ core_secret_get_quick(struct core *core, const struct call *call,
     if (err != AG_OK) {
         return err;
     }
-    if (item.version_id != atomic_load(&call->token->delivered_version_id)) {
+    if (item.version_id != atomic_load(&call->token->delivered_version_id) ||
+        holds_check(core->holds, item.secret_id, request->name) != AG_OK) {
         return AG_EBUSY;
     }
     use.token_id = call->token->id;
@@ -404,6 +406,9 @@ value_read(struct core *core, struct db_tx *tx, const struct call *call,
         err = read_right(call, &ret->row, request, &ret->grant);
     }
     /* By reading the next time (quick_value()) this version is known. */
+    if (err == AG_OK && ret->grant != NULL) {
+        err = holds_check(core->holds, ret->row.id, ret->row.name);
+    }
     if (err == AG_OK && ret->grant != NULL) {
         err = promise_may_read(core, r, call->task_id, &ret->row);
     }

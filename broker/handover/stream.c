@@ -14,6 +14,7 @@
 #include "core/receipts.h"
 #include "handover/conn.h"
 #include "handover/message.h"
+#include "handover/sights.h"
 #include "privsep/filter.h"
 #include "wire/emit.h"
 #include "wire/json.h"
@@ -36,6 +37,7 @@ struct stream {
     json_t *counts;    /* the same; under the connection's lock until the end */
     json_t *counted;   /* of these, what was counted against the task */
     bool news;         /* under the connection's lock */
+    struct sights sights;          /* the same */
     struct receipt_draft *receipt; /* NULL: nobody asked for one */
     bool ended_well;               /* filled by the filter's thread */
 };
@@ -228,6 +230,20 @@ counts_of(const struct filter_report *report)
     return counts;
 }
 
+static void
+tell_sights(struct stream *s, bool ended)
+{
+    struct incident_sight fresh[SIGHTS_MAX_COUNT];
+    size_t count;
+
+    (void)pthread_mutex_lock(&s->conn->lock);
+    count = sights_fresh(&s->sights, ended, fresh);
+    (void)pthread_mutex_unlock(&s->conn->lock);
+    if (count > 0) {
+        handout_stream_seen(s->conn->parts.core, &s->terms, fresh, count);
+    }
+}
+
 /* What of `now` is not in `before` yet; NULL when there is no memory. */
 static json_t *
 since(const json_t *now, const json_t *before)
@@ -265,6 +281,7 @@ on_hits(void *arg, const struct filter_report *report)
     json_decref(s->counts);
     s->counts = counts;
     s->news = true;
+    sights_note(&s->sights, report);
     if (!c->closed) {
         (void)!write(c->wake_fd, &one, sizeof(one));
     }
@@ -298,6 +315,7 @@ on_end(void *arg, const struct filter_report *report)
     json_decref(s->counts);
     s->counts = counts;
     s->news = false;
+    sights_note(&s->sights, report);
     closed = c->closed;
     if (!closed) {
         s->next_ended = c->ended;
@@ -415,6 +433,7 @@ count_news(struct conn *c)
             json_decref(fresh);
             json_decref(s->counted);
             s->counted = counts;
+            tell_sights(s, false);
         }
     }
 }
@@ -480,6 +499,7 @@ streams_settle(struct conn *c)
             handout_stream_hits(c->parts.core, &s->terms, fresh);
             json_decref(fresh);
         }
+        tell_sights(s, true);
         send_receipt(s);
         conn_send(c, &s->report);
         stream_free(s);

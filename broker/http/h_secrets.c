@@ -63,6 +63,7 @@ h_secret_patch(struct request *rq)
         .name = rq->param[0],
         .min_grade = body->min_grade,
         .description = body->description,
+        .on_leak = body->on_leak,
     };
 
     return reply_none(rq,

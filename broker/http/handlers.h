@@ -101,6 +101,14 @@ HANDLER(h_program_remove);
 HANDLER(h_receipt_key);
 HANDLER(h_receipt_check);
 
+/* h_incident.c */
+HANDLER(h_leaked);
+HANDLER(h_incident_list);
+HANDLER(h_incident_show);
+HANDLER(h_incident_close);
+HANDLER(h_incident_rotate);
+HANDLER(h_dangers);
+
 #undef HANDLER
 
 #endif

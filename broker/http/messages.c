@@ -98,6 +98,7 @@ SPEC(MSG_PUT, struct msg_put, PUT_ROWS);
 static const struct msg_field PATCH_ROWS[] = {
     TEXT(struct msg_patch, min_grade, MSG_OPTIONAL),
     LINE(struct msg_patch, description),
+    TEXT(struct msg_patch, on_leak, MSG_OPTIONAL),
 };
 SPEC(MSG_PATCH, struct msg_patch, PATCH_ROWS);
 

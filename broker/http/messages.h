@@ -55,6 +55,7 @@ struct msg_put {
 struct msg_patch {
     char *min_grade;
     char *description;
+    char *on_leak;
 };
 
 struct msg_version { /* one of the two; 0: not given */
@@ -189,6 +190,23 @@ struct msg_program {
     int64_t limit_s;
 };
 
+struct msg_leaked {        /* names, or a receipt */
+    struct msg_list names; /* char * */
+    int64_t version;
+    bool report;
+    char *note;
+    char *receipt;
+    char *fingerprint;
+};
+
+struct msg_note {
+    char *note;
+};
+
+struct query_incidents {
+    int64_t all; /* 1: closed ones too */
+};
+
 struct query_rotations {
     char *secret;
 };
@@ -226,6 +244,9 @@ extern const struct msg_spec MSG_NEW_PASSPHRASE;
 extern const struct msg_spec MSG_SLOT;
 extern const struct msg_spec MSG_PUT;
 extern const struct msg_spec MSG_PATCH;
+extern const struct msg_spec MSG_LEAKED;
+extern const struct msg_spec MSG_NOTE;
+extern const struct msg_spec QUERY_INCIDENTS;
 extern const struct msg_spec MSG_VERSION;
 extern const struct msg_spec MSG_TASK;
 extern const struct msg_spec MSG_TOKEN;

@@ -94,6 +94,13 @@ static const struct route ROWS[] = {
     {"GET",    "/v1/programs",                   OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_program_list, NULL},
     {"DELETE", "/v1/programs/{name}",            OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_program_remove, NULL},
 
+    {"POST",   "/v1/incidents",                  OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WAIT,  NULL,            &MSG_LEAKED,         h_leaked,       NULL},
+    {"GET",    "/v1/incidents",                  OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_READ,  &QUERY_INCIDENTS, NULL,               h_incident_list, NULL},
+    {"GET",    "/v1/incidents/{id}",             OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_incident_show, NULL},
+    {"POST",   "/v1/incidents/{id}/close",       OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WAIT,  NULL,            &MSG_NOTE,           h_incident_close, NULL},
+    {"POST",   "/v1/incidents/{id}/rotate",      OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_ROTATE, NULL,           NULL,                h_incident_rotate, NULL},
+    {"GET",    "/v1/dangers",                    OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_WAIT,  NULL,            NULL,                h_dangers,      NULL},
+
     {"GET",    "/v1/exposure",                   OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_READ,  &QUERY_EXPOSURE, NULL,                h_exposure,     NULL},
     {"GET",    "/v1/audit",                      OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_READ,  &QUERY_AUDIT,    NULL,                h_audit,        NULL},
     {"GET",    "/v1/audit/verify",               OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_WAIT,  NULL,            NULL,                h_audit_verify, NULL},

@@ -199,7 +199,7 @@ AG_NONNULL bool filter_is_rule(const struct filter_count *row);
 AG_NONNULL bool filter_is_look(const struct filter_count *row);
 
 typedef void (*filter_end_fn)(void *arg, const struct filter_report *report);
-/* The same while it runs: the counts so far, of FILTER_TASK, within 100 ms of a
+/* The same while it runs: the counts so far, within 100 ms of a
  * hit. Called before `ended`, and under the same rules. */
 typedef void (*filter_hits_fn)(void *arg, const struct filter_report *report);
 

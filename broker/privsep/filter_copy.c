@@ -101,7 +101,8 @@ count_hit(void *ctx, const struct redactor_hit *hit)
     row->name[hit->name.len] = '\0';
 }
 
-/* A task that guesses is to be stopped while it does. */
+/* A task that guesses is to be stopped while it does, and what leaks is to be
+ * rotated while it may still help. */
 static void
 tell_hits(struct fcopy *c)
 {
@@ -223,10 +224,8 @@ void
 fcopy_listen(struct fcopy *c,
              void (*hits)(void *ctx, const struct fmsg_end *so_far), void *ctx)
 {
-    if (c->is_task) {
-        c->hits = hits;
-        c->hits_ctx = ctx;
-    }
+    c->hits = hits;
+    c->hits_ctx = ctx;
 }
 
 void

@@ -45,8 +45,8 @@ AG_CHECK AG_NONNULL enum ag_err fcopy_new(const struct fmsg_stream *stream,
 void fcopy_free(struct fcopy *c);
 AG_DEFINE_CLEANUP(fcopy, fcopy_free)
 
-/* For a task's stream (FILTER_TASK): `hits` hears of hits while it runs, at once
- * or FCOPY_TELL_MS after the last time, on the stream's thread; what it is
+/* `hits` hears of hits while the stream runs, at once or FCOPY_TELL_MS after the
+ * last time, on the stream's thread; what it is
  * given is borrowed for the call. */
 AG_NONNULL void
 fcopy_listen(struct fcopy *c,

@@ -88,7 +88,11 @@ struct db_tx;
     X(AUDIT_PROGRAM_SET,        64, "program.set")                             \
     X(AUDIT_PROGRAM_REMOVED,    65, "program.removed")                         \
     X(AUDIT_TOKEN_CLONED,       66, "token.cloned")                            \
-    X(AUDIT_TOKEN_IN_USE,       67, "token.in_use") /* first after a renewal */
+    X(AUDIT_TOKEN_IN_USE,       67, "token.in_use") /* first after a renewal */ \
+    X(AUDIT_INCIDENT_OPENED,    68, "incident.opened")                         \
+    X(AUDIT_INCIDENT_SEEN,      69, "incident.seen_again")                     \
+    X(AUDIT_INCIDENT_ANSWERED,  70, "incident.answered") /* by the broker */   \
+    X(AUDIT_INCIDENT_CLOSED,    71, "incident.closed")
 
 /* clang-format on */
 

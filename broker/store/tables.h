@@ -31,6 +31,7 @@ enum table_id {
     TABLE_MOVE = 13,
     TABLE_ROTATION_RULE = 14,
     TABLE_ROTATION = 15,
+    TABLE_INCIDENT = 16,
     TABLE_END,
 };
 
@@ -106,6 +107,9 @@ const struct table *table_find(unsigned id);
 #define ROTATION_COLS(K, U, B)                                                 \
     K(secret_id) U(state) K(old_version) U(new_version) U(attempts)            \
     K(created_ms) U(changed_ms) U(due_ms) B(body)
+#define INCIDENT_COLS(K, U, B)                                                 \
+    K(secret_id) K(version) K(task_id) K(source) U(answer) U(seen_count)       \
+    K(created_ms) U(changed_ms) U(closed_ms) B(body)
 
 #define COL_NAME(name)  ", " #name
 #define COL_MARK(name)  ", ?"

@@ -105,6 +105,18 @@ versions_get(struct db_read *r, int64_t secret_id, int64_t number,
 }
 
 enum ag_err
+versions_by_id(struct db_read *r, int64_t id, struct version_row *ret)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    enum ag_err err;
+
+    row_init(&row);
+    err = row_get(r, table_of(TABLE_VERSION), id, &q, &row);
+    return err != AG_OK ? err : decode(&row, ret);
+}
+
+enum ag_err
 versions_value(struct db_read *r, int64_t secret_id, int64_t number,
                struct version_row *ret_row, struct secret **ret)
 {

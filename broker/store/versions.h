@@ -31,6 +31,10 @@ AG_CHECK AG_NONNULL enum ag_err versions_get(struct db_read *r,
                                              int64_t secret_id, int64_t number,
                                              struct version_row *ret);
 
+/* The same by the row's own id: what the redaction set knows it by. */
+AG_CHECK AG_NONNULL enum ag_err versions_by_id(struct db_read *r, int64_t id,
+                                               struct version_row *ret);
+
 /*
  * The value. number 0 is the current one; pending and retained ones too.
  * Ownership: *ret is the caller's. *ret_row may be NULL.

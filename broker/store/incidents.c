@@ -1,0 +1,227 @@
+#include "store/incidents.h"
+
+#include "store/row.h"
+
+enum {
+    I_SECRET,
+    I_VERSION,
+    I_TASK,
+    I_SOURCE,
+    I_ANSWER,
+    I_SEEN,
+    I_CREATED,
+    I_CHANGED,
+    I_CLOSED,
+};
+
+static const char SQL_OF_VERSION[] =
+    "SELECT " COLS(INCIDENT_COLS) " FROM incident"
+                                  " WHERE secret_id = ? AND version = ?"
+                                  " AND closed_ms = 0";
+static const char SQL_OF_TASK[] =
+    "SELECT " COLS(INCIDENT_COLS) " FROM incident"
+                                  " WHERE task_id = ? AND secret_id IS NULL"
+                                  " AND closed_ms = 0";
+static const char SQL_EACH[] =
+    "SELECT " COLS(INCIDENT_COLS) " FROM incident"
+                                  " WHERE ?1 = 0 OR closed_ms = 0"
+                                  " ORDER BY id DESC LIMIT ?2";
+static const char SQL_ANSWERED[] =
+    "SELECT id, coalesce(secret_id, 0), version FROM incident"
+    " WHERE closed_ms = 0 AND answer = ?1 ORDER BY id LIMIT ?2";
+static const char SQL_OPEN_COUNT[] =
+    "SELECT count(*) FROM incident WHERE closed_ms = 0";
+
+void
+incident_row_done(struct incident_row *row)
+{
+    text_free(AG_TAKE(row->detail));
+}
+
+const char *
+incident_source_text(enum incident_source source)
+{
+    switch (source) {
+    case INCIDENT_OUTPUT:
+        return "output";
+    case INCIDENT_TRIPWIRE:
+        return "tripwire";
+    case INCIDENT_SAID:
+        return "said";
+    case INCIDENT_REPORT:
+        return "report";
+    }
+    return "unknown";
+}
+
+const char *
+incident_answer_text(enum incident_answer answer)
+{
+    switch (answer) {
+    case ANSWER_RECORD:
+        return "record";
+    case ANSWER_HOLD:
+        return "hold";
+    case ANSWER_ROTATE:
+        return "rotate";
+    case ANSWER_DONE:
+        return "done";
+    case ANSWER_FAILED:
+        return "failed";
+    }
+    return "unknown";
+}
+
+static enum ag_err
+decode(const struct row *row, struct incident_row *ret)
+{
+    struct unpack u = {.rest = buf_view(&row->body)};
+    int64_t source = row->ints[I_SOURCE];
+    int64_t answer = row->ints[I_ANSWER];
+
+    if (source < INCIDENT_OUTPUT || source > INCIDENT_REPORT ||
+        answer < ANSWER_RECORD || answer > ANSWER_FAILED) {
+        return err_why(AG_ECORRUPT, "table incident, row %lld: unknown word",
+                       (long long)row->id);
+    }
+    *ret = (struct incident_row){
+        .id = row->id,
+        .secret_id = row->ints[I_SECRET],
+        .version = row->ints[I_VERSION],
+        .task_id = row->ints[I_TASK],
+        .source = (enum incident_source)source,
+        .answer = (enum incident_answer)answer,
+        .seen_count = row->ints[I_SEEN],
+        .created_ms = row->ints[I_CREATED],
+        .changed_ms = row->ints[I_CHANGED],
+        .closed_ms = row->ints[I_CLOSED],
+    };
+    unpack_new(&u, &ret->detail);
+    if (unpack_end(&u) != AG_OK) {
+        incident_row_done(ret);
+    }
+    return u.err;
+}
+
+enum ag_err
+incidents_get(struct db_read *r, int64_t id, struct incident_row *ret)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    enum ag_err err;
+
+    row_init(&row);
+    err = row_get(r, table_of(TABLE_INCIDENT), id, &q, &row);
+    return err == AG_OK ? decode(&row, ret) : err;
+}
+
+enum ag_err
+incidents_open_of(struct db_read *r, const struct incident_row *of,
+                  struct incident_row *ret)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    bool is_task = of->secret_id == 0;
+    enum ag_err err =
+        query_start(db_conn(r), is_task ? SQL_OF_TASK : SQL_OF_VERSION, &q);
+
+    row_init(&row);
+    if (err == AG_OK) {
+        query_int(&q, is_task ? of->task_id : of->secret_id);
+        if (!is_task) {
+            query_int(&q, of->version);
+        }
+        err = query_row(&q);
+    }
+    if (err == AG_OK) {
+        err = row_read(r, table_of(TABLE_INCIDENT), &q, &row);
+    }
+    return err == AG_OK ? decode(&row, ret) : err;
+}
+
+ROWS_TAKE(AG_AUTO(incident_row), incident_row, incidents_each_fn)
+
+enum ag_err
+incidents_each(struct db_read *r, bool open_only, int64_t limit,
+               incidents_each_fn each, void *arg)
+{
+    struct taking to = {each, arg};
+    const struct rows_walk walk = {.table = TABLE_INCIDENT,
+                                   .sql = SQL_EACH,
+                                   .keys = {open_only ? 1 : 0, limit},
+                                   .key_count = 2,
+                                   .take = take,
+                                   .arg = &to};
+
+    return rows_each(r, &walk);
+}
+
+enum ag_err
+incidents_answered(struct db_read *r, enum incident_answer answer,
+                   struct incident_key *out, size_t cap, size_t *ret_count)
+{
+    AG_AUTO(query) struct query q = {0};
+    size_t count = 0;
+    enum ag_err err = query_start(db_conn(r), SQL_ANSWERED, &q);
+
+    if (err == AG_OK) {
+        query_int(&q, (int64_t)answer);
+        query_int(&q, (int64_t)cap);
+    }
+    while (err == AG_OK && count < cap) {
+        err = query_row(&q);
+        if (err == AG_OK) {
+            out[count++] = (struct incident_key){query_col_int(&q, 0),
+                                                 query_col_int(&q, 1),
+                                                 query_col_int(&q, 2)};
+        }
+    }
+    *ret_count = count;
+    return err == AG_ENOTFOUND ? AG_OK : err;
+}
+
+enum ag_err
+incidents_open_count(struct db_read *r, uint64_t *ret)
+{
+    AG_AUTO(query) struct query q = {0};
+    enum ag_err err = query_start(db_conn(r), SQL_OPEN_COUNT, &q);
+
+    if (err == AG_OK) {
+        err = query_row(&q);
+    }
+    if (err == AG_OK) {
+        *ret = (uint64_t)query_col_int(&q, 0);
+    }
+    return err;
+}
+
+enum ag_err
+incidents_write(struct db_tx *tx, struct incident_row *incident)
+{
+    AG_AUTO(row) struct row row;
+    struct pack p = {.out = &row.body};
+    enum ag_err err = AG_OK;
+
+    row_init(&row);
+    if (incident->id == 0) {
+        err = row_next_id(tx, table_of(TABLE_INCIDENT), &incident->id);
+        incident->created_ms = tx->now_ms;
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    incident->changed_ms = tx->now_ms;
+    row.id = incident->id;
+    row.ints[I_SECRET] = incident->secret_id;
+    row.ints[I_VERSION] = incident->version;
+    row.ints[I_TASK] = incident->task_id;
+    row.ints[I_SOURCE] = (int64_t)incident->source;
+    row.ints[I_ANSWER] = (int64_t)incident->answer;
+    row.ints[I_SEEN] = incident->seen_count;
+    row.ints[I_CREATED] = incident->created_ms;
+    row.ints[I_CHANGED] = incident->changed_ms;
+    row.ints[I_CLOSED] = incident->closed_ms;
+    pack_json(&p, incident->detail, INCIDENT_DETAIL_MAX_BYTES);
+    return p.err != AG_OK ? p.err
+                          : row_write(tx, table_of(TABLE_INCIDENT), &row);
+}
