@@ -133,7 +133,7 @@ rule_set(struct cli *cli, int argc, char **argv)
         {"grace", ARG_DURATION, &rule.grace_ms, "D",
          "the old value stays so long (0)"},
         {"rotator", ARG_TEXT, &rule.rotator, "R",
-         "random (default), command, aws-access-key"},
+         "random (default), command, aws-access-key, oauth2"},
         {"length", ARG_COUNT, &rule.length, "N", "of a random value (32)"},
         {"alphabet", ARG_TEXT, &rule.alphabet, "A",
          "alnum (default), hex, url, ascii, digits"},

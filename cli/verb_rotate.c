@@ -26,7 +26,19 @@ sentence_of(const json_t *item, char *out, size_t size)
     const char *until = out_member(item, "until"); /* "-": now */
     bool has_until = json_is_string(json_object_get(item, "until"));
 
-    if (strcmp(result, "done") == 0) {
+    bool refreshed = strcmp(out_member(item, "rotator"), "oauth2") == 0;
+
+    if (strcmp(result, "done") == 0 && refreshed) {
+        (void)snprintf(out, size,
+                       "version %lld is current; the service takes %lld no "
+                       "more",
+                       new_version, old_version);
+    } else if (strcmp(result, "needs_person") == 0 && refreshed) {
+        (void)snprintf(out, size,
+                       "%s: the service wants a new login; log in anew with "
+                       "its tool, then: auth-guard adopt",
+                       out_member(item, "code"));
+    } else if (strcmp(result, "done") == 0) {
         (void)snprintf(out, size, "version %lld is current; %lld is destroyed",
                        new_version, old_version);
     } else if (strcmp(result, "not_current") == 0) {

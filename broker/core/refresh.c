@@ -144,6 +144,9 @@ needs(const struct login *l, const struct refresh_want *want, int64_t now_ms)
     if (!l->facts.can) {
         return REFRESH_NONE;
     }
+    if (want->cause == REFRESH_SCHEDULED) {
+        return want->version != l->facts.version ? REFRESH_GO : REFRESH_WAIT;
+    }
     if (want->cause == REFRESH_REFUSED) {
         return want->version != 0 && want->version != l->facts.version
                    ? REFRESH_GO

@@ -66,8 +66,9 @@ enum {
 };
 
 enum refresh_cause {
-    REFRESH_DUE,     /* about to be used: refreshed if it ends soon */
-    REFRESH_REFUSED, /* the service answered 401 to `version` */
+    REFRESH_DUE,       /* about to be used: refreshed if it ends soon */
+    REFRESH_REFUSED,   /* the service answered 401 to `version` */
+    REFRESH_SCHEDULED, /* `version` is to be another, however long it lives */
 };
 
 struct refresh_want {

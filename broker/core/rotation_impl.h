@@ -68,6 +68,21 @@ AG_CHECK AG_NONNULL enum ag_err rotation_can_act(struct core *core,
 AG_CHECK AG_NONNULL enum ag_err rotation_suits(const struct rotator *rotator,
                                                const struct secret_row *secret);
 
+/* ---- rotator->refreshes: rotation_refresh.c ---- */
+
+/* Is it a login whose profile says how? AG_EINVAL with a sentence. */
+AG_CHECK AG_NONNULL enum ag_err
+rotation_refreshes(struct core *core, const struct secret_row *secret);
+
+/* The act. Blocks, until the refresh is over or the run is to end. */
+AG_NONNULL void rotation_refresh(struct core *core, const struct turn *t,
+                                 struct rotator_answer *ret);
+
+/* At the turn's end: the secret as it is now, the new version if there is one,
+ * and whether only a new login helps; the answer has its code then. */
+AG_CHECK AG_NONNULL enum ag_err
+rotation_refreshed(struct turn *t, struct db_tx *tx, bool *ret_needs_login);
+
 /* What a turn has found goes; what it was told stays. */
 AG_NONNULL void turn_clear(struct turn *t);
 

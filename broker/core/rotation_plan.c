@@ -74,6 +74,12 @@ read_tree(struct rotation_plan *plan)
     if (err == AG_OK) {
         err = plan->rotator->check(plan->params);
     }
+    if (err == AG_OK && plan->rotator->refreshes && plan->grace_ms > 0) {
+        err = err_why(AG_EINVAL,
+                      "grace: by %s the old value works no more at "
+                      "once",
+                      plan->rotator->name);
+    }
     return err == AG_OK ? read_schedule(plan->tree, &plan->schedule) : err;
 }
 

@@ -6,6 +6,11 @@ steps_from(enum rotation_state state, const struct rotation_plan *plan)
 {
     json_t *steps = json_array();
 
+    if (plan->rotator->refreshes) { /* all of it is one answer */
+        json_decref(steps);
+        return json_pack("[{s:s, s:s}]", "act", "refresh", "by",
+                         plan->rotator->name);
+    }
     for (int at = (int)state; steps != NULL && at <= (int)ROTATION_RETIRING;
          at++) {
         enum step_act act = step_act_of((enum rotation_state)at);

@@ -76,7 +76,6 @@ core_rotation_rule_set(struct core *core, struct db_tx *tx,
     struct due due = {0};
     enum ag_err err = secret_name_free(span_str(request->name));
 
-    (void)core;
     if (err == AG_OK) {
         err = secret_named(db_tx_read(tx), span_str(request->name), &secret);
     }
@@ -88,6 +87,9 @@ core_rotation_rule_set(struct core *core, struct db_tx *tx,
     }
     if (err == AG_OK) {
         err = rotation_suits(plan.rotator, &secret);
+    }
+    if (err == AG_OK && plan.rotator->refreshes) {
+        err = rotation_refreshes(core, &secret);
     }
     if (err == AG_OK) {
         err = check_right(tx, call, &plan);

@@ -151,13 +151,14 @@ add_item(struct run *run, const struct turn *t, bool promoted, enum ag_err why)
         result = result_of(run, t, promoted);
     }
     item = json_pack(
-        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:s*, s:I}", "secret",
+        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:s*, s:I, s:s*}", "secret",
         t->secret.name, "result", result, "rotation", (json_int_t)t->row.id,
         "state", t->row.id != 0 ? rotation_state_text(t->row.state) : "none",
         "code", code, "old_version", (json_int_t)t->row.old_version,
         "new_version", (json_int_t)t->row.new_version, "attempts",
         (json_int_t)t->row.attempts, "waits_for", waits_for(t), "tasks",
-        (json_int_t)t->readers_count);
+        (json_int_t)t->readers_count, "rotator",
+        t->plan.rotator != NULL ? t->plan.rotator->name : NULL);
     if (item == NULL) {
         return AG_ENOMEM;
     }
@@ -198,8 +199,13 @@ call_rotator(struct core *core, struct turn *t)
         .upstream = core->parts.upstream,
         .program = t->has_program ? &t->program : NULL,
     };
-    enum ag_err err = t->plan.rotator->act(&call, &t->answer);
+    enum ag_err err = AG_OK;
 
+    if (t->plan.rotator->refreshes) {
+        rotation_refresh(core, t, &t->answer);
+        return;
+    }
+    err = t->plan.rotator->act(&call, &t->answer);
     if (err != AG_OK) {
         rotator_answer_done(&t->answer);
         t->answer = (struct rotator_answer){.outcome = ROTATOR_UNSURE};
@@ -249,6 +255,16 @@ take_turn(struct run *run, struct turn *t)
     return err;
 }
 
+/* By this turn. */
+static bool
+is_promoted(const struct turn *t)
+{
+    if (t->row.state == ROTATION_DONE) {
+        return t->plan.rotator->refreshes;
+    }
+    return t->rest == REST_NOT && t->row.state == ROTATION_OBSERVING;
+}
+
 /* Not of this secret alone. */
 static bool
 ends_run(struct core *core, enum ag_err err)
@@ -272,8 +288,7 @@ take_turns(struct run *run, struct turn *t)
         (void)atomic_fetch_add(&run->core->rotation_turns, 1);
         err = take_turn(run, t);
         (void)atomic_fetch_sub(&run->core->rotation_turns, 1);
-        promoted = promoted || (err == AG_OK && t->rest == REST_NOT &&
-                                t->row.state == ROTATION_OBSERVING);
+        promoted = promoted || (err == AG_OK && is_promoted(t));
         if (err != AG_OK || t->rest != REST_NOT) {
             break;
         }

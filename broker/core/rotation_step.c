@@ -65,6 +65,9 @@ enter(struct turn *t, struct db_tx *tx)
         t->row.due_ms = db_tx_now_ms(tx) + t->plan.grace_ms;
         return err == AG_OK ? turn_set_next(t, tx, false) : err;
     case ROTATION_DONE:
+        if (t->plan.rotator->refreshes) {
+            return turn_set_next(t, tx, false); /* kept as of any refresh */
+        }
         return versions_destroy(tx, t->secret.id, t->row.old_version);
     case ROTATION_UNDONE:
         if (t->row.new_version != 0) {
@@ -192,11 +195,12 @@ static enum ag_err
 prepare_act(struct turn *t, struct db_tx *tx, enum step_act act)
 {
     enum ag_err err = rotation_can_act(t->job.core, t->plan.rotator);
+    bool reads = !t->plan.rotator->refreshes;
 
-    if (err == AG_OK) {
+    if (err == AG_OK && reads) {
         err = read_value(t, tx, t->row.old_version, &t->old_value);
     }
-    if (err == AG_OK) {
+    if (err == AG_OK && reads) {
         err = read_value(t, tx, t->row.new_version, &t->new_value);
     }
     if (err == AG_OK && t->plan.rotator->program_name != NULL) {
@@ -255,6 +259,19 @@ act_or_skip(struct turn *t, struct db_tx *tx, enum step_act act)
                                         : prepare_act(t, tx, act);
 }
 
+/* Cut off or not, it is asked for again: was it answered already, another
+ * version is current, or the service says that its token was used. */
+static enum ag_err
+refresh(struct turn *t, struct db_tx *tx, bool is_old)
+{
+    if (is_old) {
+        return prepare_act(t, tx, STEP_PREPARE);
+    }
+    t->row.new_version = t->secret.current_version;
+    set_code(t, "changed_meanwhile");
+    return apply(t, tx, EVENT_REPLACED);
+}
+
 static enum ag_err
 take_step(struct turn *t, struct db_tx *tx)
 {
@@ -263,6 +280,9 @@ take_step(struct turn *t, struct db_tx *tx)
 
     switch (act) {
     case STEP_PREPARE:
+        if (t->plan.rotator->refreshes) {
+            return refresh(t, tx, is_old);
+        }
         if (!t->fresh) {
             set_code(t, "cut_off");
             return apply(t, tx, EVENT_UNSURE);
@@ -414,14 +434,43 @@ check_words(struct turn *t, struct db_tx *tx)
     return err;
 }
 
+/* Only a person can log in: told once per interval. */
+static enum ag_err
+end_refresh(struct turn *t, struct db_tx *tx)
+{
+    bool needs_login = false;
+    enum ag_err err = rotation_refreshed(t, tx, &needs_login);
+
+    if (err == AG_OK && needs_login) {
+        err = turn_set_next(t, tx, false);
+        return err == AG_OK ? abandon(t, tx, t->answer.code) : err;
+    }
+    set_code(t, t->answer.code);
+    if (err == AG_OK && t->row.new_version != 0) {
+        return apply(t, tx, EVENT_REPLACED);
+    }
+    if (err != AG_OK || t->answer.outcome != ROTATOR_UNSURE) {
+        return err == AG_OK ? apply(t, tx, event_of(t->answer.outcome)) : err;
+    }
+    /* The run was cut off: it may come yet. */
+    err = rotations_write(tx, &t->row);
+    return err == AG_OK ? turn_note(t, tx, AUDIT_ROTATION_STEP,
+                                    step_event_text(EVENT_UNSURE))
+                        : err;
+}
+
 enum ag_err
 turn_end(struct core *core, struct db_tx *tx, struct core_job *job)
 {
     struct turn *t = turn_of(job);
     const struct secret *value = t->answer.value;
     int64_t version_id = 0;
-    enum ag_err err = check_words(t, tx);
+    enum ag_err err = AG_OK;
 
+    if (t->plan.rotator->refreshes) {
+        return end_refresh(t, tx);
+    }
+    err = check_words(t, tx);
     set_code(t, t->answer.code);
     if (err == AG_OK && value != NULL && t->row.new_version == 0) {
         err = turn_keep(t, tx, value, &version_id);

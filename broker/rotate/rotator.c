@@ -9,6 +9,7 @@ static const struct rotator *const ROTATORS[] = {
     &ROTATOR_RANDOM,
     &ROTATOR_COMMAND,
     &ROTATOR_AWS_ACCESS_KEY,
+    &ROTATOR_OAUTH2,
 };
 
 enum ag_err
@@ -20,7 +21,8 @@ rotator_find(const char *name, const struct rotator **ret)
             return AG_OK;
         }
     }
-    return err_why(AG_EINVAL, "rotator: random, command or aws-access-key");
+    return err_why(AG_EINVAL,
+                   "rotator: random, command, aws-access-key or oauth2");
 }
 
 bool

@@ -90,6 +90,10 @@ struct rotator {
     /* The value it makes has no format: for secrets of kinds that have none. */
     bool makes_plain;
 
+    /* The provider makes the new value and retires the old one at once, and core
+     * asks it, by a login's refresh: there is no act, and nothing to undo. */
+    bool refreshes;
+
     /* Blocks. NULL: there is nothing to do outside the vault. Errors: only what
      * is wrong with us (AG_ENOMEM, AG_EMEMLOCK): the act is then unsure. */
     enum ag_err (*act)(const struct rotator_call *call,

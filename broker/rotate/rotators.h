@@ -11,6 +11,7 @@
 extern const struct rotator ROTATOR_RANDOM;         /* random.c */
 extern const struct rotator ROTATOR_COMMAND;        /* command.c */
 extern const struct rotator ROTATOR_AWS_ACCESS_KEY; /* aws_key.c */
+extern const struct rotator ROTATOR_OAUTH2;         /* login.c */
 
 /* The parameters `length`, `alphabet` and `require`; others are not looked at.
  * Errors: AG_EINVAL with a sentence. */

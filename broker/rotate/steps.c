@@ -33,6 +33,8 @@ static const struct transition TRANSITIONS[] = {
     {ROTATION_PREPARING, EVENT_UNSURE,   HAS_NEW,    ROTATION_PREPARED},
     {ROTATION_PREPARING, EVENT_UNSURE,   ALWAYS,     ROTATION_UNDOING},
 
+    {ROTATION_PREPARING, EVENT_REPLACED, HAS_NEW,    ROTATION_DONE},
+
     {ROTATION_PREPARED,  EVENT_DONE,     ALWAYS,     ROTATION_VERIFIED},
     {ROTATION_PREPARED,  EVENT_REFUSED,  ALWAYS,     ROTATION_UNDOING},
     {ROTATION_PREPARED,  EVENT_LATER,    TRIES_LEFT, ROTATION_PREPARED},
@@ -161,7 +163,7 @@ step_event_text(enum step_event event)
     static const char *const TEXTS[] = {
         [EVENT_DONE] = "done",         [EVENT_REFUSED] = "refused",
         [EVENT_LATER] = "later",       [EVENT_UNSURE] = "unsure",
-        [EVENT_CONFLICT] = "conflict",
+        [EVENT_CONFLICT] = "conflict", [EVENT_REPLACED] = "replaced",
     };
 
     return TEXTS[event];

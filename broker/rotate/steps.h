@@ -7,6 +7,8 @@
  *        \           \          \           \            \
  *         +-----------+----------+-----------+------------+--> undoing -> undone
  *
+ * A login's refresh is all of it at once: preparing -> done.
+ *
  * The old version is the current one until `observing`; it is destroyed only
  * by `retiring`, the new one only by `undoing`. So a credential that works is
  * there in every state, whichever side of an act is true.
@@ -33,6 +35,7 @@ enum step_event {
     EVENT_LATER,    /* nothing came of it now */
     EVENT_UNSURE,   /* whether anything came of it is not known */
     EVENT_CONFLICT, /* another version became current meanwhile */
+    EVENT_REPLACED, /* the new one is current, the old one retired, at once */
 };
 
 /* Tries of a step that may be tried again, before the rotation is undone or, in

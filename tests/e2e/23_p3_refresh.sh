@@ -244,6 +244,59 @@ has "$OUT" '"good": true'
 [ "$(refreshes)" -eq 1 ] || fail "$(refreshes) refreshes"
 [ "$(version six/login)" = 2 ] || fail "version $(version six/login)"
 
+say "by schedule: what the rule says is one refresh, on the journal"
+new_login eight/login 3600
+ok auth-guard run --proxy "$W" -- true # an inner address is the person's word
+refused 'no parameters' auth-guard rotate rule set --every 1d --rotator oauth2 --length 40 eight/login
+refused 'grace' auth-guard rotate rule set --every 1d --rotator oauth2 --grace 1h eight/login
+ok auth-guard rotate rule set --every 1d --rotator oauth2 eight/login
+ok auth-guard rotate --dry-run eight/login
+has "$OUT" 'refresh (oauth2)'
+ok auth-guard rotate eight/login
+has "$OUT" 'takes 1 no more'
+[ "$(refreshes)" -eq 1 ] && [ "$(version eight/login)" = 2 ] || fail "$(refreshes), version $(version eight/login)"
+ended() { auth-guard rotate log "$1" --json | jq -r '.rotations[0] | .state + " " + .code'; }
+[ "$(ended eight/login)" = 'done ' ] || fail "the journal: $(ended eight/login)"
+ok auth-guard run --proxy "$W" -- sh -c "$call"
+has "$OUT" '"good": true'
+[ "$(refreshes)" -eq 1 ] || fail "$(refreshes) refreshes"
+
+say "its answer lost: the token sent again is refused for good, a person is told"
+echo lost >"$O/mode"
+run auth-guard rotate eight/login
+[ $RC -eq 3 ] || fail "lost: exit $RC $OUT $ERR"
+rm "$O/mode"
+person() { run auth-guard rotate "$1"; [ $RC -eq 4 ]; }
+within 15 person eight/login || fail "replayed: exit $RC $OUT $ERR"
+has "$OUT" 'refresh_token_reused: the service wants a new login'
+[ "$(ended eight/login)" = 'abandoned refresh_token_reused' ] || fail "the journal: $(ended eight/login)"
+has "$(auth-guard list)" 'needs login (refresh_token_reused)'
+calls=$(refreshes)
+run auth-guard rotate --due
+[ $RC -eq 0 ] && [ -z "$OUT" ] || fail "told again within the interval: $RC $OUT"
+person eight/login || fail "exit $RC $OUT $ERR"
+[ "$(refreshes)" -eq "$calls" ] || fail "the service was asked again"
+new_login eight/login 3600
+ok auth-guard run --proxy "$W" -- true
+ok auth-guard rotate eight/login
+[ "$(ended eight/login)" = 'done ' ] || fail "the journal: $(ended eight/login)"
+
+say "the broker killed before the answer came: the same, once it is back"
+echo late >"$O/mode"
+auth-guard rotate eight/login >"$C/out" 2>&1 &
+rotating=$!
+one_more() { [ "$(refreshes)" -eq 2 ]; }
+within 10 one_more || fail "not called"
+kill_broker
+wait $rotating && fail "rotated without a broker"
+rm "$O/mode"
+within 5 broker_gone
+ok auth-guard unlock
+has "$OUT$ERR" 'rotation(s) are under way'
+ok auth-guard profiles --trust mock
+person eight/login || fail "killed: exit $RC $OUT $ERR"
+[ "$(ended eight/login)" = 'abandoned refresh_token_reused' ] || fail "the journal: $(ended eight/login)"
+
 say "a profile that changed sends the token nowhere"
 new_login seven/login -60
 thief=$O/thief

@@ -125,8 +125,14 @@ class Service(http.server.BaseHTTPRequestHandler):
                 code = "refresh_token_reused" if sent in State.used else "refresh_token_expired"
                 self.note(what="refresh", answer=code)
                 return self.reply(401, {"error": {"code": code}})
+            answer = self.mint()
             self.note(what="refresh", answer="ok")
-            return self.reply(200, self.mint())
+        if mode == "late":
+            time.sleep(3)
+        if mode == "lost":
+            self.close_connection = True
+            return None
+        return self.reply(200, answer)
 
     def control(self):
         if self.path == "/control/revoke":
