@@ -95,8 +95,9 @@ AG_CHECK AG_NONNULL enum ag_err
 core_rotate(struct core *core, const struct call *call,
             const struct rotate_request *request, json_t **ret);
 
-/* At the broker's end: runs end at their next step, and none begins. */
-AG_NONNULL void core_rotation_stop(struct core *core);
+/* At the broker's end: runs end at their next step, and none begins. NULL is
+ * allowed. */
+void core_rotation_stop(struct core *core);
 
 /* While the vault is being locked, its keys still there: the program that runs
  * is killed, and what came of it is waited for, ROTATION_DRAIN_MS at most.

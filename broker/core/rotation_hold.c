@@ -67,7 +67,9 @@ rotation_suits(const struct rotator *rotator, const struct secret_row *secret)
 void
 core_rotation_stop(struct core *core)
 {
-    atomic_store(&core->rotation_stops, true);
+    if (core != NULL) {
+        atomic_store(&core->rotation_stops, true);
+    }
 }
 
 void

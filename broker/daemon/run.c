@@ -450,9 +450,7 @@ end(struct daemon *d)
 {
     notify_send(&d->notify, "STOPPING=1");
     acceptor_free(d->acceptor);
-    if (d->core != NULL) {
-        core_rotation_stop(d->core); /* the journal says where to go on */
-    }
+    core_rotation_stop(d->core); /* the journal says where to go on */
     runner_abort(d->runner);
     if (d->server != NULL) {
         server_drain(d->server);

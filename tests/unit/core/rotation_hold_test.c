@@ -339,8 +339,8 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_an_act_under_way_holds_no_value,
                                         open_with_programs, close_with_clock),
         cmocka_unit_test_setup_teardown(
-            test_what_the_filter_does_not_know_goes_nowhere,
-            open_with_programs, close_with_clock),
+            test_what_the_filter_does_not_know_goes_nowhere, open_with_programs,
+            close_with_clock),
         cmocka_unit_test_setup_teardown(test_a_code_does_not_carry_a_value,
                                         open_with_programs, close_with_clock),
         cmocka_unit_test_setup_teardown(
