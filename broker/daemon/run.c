@@ -486,8 +486,7 @@ daemon_run(void)
     // NOLINTBEGIN(concurrency-mt-unsafe): there are no threads yet
     (void)mallopt(M_ARENA_MAX, 2);
     (void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);
-    /* Each large block that comes or goes would first gather the small ones
-     * that were freed apart, and a request has some of both. */
+    /* Else each large block that comes or goes first gathers the small ones. */
     (void)mallopt(M_MXFAST, 0);
     // NOLINTEND(concurrency-mt-unsafe)
     err = start(&d);
