@@ -37,6 +37,21 @@ print_caller(const struct cli *cli, const json_t *caller, bool here)
 }
 
 static void
+print_minted(const struct cli *cli, const json_t *counts)
+{
+    long long live = out_member_int(counts, "minted");
+    long long waiting = out_member_int(counts, "revokes_wait");
+    long long failed = out_member_int(counts, "revokes_failed");
+
+    if (live + waiting > 0) {
+        out_line(&cli->out, failed > 0 ? OUT_WARN : OUT_PLAIN,
+                 "%-*s %lld in use, %lld to be revoked (%lld tried in vain); "
+                 "see: auth-guard mint list",
+                 LABEL_WIDTH, "minted", live, waiting, failed);
+    }
+}
+
+static void
 print_counts(const struct cli *cli, const json_t *counts)
 {
     long long logins = out_member_int(counts, "needs_login");
@@ -64,6 +79,7 @@ print_counts(const struct cli *cli, const json_t *counts)
                  "%-*s %lld open; see: auth-guard incident list", LABEL_WIDTH,
                  "incidents", incidents);
     }
+    print_minted(cli, counts);
 }
 
 /* Only what is wrong with it: most have no use for it. */

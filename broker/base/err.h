@@ -102,6 +102,7 @@
     X(AG_ERENEWED,       "token_renewed",       401, 77, "the token was renewed: its new text is the one to use") \
     X(AG_ECLONED,        "token_cloned",        401, 77, "a copy of a token that was renewed since; all that hangs from it is revoked") \
     X(AG_EONHOLD,        "on_hold",             403, 77, "the secret is on hold: it may have leaked")         \
+    X(AG_EMINT,          "mint_failed",         502, 75, "the credential could not be made at its provider") \
     X(AG_EINTERNAL,      "internal",            500, 70, "a fault in auth-guard itself; please report it")
 
 /* clang-format on */

@@ -10,6 +10,7 @@
 #include "core/holds.h"
 #include "core/incident_impl.h"
 #include "core/issue.h"
+#include "core/mint.h"
 #include "core/redaction.h"
 #include "core/refresh.h"
 #include "core/state.h"
@@ -84,6 +85,9 @@ make_tables(struct core *core)
         err = responder_new(core, &core->responder);
     }
     if (err == AG_OK) {
+        err = mints_new(core, &core->mints);
+    }
+    if (err == AG_OK) {
         err = trust_new(core);
     }
     return err == AG_OK ? tickets_new(&core->tickets) : err;
@@ -136,7 +140,11 @@ core_free(struct core *core)
     if (core->refresher != NULL) {
         refresher_stop(core->refresher);
     }
+    if (core->mints != NULL) {
+        mints_stop(core->mints);
+    }
     store_close(core->store);
+    mints_free(core->mints);
     refresher_free(core->refresher);
     free(core->trusted);
     core_set_keyring(core, NULL);
@@ -346,6 +354,7 @@ core_tick(struct core *core, int64_t *ret_next_ms)
     expire_tasks(core);
     folds_write_due(core, now_ms);
     refresher_tick(core->refresher);
+    mints_tick(core->mints);
     live_sweep(core->live, clock_wall_ms());
     task_ms = running_next_ms(core->running, clock_wall_ms(), now_ms);
     fold_ms = folds_next_ms(core->folds);

@@ -9,6 +9,7 @@
 #include "core/holds.h"
 #include "core/incident.h"
 #include "core/intake.h"
+#include "core/mint.h"
 #include "core/proxied.h"
 #include "core/redaction.h"
 #include "core/stamp.h"
@@ -131,9 +132,10 @@ run_delivery(struct core *core, struct db_tx *tx, struct core_job *job)
         err = holds_check(core->holds, row.id, row.name);
     }
     if (err == AG_OK) {
-        err =
-            value_of(core, r, &(struct value_wish){&row, d->delivery.field, 0},
-                     &version, &d->value);
+        err = value_of(
+            core, r,
+            &(struct value_wish){&row, d->delivery.field, 0, d->task_id},
+            &version, &d->value);
     }
     if (err == AG_OK && d->delivery.verb == VERB_PROXY) {
         err = make_placeholder(core, d, &row);
@@ -171,6 +173,9 @@ deliver(struct core *core, const struct ticket *ticket, struct secret **ret)
     enum ag_err err = running_delivery(core->running, ticket->task_id,
                                        (size_t)ticket->subject_id, &d.delivery);
 
+    if (err == AG_OK) {
+        err = mint_get(core, ticket->task_id, d.delivery.secret_id);
+    }
     /* The set must hold the value before anybody can print it. */
     if (err == AG_OK) {
         err = redaction_commit(core);

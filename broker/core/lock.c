@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "core/folds.h"
+#include "core/mint.h"
 #include "core/refresh.h"
 #include "core/rotation.h"
 #include "core/state.h"
@@ -83,6 +84,7 @@ lock(struct core *core, const struct call *call)
     rotation_drain(core);
     /* A login's new tokens are not to be lost for want of a key. */
     refresher_drain(core->refresher);
+    mints_drain(core->mints);
     tickets_drop_all(core->tickets);
     tree_clear(core->tree);
     vault_close_keys(core);

@@ -144,7 +144,7 @@ gather_earlier(const struct version_row *version, void *arg)
 
 static enum ag_err
 gather(struct core *core, struct db_read *r, struct proxied_item *item,
-       struct gathering *g)
+       int64_t task_id, struct gathering *g)
 {
     AG_AUTO(secret_row) struct secret_row row = {0};
     AG_AUTO(secret) struct secret *whole = NULL;
@@ -154,11 +154,12 @@ gather(struct core *core, struct db_read *r, struct proxied_item *item,
     enum ag_err err = secrets_get(r, item->secret_id, &row);
 
     if (err == AG_OK) {
-        err = value_of(core, r, &(struct value_wish){&row, NULL, 0}, &version,
-                       &whole);
+        err = value_of(core, r,
+                       &(struct value_wish){.row = &row, .task_id = task_id},
+                       &version, &whole);
     }
     if (err == AG_ENOTFOUND) {
-        return AG_OK; /* removed: it can't be used either */
+        return AG_OK; /* removed, or not made yet: it can't be used either */
     }
     if (err != AG_OK) {
         return err;
@@ -177,7 +178,7 @@ gather(struct core *core, struct db_read *r, struct proxied_item *item,
 }
 
 static enum ag_err
-build_filter(struct core *core, struct proxied *set)
+build_filter(struct core *core, struct proxied *set, int64_t task_id)
 {
     AG_AUTO(db_read) struct db_read *r = NULL;
     AG_AUTO(gathering) struct gathering *g = calloc(1, sizeof(*g));
@@ -185,7 +186,7 @@ build_filter(struct core *core, struct proxied *set)
     enum ag_err err = g != NULL ? store_read(core->store, &r) : AG_ENOMEM;
 
     for (size_t i = 0; err == AG_OK && i < set->count; i++) {
-        err = gather(core, r, &set->items[i], g);
+        err = gather(core, r, &set->items[i], task_id, g);
     }
     if (err == AG_OK) {
         err = matcher_build(g->values, g->count, &filter);
@@ -217,7 +218,7 @@ permit_filter(struct core *core, struct deciding *d)
 
     (void)pthread_mutex_lock(&d->set->lock);
     if (!is_current(d)) {
-        err = build_filter(core, d->set);
+        err = build_filter(core, d->set, d->task_id);
         if (err == AG_OK && !is_current(d)) {
             err = err_why(AG_EBUSY, "the value changes at this moment");
         }

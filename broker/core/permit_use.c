@@ -18,9 +18,10 @@
 
 static enum ag_err
 stored_value(struct core *core, const struct proxied_item *item,
-             const char *field, struct version_row *version,
+             const struct value_wish *wish, struct version_row *version,
              struct secret **ret)
 {
+    struct value_wish of_row = *wish;
     AG_AUTO(db_read) struct db_read *r = NULL;
     AG_AUTO(secret_row) struct secret_row row = {0};
     enum ag_err err = store_read(core->store, &r);
@@ -32,10 +33,8 @@ stored_value(struct core *core, const struct proxied_item *item,
         err = err_why(AG_ENOTFOUND, "%s is not in the vault any more",
                       item->name);
     }
-    return err == AG_OK
-               ? value_of(core, r, &(struct value_wish){&row, field, 0},
-                          version, ret)
-               : err;
+    of_row.row = &row;
+    return err == AG_OK ? value_of(core, r, &of_row, version, ret) : err;
 }
 
 /* From the shelf if it is there, by a name that no secret has: whoever reads a
@@ -43,14 +42,19 @@ stored_value(struct core *core, const struct proxied_item *item,
  * belt, as is whose it is: who reads looks at the version, and a secret that is
  * made anew begins another epoch. */
 static enum ag_err
-read_value(struct core *core, const struct proxied_item *item,
-           const char *field, struct version_row *version, struct secret **ret)
+read_value(struct core *core, const struct deciding *d,
+           const struct proxied_item *item, const char *field,
+           struct version_row *version, struct secret **ret)
 {
+    const struct value_wish wish = {.field = field, .task_id = d->task_id};
     char name[NAME_MAX_BYTES + 2];
     struct shelf_item shelved = {
         .name = name, .field = field, .epoch = store_epoch(core->store)};
     enum ag_err err;
 
+    if (item->is_minted) {
+        return stored_value(core, item, &wish, version, ret);
+    }
     (void)snprintf(name, sizeof(name), "%%%s", item->name);
     err = shelf_get(core->shelf, &shelved, ret);
     if (err == AG_OK && shelved.secret_id == item->secret_id) {
@@ -61,7 +65,7 @@ read_value(struct core *core, const struct proxied_item *item,
     if (err == AG_OK) {
         secret_free(AG_TAKE(*ret)); /* of an older secret of that name */
     }
-    err = stored_value(core, item, field, version, ret);
+    err = stored_value(core, item, &wish, version, ret);
     if (err == AG_OK) {
         shelved.secret_id = item->secret_id;
         shelved.version_id = version->id;
@@ -106,7 +110,7 @@ add_withs(struct core *core, struct deciding *d,
         struct permit_edit edit = {.kind = PERMIT_ADD};
         struct version_row version = {0};
 
-        err = read_value(core, item, with->field, &version, &edit.text);
+        err = read_value(core, d, item, with->field, &version, &edit.text);
         if (err == AG_ENOTFOUND) {
             err = AG_OK; /* a login without it */
             continue;
@@ -160,7 +164,7 @@ permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
     enum ag_err err = holds_check(core->holds, item->secret_id, item->name);
 
     if (err == AG_OK) {
-        err = read_value(core, item, place->field, &version, &value);
+        err = read_value(core, d, item, place->field, &version, &value);
     }
     if (err == AG_OK) {
         err = permit_text(place, found, secret_view(value), &edit.text);

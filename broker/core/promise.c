@@ -8,6 +8,7 @@
 #include "base/secret.h"
 #include "core/allowed.h"
 #include "core/holds.h"
+#include "core/mint.h"
 #include "core/places.h"
 #include "core/promise_impl.h"
 #include "core/proxied.h"
@@ -63,7 +64,8 @@ promise_secret(struct db_read *r, const char *name, enum verb verb,
     if (err == AG_OK) {
         err = secrets_find(r, span_str(name), row);
     }
-    if (err == AG_ENOTFOUND || (err == AG_OK && row->current_version == 0)) {
+    if (err == AG_ENOTFOUND ||
+        (err == AG_OK && row->current_version == 0 && !mint_has_rule(row))) {
         return err_why(AG_ENOTFOUND,
                        "%s is not in the vault; see: auth-guard list, or put "
                        "it there with adopt or put",

@@ -253,9 +253,9 @@ has_field(const struct wanted *w, const char *field, bool *ret)
 {
     AG_AUTO(secret) struct secret *value = NULL;
     struct version_row version = {0};
-    enum ag_err err =
-        value_of(w->m->core, db_tx_read(w->m->tx),
-                 &(struct value_wish){&w->row, field, 0}, &version, &value);
+    enum ag_err err = value_of(
+        w->m->core, db_tx_read(w->m->tx),
+        &(struct value_wish){.row = &w->row, .field = field}, &version, &value);
 
     *ret = err == AG_OK && secret_len(value) > 0 &&
            !span_is(secret_view(value), "null");

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "core/mint.h"
 #include "core/places.h"
 #include "core/promise_impl.h"
 #include "core/proxied.h"
@@ -29,6 +30,7 @@ promise_item(struct promises *p, const struct secret_row *row,
     item->secret_id = row->id;
     item->grant_id = (int64_t)p->grant_count - 1;
     item->uses = uses;
+    item->is_minted = mint_has_rule(row);
     (void)snprintf(item->name, sizeof(item->name), "%s", row->name);
     (void)snprintf(item->field, sizeof(item->field), "%s", field);
     *ret = item;

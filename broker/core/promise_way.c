@@ -164,8 +164,7 @@ promise_way(struct core *core, struct db_read *r, const struct profile *profile,
         return err_why(AG_ENOTFOUND, "%s can't be used at grade proxy yet",
                        profile->title);
     }
-    err =
-        value_of(core, r, &(struct value_wish){row, NULL, 0}, &version, &value);
+    err = value_of(core, r, &(struct value_wish){.row = row}, &version, &value);
     return err == AG_OK ? way_of(core, profile, row, value, ret) : err;
 }
 

@@ -37,6 +37,7 @@ struct proxied_item {
     char name[NAME_MAX_BYTES + 1];
     char field[GRANT_FIELD_BYTES];
     struct places places;
+    bool is_minted; /* each task has a value of its own: not from the shelf */
     struct budget budget;
     struct budget_spent spent;           /* under `lock` */
     atomic_int_fast64_t used_version_id; /* whose lease is on record, durable */

@@ -5,6 +5,7 @@
 #include "base/secret.h"
 #include "core/detail.h"
 #include "core/incident.h"
+#include "core/mint.h"
 #include "core/places.h"
 #include "core/redaction.h"
 #include "core/refresh.h"
@@ -137,6 +138,12 @@ find_or_make(struct core *core, struct db_tx *tx, const struct call *call,
     if (err == AG_OK) {
         err = secrets_find(db_tx_read(tx), span_str(request->name), row);
     }
+    if (err == AG_OK && mint_has_rule(row)) {
+        return err_why(AG_ECONFLICT,
+                       "%s is minted for each task; to keep a value there: "
+                       "auth-guard mint remove %s",
+                       request->name, request->name);
+    }
     if (err == AG_OK && request->if_version == 0 && row->current_version != 0) {
         return err_why(AG_EEXISTS, "%s exists already", request->name);
     }
@@ -241,6 +248,9 @@ core_secret_remove(struct core *core, struct db_tx *tx, const struct call *call,
     AG_AUTO(secret_row) struct secret_row row = {0};
     enum ag_err err = secret_named(db_tx_read(tx), span_str(name), &row);
 
+    if (err == AG_OK) {
+        err = mint_none_open(db_tx_read(tx), &row);
+    }
     if (err == AG_OK) {
         err = secrets_remove(tx, row.id);
     }

@@ -123,7 +123,8 @@ put_back(void *arg, const char *pointer, uint64_t id, struct secret **ret)
         strcmp(delivery.field, pointer) != 0) {
         return misplaced(pointer);
     }
-    return value_of(u->core, u->r, &(struct value_wish){u->row, pointer, 0},
+    return value_of(u->core, u->r,
+                    &(struct value_wish){u->row, pointer, 0, u->stamp->task_id},
                     &version, ret);
 }
 

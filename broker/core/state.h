@@ -57,6 +57,7 @@ struct core {
     struct tickets *tickets;
     struct folds *folds; /* rows of the record that repeat */
     struct refresher *refresher;
+    struct mints *mints;
     atomic_bool rotation_stops;  /* the broker ends: no run goes on */
     atomic_int rotation_turns;   /* steps of rotations under way */
     struct holds *holds;         /* secrets that are not handed out */

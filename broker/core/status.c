@@ -12,6 +12,7 @@
 #include "privsep/filter.h"
 #include "privsep/runner.h"
 #include "store/incidents.h"
+#include "store/minted.h"
 #include "store/moves.h"
 #include "store/rotations.h"
 
@@ -117,6 +118,7 @@ add_counts(struct core *core, json_t *answer)
     uint64_t moves = 0;
     uint64_t rotations = 0;
     uint64_t incidents = 0;
+    struct minted_counts minted = {0};
     json_int_t logins = 0;
     enum ag_err err = store_read(core->store, &r);
 
@@ -133,6 +135,9 @@ add_counts(struct core *core, json_t *answer)
         err = incidents_open_count(r, &incidents);
     }
     if (err == AG_OK) {
+        err = minted_count(r, 0, &minted);
+    }
+    if (err == AG_OK) {
         err = secrets_each(r, span_str(""), count_login, &logins);
     }
     if (err != AG_OK) {
@@ -141,13 +146,16 @@ add_counts(struct core *core, json_t *answer)
     return json_object_set_new(
                answer, "counts",
                json_pack(
-                   "{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "secrets",
-                   (json_int_t)secrets, "tokens",
+                   "{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+                   "secrets", (json_int_t)secrets, "tokens",
                    (json_int_t)live_count(core->live), "tasks",
                    (json_int_t)running_ids(core->running, ids, AG_COUNT(ids)),
                    "open_moves", (json_int_t)moves, "open_rotations",
                    (json_int_t)rotations, "open_incidents",
-                   (json_int_t)incidents, "needs_login", logins)) == 0
+                   (json_int_t)incidents, "needs_login", logins, "minted",
+                   (json_int_t)minted.live, "revokes_wait",
+                   (json_int_t)minted.revoking, "revokes_failed",
+                   (json_int_t)minted.failed)) == 0
                ? AG_OK
                : AG_ENOMEM;
 }

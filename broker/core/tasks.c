@@ -12,6 +12,7 @@
 #include "core/isolation.h"
 #include "core/issue.h"
 #include "core/lead.h"
+#include "core/mint.h"
 #include "core/promise.h"
 #include "core/proxied.h"
 #include "core/redaction.h"
@@ -362,6 +363,9 @@ core_end_task(struct core *core, struct db_tx *tx, int64_t id,
 
     if (err == AG_ECONFLICT || err == AG_ENOTFOUND) {
         return AG_OK;
+    }
+    if (err == AG_OK) {
+        err = mints_end_task(core, tx, id);
     }
     if (err == AG_OK) {
         err = core_note(tx, NULL, AUDIT_TASK_ENDED, id, 0,

@@ -7,6 +7,7 @@
 #include "core/incident_impl.h"
 #include "core/intake.h"
 #include "core/issue.h"
+#include "core/mint.h"
 #include "core/redaction.h"
 #include "core/rotation.h"
 #include "core/slots.h"
@@ -226,6 +227,7 @@ open_on_record(struct core *core, const struct call *call,
     atomic_store(&core->state, VAULT_OPEN);
     rotation_resume(core);
     incident_follow(core);
+    mints_open(core->mints);
     return AG_OK;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "core/holds.h"
+#include "core/mint.h"
 #include "core/promise.h"
 #include "core/secrets.h"
 #include "core/state.h"
@@ -168,9 +169,16 @@ value_of(struct core *core, struct db_read *r, const struct value_wish *wish,
          struct version_row *ret_version, struct secret **ret)
 {
     AG_AUTO(secret) struct secret *whole = NULL;
-    enum ag_err err =
-        versions_value(r, wish->row->id, wish->number, ret_version, &whole);
+    int64_t number = wish->number;
+    enum ag_err err = AG_OK;
 
+    if (number == 0 && mint_has_rule(wish->row)) {
+        err = mint_version(r, wish->row, wish->task_id, &number);
+        if (err != AG_OK) {
+            return err;
+        }
+    }
+    err = versions_value(r, wish->row->id, number, ret_version, &whole);
     if (err == AG_ENOTFOUND && wish->number == 0) {
         return err_why(AG_ENOTFOUND,
                        "%s has no current version; see: auth-guard versions %s",
@@ -240,9 +248,13 @@ quick_value(struct core *core, const struct call *call,
     if (err == AG_OK) {
         err = read_right(call, &row, request, &grant);
     }
+    if (err == AG_OK && mint_has_rule(&row)) {
+        return AG_EBUSY; /* each task has its own, and it may have to be made */
+    }
     if (err == AG_OK) {
-        err = value_of(core, r, &(struct value_wish){&row, request->field, 0},
-                       &version, &value);
+        err = value_of(
+            core, r, &(struct value_wish){.row = &row, .field = request->field},
+            &version, &value);
     }
     if (err != AG_OK) {
         return err;
@@ -413,10 +425,10 @@ value_read(struct core *core, struct db_tx *tx, const struct call *call,
         err = promise_may_read(core, r, call->task_id, &ret->row);
     }
     if (err == AG_OK) {
-        err = value_of(
-            core, r,
-            &(struct value_wish){&ret->row, request->field, request->version},
-            &ret->version, &ret->value);
+        err = value_of(core, r,
+                       &(struct value_wish){&ret->row, request->field,
+                                            request->version, call->task_id},
+                       &ret->version, &ret->value);
     }
     return err == AG_OK && ret->grant != NULL
                ? spend(tx, call->token, ret->grant)

@@ -66,11 +66,13 @@ const struct profile_file *value_fields(struct core *core,
 const struct profile_file *value_file(const struct secret_row *row,
                                       const struct profile *profile);
 
-/* Which value: a whole version (0: the current one) or one of its fields. */
+/* Which value: a whole version (0: the current one) or one of its fields. Of a
+ * secret that is minted, 0 is the task's own. */
 struct value_wish {
     const struct secret_row *row;
     const char *field; /* NULL or empty: the whole */
     int64_t number;
+    int64_t task_id; /* 0: none asks */
 };
 
 /*

@@ -88,9 +88,7 @@ struct daemon {
 static void
 wake(struct daemon *d)
 {
-    const uint64_t one = 1;
-
-    (void)!write(d->wake_fd, &one, sizeof(one));
+    (void)!write(d->wake_fd, &(uint64_t){1}, sizeof(uint64_t));
 }
 
 static void
@@ -482,7 +480,7 @@ daemon_run(void)
     d.signal_fd = -1;
     d.wake_fd = -1;
     listeners_none(&d.listeners);
-    /* Ten threads that allocate little: an arena each would only keep pages. */
+    /* Threads that allocate little: an arena each would only keep pages. */
     // NOLINTBEGIN(concurrency-mt-unsafe): there are no threads yet
     (void)mallopt(M_ARENA_MAX, 2);
     (void)mallopt(M_TRIM_THRESHOLD, TRIM_BYTES);

@@ -315,18 +315,43 @@ job_done(struct core *core, struct core_job *job)
     }
 }
 
+/* What was waited for is there, or can't be. On another module's thread, which
+ * it must not hold up. */
+static void
+await_done(struct mint_wait *wait, enum ag_err err)
+{
+    struct request *rq =
+        (struct request *)(void *)((char *)wait -
+                                   offsetof(struct request, mint));
+    const struct server_app *app = &rq->dispatch->parts.app;
+
+    if (err != AG_OK) {
+        finish(rq, err, err_text(err));
+        bring_back(rq);
+        return;
+    }
+    app->write(app->ctx, &rq->job);
+}
+
 /* These three: whether the reply is there already. */
 static bool
 hand_to_writer(struct dispatch *d, struct request *rq)
 {
-    const struct server_app *app = &d->parts.app;
+    bool waits = false;
+    enum ag_err err = AG_OK;
 
     rq->job.run = job_run;
     rq->job.done = job_done;
+    rq->mint.done = await_done;
     if (!send_away(d, rq)) {
         return true;
     }
-    app->write(app->ctx, &rq->job);
+    if (rq->await != NULL) {
+        err = rq->await(rq, &waits); /* waits: from here it is another's */
+    }
+    if (!waits) {
+        await_done(&rq->mint, err);
+    }
     return false;
 }
 

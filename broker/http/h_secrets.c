@@ -89,6 +89,19 @@ value_request(const struct request *rq)
     };
 }
 
+/* A credential that is made at its first use: by then it is there. */
+static enum ag_err
+await_mint(struct request *rq, bool *ret_waits)
+{
+    const struct get_request request = value_request(rq);
+    enum mint_say say = MINT_GO;
+    enum ag_err err =
+        mint_ask_reading(rq->core, &rq->call, &request, &rq->mint, &say);
+
+    *ret_waits = say == MINT_WAIT;
+    return err;
+}
+
 enum ag_err
 h_secret_value_quick(struct request *rq)
 {
@@ -98,6 +111,7 @@ h_secret_value_quick(struct request *rq)
     enum ag_err err =
         core_secret_get_quick(rq->core, &rq->call, &request, &version, &value);
 
+    rq->await = await_mint;
     return err == AG_OK ? reply_value(rq, rq->param[0], version, value) : err;
 }
 

@@ -97,6 +97,13 @@ HANDLER(h_program_set);
 HANDLER(h_program_list);
 HANDLER(h_program_remove);
 
+/* h_mint.c */
+HANDLER(h_mint_rule_set);
+HANDLER(h_mint_rule_show);
+HANDLER(h_mint_rule_list);
+HANDLER(h_mint_rule_remove);
+HANDLER(h_mint_list);
+
 /* h_receipts.c */
 HANDLER(h_receipt_key);
 HANDLER(h_receipt_check);

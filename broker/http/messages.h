@@ -207,6 +207,13 @@ struct query_incidents {
     int64_t all; /* 1: closed ones too */
 };
 
+struct msg_mint_rule {
+    char *minter;
+    char *source;
+    int64_t ttl_s;
+    json_t *params; /* the minter checks it */
+};
+
 struct query_rotations {
     char *secret;
 };
@@ -262,6 +269,7 @@ extern const struct msg_spec MSG_RECEIPT;
 extern const struct msg_spec MSG_ROLE;
 extern const struct msg_spec MSG_MOVE;
 extern const struct msg_spec MSG_OUTCOME;
+extern const struct msg_spec MSG_MINT_RULE;
 extern const struct msg_spec MSG_ROTATION_RULE; /* messages_rotation.c */
 extern const struct msg_spec MSG_ROTATE;
 extern const struct msg_spec MSG_PROGRAM;

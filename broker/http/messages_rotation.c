@@ -1,5 +1,6 @@
-/* Messages of rotations, their rules and the programs on record. */
+/* Messages of rotations and minting, their rules, the programs on record. */
 #include "base/parse.h"
+#include "core/mint.h"
 #include "core/rotation.h"
 #include "http/messages.h"
 #include "rotate/cron.h"
@@ -10,6 +11,7 @@
 enum {
     WORD_MAX_BYTES = 64,
     CLASSES_MAX_COUNT = 8,
+    SOURCE_MAX_BYTES = 512, /* a reference */
     GRACE_MAX_S = 366 * 24 * 3600,
     EVERY_MAX_S = 3660 * 24 * 3600, /* core says it again, in words */
     LENGTH_MAX = 64 * 1024,
@@ -69,6 +71,16 @@ static const struct msg_field PROGRAM_ROWS[] = {
                   LIMIT_S),
 };
 SPEC(MSG_PROGRAM, struct msg_program, PROGRAM_ROWS);
+
+static const struct msg_field MINT_ROWS[] = {
+    WORD(struct msg_mint_rule, minter, MSG_REQUIRED),
+    MSG_FIELD_STRING(struct msg_mint_rule, source, 1, SOURCE_MAX_BYTES,
+                     MSG_REQUIRED, NULL),
+    MSG_FIELD_INT(struct msg_mint_rule, ttl_s, MINT_TTL_LEAST_S,
+                  MINT_TTL_MOST_S, MSG_OPTIONAL, MINT_TTL_DEFAULT_S),
+    MSG_FIELD_TREE(struct msg_mint_rule, params, MSG_REQUIRED),
+};
+SPEC(MSG_MINT_RULE, struct msg_mint_rule, MINT_ROWS);
 
 static const struct msg_field OF_SECRET_ROWS[] = {
     MSG_FIELD_STRING(struct query_rotations, secret, 1, NAME_MAX_BYTES,

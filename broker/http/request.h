@@ -15,6 +15,7 @@
 #include "base/err.h"
 #include "core/call.h"
 #include "core/core.h"
+#include "core/mint.h"
 #include "http/conn.h"
 #include "http/problem.h"
 
@@ -60,7 +61,11 @@ struct request {
     bool admitted; /* `call` is to be given back */
     /* Atomic: READY is published by one thread and seen by another. */
     _Atomic(enum request_phase) phase;
-    struct request *next;             /* of a work queue */
+    struct request *next; /* of a work queue */
+    /* Of one that goes on as a writer's job: what may have to be waited for
+     * first, with `mint`; NULL: nothing. */
+    enum ag_err (*await)(struct request *rq, bool *ret_waits);
+    struct mint_wait mint;
     void (*step)(struct request *rq); /* what a work thread is to do */
     char id[REQUEST_ID_BYTES];
     char param[REQUEST_PARAMS_MAX_COUNT][REQUEST_PARAM_BYTES];

@@ -100,6 +100,11 @@ static const struct route ROWS[] = {
     {"POST",   "/v1/incidents/{id}/close",       OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WAIT,  NULL,            &MSG_NOTE,           h_incident_close, NULL},
     {"POST",   "/v1/incidents/{id}/rotate",      OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_ROTATE, NULL,           NULL,                h_incident_rotate, NULL},
     {"GET",    "/v1/dangers",                    OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_WAIT,  NULL,            NULL,                h_dangers,      NULL},
+    {"PUT",    "/v1/secrets/{name}/mint",        PROOF,                     ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_MINT_RULE,      h_mint_rule_set, NULL},
+    {"GET",    "/v1/secrets/{name}/mint",        OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_mint_rule_show, NULL},
+    {"DELETE", "/v1/secrets/{name}/mint",        OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_mint_rule_remove, NULL},
+    {"GET",    "/v1/mint-rules",                 OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WAIT,  NULL,            NULL,                h_mint_rule_list, NULL},
+    {"GET",    "/v1/minted",                     OPERATOR | SERVICE,        ROLES_ROTATOR, ADMIN,  OPEN,        WORK_READ,  NULL,            NULL,                h_mint_list,    NULL},
 
     {"GET",    "/v1/exposure",                   OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_READ,  &QUERY_EXPOSURE, NULL,                h_exposure,     NULL},
     {"GET",    "/v1/audit",                      OPERATOR | SERVICE,        ROLES_AUDITOR, ADMIN,  OPEN,        WORK_READ,  &QUERY_AUDIT,    NULL,                h_audit,        NULL},

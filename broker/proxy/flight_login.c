@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "core/mint.h"
 #include "core/refresh.h"
 #include "proxy/kept_ask.h"
 #include "proxy/later.h"
@@ -21,6 +22,7 @@ static const char RECOVERY[] = "unauthorized_recovery";
 struct flight_login {
     struct flight *f;
     struct refresh_wait wait;
+    struct mint_wait mint;
     struct later_job later;
     enum ag_err err; /* what the refresh came to */
     char why[WHY_BYTES];
@@ -37,15 +39,29 @@ struct flight_login {
 /* ---- the request's end of it ---- */
 
 static void
-on_done(struct refresh_wait *wait, enum ag_err err)
+settled(struct flight_login *login, enum ag_err err)
 {
-    struct flight_login *login =
-        (struct flight_login *)(void *)((char *)wait -
-                                        offsetof(struct flight_login, wait));
-
     login->err = err;
     (void)snprintf(login->why, sizeof(login->why), "%s", err_text(err));
     later_push(login->f->proxy->later, &login->later);
+}
+
+static void
+on_done(struct refresh_wait *wait, enum ag_err err)
+{
+    settled(
+        (struct flight_login *)(void *)((char *)wait -
+                                        offsetof(struct flight_login, wait)),
+        err);
+}
+
+static void
+on_minted(struct mint_wait *wait, enum ag_err err)
+{
+    settled(
+        (struct flight_login *)(void *)((char *)wait -
+                                        offsetof(struct flight_login, mint)),
+        err);
 }
 
 static void go_on(struct later_job *job);
@@ -61,6 +77,7 @@ make(struct flight *f, const struct permit_ask *ask, int64_t secret_id,
     }
     login->f = f;
     login->wait.done = on_done;
+    login->mint.done = on_minted;
     login->later.run = go_on;
     login->secret_id = secret_id;
     login->answers = answers;
@@ -68,6 +85,28 @@ make(struct flight *f, const struct permit_ask *ask, int64_t secret_id,
     kept_ask_init(&login->kept, ask);
     f->login = login;
     return AG_OK;
+}
+
+/* A credential that is made at its first use: the request waits for it. */
+static enum ag_err
+open_minted(struct flight *f, const struct permit_ask *ask, int64_t secret_id,
+            bool *ret_holds)
+{
+    enum mint_say say = MINT_GO;
+    enum ag_err err = make(f, ask, secret_id, false);
+
+    if (err != AG_OK) {
+        return err;
+    }
+    f->login->again = true; /* no 401 makes another */
+    f->login->holds = true; /* done() may come at once */
+    err = mint_ask(f->proxy->core, f->call.task_id, secret_id, &f->login->mint,
+                   &say);
+    *ret_holds = say == MINT_WAIT;
+    if (!*ret_holds) {
+        f->login->holds = false;
+    }
+    return err;
 }
 
 enum ag_err
@@ -93,6 +132,10 @@ flight_login_open(struct flight *f, const struct proxy_request *request,
     if (want.secret_id != 0) {
         *ret_holds = true;
         return make(f, ask, want.secret_id, true);
+    }
+    want.secret_id = mint_of_service(core, f->call.task_id, ask->service);
+    if (want.secret_id != 0) {
+        return open_minted(f, ask, want.secret_id, ret_holds);
     }
     want.secret_id = refresh_of_service(core, f->call.task_id, ask->service);
     if (want.secret_id == 0) {
@@ -364,6 +407,7 @@ flight_login_end(struct flight *f)
     for (int i = 0; i < 2; i++) {
         upstream_cancel(flight_take_out(f));
         refresh_forget(f->proxy->core, &f->login->wait);
+        mint_forget(f->proxy->core, &f->login->mint);
         later_forget(f->proxy->later, &f->login->later);
     }
 }

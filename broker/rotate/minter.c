@@ -4,6 +4,7 @@
 
 #include "base/secret.h"
 #include "rotate/minters.h"
+#include "rotate/pq.h"
 
 static const struct minter *const MINTERS[] = {
     &MINTER_POSTGRES,
@@ -27,4 +28,10 @@ void
 minter_answer_done(struct minter_answer *answer)
 {
     secret_free(AG_TAKE(answer->value));
+}
+
+void
+minters_rest(bool all)
+{
+    pq_close_idle(all);
 }

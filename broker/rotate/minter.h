@@ -85,6 +85,10 @@ struct minter {
                        struct minter_answer *ret);
 };
 
+/* What they keep open between acts is closed: all, or what was idle for long.
+ * Threads: any. */
+void minters_rest(bool all);
+
 /* Errors: AG_EINVAL with the list of those there are. */
 AG_CHECK AG_NONNULL enum ag_err minter_find(const char *name,
                                             const struct minter **ret);

@@ -58,15 +58,31 @@ check_known(const json_t *params)
     return AG_OK;
 }
 
+/* One name, or a list. */
+static size_t
+role_count(const json_t *params)
+{
+    const json_t *roles = json_object_get(params, "roles");
+
+    return json_is_string(roles) ? 1 : json_array_size(roles);
+}
+
+static const json_t *
+role_at(const json_t *params, size_t index)
+{
+    const json_t *roles = json_object_get(params, "roles");
+
+    return json_is_string(roles) ? roles : json_array_get(roles, index);
+}
+
 static enum ag_err
 check_roles(const json_t *params)
 {
-    const json_t *roles = json_object_get(params, "roles");
     const char *user = json_string_value(json_object_get(params, "user"));
-    size_t count = json_array_size(roles);
+    size_t count = role_count(params);
 
     for (size_t i = 0; i < count; i++) {
-        const json_t *role = json_array_get(roles, i);
+        const json_t *role = role_at(params, i);
 
         if (!pq_is_name(role) || strcmp(json_string_value(role), user) == 0) {
             return err_why(AG_EINVAL, "roles: names of roles, and not of the "
@@ -215,7 +231,6 @@ static enum ag_err
 write_role(struct pq *session, const struct minter_call *call,
            const struct secret *password, bool is_new, struct buf *sql)
 {
-    const json_t *roles = json_object_get(call->params, "roles");
     enum ag_err err = buf_fmt(sql, "%s ROLE ", is_new ? "CREATE" : "ALTER");
 
     if (err == AG_OK) {
@@ -230,11 +245,11 @@ write_role(struct pq *session, const struct minter_call *call,
     if (err == AG_OK) {
         err = add_until(sql, call->expires_ms);
     }
-    for (size_t i = 0; err == AG_OK && is_new && i < json_array_size(roles);
+    for (size_t i = 0; err == AG_OK && is_new && i < role_count(call->params);
          i++) {
         err = buf_add_str(sql, i == 0 ? " IN ROLE " : ", ");
         if (err == AG_OK) {
-            err = pq_add_name(sql, json_string_value(json_array_get(roles, i)));
+            err = pq_add_name(sql, json_string_value(role_at(call->params, i)));
         }
     }
     /* A member of it may end its sessions and give away what it owns. */
@@ -298,17 +313,24 @@ answer_by(struct minter_answer *ret, const struct pq_fate *fate)
     (void)snprintf(ret->code, sizeof(ret->code), "%s", fate->code);
 }
 
+/* Another session changed the same row of a catalogue at this moment; what took
+ * its time is not tried again here. */
+static bool
+is_clash(const struct pq_fate *fate)
+{
+    return strncmp(fate->state, "40", 2) == 0 ||
+           strcmp(fate->state, "XX000") == 0;
+}
+
 static void
 do_it(struct pq *session, struct buf *sql, struct pq_fate *fate)
 {
     int left = TRIES_COUNT;
 
-    /* Another session changed the same row of a catalogue at this moment. */
     do {
         pq_do(session, buf_cstr(sql), fate);
         left--;
-    } while (fate->outcome == ROTATOR_LATER && left > 0 &&
-             poll(NULL, 0, TRY_PAUSE_MS) == 0);
+    } while (is_clash(fate) && left > 0 && poll(NULL, 0, TRY_PAUSE_MS) == 0);
 }
 
 static enum ag_err

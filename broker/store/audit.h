@@ -92,7 +92,14 @@ struct db_tx;
     X(AUDIT_INCIDENT_OPENED,    68, "incident.opened")                         \
     X(AUDIT_INCIDENT_SEEN,      69, "incident.seen_again")                     \
     X(AUDIT_INCIDENT_ANSWERED,  70, "incident.answered") /* by the broker */   \
-    X(AUDIT_INCIDENT_CLOSED,    71, "incident.closed")
+    X(AUDIT_INCIDENT_CLOSED,    71, "incident.closed")                         \
+    X(AUDIT_MINT_RULE_SET,      72, "mint.rule_set")                           \
+    X(AUDIT_MINT_RULE_GONE,     73, "mint.rule_removed")                       \
+    X(AUDIT_MINT_STARTED,       74, "mint.started") /* is about to be tried */ \
+    X(AUDIT_MINTED,             75, "mint.minted")                             \
+    X(AUDIT_MINT_FAILED,        76, "mint.failed")                             \
+    X(AUDIT_MINT_RENEWED,       77, "mint.renewed")                            \
+    X(AUDIT_MINT_ENDED,         78, "mint.ended")
 
 /* clang-format on */
 

@@ -34,6 +34,7 @@ STATEMENTS(MOVE, "move", MOVE_COLS)
 STATEMENTS(ROTATION_RULE, "rotation_rule", ROTATION_RULE_COLS)
 STATEMENTS(ROTATION, "rotation", ROTATION_COLS)
 STATEMENTS(INCIDENT, "incident", INCIDENT_COLS)
+STATEMENTS(MINTED, "minted", MINTED_COLS)
 
 #define ROW(TAG, text, int_count, blob_count, has_body, in_digest, ref_bits)    \
     {.id = TABLE_##TAG, .name = (text), .ints = (int_count),                   \
@@ -59,6 +60,7 @@ static const struct table TABLES[] = {
     ROW(ROTATION_RULE, "rotation_rule", 6, 0, true, 2, 0),
     ROW(ROTATION, "rotation",   8, 0, true,  2, 0),
     ROW(INCIDENT, "incident",   9, 0, true,  2, 1U << 0 | 1U << 2),
+    ROW(MINTED,   "minted",     9, 0, true,  0, 0),
 };
 
 /* clang-format on */

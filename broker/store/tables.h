@@ -32,6 +32,7 @@ enum table_id {
     TABLE_ROTATION_RULE = 14,
     TABLE_ROTATION = 15,
     TABLE_INCIDENT = 16,
+    TABLE_MINTED = 17,
     TABLE_END,
 };
 
@@ -110,6 +111,9 @@ const struct table *table_find(unsigned id);
 #define INCIDENT_COLS(K, U, B)                                                 \
     K(secret_id) K(version) K(task_id) K(source) U(answer) U(seen_count)       \
     K(created_ms) U(changed_ms) U(closed_ms) B(body)
+#define MINTED_COLS(K, U, B)                                                   \
+    K(secret_id) U(version) K(task_id) U(state) U(attempts) K(created_ms)      \
+    U(changed_ms) U(expires_ms) U(due_ms) B(body)
 
 #define COL_NAME(name)  ", " #name
 #define COL_MARK(name)  ", ?"

@@ -19,6 +19,7 @@ static const struct word END_WORDS[] = {END_REASONS(AG_WORD_ROW)};
 static const struct word MOVE_KIND_WORDS[] = {MOVE_KINDS(AG_WORD_ROW)};
 static const struct word MOVE_STATE_WORDS[] = {MOVE_STATES(AG_WORD_ROW)};
 static const struct word ROTATION_WORDS[] = {ROTATION_STATES(AG_WORD_ROW)};
+static const struct word MINTED_WORDS[] = {MINTED_STATES(AG_WORD_ROW)};
 
 struct words {
     const struct word *rows;
@@ -108,6 +109,7 @@ AG_WORDS(W_END, end_reason, END_WORDS, END_REASONS, "reason")
 AG_WORDS(W_MOVE_KIND, move_kind, MOVE_KIND_WORDS, MOVE_KINDS, "kind of move")
 AG_WORDS(W_MOVE_STATE, move_state, MOVE_STATE_WORDS, MOVE_STATES, "state")
 AG_WORDS(W_ROTATION, rotation_state, ROTATION_WORDS, ROTATION_STATES, "state")
+AG_WORDS(W_MINTED, minted_state, MINTED_WORDS, MINTED_STATES, "state")
 
 AG_WORDS_PARSE(W_SECRET_KIND, secret_kind)
 AG_WORDS_PARSE(W_GRADE, grade)

@@ -96,6 +96,16 @@
     X(ROTATION_DONE,      7, "done")                                           \
     X(ROTATION_UNDONE,    8, "undone")                                         \
     X(ROTATION_ABANDONED, 9, "abandoned") /* its secret is gone */
+
+/* A minted credential: minting -> live -> revoking -> ended; one that no revoke
+ * could reach is lost when it has ended by itself. The first three are open; the
+ * schema knows that number. */
+#define MINTED_STATES(X)                                                       \
+    X(MINTED_MINTING,  1, "minting")                                           \
+    X(MINTED_LIVE,     2, "live")                                              \
+    X(MINTED_REVOKING, 3, "revoking")                                          \
+    X(MINTED_ENDED,    4, "ended")                                             \
+    X(MINTED_LOST,     5, "lost")
 /* clang-format on */
 
 #define AG_WORD_ENUM(name, number, text) name = (number),
@@ -140,6 +150,10 @@ enum rotation_state {
     ROTATION_STATES(AG_WORD_ENUM)
 };
 
+enum minted_state {
+    MINTED_STATES(AG_WORD_ENUM)
+};
+
 const char *secret_kind_text(enum secret_kind value);
 const char *grade_text(enum grade value);
 const char *verb_text(enum verb value);
@@ -150,6 +164,7 @@ const char *end_reason_text(enum end_reason value);
 const char *move_kind_text(enum move_kind value);
 const char *move_state_text(enum move_state value);
 const char *rotation_state_text(enum rotation_state value);
+const char *minted_state_text(enum minted_state value);
 
 AG_CHECK AG_NONNULL enum ag_err secret_kind_parse(struct span text,
                                                   enum secret_kind *ret);
@@ -171,5 +186,6 @@ bool end_reason_known(int64_t number);
 bool move_kind_known(int64_t number);
 bool move_state_known(int64_t number);
 bool rotation_state_known(int64_t number);
+bool minted_state_known(int64_t number);
 
 #endif

@@ -230,6 +230,17 @@ decode_nested(const struct msg_field *field, json_t *value, void *at)
     return AG_OK;
 }
 
+static enum ag_err
+decode_tree(const struct msg_field *field, json_t *value, void *at)
+{
+    if (!json_is_object(value)) {
+        return wrong_type(field, "an object");
+    }
+    json_incref(value);
+    memcpy(at, &value, sizeof(value));
+    return AG_OK;
+}
+
 typedef enum ag_err (*decode_fn)(const struct msg_field *field, json_t *value,
                                  void *at);
 
@@ -238,6 +249,7 @@ static const decode_fn DECODERS[] = {
     [MSG_BOOL] = decode_bool,     [MSG_SECRET] = decode_secret,
     [MSG_CHOICE] = decode_choice, [MSG_STRINGS] = decode_strings,
     [MSG_LIST] = decode_list,     [MSG_OBJECT] = decode_nested,
+    [MSG_TREE] = decode_tree,
 };
 
 static void
@@ -261,6 +273,7 @@ put_absent(const struct msg_field *field, void *at)
     case MSG_STRINGS:
     case MSG_LIST:
     case MSG_OBJECT:
+    case MSG_TREE:
         return; /* zeroed already */
     }
 }
@@ -418,6 +431,9 @@ free_field(const struct msg_field *field, void *at)
         return;
     case MSG_OBJECT:
         free_nested(field, *(void **)at);
+        return;
+    case MSG_TREE:
+        json_decref(*(json_t **)at);
         return;
     case MSG_INT:
     case MSG_BOOL:

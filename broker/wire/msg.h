@@ -34,6 +34,7 @@ enum msg_type {
     MSG_STRINGS, /* struct msg_list of char * */
     MSG_LIST,    /* struct msg_list of structs of the spec `of` */
     MSG_OBJECT,  /* pointer to a struct of the spec `of`; NULL when absent */
+    MSG_TREE, /* json_t *, an object that its reader checks; NULL when absent */
 };
 
 enum msg_flags {
@@ -122,6 +123,11 @@ struct msg_spec {
     {                                                                          \
         .name = #f, .type = MSG_OBJECT, .flags = (need),                       \
         .offset = offsetof(t, f), .of = (object_spec)                          \
+    }
+#define MSG_FIELD_TREE(t, f, need)                                             \
+    {                                                                          \
+        .name = #f, .type = MSG_TREE, .flags = (need),                         \
+        .offset = offsetof(t, f)                                               \
     }
 
 /*

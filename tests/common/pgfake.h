@@ -8,8 +8,11 @@
 
 #include <sys/socket.h>
 
+#include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +26,8 @@ enum {
 };
 
 /* answers: of each statement in turn: NULL, done; "CUT", the connection ends
- * first; an SQLSTATE. The first entry may be "!28P01": of the login. */
+ * first; "HOLD", done when `released`; an SQLSTATE. The first entry may be
+ * "!28P01": of the login. */
 struct pgfake {
     int fd;
     int port;
@@ -32,6 +36,10 @@ struct pgfake {
     const char *const *answers;
     size_t answer_count;
     size_t next;
+    atomic_bool is_held; /* somebody waits … */
+    atomic_bool released;
+    size_t here_count; /* connections that came, and went */
+    size_t gone_count;
     size_t asked_count;
     char asked[PGFAKE_ASKED_COUNT][PGFAKE_TEXT_BYTES];
 };
@@ -150,6 +158,13 @@ pgfake_serve(struct pgfake *f, int fd)
         if (answer != NULL && strcmp(answer, "CUT") == 0) {
             return;
         }
+        if (answer != NULL && strcmp(answer, "HOLD") == 0) {
+            atomic_store(&f->is_held, true);
+            while (!atomic_load(&f->released)) {
+                (void)poll(NULL, 0, 1);
+            }
+            answer = NULL;
+        }
         if (answer != NULL) {
             pgfake_error(fd, "ERROR", answer);
         } else {
@@ -159,6 +174,26 @@ pgfake_serve(struct pgfake *f, int fd)
     }
 }
 
+struct pgfake_one {
+    struct pgfake *f;
+    int fd;
+};
+
+static inline void *
+pgfake_one(void *arg)
+{
+    struct pgfake_one *one = arg;
+    struct pgfake *f = one->f;
+
+    pgfake_serve(f, one->fd);
+    (void)close(one->fd);
+    free(one);
+    (void)pthread_mutex_lock(&f->lock);
+    f->gone_count++;
+    (void)pthread_mutex_unlock(&f->lock);
+    return NULL;
+}
+
 static inline void *
 pgfake_run(void *arg)
 {
@@ -166,8 +201,16 @@ pgfake_run(void *arg)
     int fd = -1;
 
     while ((fd = accept(f->fd, NULL, NULL)) >= 0) {
-        pgfake_serve(f, fd);
-        (void)close(fd);
+        struct pgfake_one *one = malloc(sizeof(*one));
+        pthread_t thread;
+
+        assert_non_null(one);
+        *one = (struct pgfake_one){f, fd};
+        assert_int_equal(pthread_create(&thread, NULL, pgfake_one, one), 0);
+        (void)pthread_mutex_lock(&f->lock);
+        f->here_count++;
+        (void)pthread_mutex_unlock(&f->lock);
+        (void)pthread_detach(thread);
     }
     return NULL;
 }
@@ -190,13 +233,19 @@ pgfake_start(struct pgfake *f)
     assert_int_equal(pthread_create(&f->thread, NULL, pgfake_run, f), 0);
 }
 
-/* Who is connected must have gone. */
+/* Waits for who is connected to go. */
 static inline void
 pgfake_stop(struct pgfake *f)
 {
     (void)shutdown(f->fd, SHUT_RDWR);
     (void)pthread_join(f->thread, NULL);
     (void)close(f->fd);
+    for (bool all = false; !all;) {
+        (void)pthread_mutex_lock(&f->lock);
+        all = f->gone_count == f->here_count;
+        (void)pthread_mutex_unlock(&f->lock);
+        (void)poll(NULL, 0, 1);
+    }
     (void)pthread_mutex_destroy(&f->lock);
 }
 
@@ -209,6 +258,20 @@ pgfake_script(struct pgfake *f, const char *const *answers, size_t count)
     f->next = 0;
     f->asked_count = 0;
     (void)pthread_mutex_unlock(&f->lock);
+}
+
+/* How often it was asked for this since the script began. */
+static inline size_t
+pgfake_count(struct pgfake *f, const char *what)
+{
+    size_t count = 0;
+
+    (void)pthread_mutex_lock(&f->lock);
+    for (size_t i = 0; i < f->asked_count; i++) {
+        count += strstr(f->asked[i], what) != NULL ? 1 : 0;
+    }
+    (void)pthread_mutex_unlock(&f->lock);
+    return count;
 }
 
 #endif

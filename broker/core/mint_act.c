@@ -1,0 +1,500 @@
+/* One piece of work of a minter's: its beginning and its end are jobs of the
+ * writer, the act between them is the provider's time (mint.h). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/secret.h"
+#include "core/mint_impl.h"
+#include "core/redaction.h"
+#include "core/state.h"
+#include "store/tasks.h"
+#include "store/versions.h"
+
+enum {
+    RENEW_EARLY_MS = 5 * 60 * 1000, /* before the end; of a short life … */
+    RENEW_SHARE = 4,                /* … a quarter */
+    GOOD_FOR_MS = 60 * 1000, /* that one which can't be renewed must be */
+};
+
+static struct minting *
+minting_of(struct core_job *job)
+{
+    return (struct minting *)job;
+}
+
+void
+minting_free(struct minting *m)
+{
+    if (m != NULL) {
+        AG_ASSERT(TAILQ_EMPTY(&m->waits));
+        minted_row_done(&m->row);
+        secret_row_done(&m->secret);
+        mint_rule_done(&m->rule);
+        secret_free(m->source);
+        secret_free(m->value);
+        minter_answer_done(&m->answer);
+        free(m);
+    }
+}
+
+/* ---- times ---- */
+
+static int64_t
+least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+bool
+minted_is_good(const struct minted_row *row, const struct mint_rule *rule,
+               int64_t now_ms)
+{
+    int64_t margin_ms =
+        least((row->expires_ms - row->created_ms) / RENEW_SHARE, GOOD_FOR_MS);
+
+    return row->state == MINTED_LIVE &&
+           row->expires_ms - (rule->minter->renews ? 0 : margin_ms) > now_ms;
+}
+
+/* It must not outlive its task for long, if nobody comes to revoke it. */
+static int64_t
+expiry(const struct minting *m, const struct task_row *task, int64_t now_ms)
+{
+    return least(now_ms + m->rule.ttl_ms, task->deadline_ms + MINT_OVER_MS);
+}
+
+/* Renewed before its end, while its task goes on; else revoked at its end. */
+static int64_t
+due_of(const struct minting *m, const struct task_row *task)
+{
+    return m->rule.minter->renews && m->row.expires_ms < task->deadline_ms
+               ? m->row.expires_ms -
+                     least(m->rule.ttl_ms / RENEW_SHARE, RENEW_EARLY_MS)
+               : m->row.expires_ms;
+}
+
+/* ---- the record ---- */
+
+static enum ag_err
+note(const struct minting *m, struct db_tx *tx, enum audit_kind kind,
+     const char *what)
+{
+    return core_note(tx, NULL, kind, m->row.task_id, m->row.secret_id,
+                     json_pack("{s:I, s:s, s:s, s:s, s:I, s:s, s:s, s:I}",
+                               "minted", (json_int_t)m->row.id, "name",
+                               m->secret.name, "handle", m->row.handle, "what",
+                               what, "version", (json_int_t)m->row.version,
+                               "state", minted_state_text(m->row.state), "code",
+                               m->row.code, "attempts",
+                               (json_int_t)m->row.attempts));
+}
+
+static void
+set_code(struct minting *m, const char *code)
+{
+    (void)snprintf(m->row.code, sizeof(m->row.code), "%s", code);
+}
+
+/* ---- made ---- */
+
+static enum ag_err
+living_task(struct db_tx *tx, int64_t id, struct task_row *ret)
+{
+    enum ag_err err = tasks_get(db_tx_read(tx), id, ret);
+
+    return err == AG_OK && ret->ended_ms != 0 ? AG_EREVOKED : err;
+}
+
+static enum ag_err
+new_row(struct core *core, struct minting *m, struct db_tx *tx,
+        const struct task_row *task)
+{
+    uint8_t vault[VAULT_ID_BYTES];
+    enum ag_err err = minted_next_id(tx, &m->row.id);
+
+    store_vault_id(core->store, vault);
+    m->row.secret_id = m->secret_id;
+    m->row.task_id = m->task_id;
+    m->row.state = MINTED_MINTING;
+    m->row.expires_ms = expiry(m, task, db_tx_now_ms(tx));
+    m->row.due_ms = INT64_MAX; /* its end sets it, or the task's */
+    (void)snprintf(m->row.handle, sizeof(m->row.handle),
+                   "ag_%02x%02x%02x%02x_%lld", vault[0], vault[1], vault[2],
+                   vault[3], (long long)m->row.id);
+    if (err == AG_OK) {
+        err = core_dump(m->rule.tree, &m->row.plan);
+    }
+    return err == AG_OK ? minted_write(tx, &m->row) : err;
+}
+
+static enum ag_err
+begin_make(struct core *core, struct db_tx *tx, struct core_job *job)
+{
+    struct minting *m = minting_of(job);
+    AG_AUTO(task_row) struct task_row task = {0};
+    AG_AUTO(minted_row) struct minted_row there = {0};
+    struct db_read *r = db_tx_read(tx);
+    enum ag_err err = living_task(tx, m->task_id, &task);
+
+    if (err == AG_OK) {
+        err = secrets_get(r, m->secret_id, &m->secret);
+    }
+    if (err == AG_OK) {
+        err = m->secret.removed_ms == 0 ? mint_rule_of(&m->secret, &m->rule)
+                                        : AG_ENOTFOUND;
+    }
+    if (err == AG_OK &&
+        minted_live_of(r, m->task_id, m->secret_id, &there) == AG_OK &&
+        minted_is_good(&there, &m->rule, db_tx_now_ms(tx))) {
+        return AG_OK; /* it came a moment ago */
+    }
+    if (err == AG_OK) {
+        err = mint_source(core, r, &m->rule, &m->source);
+    }
+    if (err == AG_OK) {
+        err = new_row(core, m, tx, &task);
+    }
+    m->act = MINTER_MINT;
+    m->has_act = err == AG_OK;
+    return err == AG_OK ? note(m, tx, AUDIT_MINT_STARTED, m->rule.minter->name)
+                        : err;
+}
+
+/* The row as it is now: its task may have ended meanwhile. */
+static enum ag_err
+read_again(struct minting *m, struct db_tx *tx)
+{
+    struct minted_row now = {0};
+    enum ag_err err = minted_get(db_tx_read(tx), m->row.id, &now);
+
+    if (err == AG_OK) {
+        minted_row_done(&m->row);
+        m->row = now;
+    }
+    return err;
+}
+
+static enum ag_err
+keep_value(struct minting *m, struct db_tx *tx, int64_t *ret_version_id)
+{
+    const struct version_new add = {.secret_id = m->row.secret_id,
+                                    .value = m->answer.value,
+                                    .state = VERSION_PENDING,
+                                    .if_version = -1};
+    struct version_row version = {0};
+    enum ag_err err = redaction_fits(m->answer.value);
+
+    if (err == AG_OK) {
+        err = versions_add(tx, &add, &version);
+    }
+    if (err == AG_OK) {
+        m->row.version = version.number;
+        *ret_version_id = version.id;
+    }
+    return err;
+}
+
+/* There, and with its value: its task's if that still runs. */
+static enum ag_err
+enter_live(struct minting *m, struct db_tx *tx)
+{
+    AG_AUTO(task_row) struct task_row task = {0};
+    enum ag_err err = tasks_get(db_tx_read(tx), m->row.task_id, &task);
+
+    if (m->answer.expires_ms != 0) {
+        m->row.expires_ms = m->answer.expires_ms;
+    }
+    if (m->row.state == MINTED_MINTING) {
+        m->row.state = MINTED_LIVE;
+        m->row.due_ms = due_of(m, &task);
+    }
+    return err;
+}
+
+static enum ag_err
+end_make(struct core *core, struct db_tx *tx, struct core_job *job)
+{
+    struct minting *m = minting_of(job);
+    bool made = m->answer.outcome == ROTATOR_DONE && m->answer.value != NULL;
+    bool nothing = m->answer.outcome == ROTATOR_REFUSED ||
+                   m->answer.outcome == ROTATOR_LATER;
+    int64_t version_id = 0;
+    enum ag_err err = read_again(m, tx);
+
+    set_code(m, m->answer.code);
+    if (err == AG_OK && made) {
+        err = keep_value(m, tx, &version_id);
+        if (err == AG_ELIMIT) {
+            set_code(m, "value_too_long");
+            made = false;
+            err = AG_OK;
+        }
+    }
+    if (err == AG_OK && made) {
+        err = enter_live(m, tx);
+    } else {
+        m->row.state = nothing ? MINTED_ENDED : MINTED_REVOKING;
+        m->row.due_ms = 0;
+    }
+    if (err == AG_OK) {
+        err = minted_write(tx, &m->row);
+    }
+    if (err == AG_OK) {
+        err = note(m, tx, made ? AUDIT_MINTED : AUDIT_MINT_FAILED, "mint");
+    }
+    return err == AG_OK && version_id != 0
+               ? redaction_add(core, &m->secret, version_id, m->answer.value)
+               : err;
+}
+
+/* ---- tended ---- */
+
+/* The value it has, for a minter that needs it; NULL: it is gone. */
+static enum ag_err
+find_value(struct minting *m, struct db_read *r)
+{
+    enum ag_err err = m->row.version == 0
+                          ? AG_ENOTFOUND
+                          : versions_value(r, m->row.secret_id, m->row.version,
+                                           NULL, &m->value);
+
+    return err == AG_ENOTFOUND ? AG_OK : err;
+}
+
+/* What is to be done with the row; nothing: has_act stays false, and what it
+ * comes to without an act stands in m->answer. */
+static enum ag_err
+choose_act(struct core *core, struct minting *m, struct db_read *r)
+{
+    bool over = m->row.expires_ms <= clock_wall_ms();
+    enum ag_err err = find_value(m, r);
+
+    m->act = m->row.state == MINTED_LIVE && !over && m->rule.minter->renews
+                 ? MINTER_RENEW
+                 : MINTER_REVOKE;
+    m->answer.outcome = ROTATOR_LATER;
+    if (err == AG_OK && over && !m->rule.minter->lingers) {
+        m->answer.outcome = ROTATOR_DONE; /* there is nothing left of it */
+        (void)snprintf(m->answer.code, sizeof(m->answer.code), "%s",
+                       m->value != NULL ? "expired" : "never_known");
+        return AG_OK;
+    }
+    if (err == AG_OK && m->value == NULL && m->act == MINTER_REVOKE &&
+        !m->rule.minter->revokes_by_handle) {
+        (void)snprintf(m->answer.code, sizeof(m->answer.code), "never_known");
+        return AG_OK;
+    }
+    if (err == AG_OK) {
+        err = mint_source(core, r, &m->rule, &m->source);
+        m->has_act = err == AG_OK;
+    }
+    if (err == AG_ENOTFOUND || err == AG_EINVAL) {
+        (void)snprintf(m->answer.code, sizeof(m->answer.code), "source_gone");
+        return AG_OK;
+    }
+    return err;
+}
+
+/* Not a job: what is read here is read again at the end. *ret_idle: there is
+ * nothing to be done now. */
+static enum ag_err
+begin_tend(struct core *core, struct minting *m, bool *ret_idle)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    enum ag_err err = store_read(core->store, &r);
+
+    *ret_idle = true;
+    if (err == AG_OK) {
+        err = minted_get(r, m->row_id, &m->row);
+    }
+    if (err == AG_OK &&
+        (m->row.state == MINTED_ENDED || m->row.state == MINTED_LOST ||
+         mints_makes(m->all, m->row.task_id, m->row.secret_id))) {
+        return AG_OK; /* whoever makes it will look again */
+    }
+    if (err == AG_OK) {
+        err = secrets_get(r, m->row.secret_id, &m->secret);
+    }
+    if (err == AG_OK) {
+        err = mint_rule_read(m->row.plan, &m->rule);
+    }
+    if (err == AG_OK) {
+        err = choose_act(core, m, r);
+    }
+    *ret_idle = err != AG_OK;
+    return err;
+}
+
+static void
+put_off(struct minting *m, struct db_tx *tx)
+{
+    m->row.attempts++;
+    m->row.due_ms = db_tx_now_ms(tx) + mint_pause_ms(m->row.attempts);
+}
+
+/* Its task may have ended meanwhile: then the row is left as it is. One that the
+ * provider knows no more is made anew at the next use. */
+static enum ag_err
+end_renewal(struct minting *m, struct db_tx *tx)
+{
+    AG_AUTO(task_row) struct task_row task = {0};
+    bool done = m->answer.outcome == ROTATOR_DONE;
+    enum ag_err err = tasks_get(db_tx_read(tx), m->row.task_id, &task);
+
+    if (err != AG_OK || m->row.state != MINTED_LIVE) {
+        return err;
+    }
+    if (done) {
+        m->row.expires_ms = m->answer.expires_ms;
+        m->row.attempts = 0;
+        m->row.due_ms = due_of(m, &task);
+    } else if (m->answer.outcome == ROTATOR_REFUSED) {
+        m->row.state = MINTED_REVOKING;
+        m->row.due_ms = 0;
+    } else {
+        put_off(m, tx);
+    }
+    err = minted_write(tx, &m->row);
+    return err == AG_OK
+               ? note(m, tx, done ? AUDIT_MINT_RENEWED : AUDIT_MINT_FAILED,
+                      "renew")
+               : err;
+}
+
+static enum ag_err
+end_revoke(struct minting *m, struct db_tx *tx)
+{
+    bool done = m->answer.outcome == ROTATOR_DONE;
+    bool never_known = strcmp(m->answer.code, "never_known") == 0;
+    enum ag_err err = AG_OK;
+
+    if (done) {
+        m->row.state = never_known ? MINTED_LOST : MINTED_ENDED;
+    } else {
+        m->row.state = MINTED_REVOKING;
+        put_off(m, tx);
+        m->row.due_ms = never_known ? m->row.expires_ms : m->row.due_ms;
+    }
+    if (done && m->row.version != 0) {
+        err = versions_destroy(tx, m->row.secret_id, m->row.version);
+        err = err == AG_ENOTFOUND ? AG_OK : err;
+    }
+    if (err == AG_OK) {
+        err = minted_write(tx, &m->row);
+    }
+    return err == AG_OK
+               ? note(m, tx, done ? AUDIT_MINT_ENDED : AUDIT_MINT_FAILED,
+                      "revoke")
+               : err;
+}
+
+static enum ag_err
+end_tend(struct core *core, struct db_tx *tx, struct core_job *job)
+{
+    struct minting *m = minting_of(job);
+    enum ag_err err = read_again(m, tx);
+
+    (void)core;
+    if (err != AG_OK || m->row.state == MINTED_ENDED ||
+        m->row.state == MINTED_LOST) {
+        return err;
+    }
+    set_code(m, m->answer.code);
+    return m->act == MINTER_RENEW ? end_renewal(m, tx) : end_revoke(m, tx);
+}
+
+/* ---- the act ---- */
+
+static enum ag_err
+act(struct core *core, struct minting *m)
+{
+    AG_AUTO(task_row) struct task_row task = {0};
+    int64_t now_ms = clock_wall_ms();
+    struct minter_call call = {.act = m->act,
+                               .handle = m->row.handle,
+                               .params = m->rule.params,
+                               .source = m->source,
+                               .value = m->value,
+                               .expires_ms = m->row.expires_ms,
+                               .now_ms = now_ms,
+                               .upstream = core->parts.upstream};
+    enum ag_err err = AG_OK;
+
+    if (m->act == MINTER_RENEW) {
+        AG_AUTO(db_read) struct db_read *r = NULL;
+
+        err = store_read(core->store, &r);
+        if (err == AG_OK) {
+            err = tasks_get(r, m->row.task_id, &task);
+        }
+        call.expires_ms = expiry(m, &task, now_ms);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    m->answer = (struct minter_answer){.outcome = ROTATOR_UNSURE};
+    err = m->rule.minter->act(&call, &m->answer);
+    if (err != AG_OK) {
+        minter_answer_done(&m->answer);
+        m->answer = (struct minter_answer){.outcome = ROTATOR_UNSURE};
+        (void)snprintf(m->answer.code, sizeof(m->answer.code), "%s",
+                       err_code(err));
+    } else if (m->answer.expires_ms == 0) {
+        m->answer.expires_ms = call.expires_ms;
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+write_by(struct core *core, struct minting *m,
+         enum ag_err (*run)(struct core *, struct db_tx *, struct core_job *))
+{
+    m->job = (struct core_job){.run = run};
+    return core_write_wait(core, &m->job);
+}
+
+static enum ag_err
+make(struct core *core, struct minting *m)
+{
+    enum ag_err err = write_by(core, m, begin_make);
+
+    if (err != AG_OK || !m->has_act) {
+        return err;
+    }
+    err = act(core, m);
+    if (err == AG_OK) {
+        err = write_by(core, m, end_make);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    core_hide(core); /* before anybody has it */
+    if (m->row.state == MINTED_LIVE) {
+        return AG_OK;
+    }
+    return m->row.version != 0
+               ? AG_EREVOKED /* the task ended meanwhile */
+               : err_why(AG_EMINT, "%s could not be made by %s: %s",
+                         m->secret.name, m->rule.minter->name, m->row.code);
+}
+
+static enum ag_err
+tend(struct core *core, struct minting *m)
+{
+    bool idle = false;
+    enum ag_err err = begin_tend(core, m, &idle);
+
+    if (err == AG_OK && !idle && m->has_act) {
+        err = act(core, m);
+    }
+    return err == AG_OK && !idle ? write_by(core, m, end_tend) : err;
+}
+
+enum ag_err
+minting_run(struct minting *m)
+{
+    return m->kind == MINTING_MAKE ? make(m->all->core, m)
+                                   : tend(m->all->core, m);
+}
