@@ -142,14 +142,15 @@ redactor_scan(struct redactor *r, struct span text, size_t limit, bool at_end)
     scan_begin(&r->scan, &request);
 }
 
-/* The forms that begin below `limit`, and what was found ahead. */
-static enum ag_err
-cover_forms(struct redactor *r, struct span text, size_t limit, bool at_end,
-            size_t *ret)
+enum ag_err
+redactor_decide(struct redactor *r, struct span text, size_t limit, bool at_end,
+                size_t *ret)
 {
+    size_t open = redactor_look(r, text, at_end);
     struct scan_hit hit;
     enum ag_err err;
 
+    limit = open < limit ? open : limit;
     redactor_scan(r, text, limit, at_end);
     while (scan_next(&r->scan, &hit)) {
         if (hit.is_open) {
@@ -167,15 +168,6 @@ cover_forms(struct redactor *r, struct span text, size_t limit, bool at_end,
     }
     *ret = limit;
     return redactor_let_out(r, text, limit);
-}
-
-enum ag_err
-redactor_decide(struct redactor *r, struct span text, size_t limit, bool at_end,
-                size_t *ret)
-{
-    size_t open = redactor_look(r, text, at_end);
-
-    return cover_forms(r, text, open < limit ? open : limit, at_end, ret);
 }
 
 void
@@ -234,16 +226,6 @@ feed_held(struct redactor *r, struct span part, size_t *ret)
     return AG_OK;
 }
 
-/* `slice` begins `part`: of that the forms in it may need more. */
-static enum ag_err
-feed_slice(struct redactor *r, struct span slice, struct span part, size_t *ret)
-{
-    size_t open = redactor_look(r, slice, false);
-
-    part = span_sub(part, 0, slice.len + r->held.len);
-    return cover_forms(r, part, open, false, ret);
-}
-
 /* Keeps what is not decided. */
 static enum ag_err
 feed_slices(struct redactor *r, struct span part)
@@ -254,7 +236,7 @@ feed_slices(struct redactor *r, struct span part)
 
     while (!is_last) {
         struct span slice = span_sub(part, 0, most);
-        enum ag_err err = feed_slice(r, slice, part, &done);
+        enum ag_err err = redactor_decide(r, slice, slice.len, false, &done);
 
         if (err != AG_OK) {
             return err;
