@@ -21,6 +21,9 @@ enum {
     DUMP_DIGITS_MAX = 4,
     DUMP_RUN_MAX_COUNT = 32, /* bytes looked at, at once */
     NUMBER_BYTES = 3,        /* two digits and a mark */
+    PLACE_MIN_DIGITS = 6,    /* at a line's start, as view_dump.c has it */
+    PLACE_MAX_DIGITS = 16,
+    LINE_START_MAX_BYTES = 1 + PLACE_MAX_DIGITS + 2,
 };
 
 static const uint8_t DUMP_BYTES[256] = {
@@ -89,13 +92,40 @@ is_stretch(const uint8_t *at)
     return has_mark && digits <= DUMP_DIGITS_MAX;
 }
 
-/* Bytes of a dump, of NUMBER_BYTES each in the text. */
+/* Numbers of two digits, as step_dumped() would read them. */
 struct dumped {
     size_t count;
+    size_t end; /* behind the last one and its mark */
     uint8_t bytes[DUMP_RUN_MAX_COUNT];
+    size_t at[DUMP_RUN_MAX_COUNT]; /* in the text */
 };
 
-/* Those from text[at] on, as long as there is one mark behind each. */
+/* Behind a line's end and the place that may begin the next line, where that is
+ * quickly told; else `at` itself. */
+static size_t
+next_line(struct span text, size_t at)
+{
+    size_t start = at + 1;
+    size_t len = 0;
+
+    if (at + LINE_START_MAX_BYTES > text.len || text.ptr[at] != '\n') {
+        return at;
+    }
+    while (len < PLACE_MAX_DIGITS &&
+           DUMP_BYTES[text.ptr[start + len]] == DUMP_DIGIT) {
+        len++;
+    }
+    if (len < PLACE_MIN_DIGITS) {
+        return len == 2 ? start : at;
+    }
+    at = text.ptr[start + len] == ':' && text.ptr[start + len + 1] == ' '
+             ? start + len + 2
+             : at;
+    return at;
+}
+
+/* Those from text[at] on, as long as there is one mark behind each, or a line's
+ * end. */
 static void
 read_run(struct span text, size_t at, struct dumped *ret)
 {
@@ -104,11 +134,16 @@ read_run(struct span text, size_t at, struct dumped *ret)
         int byte = view_byte(text.ptr + at);
 
         if (byte < 0 || (text.ptr[at + 2] != ' ' && text.ptr[at + 2] != ':')) {
-            return;
+            break;
         }
+        ret->at[ret->count] = at;
         ret->bytes[ret->count++] = (uint8_t)byte;
         at += NUMBER_BYTES;
+        if (at < text.len && text.ptr[at] == '\n') {
+            at = next_line(text, at);
+        }
     }
+    ret->end = at;
 }
 
 /* Of a form in the run all neighbours are some form's: a look at few of them
@@ -136,25 +171,29 @@ may_have_form(const struct matcher *set, const struct dumped *run)
     return true;
 }
 
-/* How many of the bytes no form has a part of: all but the last ones, if no two
- * runs of four of them are a form's. */
+/* How many of the bytes no form has a part of: all but fewer than the shortest
+ * form has, or all before one that may be there. */
 static size_t
 count_passed(const struct matcher *set, const struct dumped *run)
 {
-    size_t i;
+    size_t i = 0;
 
     if (!may_have_form(set, run)) {
         return run->count - TETRAD_BYTES;
     }
-    for (i = 1; i + TETRAD_BYTES <= run->count; i += 2) {
-        if (tetrads_may_have(set, tetrad_load(run->bytes + i)) &&
-            (tetrads_may_have(set, tetrad_load(run->bytes + i - 1)) ||
-             (i + 1 + TETRAD_BYTES <= run->count &&
-              tetrads_may_have(set, tetrad_load(run->bytes + i + 1))))) {
-            return 0;
+    while (i + VIEW_FORM_MIN_BYTES <= run->count) {
+        size_t left = VIEW_FORM_TETRADS_COUNT;
+
+        while (left > 0 &&
+               tetrads_may_have(set, tetrad_load(run->bytes + i + left - 1))) {
+            left--;
         }
+        if (left == 0) {
+            break;
+        }
+        i += left;
     }
-    return run->count < TETRAD_BYTES ? 0 : run->count - TETRAD_BYTES;
+    return i;
 }
 
 /* Does nothing of a dump go on at text[at], nor in the next line? */
@@ -185,23 +224,28 @@ pass_over(struct reading *r, size_t from)
     struct view *view = &r->v->list[VIEW_DUMPED];
     struct span text = r->in->text;
     struct dumped run;
+    bool goes_on;
     size_t passed;
-    size_t end;
+    size_t i;
 
     if (from > 0 && view_is_word(text.ptr[from - 1])) {
         return true;
     }
-    read_run(text, from, &run);
-    passed = count_passed(r->in->set, &run);
-    end = from + run.count * NUMBER_BYTES;
-    if (passed > 0 && is_over(text, end)) {
-        view->pos = r->in->offset + end;
-        return false;
-    }
-    if (passed > 0) {
-        view_note_number(view, passed * NUMBER_BYTES - 1);
-        view->pos += passed * NUMBER_BYTES;
-    }
+    do {
+        read_run(text, from, &run);
+        passed = count_passed(r->in->set, &run);
+        goes_on = passed > 0 && passed + VIEW_FORM_MIN_BYTES > run.count;
+        if (goes_on && is_over(text, run.end)) {
+            view->pos = r->in->offset + run.end;
+            return false;
+        }
+        for (i = 0; i < passed; i++) {
+            view->pos = r->in->offset + run.at[i];
+            view_note_number(view, 2);
+        }
+        from = passed > 0 ? run.at[passed] : from;
+        view->pos = r->in->offset + from;
+    } while (goes_on && run.count == DUMP_RUN_MAX_COUNT);
     return true;
 }
 
