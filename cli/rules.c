@@ -335,17 +335,16 @@ step(struct rule_stage *s, int src_fd, bool *ret_ended)
     return pass_on(s, (size_t)n);
 }
 
-/* What text passes on its way to gather(). */
+/* What text passes on its way to `next`; `beside`: rules and fingerprints see
+ * the text each by itself, unless a format has both. */
 static enum ag_err
-set_up(struct rule_stage *s, enum format format)
+set_up(struct rule_stage *s, enum format format,
+       const struct redactor_options *options, struct sink next, bool beside)
 {
     const struct rule_filter_terms terms = {
-        .set = s->set,
-        .level = RULES_ALL,
-        .options = {.hit_ctx = s, .on_hit = count_hit}};
+        .set = s->set, .level = RULES_ALL, .options = *options};
     const struct scrub_terms scrub = {
-        .options = terms.options, .rules = terms, .prints = s->prints};
-    struct sink next = {.ctx = s, .feed = gather};
+        .options = *options, .rules = terms, .prints = s->prints};
     enum ag_err err = AG_OK;
 
     if (format != STREAM_TEXT) {
@@ -354,12 +353,11 @@ set_up(struct rule_stage *s, enum format format)
     if (s->set != NULL) {
         err = rule_filter_new(&terms, &next, &s->filter);
     }
-    if (err == AG_OK && s->filter != NULL) {
+    if (err == AG_OK && s->filter != NULL && !beside) {
         next = rule_filter_sink(s->filter);
     }
     if (err == AG_OK && s->prints != NULL) {
-        err =
-            prints_filter_new(s->prints, &terms.options, &next, &s->by_prints);
+        err = prints_filter_new(s->prints, options, &next, &s->by_prints);
     }
     s->first = s->by_prints != NULL ? prints_filter_sink(s->by_prints) : next;
     return err;
@@ -378,8 +376,10 @@ enum ag_err
 rule_stage_copy(struct rule_stage *s, enum format format, int src_fd,
                 int dst_fd, json_t **ret_report)
 {
+    const struct redactor_options options = {.hit_ctx = s, .on_hit = count_hit};
+    const struct sink next = {.ctx = s, .feed = gather};
     bool ended = false;
-    enum ag_err err = set_up(s, format);
+    enum ag_err err = set_up(s, format, &options, next, false);
 
     s->dst_fd = dst_fd;
     s->bytes_in = 0;
@@ -458,39 +458,16 @@ find_in_part(struct rule_stage *s, int src_fd, bool *ret_ended)
     return err == AG_OK && n > 0 ? rule_filter_settle(s->filter) : err;
 }
 
-/* Both see the text, or the format has them. */
-static enum ag_err
-set_up_find(struct rule_stage *s, enum format format, struct finding_run *run)
-{
-    const struct rule_filter_terms terms = {
-        .set = s->set,
-        .level = RULES_ALL,
-        .options = {.hit_ctx = run, .on_hit = tell_hit}};
-    const struct scrub_terms scrub = {
-        .options = terms.options, .rules = terms, .prints = s->prints};
-    const struct sink next = {.feed = drop};
-    enum ag_err err = AG_OK;
-
-    if (format != STREAM_TEXT) {
-        return format_new(format, &scrub, &next, &s->format);
-    }
-    if (s->set != NULL) {
-        err = rule_filter_new(&terms, &next, &s->filter);
-    }
-    if (err == AG_OK && s->prints != NULL) {
-        err =
-            prints_filter_new(s->prints, &terms.options, &next, &s->by_prints);
-    }
-    return err;
-}
-
 enum ag_err
 rule_stage_find(struct rule_stage *s, enum format format, int src_fd,
                 rule_found_fn *found, void *ctx)
 {
     struct finding_run run = {.found = found, .ctx = ctx};
+    const struct redactor_options options = {.hit_ctx = &run,
+                                             .on_hit = tell_hit};
+    const struct sink next = {.feed = drop};
     bool ended = false;
-    enum ag_err err = set_up_find(s, format, &run);
+    enum ag_err err = set_up(s, format, &options, next, true);
 
     while (err == AG_OK && !ended) {
         err = find_in_part(s, src_fd, &ended);

@@ -17,6 +17,8 @@
 
 #include <stdint.h>
 
+#include <jansson.h>
+
 #include "base/attr.h"
 #include "base/err.h"
 
@@ -40,7 +42,11 @@ AG_NONNULL void streams_settle(struct conn *c);
 /* Ends all that live, and waits for their last word, a second at most. */
 AG_NONNULL void streams_end(struct conn *c);
 
-/* The event of an ended stream, at most 8 KiB. For tests too. */
+/* Every name with its hits, for the record; the caller's. NULL when there is no
+ * memory. */
+AG_NONNULL json_t *stream_counts(const struct filter_report *report);
+
+/* The event of an ended stream, at most 8 KiB. */
 AG_CHECK AG_NONNULL enum ag_err
 stream_put_report(struct buf *out, uint64_t number,
                   const struct filter_report *report);

@@ -45,13 +45,6 @@ struct fcopy {
 
 /* ---- counting ---- */
 
-static bool
-is_row_of(const struct fmsg_row *row, const struct redactor_hit *hit)
-{
-    return row->id == hit->id &&
-           strcmp(variant_name(row->form), variant_name(hit->form)) == 0;
-}
-
 /* Which value it is, a task is not told. */
 static void
 tell_place(struct fcopy *c, const struct redactor_hit *hit)
@@ -75,30 +68,11 @@ static void
 count_hit(void *ctx, const struct redactor_hit *hit)
 {
     struct fcopy *c = ctx;
-    struct fmsg_row *row = NULL;
-    size_t i;
 
-    c->end.hits++;
     if (c->places) {
         tell_place(c, hit);
     }
-    for (i = 0; i < c->end.row_count; i++) {
-        if (is_row_of(&c->end.rows[i], hit)) {
-            c->end.rows[i].count++;
-            return;
-        }
-    }
-    if (c->end.row_count == FILTER_COUNTS_MAX_COUNT) {
-        return;
-    }
-    row = &c->end.rows[c->end.row_count++];
-    row->id = hit->id;
-    row->form = hit->form;
-    row->count = 1;
-    row->first_offset = hit->offset;
-    row->name_len = (uint8_t)hit->name.len;
-    memcpy(row->name, hit->name.ptr, hit->name.len);
-    row->name[hit->name.len] = '\0';
+    fmsg_count(&c->end, hit);
 }
 
 /* A task that guesses is to be stopped while it does, and what leaks is to be

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "redact/redactor.h"
+
 enum {
     DEFAULT_MARKER = 255,
 };
@@ -226,6 +228,39 @@ put_vouch(struct buf *out, const struct filter_vouch *v)
         err = buf_add_u64le(out, numbers[i]);
     }
     return err;
+}
+
+static bool
+is_row_of(const struct fmsg_row *row, const struct redactor_hit *hit)
+{
+    return row->id == hit->id &&
+           strcmp(variant_name(row->form), variant_name(hit->form)) == 0;
+}
+
+void
+fmsg_count(struct fmsg_end *end, const struct redactor_hit *hit)
+{
+    struct fmsg_row *row = NULL;
+    size_t i;
+
+    end->hits++;
+    for (i = 0; i < end->row_count; i++) {
+        if (is_row_of(&end->rows[i], hit)) {
+            end->rows[i].count++;
+            return;
+        }
+    }
+    if (end->row_count == FILTER_COUNTS_MAX_COUNT) {
+        return;
+    }
+    row = &end->rows[end->row_count++];
+    row->id = hit->id;
+    row->form = hit->form;
+    row->count = 1;
+    row->first_offset = hit->offset;
+    row->name_len = (uint8_t)hit->name.len;
+    memcpy(row->name, hit->name.ptr, hit->name.len);
+    row->name[hit->name.len] = '\0';
 }
 
 enum ag_err

@@ -105,6 +105,12 @@ struct fmsg_end {
     struct filter_vouch vouch;
 };
 
+struct redactor_hit;
+
+/* Adds a hit: to its value's row for this form, while there is room for rows. */
+AG_NONNULL void fmsg_count(struct fmsg_end *end,
+                           const struct redactor_hit *hit);
+
 AG_CHECK AG_NONNULL enum ag_err fmsg_put_end(struct buf *out,
                                              const struct fmsg_end *end);
 AG_CHECK AG_NONNULL enum ag_err fmsg_get_end(struct span body,
