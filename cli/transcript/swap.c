@@ -1,6 +1,7 @@
 #include "transcript/swap.h"
 
 #include <sys/file.h>
+#include <sys/xattr.h>
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,6 +22,7 @@ enum {
     ID_CHARS = 16,
     TAIL_MAX_CHARS = 8, /* -journal: a database's own file beside one of ours */
     TRIES_COUNT = 8,
+    XATTR_MAX_BYTES = 2048, /* of one, or of the names; more is left alone */
 };
 
 bool
@@ -144,11 +146,50 @@ swap_make(struct swap *s)
     return swap_new_file(s->dir_fd, s->temp, &s->new_fd);
 }
 
+/* Who else may read it, and what else is kept with it. What a file system keeps
+ * for itself (security.*, trusted.*) it gives the new one. */
+static bool
+is_to_keep(const char *name)
+{
+    return strcmp(name, "system.posix_acl_access") == 0 ||
+           strncmp(name, "user.", 5) == 0;
+}
+
+static bool
+copy_attribute(const struct swap *s, const char *name)
+{
+    char value[XATTR_MAX_BYTES];
+    ssize_t len = fgetxattr(s->old_fd, name, value, sizeof(value));
+
+    return len >= 0 && fsetxattr(s->new_fd, name, value, (size_t)len, 0) == 0;
+}
+
+static enum ag_err
+copy_attributes(const struct swap *s)
+{
+    char names[XATTR_MAX_BYTES];
+    ssize_t len = flistxattr(s->old_fd, names, sizeof(names));
+    size_t step = 0;
+
+    if (len < 0) {
+        return errno == ENOTSUP ? AG_OK : err_from_errno(errno);
+    }
+    for (size_t at = 0; at < (size_t)len; at += step) {
+        step = strlen(names + at) + 1;
+        if (is_to_keep(names + at) && !copy_attribute(s, names + at)) {
+            return err_why(AG_EDENIED, "%s: its attribute %s can't be kept: %s",
+                           s->name, names + at, strerrordesc_np(errno));
+        }
+    }
+    return AG_OK;
+}
+
 static enum ag_err
 dress(const struct swap *s)
 {
     const struct timespec times[2] = {s->old.st_atim, s->old.st_mtim};
     struct stat now;
+    enum ag_err err;
 
     if (fstat(s->new_fd, &now) != 0) {
         return err_from_errno(errno);
@@ -158,11 +199,15 @@ dress(const struct swap *s)
         return err_why(AG_EDENIED, "%s: its owner and group can't be kept",
                        s->name);
     }
-    if (fchmod(s->new_fd, s->old.st_mode & 07777) != 0 ||
-        futimens(s->new_fd, times) != 0 || fsync(s->new_fd) != 0) {
+    if (fchmod(s->new_fd, s->old.st_mode & 07777) != 0) {
         return err_from_errno(errno);
     }
-    return AG_OK;
+    err = copy_attributes(s); /* a list's mask is the mode's */
+    if (err == AG_OK &&
+        (futimens(s->new_fd, times) != 0 || fsync(s->new_fd) != 0)) {
+        err = err_from_errno(errno);
+    }
+    return err;
 }
 
 /* ---- the exchange ---- */

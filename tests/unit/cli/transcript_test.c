@@ -1,5 +1,6 @@
 /* Files changed where they lie: which, when not, and what stays of them. */
 #include <sys/wait.h>
+#include <sys/xattr.h>
 
 #include <dirent.h>
 #include <signal.h>
@@ -115,6 +116,42 @@ test_what_is_found_is_changed_and_dressed(void **state)
     assert_int_equal(st.st_mtim.tv_nsec, 7);
     assert_true(st.st_ino != was.st_ino);
     check_count(1);
+}
+
+/* Who may read it beside owner and group is still told by its list. */
+static void
+test_what_is_kept_with_a_file_stays(void **state)
+{
+    static const uint8_t LIST[] = {
+        2,  0, 0, 0,                          /* its version */
+        1,  0, 6, 0, 0xff, 0xff, 0xff, 0xff,  /* owner: rw */
+        2,  0, 4, 0, 0x39, 0x30, 0,    0,     /* user 12345: r */
+        4,  0, 4, 0, 0xff, 0xff, 0xff, 0xff,  /* group: r */
+        16, 0, 4, 0, 0xff, 0xff, 0xff, 0xff,  /* mask: r */
+        32, 0, 0, 0, 0xff, 0xff, 0xff, 0xff}; /* others: none */
+    static const char *const NAMES[] = {"user.note", "system.posix_acl_access"};
+    struct treat_result r;
+    char value[64];
+    int fd;
+
+    (void)state;
+    scratch_write("f", OLD, strlen(OLD), 0640);
+    fd = openat(scratch.fd, "f", O_RDWR | O_CLOEXEC);
+    if (fsetxattr(fd, NAMES[0], LIST, 4, 0) != 0 ||
+        fsetxattr(fd, NAMES[1], LIST, sizeof(LIST), 0) != 0) {
+        print_message("SKIPPED: this file system keeps no attributes\n");
+        fd_close(fd);
+        return;
+    }
+    fd_close(fd);
+    treat("f", false, &r);
+    assert_int_equal(r.state, TREAT_CHANGED);
+    fd = openat(scratch.fd, "f", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(fgetxattr(fd, NAMES[0], value, sizeof(value)), 4);
+    assert_int_equal(fgetxattr(fd, NAMES[1], value, sizeof(value)),
+                     sizeof(LIST));
+    assert_memory_equal(value, LIST, sizeof(LIST));
+    fd_close(fd);
 }
 
 static void
@@ -401,6 +438,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_of_ours),
         TEST(test_what_is_found_is_changed_and_dressed),
+        TEST(test_what_is_kept_with_a_file_stays),
         TEST(test_clean_files_are_not_written),
         TEST(test_the_old_content_is_overwritten),
         TEST(test_second_names_links_and_others_are_refused),
