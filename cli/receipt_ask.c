@@ -1,5 +1,7 @@
 #include "receipt_ask.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -46,6 +48,11 @@ open_files(struct receipt_ask *ask)
         return AG_ENOMEM;
     }
     err = open_one(opening, &ask->opening_fd);
+    /* One that was there already may be open to others. */
+    if (err == AG_OK && fchmod(ask->opening_fd, 0600) != 0) {
+        err = err_why(err_from_errno(errno), "%s: %s", opening,
+                      strerrordesc_np(errno));
+    }
     free(opening);
     return err;
 }

@@ -9,11 +9,13 @@ printf 'a %s b\n%s\ntoken %s\n' "$value" "$(printf %s "$value" | base64 -w0)" "$
 SUBJECT=github.com/owner/repository#7
 
 say "one is written, and verifies without vault and broker"
+touch r r.opening # of before, and open to others
+chmod 644 r r.opening
 run auth-guard redact --receipt r --subject "$SUBJECT" in
 [ $RC -eq 0 ] || fail "redact: $RC $ERR"
 cp "$C/out" out
 hasnt "$(cat out)" "$value" "the output"
-[ "$(stat -c %a r) $(stat -c %a r.opening)" = "600 600" ] || fail "modes of the files"
+[ "$(stat -c %a r) $(stat -c %a r.opening)" = "644 600" ] || fail "modes of the files"
 jq -r .payload r | base64 -d >statement || fail "no payload"
 [ "$(jq -r '[.subject, .audience, .rules.level, .hits.tiers.P0, .hits.tiers.rule, .residual, .output.sha256] | join(" ")' statement)" = \
     "$SUBJECT operator default 2 1 0 $(sha256sum <out | cut -d' ' -f1)" ] || fail "$(cat statement)"
