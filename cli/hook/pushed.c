@@ -130,19 +130,23 @@ as_file(const struct buf *text, int *ret)
     return err;
 }
 
-/* The commits that the remote, as far as is known here, does not have. */
+/* The commits that the remote, as far as is known here, does not have. Of one
+ * that has no name here nothing is known but the refs it told: what others have
+ * is new to it. */
 static enum ag_err
 new_commits(const struct buf *refs, const char *remote, const char *address,
             struct buf *out)
 {
     AG_AUTO(fd) int in = -1;
-    char remotes[REMOTE_MAX_BYTES] = "--remotes";
-    const char *const words[] = {
-        "rev-list", "--ignore-missing", "--stdin", "--not", remotes, NULL};
+    bool is_named = strcmp(remote, address) != 0;
+    char remotes[REMOTE_MAX_BYTES] = "";
+    const char *const words[] = {"rev-list", "--ignore-missing",
+                                 "--stdin",  is_named ? "--not" : NULL,
+                                 remotes,    NULL};
     struct git_call call = {.words = words};
     enum ag_err err = as_file(refs, &in);
 
-    if (err == AG_OK && strcmp(remote, address) != 0 &&
+    if (err == AG_OK && is_named &&
         snprintf(remotes, sizeof(remotes), "--remotes=%s", remote) >=
             (int)sizeof(remotes)) {
         return err_why(AG_ELIMIT, "the name of the remote is too long");

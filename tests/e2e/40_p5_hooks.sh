@@ -179,6 +179,9 @@ git commit -q -m side
 ok git push -q origin side
 git checkout -q main
 ok git push -q --no-verify origin main # now it has it
+git init -q --bare "$S/fork.git"
+run git push -q "$S/fork.git" main # which has not
+said_git 1 "commit ${BAD:0:12}"
 git commit -q --allow-empty -m later
 touch .read
 ok git push -q origin main
