@@ -40,14 +40,19 @@ with_kinds() { # things of the event, each with what it is; a review has no url
         | if .review then .review |= (.kind = "review" | .url = null)
             | .review.url = (.pull_request.url + "/reviews/" + (.review.id | tostring)) else . end' "$GITHUB_EVENT_PATH"
 }
+ask() { # URL CURL-OPTION…: the service that the event came from, and no other
+    case $1 in "${GITHUB_API_URL:?}"/*) ;; *) return 1 ;; esac
+    curl -sS --fail --max-time 60 -H 'Accept: application/vnd.github+json' \
+        -K <(printf 'header = "Authorization: Bearer %s"\n' "${AG_ACTION_TOKEN-}") "${@:2}" "$1"
+}
+current() { # URL MEMBER: the text that GitHub keeps there now; since the event it may have been edited
+    ask "$1" | jq -j --arg member "$2" '.[$member] // ""'
+}
 change() { # URL MEMBER FILE: what GitHub keeps there becomes the file's text
     local method=PATCH
     case $1 in */reviews/*) method=PUT ;; esac
-    case $1 in "${GITHUB_API_URL:?}"/*) ;; *) return 1 ;; esac
     jq -Rs --arg member "$2" '{($member): .}' <"$3" |
-        curl -sS --fail --max-time 60 -o /dev/null -X "$method" --data-binary @- \
-            -H 'Accept: application/vnd.github+json' -H 'Content-Type: application/json' \
-            -K <(printf 'header = "Authorization: Bearer %s"\n' "${AG_ACTION_TOKEN-}") "$1"
+        ask "$1" -o /dev/null -X "$method" --data-binary @- -H 'Content-Type: application/json'
 }
 pull_request() { # check|redact
     local count i name member url found=0
@@ -68,9 +73,10 @@ pull_request() { # check|redact
         *) fail "$name could not be looked through" ;;
         esac
         [ "$1" = redact ] || continue
+        current "$url" "$member" >"$name" || fail "$name holds a secret and could not be changed"
         auth-guard redact "${options[@]}" "$name" >clean || fail "$name could not be redacted"
-        change "$url" "$member" clean || fail "$name holds a secret and could not be changed"
-        echo "::warning title=auth-guard::$name held a secret and was changed. Whoever has read it may have it, and earlier versions stay in its history: rotate it"
+        cmp -s "$name" clean || change "$url" "$member" clean || fail "$name holds a secret and could not be changed"
+        echo "::warning title=auth-guard::$name held a secret that is out of it now. Whoever has read it may have it, and earlier versions stay in its history: rotate it"
     done
     [ $found -eq 0 ] || [ "$1" = redact ] ||
         fail "there is a secret in what was written, at the places above; take it out, and rotate it"

@@ -87,6 +87,7 @@ step set=all.set files=nowhere
 
 say "a pull request is checked, or changed; by its address at the service alone"
 event() { # BODY [ADDRESS]
+    jq -n --arg body "$1" '{title: "A title", body: $body}' >"$C/api/now"
     jq -n --arg body "$1" --arg url "${2-$API}/repos/o/r/pulls/7" '{action: "opened", pull_request: {title: "A title", body: $body, url: $url}}' >"$S/event"
 }
 event "see $VALUE here
@@ -103,6 +104,16 @@ has "$OUT" '::warning' && has "$OUT" 'went on'
     "$(jq -cn --arg t "Bearer $JOB_TOKEN" '["PATCH", "/repos/o/r/pulls/7", {body: "see [redacted:web/key] here\nand [redacted:rule:github-token]"}, $t]')" ] ||
     fail "$(cat "$C/api/changes")"
 rm "$C/api/changes"
+# Somebody has edited it since.
+event "see $VALUE"
+jq -n --arg body "edited: $VALUE" '{title: "A title", body: $body}' >"$C/api/now"
+step set=all.set pull-request=redact
+[ "$(jq -c .body "$C/api/changes")" = '{"body":"edited: [redacted:web/key]"}' ] || fail "$(cat "$C/api/changes") $ERR"
+rm "$C/api/changes"
+echo '{"title": "A title", "body": null}' >"$C/api/now"
+step set=all.set pull-request=redact
+[ $RC -eq 0 ] && [ ! -e "$C/api/changes" ] || fail "taken out already: exit $RC $ERR"
+has "$OUT" '::warning'
 event "see $VALUE" "http://127.0.0.1:$(cat "$C/other/port")"
 step set=all.set pull-request=redact
 [ $RC -ne 0 ] || fail "exit 0: $OUT $ERR"
@@ -113,11 +124,13 @@ step set=all.set pull-request=redact
 [ $RC -eq 0 ] && [ ! -e "$C/api/changes" ] || fail "without: exit $RC $ERR"
 jq -n --arg body "$GITHUB" --arg api "$API" '{issue: {title: "t", body: null, url: "\($api)/repos/o/r/issues/3"},
     comment: {body: $body, url: "\($api)/repos/o/r/issues/comments/9"}}' >"$S/event"
+jq .comment "$S/event" >"$C/api/now"
 step pull-request=redact
 [ "$(jq -r .path "$C/api/changes")" = /repos/o/r/issues/comments/9 ] || fail "a comment: $RC $ERR"
 rm "$C/api/changes"
 jq -n --arg body "$GITHUB" --arg api "$API" '{pull_request: {title: "t", body: "b", url: "\($api)/repos/o/r/pulls/7"},
     review: {id: 5, body: $body}}' >"$S/event"
+jq .review "$S/event" >"$C/api/now"
 step pull-request=redact
 [ "$(jq -r '.method + .path' "$C/api/changes")" = PUT/repos/o/r/pulls/7/reviews/5 ] || fail "a review: $RC $ERR"
 

@@ -7,7 +7,8 @@ part of its service that the action calls.
         into `env`; github.token=VALUE is the job's token. The first step that
         fails ends it.
     github_runner.py serve DIR
-        DIR/port has the port; each change is a line of DIR/changes.
+        DIR/port has the port; each change is a line of DIR/changes. What is
+        asked for is DIR/now.
 """
 import http.server
 import json
@@ -68,6 +69,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 
     do_PATCH = do_PUT = change
+
+    def do_GET(self):
+        with open("now", "rb") as f:
+            text = f.read()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
 
 
 def serve(directory):
