@@ -115,8 +115,8 @@ holds_folded(const struct matcher *filter, struct span name)
     for (size_t i = 0; i < matcher_count(filter); i++) {
         struct span value = matcher_value_at(filter, i).value;
 
-        if (strength_of(value) != STRENGTH_FULL) {
-            continue; /* as everywhere for a task */
+        if (value.len > name.len || strength_of(value) != STRENGTH_FULL) {
+            continue; /* the weak, as everywhere for a task */
         }
         for (size_t at = 0; at + value.len <= name.len; at++) {
             if (starts_folded(span_sub(name, at, value.len), value)) {
