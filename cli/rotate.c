@@ -119,6 +119,44 @@ set_all(struct cli *cli, const struct rule *rule, const char *name,
                                                  : err;
 }
 
+/* Known before anything is changed: it is the second of two requests. */
+static enum ag_err
+check_on_leak(const char *word)
+{
+    return word == NULL || strcmp(word, "record") == 0 ||
+                   strcmp(word, "hold") == 0 || strcmp(word, "rotate") == 0
+               ? AG_OK
+               : err_why(AG_EUSAGE, "--on-leak: record, hold or rotate");
+}
+
+static enum ag_err
+apply(struct cli *cli, const struct rule *rule, const char *name)
+{
+    json_auto_t *answer = NULL;
+    enum ag_err err = check_on_leak(rule->on_leak);
+
+    if (err == AG_OK) {
+        err = set_all(cli, rule, name, &answer);
+    }
+    if (err == AG_OK && answer == NULL) {
+        answer =
+            json_pack("{s:s, s:s}", "secret", name, "on_leak", rule->on_leak);
+    } else if (err == AG_OK && rule->on_leak != NULL) {
+        (void)json_object_set_new(answer, "on_leak",
+                                  json_string(rule->on_leak));
+    }
+    if (err != AG_OK || cli->out.json) {
+        return err == AG_OK ? out_json(&cli->out, answer) : err;
+    }
+    if (json_object_get(answer, "next") == NULL) {
+        out_say(&cli->out, "After a leak of %s: %s.", name, rule->on_leak);
+        return AG_OK;
+    }
+    out_say(&cli->out, "%s rotates next at %s.", name,
+            out_member(answer, "next"));
+    return AG_OK;
+}
+
 static enum ag_err
 rule_set(struct cli *cli, int argc, char **argv)
 {
@@ -161,31 +199,13 @@ rule_set(struct cli *cli, int argc, char **argv)
         .opt_count = AG_COUNT(opts),
         .words_min = 1,
         .words_max = 1};
-    json_auto_t *answer = NULL;
     struct args args;
     enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
     if (err != AG_OK || args.help) {
         return err;
     }
-    err = set_all(cli, &rule, args.words[0], &answer);
-    if (err == AG_OK && answer == NULL) {
-        answer = json_pack("{s:s, s:s}", "secret", args.words[0], "on_leak",
-                           rule.on_leak);
-    } else if (err == AG_OK && rule.on_leak != NULL) {
-        (void)json_object_set_new(answer, "on_leak", json_string(rule.on_leak));
-    }
-    if (err != AG_OK || cli->out.json) {
-        return err == AG_OK ? out_json(&cli->out, answer) : err;
-    }
-    if (json_object_get(answer, "next") == NULL) {
-        out_say(&cli->out, "After a leak of %s: %s.", args.words[0],
-                rule.on_leak);
-        return AG_OK;
-    }
-    out_say(&cli->out, "%s rotates next at %s.", args.words[0],
-            out_member(answer, "next"));
-    return AG_OK;
+    return apply(cli, &rule, args.words[0]);
 }
 
 static enum ag_err
