@@ -136,6 +136,37 @@ test_hold_ends_what_a_task_reads_again_and_again(void **state)
 }
 
 static void
+test_hold_keeps_back_what_was_promised(void **state)
+{
+    struct secret *value = NULL;
+
+    (void)state;
+    start_task();
+    check_ok(set_on_leak("github/bot", "hold"));
+    check_ok(leaked("github/bot", 0, NULL));
+    check_err(handout_value(flow.core, &line, task.env_ticket, &value),
+              AG_EONHOLD);
+    close_newest();
+}
+
+/* What a person, or the task itself, has redacted is no output of its. */
+static void
+test_only_the_output_of_a_task_opens_one(void **state)
+{
+    struct stream_terms terms = {.audience = FILTER_OPERATOR};
+    struct incident_sight sight = {.form = "raw", .is_sure = true, .count = 1};
+
+    (void)state;
+    put("a/out", "a-value-in-an-output", NULL);
+    sight.value_id = (uint64_t)version_row_of("a/out", 1) << FILTER_GROUP_BITS;
+    handout_stream_seen(flow.core, &terms, &sight, 1);
+    assert_int_equal(open_count(), 0);
+    terms.is_output = true;
+    handout_stream_seen(flow.core, &terms, &sight, 1);
+    assert_int_equal(open_count(), 1);
+}
+
+static void
 test_what_is_not_sure_is_only_recorded(void **state)
 {
     (void)state;
@@ -162,6 +193,8 @@ main(int argc, char **argv)
         TEST(test_what_can_not_be_said_is_refused),
         TEST(test_hold_lets_no_new_task_have_it),
         TEST(test_hold_ends_what_a_task_reads_again_and_again),
+        TEST(test_hold_keeps_back_what_was_promised),
+        TEST(test_only_the_output_of_a_task_opens_one),
         TEST(test_what_is_not_sure_is_only_recorded),
     };
 

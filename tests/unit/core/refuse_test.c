@@ -3,7 +3,9 @@
 #include "common/parties.h"
 #include "common/rows.h"
 #include "core/folds.h"
+#include "core/incident.h"
 #include "core/tokens.h"
+#include "store/incidents.h"
 #include "store/tasks.h"
 
 static const char API[] = "https://api.example";
@@ -23,6 +25,21 @@ check_row(enum audit_kind kind, int64_t task_id, const char *code,
     rows_check(&last, kind, task_id, wanted);
 }
 
+/* Is what the task had in its hands in doubt? */
+static bool
+is_in_doubt(int64_t task_id)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(incident_row) struct incident_row row = {0};
+    const struct incident_row of = {.task_id = task_id};
+    enum ag_err err;
+
+    check_ok(store_read(flow.core->store, &r));
+    err = incidents_open_of(r, &of, &row);
+    assert_true(err == AG_ENOTFOUND || row.source == INCIDENT_TRIPWIRE);
+    return err == AG_OK;
+}
+
 /* Told, revoked, and in the vault. */
 static void
 check_ended(const struct party *p)
@@ -37,12 +54,14 @@ check_ended(const struct party *p)
     check_ok(tasks_get(r, p->id, &row));
     assert_true(row.ended_ms != 0);
     assert_int_equal(row.end_reason, END_ALARM);
+    assert_true(is_in_doubt(p->id));
 }
 
 static void
 check_runs(const struct party *p)
 {
     assert_null(p->reason);
+    assert_false(is_in_doubt(p->id));
     check_ok(show_token(p->child, p->token));
     check_ok(send_key(p->child, p->key));
 }
@@ -85,6 +104,42 @@ test_one_that_got_out_ends_whose_it_is(void **state)
     check_ended(&owner);
     check_runs(&caller);
     check_row(AUDIT_TRIPWIRE, 0, "foreign_placeholder", owner.id);
+}
+
+static enum ag_err
+do_hold(struct core *core, struct db_tx *tx, const struct call *call,
+        const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_secret_patch(core, tx, call, request);
+}
+
+/* Each request takes the value anew: from the leak on none has it. */
+static void
+test_a_value_on_hold_is_not_sent(void **state)
+{
+    static const char *const NAMES[] = {"github/bot"};
+    struct patch_request patch = {.name = NAMES[0], .on_leak = "hold"};
+    const struct leaked_request said = {.names = NAMES, .name_count = 1};
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(wjson) json_t *answer = NULL;
+    char id[24];
+
+    (void)state;
+    check_runs(&caller);
+    check_ok(act(do_hold, &call, &patch, NULL));
+    check_runs(&caller);
+    check_ok(core_leaked(flow.core, &call, &said, &answer));
+    check_err(send_key(caller.child, caller.key), AG_EONHOLD);
+    assert_null(caller.reason);
+    (void)snprintf(id, sizeof(id), "%lld",
+                   (long long)json_integer_value(json_object_get(
+                       json_array_get(json_object_get(answer, "incidents"), 0),
+                       "incident")));
+    check_ok(core_incident_close(flow.core, &call, id, NULL));
+    check_runs(&caller);
+    patch.on_leak = "record";
+    check_ok(act(do_hold, &call, &patch, NULL));
 }
 
 static void
@@ -275,6 +330,7 @@ main(int argc, char **argv)
         TEST(test_one_of_a_task_that_runs_ends_both),
         TEST(test_one_of_a_task_that_has_ended_ends_only_the_caller),
         TEST(test_one_that_got_out_ends_whose_it_is),
+        TEST(test_a_value_on_hold_is_not_sent),
         TEST(test_ones_own_at_a_wrong_place_has_no_consequence),
         TEST(test_who_is_no_task_is_no_search),
         TEST(test_a_search_without_a_placeholder),

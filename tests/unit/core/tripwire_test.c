@@ -5,6 +5,7 @@
 #include "core/redaction.h"
 #include "core/state.h"
 #include "core/tripwire.h"
+#include "store/incidents.h"
 
 static void
 ask_as_task(const char *text, enum ag_err want)
@@ -21,6 +22,19 @@ ask_as_task(const char *text, enum ag_err want)
                          0);
     }
     access_done(flow.core, &call);
+}
+
+/* What it had in its hands is an incident of its own. */
+static void
+check_in_doubt(int64_t task_id)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(incident_row) struct incident_row row = {0};
+    const struct incident_row of = {.task_id = task_id};
+
+    check_ok(store_read(flow.core->store, &r));
+    check_ok(incidents_open_of(r, &of, &row));
+    assert_int_equal(row.source, INCIDENT_TRIPWIRE);
 }
 
 static void
@@ -63,6 +77,7 @@ test_guessing_by_ones_own_output_ends_the_task(void **state)
     assert_null(ended_reason);
     handout_stream_hits(flow.core, &terms, foreign);
     assert_string_equal(ended_reason, "alarm");
+    check_in_doubt(terms.task_id);
     handout_lost(flow.core, terms.task_id);
 }
 
