@@ -163,8 +163,9 @@ answer_all(struct core *core, bool *ret_left)
     if (err == AG_OK && count > 0) {
         err =
             incidents_answered(r, ANSWER_ROTATE, keys, AG_COUNT(keys), &count);
-        *ret_left = err == AG_OK && count > 0;
     }
+    /* What failed otherwise (a full disk) is tried again as well. */
+    *ret_left = err == AG_OK ? count > 0 : err != AG_ELOCKED;
 }
 
 /* Waits until something is wanted; with `left` no longer than RETRY_S. */
