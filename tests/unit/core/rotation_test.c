@@ -330,6 +330,25 @@ test_a_program_needs_proof_and_a_whole_record(void **state)
 }
 
 static void
+test_an_endpoint_needs_fresh_proof(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    struct rotation_rule_request rule = {.name = "e/aws",
+                                         .every_s = HOUR_S,
+                                         .rotator = "aws-access-key",
+                                         .region = "eu-central-1"};
+
+    (void)state;
+    put("e/aws", "the-first-value", NULL);
+    call.who = CALLER_OPERATOR;
+    check_ok(act(do_rule, &call, &rule, NULL));
+    rule.endpoint = "https://iam.example.org";
+    check_err(act(do_rule, &call, &rule, NULL), AG_EPROOF);
+    call.who = CALLER_PROOF;
+    check_ok(act(do_rule, &call, &rule, NULL));
+}
+
+static void
 test_a_dry_run_changes_nothing(void **state)
 {
     struct call call = call_of(flow.operator_peer);
@@ -424,6 +443,8 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(
             test_a_program_needs_proof_and_a_whole_record, open_with_clock,
             close_with_clock),
+        cmocka_unit_test_setup_teardown(test_an_endpoint_needs_fresh_proof,
+                                        open_with_clock, close_with_clock),
         cmocka_unit_test_setup_teardown(test_a_dry_run_changes_nothing,
                                         open_with_clock, close_with_clock),
         cmocka_unit_test_setup_teardown(
