@@ -434,6 +434,7 @@ test_wrong_parameters_are_refused(void **state)
         {"aws-sts", "{\"role\":\"arn:aws:iam::1:user/x\"}"},
         {"aws-sts", "{" ROLE ",\"policy\":\"no\"}"},
         {"aws-sts", "{" ROLE ",\"policy\":[]}"},
+        {"aws-sts", "{" ROLE ",\"policy\":\"[]\"}"},
         {"aws-sts", "{" ROLE ",\"external_id\":\"x\"}"},
         {"aws-sts", "{" ROLE ",\"external_id\":\"a b\"}"},
         {"aws-sts", "{" ROLE ",\"section\":\"a/b\"}"},

@@ -61,6 +61,7 @@ test_what_is_not_such_a_text_is_refused(void **state)
         "</a>",
         "<a/></a>",
         "<aa><b></bb></aa>",
+        "<r><a><xb></b><//></r/>",
         "<ab><b></ab></b>",
         "<!DOCTYPE a><a></a>",
         "<a><![CDATA[x]]></a>",

@@ -30,6 +30,8 @@ setup(void **state)
           "openssl rsa -in one.pem -pubout -out one.pub && "
           "openssl rsa -in one.pem -aes128 -passout pass:word -out shut.pem && "
           "openssl genrsa -out short.pem 1024 && "
+          "openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 "
+          "-out pss.pem && "
           "openssl ecparam -name prime256v1 -genkey -noout -out ec.pem");
     return 0;
 }
@@ -93,7 +95,7 @@ static void
 test_what_is_no_such_key_is_refused(void **state)
 {
     static const char *const BAD[] = {"shut.pem", "short.pem", "ec.pem",
-                                      "one.pub"};
+                                      "pss.pem", "one.pub"};
     uint8_t out[RS256_MAX_BYTES];
     size_t len = 7;
     struct span whole = {0};
