@@ -171,14 +171,14 @@ rule_set(struct cli *cli, int argc, char **argv)
         {"grace", ARG_DURATION, &rule.grace_ms, "D",
          "the old value stays so long (0)"},
         {"rotator", ARG_TEXT, &rule.rotator, "R",
-         "random (default), command, aws-access-key, oauth2"},
+         "random (default), command, aws-access-key, oauth2, ssh"},
         {"length", ARG_COUNT, &rule.length, "N", "of a random value (32)"},
         {"alphabet", ARG_TEXT, &rule.alphabet, "A",
          "alnum (default), hex, url, ascii, digits"},
         {"require", ARG_LIST, &rule.require, "CLASS",
          "lower, upper, digit, symbol must occur; again for more"},
         {"program", ARG_TEXT, &rule.program, "NAME",
-         "command: the program on record"},
+         "command, ssh: the program on record"},
         {"generate", ARG_FLAG, &rule.generate, NULL,
          "command: the value is random, the program installs it"},
         {"region", ARG_TEXT, &rule.region, "R", "aws: of STS (us-east-1)"},
@@ -397,8 +397,9 @@ rotate_program(struct cli *cli, int argc, char **argv)
         {"remove", "take one off", program_remove},
     };
     static const struct act_table table = {
-        "rotate program", "Programs that rotate secrets (--rotator command).",
-        acts, AG_COUNT(acts)};
+        "rotate program",
+        "Programs that rotate secrets (--rotator command, ssh).", acts,
+        AG_COUNT(acts)};
 
     return acts_run(cli, &table, argc, argv);
 }

@@ -62,6 +62,7 @@ test|htop|one that draws anew by itself
 test|procps|ps, for the scenarios
 test|util-linux|setsid, unshare, script, runuser
 test|openssh-client|ssh-keygen reads the key files that placeholders are
+test|openssh-server|the sshd at which an SSH key rotates
 LIST
 }
 

@@ -97,6 +97,12 @@ AG_CHECK AG_NONNULL enum ag_err turn_keep(struct turn *t, struct db_tx *tx,
                                           const struct secret *value,
                                           int64_t *ret_version_id);
 
+/* What a rotator with make_from() makes of the current version. Errors: those of
+ * make_from() and versions_value(). */
+AG_CHECK AG_NONNULL enum ag_err
+rotation_make_from(const struct rotator *rotator, struct db_read *r,
+                   const struct secret_row *secret, struct secret **ret);
+
 /* A rotation by the secret's rule, if it is time. Errors: AG_ENOTFOUND. */
 AG_CHECK AG_NONNULL enum ag_err turn_start(struct core *core, struct turn *t,
                                            struct db_tx *tx);

@@ -3,6 +3,7 @@
 
 #include <sodium.h>
 
+#include "base/secret.h"
 #include "core/rotation_impl.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -26,6 +27,18 @@ check_right(struct db_tx *tx, const struct call *call,
         return AG_EPROOF;
     }
     return name != NULL ? program_find(db_tx_read(tx), name, &program) : AG_OK;
+}
+
+/* What can't be made of the value there is, is told now and not at night. */
+static enum ag_err
+check_value(struct db_tx *tx, const struct secret_row *secret,
+            const struct rotator *rotator)
+{
+    AG_AUTO(secret) struct secret *tried = NULL;
+
+    return rotator->make_from != NULL
+               ? rotation_make_from(rotator, db_tx_read(tx), secret, &tried)
+               : AG_OK;
 }
 
 static enum ag_err
@@ -93,6 +106,9 @@ core_rotation_rule_set(struct core *core, struct db_tx *tx,
     }
     if (err == AG_OK) {
         err = check_right(tx, call, &plan);
+    }
+    if (err == AG_OK) {
+        err = check_value(tx, &secret, plan.rotator);
     }
     if (err == AG_OK) {
         err = schedule_next(&plan.schedule, db_tx_now_ms(tx),

@@ -30,12 +30,29 @@ turn_keep(struct turn *t, struct db_tx *tx, const struct secret *value,
     return err;
 }
 
-static enum ag_err
-make_new(const struct turn *t, struct secret **ret)
+enum ag_err
+rotation_make_from(const struct rotator *rotator, struct db_read *r,
+                   const struct secret_row *secret, struct secret **ret)
 {
-    enum ag_err err = t->plan.rotator->make != NULL
-                          ? t->plan.rotator->make(t->plan.params, ret)
-                          : AG_ENOTFOUND;
+    AG_AUTO(secret) struct secret *old = NULL;
+    enum ag_err err =
+        versions_value(r, secret->id, secret->current_version, NULL, &old);
+
+    return err == AG_OK ? rotator->make_from(old, ret) : err;
+}
+
+static enum ag_err
+make_new(const struct turn *t, struct db_tx *tx, struct secret **ret)
+{
+    enum ag_err err = AG_OK;
+
+    if (t->plan.rotator->make_from != NULL) {
+        return rotation_make_from(t->plan.rotator, db_tx_read(tx), &t->secret,
+                                  ret);
+    }
+    err = t->plan.rotator->make != NULL
+              ? t->plan.rotator->make(t->plan.params, ret)
+              : AG_ENOTFOUND;
 
     return err == AG_ENOTFOUND ? AG_OK : err;
 }
@@ -123,7 +140,7 @@ turn_start(struct core *core, struct turn *t, struct db_tx *tx)
                                    .old_version = t->secret.current_version};
     t->row.plan = AG_TAKE(rule.plan);
     if (err == AG_OK) {
-        err = make_new(t, &value);
+        err = make_new(t, tx, &value);
     }
     if (err == AG_OK && value != NULL) {
         err = turn_keep(t, tx, value, &version_id);

@@ -127,7 +127,7 @@ pipe_with(const struct secret *value, int *ret_fd)
 }
 
 static enum ag_err
-open_pipes(const struct rotator_call *call, struct pipes *p)
+open_pipes(const struct rotator_call *call, bool makes, struct pipes *p)
 {
     int ends[2];
     enum ag_err err = pipe_with(call->old_value, &p->old_value);
@@ -135,8 +135,7 @@ open_pipes(const struct rotator_call *call, struct pipes *p)
     if (err == AG_OK) {
         err = pipe_with(call->new_value, &p->new_value);
     }
-    if (err != AG_OK || call->act != ROTATOR_PREPARE ||
-        generates(call->params)) {
+    if (err != AG_OK || call->act != ROTATOR_PREPARE || !makes) {
         return err;
     }
     if (pipe2(ends, O_CLOEXEC) != 0) {
@@ -181,8 +180,8 @@ number_or_null(int fd, int number)
 }
 
 static enum ag_err
-write_input(const struct rotator_call *call, const struct pipes *p,
-            struct buf *out)
+write_input(const struct rotator_call *call, const json_t *more,
+            const struct pipes *p, struct buf *out)
 {
     char id[24];
     AG_AUTO(wjson) json_t *input = NULL;
@@ -194,7 +193,12 @@ write_input(const struct rotator_call *call, const struct pipes *p,
                       number_or_null(p->old_value, RUNNER_OLD_FD), "new_fd",
                       number_or_null(p->new_value, RUNNER_NEW_FD), "out_fd",
                       number_or_null(p->out, RUNNER_OUT_FD));
-    return input != NULL ? wjson_dump(input, out) : AG_ENOMEM;
+    if (input == NULL ||
+        (more != NULL &&
+         json_object_update(input, (json_t *)(uintptr_t)more) != 0)) {
+        return AG_ENOMEM;
+    }
+    return wjson_dump(input, out);
 }
 
 static void
@@ -280,8 +284,9 @@ not_run(struct runner *runner, enum ag_err err, struct rotator_answer *ret)
     return AG_OK;
 }
 
-static enum ag_err
-act(const struct rotator_call *call, struct rotator_answer *ret)
+enum ag_err
+command_act(const struct rotator_call *call, const json_t *more,
+            struct rotator_answer *ret)
 {
     AG_AUTO(pipes) struct pipes p = {-1, -1, -1, -1};
     AG_AUTO(buf) struct buf input = {0};
@@ -296,9 +301,9 @@ act(const struct rotator_call *call, struct rotator_answer *ret)
     }
     buf_init(&input, RUNNER_INPUT_MAX_BYTES, BUF_PLAIN);
     buf_init(&output, RUNNER_OUTPUT_MAX_BYTES, BUF_WIPE);
-    err = open_pipes(call, &p);
+    err = open_pipes(call, more == NULL && !generates(call->params), &p);
     if (err == AG_OK) {
-        err = write_input(call, &p, &input);
+        err = write_input(call, more, &p, &input);
     }
     if (err != AG_OK) {
         return err;
@@ -324,6 +329,12 @@ act(const struct rotator_call *call, struct rotator_answer *ret)
         settle(ret, ROTATOR_UNSURE, "no_value");
     }
     return AG_OK;
+}
+
+static enum ag_err
+act(const struct rotator_call *call, struct rotator_answer *ret)
+{
+    return command_act(call, NULL, ret);
 }
 
 const struct rotator ROTATOR_COMMAND = {

@@ -6,10 +6,8 @@
 #include "rotate/rotators.h"
 
 static const struct rotator *const ROTATORS[] = {
-    &ROTATOR_RANDOM,
-    &ROTATOR_COMMAND,
-    &ROTATOR_AWS_ACCESS_KEY,
-    &ROTATOR_OAUTH2,
+    &ROTATOR_RANDOM, &ROTATOR_COMMAND, &ROTATOR_AWS_ACCESS_KEY,
+    &ROTATOR_OAUTH2, &ROTATOR_SSH,
 };
 
 enum ag_err
@@ -21,8 +19,8 @@ rotator_find(const char *name, const struct rotator **ret)
             return AG_OK;
         }
     }
-    return err_why(AG_EINVAL,
-                   "rotator: random, command, aws-access-key or oauth2");
+    return err_why(AG_EINVAL, "rotator: random, command, aws-access-key,"
+                              " oauth2 or ssh");
 }
 
 bool

@@ -84,6 +84,10 @@ struct rotator {
      * hears of it. NULL, or AG_ENOTFOUND: the provider makes it in `prepare`. */
     enum ag_err (*make)(const json_t *params, struct secret **ret);
 
+    /* Instead of make(), when the new value has something of the one there is.
+     * Errors: AG_EINVAL with a sentence: not from that value. */
+    enum ag_err (*make_from)(const struct secret *old, struct secret **ret);
+
     /* The program on record that the acts need; NULL: none. Borrowed. */
     const char *(*program_name)(const json_t *params);
 

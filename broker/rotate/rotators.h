@@ -12,6 +12,14 @@ extern const struct rotator ROTATOR_RANDOM;         /* random.c */
 extern const struct rotator ROTATOR_COMMAND;        /* command.c */
 extern const struct rotator ROTATOR_AWS_ACCESS_KEY; /* aws_key.c */
 extern const struct rotator ROTATOR_OAUTH2;         /* login.c */
+extern const struct rotator ROTATOR_SSH;            /* ssh.c */
+
+/* An act by the call's program, as `command` has it done: it gets the values
+ * that the call has. `more` (NULL: nothing) are members that it is told besides;
+ * with them it makes no value. Errors: as of rotator.h's act. */
+AG_CHECK enum ag_err command_act(const struct rotator_call *call,
+                                 const json_t *more,
+                                 struct rotator_answer *ret);
 
 /* The parameters `length`, `alphabet` and `require`; others are not looked at.
  * Errors: AG_EINVAL with a sentence. */
