@@ -77,6 +77,7 @@ rotation_preview(struct db_read *r, int64_t secret_id, json_t *items)
     AG_AUTO(rotation_row) struct rotation_row open = {0};
     AG_AUTO(rotation_rule_row) struct rotation_rule_row rule = {0};
     AG_AUTO(rotation_plan) struct rotation_plan plan = {0};
+    const char *text = NULL;
     enum ag_err err = secrets_get(r, secret_id, &secret);
 
     if (err == AG_OK) {
@@ -87,6 +88,7 @@ rotation_preview(struct db_read *r, int64_t secret_id, json_t *items)
          * nothing to do either. */
         return err == AG_ENOTFOUND ? AG_OK : err;
     }
-    err = rotation_plan_read(open.plan != NULL ? open.plan : rule.plan, &plan);
+    text = open.plan != NULL ? open.plan : rule.plan;
+    err = text != NULL ? rotation_plan_read(text, &plan) : AG_ECORRUPT;
     return err == AG_OK ? add_item(&secret, &open, &plan, items) : err;
 }
