@@ -91,6 +91,26 @@ AG_CHECK AG_NONNULL enum ag_err turn_note(struct turn *t, struct db_tx *tx,
                                           enum audit_kind kind,
                                           const char *what);
 
+/* What an event makes of it: the next state and all that entering it does. Errors:
+ * AG_ECONFLICT it can't happen now. */
+AG_CHECK AG_NONNULL enum ag_err turn_apply(struct turn *t, struct db_tx *tx,
+                                           enum step_event event);
+
+AG_NONNULL void turn_code(struct turn *t, const char *code);
+
+/* Closed without its end: what the provider knows is a person's to look at. */
+AG_CHECK AG_NONNULL enum ag_err turn_abandon(struct turn *t, struct db_tx *tx,
+                                             const char *code);
+
+/* A value that may be gone, by a person's hand, is NULL then. */
+AG_CHECK AG_NONNULL enum ag_err turn_value(const struct turn *t,
+                                           struct db_tx *tx, int64_t number,
+                                           struct secret **ret);
+
+/* All that an act needs: both values, and the program, which is given them (and
+ * so they are on the exposure ledger). */
+AG_CHECK AG_NONNULL enum ag_err turn_equip(struct turn *t, struct db_tx *tx);
+
 /* The new value, sealed as pending; the caller gives it to the redaction set,
  * by the row of its version, as its last act. Errors: AG_ELIMIT. */
 AG_CHECK AG_NONNULL enum ag_err turn_keep(struct turn *t, struct db_tx *tx,

@@ -1,9 +1,8 @@
 /* The writer's half of a rotation: each job is one step of the journal, with
- * its row of the record. */
+ * its row of the record. What comes of an act: rotation_end.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/secret.h"
 #include "core/redaction.h"
@@ -95,8 +94,8 @@ set_pause(struct turn *t, struct db_tx *tx)
                         : db_tx_now_ms(tx) + step_pause_ms(t->row.attempts);
 }
 
-static enum ag_err
-apply(struct turn *t, struct db_tx *tx, enum step_event event)
+enum ag_err
+turn_apply(struct turn *t, struct db_tx *tx, enum step_event event)
 {
     const struct step_facts facts = {t->row.new_version != 0, t->row.attempts};
     struct step step = {.again = false};
@@ -128,19 +127,19 @@ apply(struct turn *t, struct db_tx *tx, enum step_event event)
                      step_event_text(event));
 }
 
-static void
-set_code(struct turn *t, const char *code)
+void
+turn_code(struct turn *t, const char *code)
 {
     (void)snprintf(t->row.code, sizeof(t->row.code), "%s", code);
 }
 
 /* Closed without its end: what the provider knows is a person's to look at. */
-static enum ag_err
-abandon(struct turn *t, struct db_tx *tx, const char *code)
+enum ag_err
+turn_abandon(struct turn *t, struct db_tx *tx, const char *code)
 {
     enum ag_err err = AG_OK;
 
-    set_code(t, code);
+    turn_code(t, code);
     t->row.state = ROTATION_ABANDONED;
     t->row.due_ms = 0;
     t->rest = REST_ENDED;
@@ -152,8 +151,8 @@ abandon(struct turn *t, struct db_tx *tx, const char *code)
 /* ---- an act of the rotator's ---- */
 
 /* A value that may be gone, by a person's hand, is NULL then. */
-static enum ag_err
-read_value(const struct turn *t, struct db_tx *tx, int64_t number,
+enum ag_err
+turn_value(const struct turn *t, struct db_tx *tx, int64_t number,
            struct secret **ret)
 {
     enum ag_err err = number == 0 ? AG_ENOTFOUND
@@ -190,22 +189,29 @@ find_program(struct turn *t, struct db_tx *tx)
     return err == AG_ENOTFOUND ? AG_OK : err; /* the act says so */
 }
 
-/* That it is tried is durable before it is. */
-static enum ag_err
-prepare_act(struct turn *t, struct db_tx *tx, enum step_act act)
+enum ag_err
+turn_equip(struct turn *t, struct db_tx *tx)
 {
     enum ag_err err = rotation_can_act(t->job.core, t->plan.rotator);
     bool reads = !t->plan.rotator->refreshes;
 
     if (err == AG_OK && reads) {
-        err = read_value(t, tx, t->row.old_version, &t->old_value);
+        err = turn_value(t, tx, t->row.old_version, &t->old_value);
     }
     if (err == AG_OK && reads) {
-        err = read_value(t, tx, t->row.new_version, &t->new_value);
+        err = turn_value(t, tx, t->row.new_version, &t->new_value);
     }
-    if (err == AG_OK && t->plan.rotator->program_name != NULL) {
-        err = find_program(t, tx);
-    }
+    return err == AG_OK && t->plan.rotator->program_name != NULL
+               ? find_program(t, tx)
+               : err;
+}
+
+/* That it is tried is durable before it is. */
+static enum ag_err
+prepare_act(struct turn *t, struct db_tx *tx, enum step_act act)
+{
+    enum ag_err err = turn_equip(t, tx);
+
     t->row.attempts++;
     if (err == AG_OK) {
         err = rotations_write(tx, &t->row);
@@ -241,11 +247,11 @@ observe(struct turn *t, struct db_tx *tx)
     err = rotations_readers(db_tx_read(tx), t->secret.id, t->row.old_version,
                             &t->readers_count);
     if (err != AG_OK || t->readers_count == 0) {
-        return err == AG_OK ? apply(t, tx, EVENT_DONE) : err;
+        return err == AG_OK ? turn_apply(t, tx, EVENT_DONE) : err;
     }
     t->rest = REST_READERS;
     t->row.attempts++;
-    return apply(t, tx, EVENT_LATER);
+    return turn_apply(t, tx, EVENT_LATER);
 }
 
 static enum ag_err
@@ -255,7 +261,7 @@ act_or_skip(struct turn *t, struct db_tx *tx, enum step_act act)
         t->rest = REST_PAUSE;
         return AG_OK;
     }
-    return t->plan.rotator->act == NULL ? apply(t, tx, EVENT_DONE)
+    return t->plan.rotator->act == NULL ? turn_apply(t, tx, EVENT_DONE)
                                         : prepare_act(t, tx, act);
 }
 
@@ -268,8 +274,8 @@ refresh(struct turn *t, struct db_tx *tx, bool is_old)
         return prepare_act(t, tx, STEP_PREPARE);
     }
     t->row.new_version = t->secret.current_version;
-    set_code(t, "changed_meanwhile");
-    return apply(t, tx, EVENT_REPLACED);
+    turn_code(t, "changed_meanwhile");
+    return turn_apply(t, tx, EVENT_REPLACED);
 }
 
 static enum ag_err
@@ -284,8 +290,8 @@ take_step(struct turn *t, struct db_tx *tx)
             return refresh(t, tx, is_old);
         }
         if (!t->fresh) {
-            set_code(t, "cut_off");
-            return apply(t, tx, EVENT_UNSURE);
+            turn_code(t, "cut_off");
+            return turn_apply(t, tx, EVENT_UNSURE);
         }
         return act_or_skip(t, tx, act);
     case STEP_VERIFY:
@@ -293,17 +299,17 @@ take_step(struct turn *t, struct db_tx *tx)
         return act_or_skip(t, tx, act);
     case STEP_PROMOTE:
         if (!is_old) {
-            set_code(t, "changed_meanwhile");
+            turn_code(t, "changed_meanwhile");
         }
-        return apply(t, tx, is_old ? EVENT_DONE : EVENT_CONFLICT);
+        return turn_apply(t, tx, is_old ? EVENT_DONE : EVENT_CONFLICT);
     case STEP_OBSERVE:
     case STEP_RETIRE:
         if (is_old && act == STEP_RETIRE && t->row.attempts > 0) {
-            return abandon(t, tx, "rolled_back"); /* it may work no more */
+            return turn_abandon(t, tx, "rolled_back"); /* it may work no more */
         }
         if (is_old) {
-            set_code(t, "rolled_back");
-            return apply(t, tx, EVENT_CONFLICT);
+            turn_code(t, "rolled_back");
+            return turn_apply(t, tx, EVENT_CONFLICT);
         }
         return act == STEP_OBSERVE ? observe(t, tx) : act_or_skip(t, tx, act);
     case STEP_NONE:
@@ -349,141 +355,16 @@ turn_begin(struct core *core, struct db_tx *tx, struct core_job *job)
         return err;
     }
     if (t->secret.removed_ms != 0 || t->secret.current_version == 0) {
-        return abandon(t, tx, "secret_gone");
+        return turn_abandon(t, tx, "secret_gone");
     }
     if (t->row.state == ROTATION_UNDOING &&
         t->secret.current_version == t->row.new_version) {
-        return abandon(t, tx, "made_current"); /* it is in use: not undone */
+        return turn_abandon(t, tx,
+                            "made_current"); /* it is in use: not undone */
     }
     err = rotation_plan_read(t->row.plan, &t->plan);
     if (err == AG_OK) {
         err = mend_clock(t, tx);
     }
     return err == AG_OK ? take_step(t, tx) : err;
-}
-
-/* ---- and its end ---- */
-
-static enum step_event
-event_of(enum rotator_outcome outcome)
-{
-    switch (outcome) {
-    case ROTATOR_DONE:
-        return EVENT_DONE;
-    case ROTATOR_REFUSED:
-        return EVENT_REFUSED;
-    case ROTATOR_LATER:
-        return EVENT_LATER;
-    case ROTATOR_UNSURE:
-        break;
-    }
-    return EVENT_UNSURE;
-}
-
-static bool
-is_in(struct span part, const char *text)
-{
-    size_t len = strlen(text);
-
-    for (size_t at = 0; at + part.len <= len; at++) {
-        if (strncasecmp(text + at, (const char *)part.ptr, part.len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Is it, or a part of it that tells something, in the code? In any case of
- * letters, since a code has one alone. */
-static bool
-shows(const char *code, const struct secret *value)
-{
-    struct span all = value != NULL ? secret_view(value) : span_of(NULL, 0);
-    size_t len =
-        all.len < ROTATOR_SHOWN_BYTES ? all.len : (size_t)ROTATOR_SHOWN_BYTES;
-
-    for (size_t at = 0; len > 0 && at + len <= all.len; at++) {
-        if (is_in(span_sub(all, at, len), code)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* What stands on the journal and on the record is no value: the words of a
- * provider, or of a program, may quote one. */
-static enum ag_err
-check_words(struct turn *t, struct db_tx *tx)
-{
-    const int64_t numbers[] = {t->row.old_version, t->row.new_version};
-    bool shown = shows(t->answer.code, t->answer.value);
-    enum ag_err err = AG_OK;
-
-    for (size_t i = 0;
-         err == AG_OK && t->answer.code[0] != '\0' && i < AG_COUNT(numbers);
-         i++) {
-        AG_AUTO(secret) struct secret *value = NULL;
-
-        err = read_value(t, tx, numbers[i], &value);
-        shown = shown || shows(t->answer.code, value);
-    }
-    if (err == AG_OK && shown) {
-        t->answer.outcome = ROTATOR_UNSURE;
-        (void)snprintf(t->answer.code, sizeof(t->answer.code), "garbage");
-    }
-    return err;
-}
-
-/* Only a person can log in: told once per interval. */
-static enum ag_err
-end_refresh(struct turn *t, struct db_tx *tx)
-{
-    bool needs_login = false;
-    enum ag_err err = rotation_refreshed(t, tx, &needs_login);
-
-    if (err == AG_OK && needs_login) {
-        err = turn_set_next(t, tx, false);
-        return err == AG_OK ? abandon(t, tx, t->answer.code) : err;
-    }
-    set_code(t, t->answer.code);
-    if (err == AG_OK && t->row.new_version != 0) {
-        return apply(t, tx, EVENT_REPLACED);
-    }
-    if (err != AG_OK || t->answer.outcome != ROTATOR_UNSURE) {
-        return err == AG_OK ? apply(t, tx, event_of(t->answer.outcome)) : err;
-    }
-    /* The run was cut off: it may come yet. */
-    err = rotations_write(tx, &t->row);
-    return err == AG_OK ? turn_note(t, tx, AUDIT_ROTATION_STEP,
-                                    step_event_text(EVENT_UNSURE))
-                        : err;
-}
-
-enum ag_err
-turn_end(struct core *core, struct db_tx *tx, struct core_job *job)
-{
-    struct turn *t = turn_of(job);
-    const struct secret *value = t->answer.value;
-    int64_t version_id = 0;
-    enum ag_err err = AG_OK;
-
-    if (t->plan.rotator->refreshes) {
-        return end_refresh(t, tx);
-    }
-    err = check_words(t, tx);
-    set_code(t, t->answer.code);
-    if (err == AG_OK && value != NULL && t->row.new_version == 0) {
-        err = turn_keep(t, tx, value, &version_id);
-    }
-    if (err == AG_ELIMIT) { /* never kept: so undone, not tried again */
-        set_code(t, "value_too_long");
-        version_id = 0;
-        err = AG_OK;
-    }
-    if (err == AG_OK) {
-        err = apply(t, tx, event_of(t->answer.outcome));
-    }
-    return err == AG_OK && version_id != 0
-               ? redaction_add(core, &t->secret, version_id, value)
-               : err;
 }
