@@ -238,7 +238,7 @@ observe(struct turn *t, struct db_tx *tx)
     enum ag_err err = AG_OK;
 
     if (t->leaked) {
-        return apply(t, tx, EVENT_DONE);
+        return turn_apply(t, tx, EVENT_DONE);
     }
     if (t->row.due_ms > db_tx_now_ms(tx) && !(was_over && t->forced)) {
         t->rest = was_over ? REST_READERS : REST_GRACE;

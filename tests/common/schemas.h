@@ -100,6 +100,9 @@ check_field(const json_t *root, const json_t *schema, const struct msg_field *f)
     case MSG_OBJECT:
         check_spec(root, resolve(root, schema), f->of);
         return;
+    case MSG_TREE:
+        check_type(schema, "object", f->name);
+        return;
     case MSG_SECRET:
         fail_msg("%s: a file holds no secret", f->name);
         return;
