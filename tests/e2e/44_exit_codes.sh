@@ -1,0 +1,67 @@
+# The exit codes that scripts go by: one for each kind of failure, whatever the
+# verb, and nothing on stdout with any but a find.
+. "$SRC/tests/e2e/lib.sh"
+
+is() { # CODE COMMAND…
+    local want=$1
+    shift
+    run "$@"
+    [ "$RC" -eq "$want" ] || fail "$*: exit $RC instead of $want: $ERR"
+    [ "$want" -eq 0 ] || [ "$want" -eq 1 ] || [ -z "$OUT" ] || fail "$*: on stdout: $OUT"
+}
+
+say "without a vault, without a broker"
+printf 'plain\n' >text
+is 64 auth-guard nonsense
+is 64 auth-guard redact --nonsense
+is 64 auth-guard redact --format xml text
+is 64 auth-guard redact --in-place
+is 64 auth-guard redact --check --report r text
+is 64 auth-guard redact --rules none text
+is 69 auth-guard redact text
+is 69 auth-guard redact --in-place text
+is 69 auth-guard redact --check text
+is 69 auth-guard list
+is 69 auth-guard get web/key
+is 125 auth-guard run -- true
+is 0 auth-guard redact --rules default text
+is 0 auth-guard redact --rules default --check text
+
+say "with one"
+vault
+VALUE=$(canary)
+printf %s "$VALUE" | auth-guard put web/key >/dev/null 2>&1 || fail put
+printf 'a %s\n' "$VALUE" >found
+is 0 auth-guard redact text
+is 0 auth-guard redact --check text
+is 1 auth-guard redact --check found
+is 1 auth-guard redact --in-place --dry-run found
+is 0 auth-guard redact --in-place found
+is 0 auth-guard redact --check found
+is 66 auth-guard redact none
+is 66 auth-guard redact --check none
+is 66 auth-guard redact --rules none --set none text
+is 65 auth-guard redact --rules none --set text text
+is 65 auth-guard redact --rules-file text text
+is 64 auth-guard redact --receipt - text
+is 64 auth-guard redact --receipt r --format jsonl text
+is 65 auth-guard receipt verify text
+is 66 auth-guard get web/none
+is 64 auth-guard put
+
+say "a command's, and of what could not be run"
+is 0 auth-guard run --no-isolate -- true
+is 7 auth-guard run --no-isolate -- sh -c 'exit 7'
+is 143 auth-guard run --no-isolate -- sh -c 'kill -TERM $$'
+is 127 auth-guard run --no-isolate -- nothing-of-that-name
+is 126 auth-guard run --no-isolate -- "$TREE/text"
+is 125 auth-guard run --no-isolate --env V=ag://web/none -- true
+is 125 auth-guard run --nonsense -- true
+
+say "locked"
+ok auth-guard lock
+is 69 auth-guard redact text
+is 69 auth-guard redact --check text
+is 69 auth-guard list
+is 125 auth-guard run --no-isolate -- true
+no_leak
