@@ -29,12 +29,13 @@ char_len(const uint8_t *p)
     return n;
 }
 
-/* Control: C0 but tab and newline, DEL, and C1 (U+0080 to U+009F). */
+/* Control: C0 but tab, DEL, and C1 (U+0080 to U+009F). What is shown is a line:
+ * in a name a newline would begin another, of its own making. */
 static bool
 steers(const uint8_t *p, size_t len)
 {
     if (len == 1) {
-        return (p[0] < 0x20 && p[0] != '\t' && p[0] != '\n') || p[0] == 0x7f;
+        return (p[0] < 0x20 && p[0] != '\t') || p[0] == 0x7f;
     }
     return len == 2 && p[0] == 0xc2 && p[1] < 0xa0;
 }

@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 /* Writes `text` with control bytes (C0, DEL, C1, stray bytes of UTF-8) as
- * \xNN; tab and newline pass. */
+ * \xNN; a tab passes. */
 void text_show(FILE *to, const char *text);
 
 /* Columns that text_show() takes, one for each code point. */

@@ -36,6 +36,10 @@ is 0 auth-guard redact text
 is 0 auth-guard redact --check text
 is 1 auth-guard redact --check found
 is 1 auth-guard redact --in-place --dry-run found
+mv found $'text:1:1: nothing\nfound'
+run auth-guard redact --check $'text:1:1: nothing\nfound'
+[ "$ERR" = 'text:1:1: nothing\x0afound:1:3: holds the value of web/key' ] || fail "a name that is a find: $ERR"
+mv $'text:1:1: nothing\nfound' found
 is 0 auth-guard redact --in-place found
 is 0 auth-guard redact --check found
 is 66 auth-guard redact none

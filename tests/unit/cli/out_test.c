@@ -30,7 +30,10 @@ static void
 test_nothing_steers_the_terminal(void **state)
 {
     (void)state;
-    assert_string_equal(shown("plain \xc3\xa9\t\n"), "plain \xc3\xa9\t\n");
+    assert_string_equal(shown("plain \xc3\xa9\t"), "plain \xc3\xa9\t");
+    /* Nor begins a line of its own making. */
+    assert_string_equal(shown("a\nb\r"), "a\\x0ab\\x0d");
+    assert_int_equal(text_width("a\nb"), 6);
     assert_string_equal(shown("\033[2J\a\x7f"), "\\x1b[2J\\x07\\x7f");
     assert_string_equal(shown("\xc2\x9b"
                               "31m"),
