@@ -50,7 +50,7 @@ read_tree(json_t *tree, struct mint_rule *ret)
     if (err == AG_OK && !json_is_object(ret->params)) {
         err = err_why(AG_EINVAL, "params: an object");
     }
-    if (err == AG_OK && (ret->ttl_ms < MINT_TTL_LEAST_S * MS_PER_S ||
+    if (err == AG_OK && (ret->ttl_ms < (int64_t)MINT_TTL_LEAST_S * MS_PER_S ||
                          ret->ttl_ms > (int64_t)MINT_TTL_MOST_S * MS_PER_S)) {
         err = err_why(AG_EINVAL, "ttl: %d seconds to %d days", MINT_TTL_LEAST_S,
                       MINT_TTL_MOST_S / (24 * 3600));

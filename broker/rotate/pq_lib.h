@@ -15,6 +15,7 @@
 #include "base/err.h"
 
 /* What the room calls, by the library's own names. */
+// NOLINTBEGIN(readability-identifier-naming)
 struct pq_lib {
     PGconn *(*PQconnectStartParams)(const char *const *keywords,
                                     const char *const *values,
@@ -39,6 +40,8 @@ struct pq_lib {
                                               PQnoticeProcessor proc,
                                               void *arg);
 };
+
+// NOLINTEND(readability-identifier-naming)
 
 /* Loads it, once a process; who needs it later is told whether it is there.
  * Threads: safe. */

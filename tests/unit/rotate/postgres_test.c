@@ -37,10 +37,10 @@ test_parameters_are_checked(void **state)
 {
     static const char *const GOOD_ONES[] = {
         "{\"host\":\"db.example.com\"," GOOD "}",
-        "{\"host\":\"127.0.0.1\",\"port\":5433,\"sslmode\":\"disable\"," GOOD
-        "}",
-        "{\"host\":\"db\",\"sslmode\":\"verify-full\",\"owner\":\"o\","
-        "\"sslrootcert\":\"/etc/roots.pem\",\"format\":\"url\"," GOOD "}",
+        ("{\"host\":\"127.0.0.1\",\"port\":5433,\"sslmode\":\"disable\"," GOOD
+         "}"),
+        ("{\"host\":\"db\",\"sslmode\":\"verify-full\",\"owner\":\"o\","
+         "\"sslrootcert\":\"/etc/roots.pem\",\"format\":\"url\"," GOOD "}"),
     };
     static const char *const BAD_ONES[] = {
         "{" GOOD "}",
@@ -58,8 +58,8 @@ test_parameters_are_checked(void **state)
         "{\"host\":\"db\",\"more\":1," GOOD "}",
         "{\"host\":\"db\",\"dbname\":\"app\",\"user\":\"boss\"}",
         "{\"host\":\"db\",\"dbname\":\"app\",\"user\":\"boss\",\"roles\":[]}",
-        "{\"host\":\"db\",\"dbname\":\"app\",\"user\":\"boss\","
-        "\"roles\":[\"boss\"]}",
+        ("{\"host\":\"db\",\"dbname\":\"app\",\"user\":\"boss\","
+         "\"roles\":[\"boss\"]}"),
         "{\"host\":\"db\",\"user\":\"boss\",\"roles\":[\"reader\"]}",
     };
 
