@@ -107,7 +107,7 @@ mint_set(struct cli *cli, int argc, char **argv)
     const char *source = NULL;
     int64_t ttl_ms = 0;
     const struct arg_opt opts[] = {
-        {"minter", ARG_TEXT, &minter, "M", "postgres"},
+        {"minter", ARG_TEXT, &minter, "M", "postgres, github-app, aws-sts"},
         {"from", ARG_TEXT, &source, "REF",
          "the secret by which the provider knows us"},
         {"ttl", ARG_DURATION, &ttl_ms, "D",
@@ -117,12 +117,19 @@ mint_set(struct cli *cli, int argc, char **argv)
         .about =
             "Has a credential made for each task that uses NAME, at its first "
             "use, and\nrevoked when the task ends. It asks for the passphrase: "
-            "the source's value goes\nwhere the parameters say. A parameter "
-            "that is said again is a list.\n\n"
+            "the source's value goes\nwhere the parameters say. A value that "
+            "is "
+            "JSON is taken as that; a parameter that\nis said again is a "
+            "list.\n\n"
             "postgres   host, port, dbname, user (the source is its password), "
             "roles (what the\n           task's role is a member of), owner "
             "(of what it leaves), format (json or\n           url), sslmode, "
-            "sslrootcert",
+            "sslrootcert\n"
+            "github-app app, installation (the source is the app's private "
+            "key), repositories,\n           permissions (contents:read), "
+            "endpoint\n"
+            "aws-sts    role (the source is an access key), policy, "
+            "external_id, region, section,\n           endpoint",
         .opts = opts,
         .opt_count = AG_COUNT(opts),
         .words_min = 1,
