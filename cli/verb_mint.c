@@ -129,7 +129,7 @@ mint_set(struct cli *cli, int argc, char **argv)
             "key), repositories,\n           permissions (contents:read), "
             "endpoint\n"
             "aws-sts    role (the source is an access key), policy, "
-            "external_id, region, section,\n           endpoint",
+            "external_id, region,\n           section, endpoint",
         .opts = opts,
         .opt_count = AG_COUNT(opts),
         .words_min = 1,

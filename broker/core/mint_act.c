@@ -18,6 +18,8 @@ enum {
     GOOD_FOR_MS = 60 * 1000, /* that one which can't be renewed must be */
 };
 
+#define ENDS_ALONE "ends_by_itself" /* a code */
+
 static struct minting *
 minting_of(struct core_job *job)
 {
@@ -119,6 +121,9 @@ new_row(struct core *core, struct minting *m, struct db_tx *tx,
     m->row.task_id = m->task_id;
     m->row.state = MINTED_MINTING;
     m->row.expires_ms = expiry(m, task, db_tx_now_ms(tx));
+    if (m->row.expires_ms - db_tx_now_ms(tx) < m->rule.minter->life_least_ms) {
+        m->row.expires_ms = db_tx_now_ms(tx) + m->rule.minter->life_least_ms;
+    }
     m->row.due_ms = INT64_MAX; /* its end sets it, or the task's */
     (void)snprintf(m->row.handle, sizeof(m->row.handle),
                    "ag_%02x%02x%02x%02x_%lld", vault[0], vault[1], vault[2],
@@ -281,6 +286,11 @@ choose_act(struct core *core, struct minting *m, struct db_read *r)
                        m->value != NULL ? "expired" : "never_known");
         return AG_OK;
     }
+    if (err == AG_OK && m->act == MINTER_REVOKE && m->value != NULL &&
+        m->rule.minter->ends_alone) {
+        (void)snprintf(m->answer.code, sizeof(m->answer.code), ENDS_ALONE);
+        return AG_OK;
+    }
     if (err == AG_OK && m->value == NULL && m->act == MINTER_REVOKE &&
         !m->rule.minter->revokes_by_handle) {
         (void)snprintf(m->answer.code, sizeof(m->answer.code), "never_known");
@@ -368,14 +378,18 @@ end_revoke(struct minting *m, struct db_tx *tx)
 {
     bool done = m->answer.outcome == ROTATOR_DONE;
     bool never_known = strcmp(m->answer.code, "never_known") == 0;
+    bool ends_alone = strcmp(m->answer.code, ENDS_ALONE) == 0;
     enum ag_err err = AG_OK;
 
     if (done) {
         m->row.state = never_known ? MINTED_LOST : MINTED_ENDED;
     } else {
         m->row.state = MINTED_REVOKING;
-        put_off(m, tx);
-        m->row.due_ms = never_known ? m->row.expires_ms : m->row.due_ms;
+        if (!ends_alone) {
+            put_off(m, tx);
+        }
+        m->row.due_ms =
+            never_known || ends_alone ? m->row.expires_ms : m->row.due_ms;
     }
     if (done && m->row.version != 0) {
         err = versions_destroy(tx, m->row.secret_id, m->row.version);

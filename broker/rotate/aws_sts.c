@@ -6,8 +6,8 @@
  *
  * The value is what credential_process of the AWS CLI and SDKs takes. The handle
  * is the session's name, as CloudTrail has it. AWS revokes no session: what was
- * made is on record, being revoked, until it ends by itself; its end is that of
- * the rule's ttl, 15 minutes at least.
+ * made is on record, being revoked, until it ends by itself, by the rule's ttl,
+ * but not before 15 minutes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -144,7 +144,9 @@ settle(struct minter_answer *ret, enum rotator_outcome outcome,
 static int64_t
 duration_s(const struct minter_call *call)
 {
-    int64_t s = (call->expires_ms - call->now_ms + MS_PER_S - 1) / MS_PER_S;
+    /* It begins when the answer does: its end must not be after the one that
+     * is on record. */
+    int64_t s = (call->expires_ms - call->now_ms - SERVICE_LIMIT_MS) / MS_PER_S;
 
     if (s < DURATION_LEAST_S) {
         return DURATION_LEAST_S;
@@ -295,6 +297,8 @@ act(const struct minter_call *call, struct minter_answer *ret)
 
 const struct minter MINTER_AWS_STS = {
     .name = "aws-sts",
+    .ends_alone = true,
+    .life_least_ms = DURATION_LEAST_S * MS_PER_S + SERVICE_LIMIT_MS,
     .check = check,
     .act = act,
 };

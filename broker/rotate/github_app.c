@@ -35,6 +35,7 @@ enum {
      * may be behind ours. */
     JWT_BEFORE_S = 60,
     JWT_LIFE_S = 540,
+    TOKEN_LIFE_MS = 3600 * 1000, /* whatever is asked for */
     TOKEN_MIN_BYTES = 20,
     TOKEN_MAX_BYTES = 8 * 1024,
     BODY_MAX_BYTES = 8 * 1024,
@@ -318,6 +319,7 @@ act(const struct minter_call *call, struct minter_answer *ret)
 
 const struct minter MINTER_GITHUB_APP = {
     .name = "github-app",
+    .life_least_ms = TOKEN_LIFE_MS + SERVICE_LIMIT_MS,
     .check = github_check,
     .act = act,
 };

@@ -76,6 +76,14 @@ struct minter {
      * revoke is tried until it succeeds; else until it ends by itself. */
     bool lingers;
 
+    /* Does each end by itself only? Then there is nothing to try when its task
+     * ends: it is on record until then. */
+    bool ends_alone;
+
+    /* What it makes works for so long at least, whatever it was asked for: as
+     * long as one whose answer was lost is on record. */
+    int64_t life_least_ms;
+
     /* The parameters of a rule, strictly: AG_EINVAL with a sentence. */
     enum ag_err (*check)(const json_t *params);
 
