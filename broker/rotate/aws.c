@@ -15,7 +15,7 @@
 enum {
     AUTHORIZATION_MAX_BYTES = 1024,
     FIELD_BYTES = 256, /* a pointer into the value */
-    CODE_MAX_BYTES = 64,
+    ACTION_PATH_BYTES = 128,
 };
 
 #define FORM_TYPE "application/x-www-form-urlencoded; charset=utf-8"
@@ -270,8 +270,9 @@ aws_text(const struct aws_answer *answer, const char *path, size_t nth,
 }
 
 static void
-judge(struct aws_answer *a)
+judge(const char *action, struct aws_answer *a)
 {
+    char path[ACTION_PATH_BYTES];
     struct span word = {0};
     enum ag_err err = AG_OK;
 
@@ -280,9 +281,11 @@ judge(struct aws_answer *a)
         return;
     }
     if (a->outcome == ROTATOR_DONE) {
-        /* That nothing is there is for the caller; here it is read whole. */
-        err = aws_text(a, "-", 0, &word);
-        if (a->http.status != 200 || err != AG_ENOTFOUND) {
+        /* Every answer of a done action names its request. */
+        (void)snprintf(path, sizeof(path),
+                       "%sResponse/ResponseMetadata/RequestId", action);
+        err = aws_text(a, path, 0, &word);
+        if (a->http.status != 200 || err != AG_OK) {
             a->outcome = ROTATOR_UNSURE;
             (void)snprintf(a->code, sizeof(a->code), "garbage");
         }
@@ -338,7 +341,8 @@ sign(const struct signing *s, struct buf *out)
 
 enum ag_err
 aws_call(struct upstream *upstream, const struct aws_site *site,
-         const struct aws_key *key, struct span form, struct aws_answer *ret)
+         const struct aws_key *key, const char *action, struct span form,
+         struct aws_answer *ret)
 {
     struct signing signing = {site, key, form, ""};
     AG_AUTO(buf) struct buf authorization;
@@ -373,7 +377,7 @@ aws_call(struct upstream *upstream, const struct aws_site *site,
     }
     err = service_call(upstream, &request, &ret->http);
     if (err == AG_OK) {
-        judge(ret);
+        judge(action, ret);
     }
     return err;
 }

@@ -84,7 +84,7 @@ AG_CHECK AG_NONNULL enum ag_err aws_form_add(struct buf *form, const char *name,
                                              const char *value);
 
 /* In place; {0} before. `outcome` and `code` as a rotator's answer has them:
- * done only with an XML that is whole. */
+ * done only with that action's answer, whole. */
 struct aws_answer {
     enum rotator_outcome outcome;
     char code[ROTATOR_CODE_BYTES];
@@ -94,10 +94,12 @@ struct aws_answer {
 void aws_answer_done(struct aws_answer *answer);
 AG_DEFINE_CLEANUP_INPLACE(aws_answer, aws_answer_done)
 
-/* Blocks. Errors: AG_ENOMEM, AG_EMEMLOCK. */
-AG_CHECK AG_NONNULL enum ag_err
-aws_call(struct upstream *upstream, const struct aws_site *site,
-         const struct aws_key *key, struct span form, struct aws_answer *ret);
+/* `form` has the action and all else. Blocks. Errors: AG_ENOMEM, AG_EMEMLOCK. */
+AG_CHECK AG_NONNULL enum ag_err aws_call(struct upstream *upstream,
+                                         const struct aws_site *site,
+                                         const struct aws_key *key,
+                                         const char *action, struct span form,
+                                         struct aws_answer *ret);
 
 /* The text at a path of a done answer. Errors: AG_ENOTFOUND, AG_EINVAL. */
 AG_CHECK AG_NONNULL enum ag_err aws_text(const struct aws_answer *answer,

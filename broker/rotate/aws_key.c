@@ -25,6 +25,7 @@ enum {
     /* IAM and STS are not of one mind at once: a new key may be unknown, and
      * absent from a list, for some seconds. */
     SETTLE_MS = 10 * 1000,
+    LIST_SETTLE_MS = 5 * 1000,
     PAUSE_MS = 1000,
     CLOCK_GRAIN_MS = 1000, /* of its times */
 };
@@ -112,7 +113,7 @@ ask_for(const struct ask *ask, struct aws_answer *ret)
         err = write_form(ask, &form);
     }
     return err == AG_OK ? aws_call(ask->call->upstream, &site, ask->key,
-                                   buf_view(&form), ret)
+                                   ask->action, buf_view(&form), ret)
                         : err;
 }
 
@@ -368,7 +369,7 @@ undo_unknown(const struct rotator_call *call, const struct aws_key *old,
 
         err = list_others(call, old, &others, ret);
         if (err != AG_OK || ret->outcome != ROTATOR_DONE || others.count > 0 ||
-            since_ms < 0 || since_ms >= SETTLE_MS) {
+            since_ms < 0 || since_ms >= LIST_SETTLE_MS) {
             break;
         }
         (void)poll(NULL, 0, PAUSE_MS);

@@ -260,7 +260,8 @@ mint(const struct minter_call *call, struct minter_answer *ret)
     err = err == AG_OK ? write_form(call, &form) : err;
     err = err == AG_OK ? aws_site_of(call->params, AWS_STS, &site) : err;
     if (err == AG_OK) {
-        err = aws_call(call->upstream, &site, &key, buf_view(&form), &answer);
+        err = aws_call(call->upstream, &site, &key, "AssumeRole",
+                       buf_view(&form), &answer);
     }
     if (err != AG_OK) {
         return err;

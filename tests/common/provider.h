@@ -5,9 +5,9 @@
 #ifndef AG_TESTS_PROVIDER_H
 #define AG_TESTS_PROVIDER_H
 
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include <fcntl.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -15,6 +15,7 @@
 
 static struct {
     pid_t pid;
+    int in_fd; /* its end is the service's end */
     char dir[64];
     char url[64];
     char key[4096]; /* of the app, PEM */
@@ -32,14 +33,13 @@ provider_shell(const char *command)
 }
 
 static inline void
-provider_exec(int out_fd)
+provider_exec(int in_fd, int out_fd)
 {
     char *argv[] = {(char[]){"python3"},
                     (char[]){AG_SOURCE_DIR "/tests/e2e/provider_service.py"},
-                    provider.dir, NULL};
+                    provider.dir, (char[]){"--while-stdin"}, NULL};
 
-    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (dup2(out_fd, STDOUT_FILENO) < 0) {
+    if (dup2(in_fd, STDIN_FILENO) < 0 || dup2(out_fd, STDOUT_FILENO) < 0) {
         _exit(126);
     }
     (void)execvp(argv[0], argv);
@@ -66,6 +66,7 @@ provider_read_key(void)
 static inline void
 provider_start(void)
 {
+    int in_fds[2];
     int fds[2];
     FILE *out = NULL;
     char line[64] = "";
@@ -74,13 +75,16 @@ provider_start(void)
     (void)snprintf(provider.dir, sizeof(provider.dir), "/tmp/ag-prov-XXXXXX");
     assert_non_null(mkdtemp(provider.dir));
     provider_read_key();
-    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(pipe2(in_fds, O_CLOEXEC), 0);
+    assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
     provider.pid = fork();
     assert_true(provider.pid >= 0);
     if (provider.pid == 0) {
-        provider_exec(fds[1]);
+        provider_exec(in_fds[0], fds[1]);
     }
+    (void)close(in_fds[0]);
     (void)close(fds[1]);
+    provider.in_fd = in_fds[1];
     out = fdopen(fds[0], "r");
     assert_non_null(out);
     assert_non_null(fgets(line, sizeof(line), out));
@@ -105,7 +109,7 @@ provider_stop(void)
 {
     int status = 0;
 
-    (void)kill(provider.pid, SIGKILL);
+    (void)close(provider.in_fd);
     (void)waitpid(provider.pid, &status, 0);
     provider_shell("rm -rf \"$PWD\"");
     return 0;

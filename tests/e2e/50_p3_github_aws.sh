@@ -93,7 +93,6 @@ settled
 say "a key that STS knows late is waited for"
 
 for point in \
-    'ListAccessKeys garbage' \
     'CreateAccessKey throttled' 'CreateAccessKey drop_after' 'CreateAccessKey error_after' \
     'CreateAccessKey garbage' 'CreateAccessKey cut' 'CreateAccessKey flood' 'CreateAccessKey hang' \
     'CreateAccessKey kill_before' 'CreateAccessKey kill_after' \

@@ -2,7 +2,7 @@
 """provider_service.py - AWS's IAM and STS, and GitHub's apps, on 127.0.0.1, as
 far as rotators and minters talk to them.
 
-    provider_service.py DIR
+    provider_service.py DIR [--while-stdin]
 
 Prints READY and its port. Who asks is checked as the provider does: AWS's
 signature is computed here anew, by its specification; a GitHub JWT is verified
@@ -391,7 +391,11 @@ def main():
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     print("READY", server.server_port, flush=True)
-    server.serve_forever()
+    if sys.argv[2:] == ["--while-stdin"]:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        sys.stdin.read()
+    else:
+        server.serve_forever()
 
 
 main()
