@@ -120,6 +120,14 @@ print=$(jq -r '.payload' "$C/receipt" | base64 -d | grep -o '~[0-9a-f]*' | head 
 [ -n "$print" ] || fail "no fingerprint: $(cat "$C/receipt")"
 ok auth-guard leaked --from "$C/receipt" --fingerprint "$print" --json
 [ "$(jq -r '.incidents[0] | "\(.secret) \(.new)"' <<<"$OUT")" = 'svc/key false' ] || fail "receipt: $OUT"
+run auth-guard redact --in-place --dry-run --report "$C/report" "$C/text"
+ok auth-guard leaked --from "$C/report" --json
+[ "$(jq -r '.incidents | map(.secret) | join(" ")' <<<"$OUT")" = svc/key ] || fail "report of files: $OUT"
+mkdir "$C/texts"
+cp "$C/text" "$C/texts/notes.txt"
+auth-guard scan --texts --json "$C/texts" >"$C/report" 2>/dev/null
+ok auth-guard leaked --from - --json <"$C/report"
+[ "$(jq -r '.incidents | map(.secret) | join(" ")' <<<"$OUT")" = svc/key ] || fail "scan: $OUT"
 refused 'no secret of that fingerprint' auth-guard leaked --from "$C/receipt" --fingerprint '~00'
 refused 'neither' auth-guard leaked --from "$C/text"
 refused 'not in the vault' auth-guard leaked svc/none
