@@ -34,6 +34,7 @@ const struct verb verb_table[] = {
     {"run", "run a command as a task", verb_run},
     {"shim", "make a command's name mean a task", verb_shim},
     {"hook", "have git and agents ask before a secret leaves", verb_hook},
+    {"render", "a daemon's file with values, kept up to date", verb_render},
     {"redact", "take known secrets out of text", verb_redact},
     {"watch", "redact transcripts where they lie, as they are written",
      verb_watch},

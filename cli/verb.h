@@ -29,7 +29,7 @@ verb_fn verb_init, verb_unlock, verb_lock, verb_stop, verb_status, verb_doctor;
 verb_fn verb_put, verb_get, verb_list, verb_rm, verb_versions, verb_rollback;
 verb_fn verb_scan, verb_adopt, verb_release;
 verb_fn verb_redaction_set;
-verb_fn verb_run, verb_redact, verb_task, verb_token, verb_role;
+verb_fn verb_run, verb_render, verb_redact, verb_task, verb_token, verb_role;
 verb_fn verb_wrap, verb_unwrap, verb_exposure, verb_audit, verb_profiles;
 verb_fn verb_incident, verb_leaked;
 verb_fn verb_shim, verb_hook, verb_receipt, verb_watch, verb_rotate;

@@ -115,6 +115,7 @@ HANDLER(h_incident_show);
 HANDLER(h_incident_close);
 HANDLER(h_incident_rotate);
 HANDLER(h_dangers);
+HANDLER(h_render);
 
 #undef HANDLER
 

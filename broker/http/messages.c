@@ -259,6 +259,15 @@ static const struct msg_field UNWRAP_ROWS[] = {
 };
 SPEC(MSG_UNWRAP, struct msg_unwrap, UNWRAP_ROWS);
 
+static const struct msg_field RENDER_ROWS[] = {
+    MSG_FIELD_SECRET(struct msg_render, template, 1, HTTP_BODY_MAX_BYTES,
+                     MSG_REQUIRED),
+    MSG_FIELD_STRING(struct msg_render, path, 1, PATH_MAX_BYTES, MSG_REQUIRED,
+                     NULL),
+    TEXT(struct msg_render, unless, MSG_OPTIONAL),
+};
+SPEC(MSG_RENDER, struct msg_render, RENDER_ROWS);
+
 static const struct msg_field REDACT_ROWS[] = {
     MSG_FIELD_SECRET(struct msg_redact, text, 0, HTTP_BODY_MAX_BYTES,
                      MSG_REQUIRED),

@@ -109,6 +109,12 @@ struct msg_wrap { /* ref or text */
     int64_t ttl_s;
 };
 
+struct msg_render {
+    struct secret *template;
+    char *path;
+    char *unless; /* NULL: render in any case */
+};
+
 struct msg_unwrap {
     char *token;
 };
@@ -262,6 +268,7 @@ extern const struct msg_spec MSG_ACCESSOR;
 extern const struct msg_spec MSG_REVOKE;
 extern const struct msg_spec MSG_WRAP;
 extern const struct msg_spec MSG_UNWRAP;
+extern const struct msg_spec MSG_RENDER;
 extern const struct msg_spec MSG_REDACT;
 extern const struct msg_spec MSG_REDACTION_SET;
 extern const struct msg_spec MSG_STREAMS;

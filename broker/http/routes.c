@@ -119,6 +119,8 @@ static const struct route ROWS[] = {
     {"POST",   "/v1/moves/{id}/commit",          OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_move_commit,  NULL},
     {"POST",   "/v1/moves/{id}/done",            OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_OUTCOME,        h_move_done,    NULL},
     {"DELETE", "/v1/moves/{id}",                 OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_move_undo,    NULL},
+
+    {"POST",   "/v1/renderings",                 PROOF | SERVICE,           ROLES_RUNNER,  ADMIN,  OPEN | HIDE, WORK_WRITE, NULL,            &MSG_RENDER,         h_render,       NULL},
 };
 /* clang-format on */
 
