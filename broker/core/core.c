@@ -13,6 +13,7 @@
 #include "core/mint.h"
 #include "core/redaction.h"
 #include "core/refresh.h"
+#include "core/rotation.h"
 #include "core/state.h"
 #include "core/trust.h"
 #include "core/vault.h"
@@ -119,6 +120,9 @@ core_new(const struct core_parts *parts, const struct core_settings *settings,
     if (err == AG_OK) {
         err = open_store(core);
     }
+    if (err == AG_OK && parts->rotates) {
+        err = core_rotation_start(core);
+    }
     if (err != AG_OK) {
         core_free(core);
         return err;
@@ -133,6 +137,8 @@ core_free(struct core *core)
     if (core == NULL) {
         return;
     }
+    core_rotation_stop(core);
+    rotation_worker_free(AG_TAKE(core->rotation_worker));
     if (core->store != NULL) {
         vault_lock_idle(core);
     }

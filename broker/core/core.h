@@ -47,6 +47,7 @@ struct core_settings {
     int64_t wrap_ttl_max_ms;
     int64_t renew_overlap_ms; /* a renewed token's text before is good for */
     int64_t task_tokens_max; /* live tokens of one task, its first among them */
+    bool rotation_by_broker; /* it does what is due, without cron */
     bool audit_strict;       /* every use durable before its answer */
     char marker[64];         /* "[redacted:%s]" with one %s, or none */
 };
@@ -63,6 +64,7 @@ struct core_parts {
     struct profiles *profiles;
     struct upstream *upstream; /* refreshes logins; NULL: none is */
     struct runner *runner;     /* programs that rotate; NULL: none does */
+    bool rotates; /* by a thread of its own: core_rotation_start() */
 };
 AG_CHECK AG_NONNULL enum ag_err core_new(const struct core_parts *parts,
                                          const struct core_settings *settings,

@@ -70,6 +70,8 @@ struct permit {
     size_t edit_count;
     struct matcher *filter;     /* all values of the task's; NULL: none */
     struct permit_meter *meter; /* NULL: no grant bounds the bytes */
+    int64_t sent_id;            /* the secret whose value is sent, or 0 … */
+    int64_t sent_version;       /* … and its version */
     int64_t login_id;           /* a login that can be refreshed, or 0 … */
     int64_t login_version;      /* … and its version that is sent */
 };

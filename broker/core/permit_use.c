@@ -289,10 +289,14 @@ is_known(const struct core *core, const struct permit_used *used)
            atomic_load(&used->item->used_version_id) == used->version_id;
 }
 
-/* Which login went out: the one that a 401 speaks of. */
+/* Which secret went out, and which login: what a 401 speaks of. */
 static void
-say_login(struct deciding *d)
+say_sent(struct deciding *d)
 {
+    if (d->used_count > 0) {
+        d->permit->sent_id = d->used[0].item->secret_id;
+        d->permit->sent_version = d->used[0].version;
+    }
     for (size_t i = 0; i < d->used_count; i++) {
         if (d->used[i].item->places.refresh != NULL) {
             d->permit->login_id = d->used[i].item->secret_id;
@@ -345,7 +349,7 @@ permit_use(struct core *core, struct deciding *d)
     enum ag_err err = AG_OK;
     bool known = !d->open; /* without a value there is no journal */
 
-    say_login(d);
+    say_sent(d);
     for (size_t i = 0; i < d->used_count; i++) {
         known = known && is_known(core, &d->used[i]);
     }

@@ -27,6 +27,7 @@ struct core;
 struct db_read;
 struct db_tx;
 struct program;
+struct rotation_worker;
 
 enum {
     ROTATION_NAMES_MAX_COUNT = 64, /* of one request */
@@ -34,6 +35,7 @@ enum {
     ROTATION_LIST_MAX_COUNT = 100, /* rows of the journal */
     ROTATION_RETRY_MS = 60 * 60 * 1000, /* a rotation that was undone */
     ROTATION_DRAIN_MS = 2 * 1000,
+    ROTATION_SUSPECT_MS = 60 * 1000,
 };
 
 struct rotation_rule_request {
@@ -84,20 +86,41 @@ struct rotate_request {
 
 /*
  * Starts and goes on with rotations; what fails of one secret is told in its
- * item and stops no other. Blocks, for as long as the rotators do.
+ * item and stops no other. `call` NULL: the broker by itself. Threads: any; one
+ * secret at a time, others wait. Blocks, for as long as the rotators do.
  * Errors: AG_EINVAL neither names nor due, or both; AG_ENOTFOUND a name has
  *         neither rule nor open rotation (nothing was done then). These end
  *         the run where it is, and the next one goes on: AG_ELOCKED; AG_EBUSY
  *         the broker stops; AG_EUNSUPPORTED programs can't be started any
  *         more; AG_EFILTER a new value could not be given to the filter.
  */
-AG_CHECK AG_NONNULL enum ag_err
-core_rotate(struct core *core, const struct call *call,
-            const struct rotate_request *request, json_t **ret);
+AG_CHECK enum ag_err core_rotate(struct core *core, const struct call *call,
+                                 const struct rotate_request *request,
+                                 json_t **ret);
 
-/* At the broker's end: runs end at their next step, and none begins. NULL is
+/*
+ * The broker's own thread for rotations: by [rotation] run = broker it does what
+ * is due, and it looks after what a service refuses. Once.
+ * Errors: AG_ENOMEM.
+ */
+AG_CHECK AG_NONNULL enum ag_err core_rotation_start(struct core *core);
+
+/*
+ * A service answered 401 to this version. If it was made current by a rotation
+ * that is still observed, the thread asks the provider, at most once in
+ * ROTATION_SUSPECT_MS per secret: where the new version works no more and the
+ * old one does, the rotation is taken back. Threads: any. Blocks: no.
+ */
+AG_NONNULL void rotation_suspect(struct core *core, int64_t secret_id,
+                                 int64_t version);
+
+/* At the broker's end: that thread ends soon, runs end at their next step, and none begins. NULL is
  * allowed. */
 void core_rotation_stop(struct core *core);
+
+/* After core_rotation_stop(): waits for the end of that thread. NULL is allowed.
+ */
+void rotation_worker_free(struct rotation_worker *w);
 
 /* While the vault is being locked, its keys still there: the program that runs
  * is killed, and what came of it is waited for, ROTATION_DRAIN_MS at most.

@@ -65,14 +65,6 @@ rotation_suits(const struct rotator *rotator, const struct secret_row *secret)
 }
 
 void
-core_rotation_stop(struct core *core)
-{
-    if (core != NULL) {
-        atomic_store(&core->rotation_stops, true);
-    }
-}
-
-void
 rotation_drain(struct core *core)
 {
     const struct timespec pause = {.tv_nsec = DRAIN_POLL_MS * 1000000L};

@@ -26,13 +26,15 @@ enum turn_rest {
 /* One look at one secret's rotation: what is to be done is found and put on the
  * record (begin), done (act), and what came of it is kept (end). */
 struct turn {
-    struct core_job job; /* the first: the jobs find the turn by it */
-    const struct call *call;
+    struct core_job job;     /* the first: the jobs find the turn by it */
+    const struct call *call; /* NULL: the broker itself */
     int64_t secret_id;
     bool starts; /* a rotation is begun when none is open */
     bool fresh;  /* `preparing` is this run's own, not one cut off */
     bool forced; /* asked for by name: pauses and grace are not waited for */
     bool leaked; /* nor the tasks that hold the old one */
+    int64_t suspect; /* rotation_suspect.c: the version that is refused */
+    bool asks_old;   /* the check is of the old value */
 
     /* found by begin */
     struct secret_row secret;
@@ -111,6 +113,16 @@ AG_CHECK AG_NONNULL enum ag_err turn_value(const struct turn *t,
  * so they are on the exposure ledger). */
 AG_CHECK AG_NONNULL enum ag_err turn_equip(struct turn *t, struct db_tx *tx);
 
+/* Calls the rotator; t->answer says what came of it. */
+AG_NONNULL void turn_act(struct core *core, struct turn *t,
+                         enum rotator_act act);
+
+/* ---- rotation_suspect.c ---- */
+
+/* Asks the provider, and takes the rotation back if it says so. Blocks. */
+AG_CHECK AG_NONNULL enum ag_err
+rotation_recheck(struct core *core, int64_t secret_id, int64_t version);
+
 /* The new value, sealed as pending; the caller gives it to the redaction set,
  * by the row of its version, as its last act. Errors: AG_ELIMIT. */
 AG_CHECK AG_NONNULL enum ag_err turn_keep(struct turn *t, struct db_tx *tx,
@@ -147,7 +159,7 @@ AG_CHECK AG_NONNULL enum ag_err turn_end(struct core *core, struct db_tx *tx,
 
 struct run {
     struct core *core;
-    const struct call *call;
+    const struct call *call; /* NULL: the broker itself */
     const struct rotate_request *request;
     bool leaked;
     int64_t ids[ROTATION_RUN_MAX_COUNT];

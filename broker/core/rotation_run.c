@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "core/redaction.h"
 #include "core/rotation_impl.h"
@@ -51,7 +52,7 @@ add_named(struct run *run, struct db_read *r, const char *name)
 static enum ag_err
 add_due(struct run *run, struct db_read *r)
 {
-    int64_t now_ms = run->call->now_ms;
+    int64_t now_ms = run->call != NULL ? run->call->now_ms : clock_wall_ms();
     size_t more = 0;
     enum ag_err err =
         rotations_due(r, now_ms, run->ids, ROTATION_RUN_MAX_COUNT, &run->count);
@@ -182,11 +183,11 @@ forget_values(void *ctx)
     secret_free(AG_TAKE(t->new_value));
 }
 
-static void
-call_rotator(struct core *core, struct turn *t)
+void
+turn_act(struct core *core, struct turn *t, enum rotator_act act)
 {
     const struct rotator_call call = {
-        .act = step_rotator_act(step_act_of(t->row.state)),
+        .act = act,
         .rotation_id = t->row.id,
         .started_ms = t->row.created_ms,
         .secret_name = t->secret.name,
@@ -199,13 +200,8 @@ call_rotator(struct core *core, struct turn *t)
         .upstream = core->parts.upstream,
         .program = t->has_program ? &t->program : NULL,
     };
-    enum ag_err err = AG_OK;
+    enum ag_err err = t->plan.rotator->act(&call, &t->answer);
 
-    if (t->plan.rotator->refreshes) {
-        rotation_refresh(core, t, &t->answer);
-        return;
-    }
-    err = t->plan.rotator->act(&call, &t->answer);
     if (err != AG_OK) {
         rotator_answer_done(&t->answer);
         t->answer = (struct rotator_answer){.outcome = ROTATOR_UNSURE};
@@ -241,7 +237,11 @@ take_turn(struct run *run, struct turn *t)
         return err;
     }
     before = t->row.state;
-    call_rotator(run->core, t);
+    if (t->plan.rotator->refreshes) {
+        rotation_refresh(run->core, t, &t->answer);
+    } else {
+        turn_act(run->core, t, step_rotator_act(step_act_of(before)));
+    }
     t->fresh = false;
     t->job = (struct core_job){.run = turn_end};
     err = core_write_wait(run->core, &t->job);

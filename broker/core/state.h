@@ -58,8 +58,9 @@ struct core {
     struct folds *folds; /* rows of the record that repeat */
     struct refresher *refresher;
     struct mints *mints;
-    atomic_bool rotation_stops;  /* the broker ends: no run goes on */
-    atomic_int rotation_turns;   /* steps of rotations under way */
+    atomic_bool rotation_stops; /* the broker ends: no run goes on */
+    atomic_int rotation_turns;  /* steps of rotations under way */
+    struct rotation_worker *rotation_worker; /* NULL: none was started */
     struct holds *holds;         /* secrets that are not handed out */
     struct responder *responder; /* rotates what leaked */
     pthread_mutex_t rotate_lock; /* one secret rotates at a time */

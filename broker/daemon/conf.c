@@ -53,6 +53,7 @@ static const char *const LEVELS[] = {
     NULL,
 };
 
+static const char *const RUNNERS[] = {"cron", "broker", NULL};
 static const char *const AUDITS[] = {"normal", "strict", NULL};
 
 #define AT(field) offsetof(struct settings, field)
@@ -75,6 +76,7 @@ static const struct row ROWS[] = {
      MINUTE_MS, NULL},
     {"task", "tokens_max", KIND_NUMBER, AT(core.task_tokens_max), 1, 1000000,
      NULL},
+    {"rotation", "run", KIND_FLAG, AT(core.rotation_by_broker), 0, 0, RUNNERS},
     {"redact", "marker", KIND_MARKER, AT(core.marker), 0, 0, NULL},
     {"log", "level", KIND_CHOICE, AT(log_level), 0, 0, LEVELS},
     {"http", "tcp_port", KIND_NUMBER, AT(tcp_port), 0, 65535, NULL},

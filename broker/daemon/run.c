@@ -168,8 +168,7 @@ open_signals(struct daemon *d)
 }
 
 /* A connection takes two descriptors, its own and a pidfd; a call to a service
- * one, and two more while its name is looked up. Where the limit is low the
- * caps follow it: a refusal that is told is better than a hang. */
+ * one to three. Where the limit is low the caps follow it: told is no hang. */
 static void
 fit_connections(const struct daemon *d, struct settings *settings)
 {
@@ -290,6 +289,7 @@ start_broker(struct daemon *d)
         .profiles = d->profiles,
         .upstream = d->upstream,
         .runner = d->runner,
+        .rotates = true,
     };
     struct server_app app;
     enum ag_err err = core_new(&parts, &d->settings.core, &d->core);

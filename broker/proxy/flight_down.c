@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/rotation.h"
 #include "proxy/answer.h"
 #include "proxy/flight_impl.h"
 #include "proxy/flight_login.h"
@@ -13,6 +14,7 @@
 
 enum {
     STATUS_NO_CONTENT = 204,
+    STATUS_UNAUTHORIZED = 401,
     STATUS_NOT_MODIFIED = 304,
 };
 
@@ -131,6 +133,9 @@ flight_on_head(void *ctx, const struct upstream_head *head)
     enum ag_err err = AG_OK;
 
     err_clear();
+    if (head->status == STATUS_UNAUTHORIZED && f->sent_id != 0) {
+        rotation_suspect(f->proxy->core, f->sent_id, f->sent_version);
+    }
     if (flight_login_refused(f, head->status)) {
         return;
     }
