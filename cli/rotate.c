@@ -38,6 +38,8 @@ struct rule {
     const char *region;
     const char *section;
     const char *endpoint;
+    const char *users;
+    const char *source;
     const char *on_leak; /* NULL: stays as it is */
 };
 
@@ -64,13 +66,14 @@ seconds(int64_t ms)
 static json_t *
 body_of(const struct rule *rule)
 {
-    json_t *params =
-        json_pack("{s:o*, s:s*, s:o*, s:s*, s:o*, s:s*, s:s*, s:s*}", "length",
-                  rule->length > 0 ? json_integer(rule->length) : NULL,
-                  "alphabet", rule->alphabet, "require",
-                  list_of(&rule->require), "program", rule->program, "generate",
-                  rule->generate ? json_true() : NULL, "region", rule->region,
-                  "section", rule->section, "endpoint", rule->endpoint);
+    json_t *params = json_pack(
+        "{s:o*, s:s*, s:o*, s:s*, s:o*, s:s*, s:s*, s:s*, s:s*, s:s*}",
+        "length", rule->length > 0 ? json_integer(rule->length) : NULL,
+        "alphabet", rule->alphabet, "require", list_of(&rule->require),
+        "program", rule->program, "generate",
+        rule->generate ? json_true() : NULL, "region", rule->region, "section",
+        rule->section, "endpoint", rule->endpoint, "users", rule->users,
+        "source", rule->source);
 
     return json_pack("{s:s, s:o*, s:s*, s:o*, s:o*, s:o*, s:o}", "rotator",
                      rule->rotator, "every_s", seconds(rule->every_ms), "cron",
@@ -171,7 +174,7 @@ rule_set(struct cli *cli, int argc, char **argv)
         {"grace", ARG_DURATION, &rule.grace_ms, "D",
          "the old value stays so long (0)"},
         {"rotator", ARG_TEXT, &rule.rotator, "R",
-         "random (default), command, aws-access-key, oauth2, ssh"},
+         "random (default), command, aws-access-key, oauth2, ssh, postgres"},
         {"length", ARG_COUNT, &rule.length, "N", "of a random value (32)"},
         {"alphabet", ARG_TEXT, &rule.alphabet, "A",
          "alnum (default), hex, url, ascii, digits"},
@@ -184,6 +187,9 @@ rule_set(struct cli *cli, int argc, char **argv)
         {"region", ARG_TEXT, &rule.region, "R", "aws: of STS (us-east-1)"},
         {"section", ARG_TEXT, &rule.section, "S",
          "aws: of a file of credentials (default)"},
+        {"users", ARG_TEXT, &rule.users, "A,B", "postgres: that take turns"},
+        {"from", ARG_TEXT, &rule.source, "REF",
+         "postgres: the password of the endpoint's owner"},
         {"endpoint", ARG_TEXT, &rule.endpoint, "URL",
          "aws: where IAM and STS are, if not where AWS has them"},
         {"on-leak", ARG_TEXT, &rule.on_leak, "WHAT",

@@ -101,25 +101,7 @@ enum ag_err
 mint_source(struct core *core, struct db_read *r, const struct mint_rule *rule,
             struct secret **ret)
 {
-    AG_AUTO(secret_row) struct secret_row row = {0};
-    struct version_row version = {0};
-    struct reference ref = {0};
-    char field[GRANT_FIELD_BYTES];
-    enum ag_err err = parse_reference(span_str(rule->source), &ref);
-
-    if (err == AG_OK) {
-        err = secret_named(r, ref.name, &row);
-    }
-    if (err != AG_OK) {
-        return err;
-    }
-    if (ref.pointer.len >= sizeof(field)) {
-        return err_why(AG_EINVAL, "the source's field is too long");
-    }
-    (void)snprintf(field, sizeof(field), "%.*s", (int)ref.pointer.len,
-                   (const char *)ref.pointer.ptr);
-    return value_of(core, r, &(struct value_wish){.row = &row, .field = field},
-                    &version, ret);
+    return value_by_reference(core, r, rule->source, ret);
 }
 
 /* ---- set ---- */

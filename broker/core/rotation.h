@@ -57,6 +57,8 @@ struct rotation_rule_request {
     const char *region;
     const char *section;
     const char *endpoint;
+    const char *users;
+    const char *source;
 };
 
 /* Of a secret that exists; a rule that is there is replaced. A rule by which a

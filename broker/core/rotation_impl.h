@@ -45,6 +45,7 @@ struct turn {
     int64_t readers_count;
     struct secret *old_value;
     struct secret *new_value;
+    struct secret *source;
     struct program program;
     bool has_program;
 

@@ -103,11 +103,12 @@ static json_t *
 params_of(const struct rotation_rule_request *q)
 {
     return json_pack(
-        "{s:o*, s:s*, s:o*, s:s*, s:o*, s:s*, s:s*, s:s*}", "length",
-        q->length != 0 ? json_integer(q->length) : NULL, "alphabet",
+        "{s:o*, s:s*, s:o*, s:s*, s:o*, s:s*, s:s*, s:s*, s:s*, s:s*}",
+        "length", q->length != 0 ? json_integer(q->length) : NULL, "alphabet",
         q->alphabet, "require", words_of(q->require, q->require_count),
         "program", q->program, "generate", q->generate ? json_true() : NULL,
-        "region", q->region, "section", q->section, "endpoint", q->endpoint);
+        "region", q->region, "section", q->section, "endpoint", q->endpoint,
+        "users", q->users, "source", q->source);
 }
 
 enum ag_err

@@ -194,6 +194,7 @@ turn_act(struct core *core, struct turn *t, enum rotator_act act)
         .params = t->plan.params,
         .old_value = t->old_value,
         .new_value = t->new_value,
+        .source = t->source,
         .forget = forget_values,
         .forget_ctx = t,
         .runner = core->parts.runner,

@@ -8,6 +8,7 @@
 #include "core/redaction.h"
 #include "core/rotation_impl.h"
 #include "core/state.h"
+#include "core/values.h"
 #include "store/exposure.h"
 #include "store/versions.h"
 
@@ -25,6 +26,7 @@ turn_clear(struct turn *t)
     rotation_plan_done(&t->plan);
     secret_free(AG_TAKE(t->old_value));
     secret_free(AG_TAKE(t->new_value));
+    secret_free(AG_TAKE(t->source));
     rotator_answer_done(&t->answer);
     t->secret = (struct secret_row){0};
     t->row = (struct rotation_row){0};
@@ -189,6 +191,17 @@ find_program(struct turn *t, struct db_tx *tx)
     return err == AG_ENOTFOUND ? AG_OK : err; /* the act says so */
 }
 
+static enum ag_err
+find_source(struct turn *t, struct db_tx *tx)
+{
+    enum ag_err err = value_by_reference(
+        t->job.core, db_tx_read(tx),
+        json_string_value(json_object_get(t->plan.params, "source")),
+        &t->source);
+
+    return err == AG_ENOTFOUND ? AG_OK : err; /* the act says so */
+}
+
 enum ag_err
 turn_equip(struct turn *t, struct db_tx *tx)
 {
@@ -200,6 +213,9 @@ turn_equip(struct turn *t, struct db_tx *tx)
     }
     if (err == AG_OK && reads) {
         err = turn_value(t, tx, t->row.new_version, &t->new_value);
+    }
+    if (err == AG_OK && json_object_get(t->plan.params, "source") != NULL) {
+        err = find_source(t, tx);
     }
     return err == AG_OK && t->plan.rotator->program_name != NULL
                ? find_program(t, tx)

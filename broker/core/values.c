@@ -1,5 +1,6 @@
 #include "core/values.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/secret.h"
@@ -191,6 +192,31 @@ value_of(struct core *core, struct db_read *r, const struct value_wish *wish,
         return err;
     }
     return value_or_field(core, wish->row, wish->field, AG_TAKE(whole), ret);
+}
+
+enum ag_err
+value_by_reference(struct core *core, struct db_read *r, const char *text,
+                   struct secret **ret)
+{
+    AG_AUTO(secret_row) struct secret_row row = {0};
+    struct version_row version = {0};
+    struct reference ref = {0};
+    char field[GRANT_FIELD_BYTES];
+    enum ag_err err = parse_reference(span_str(text), &ref);
+
+    if (err == AG_OK) {
+        err = secret_named(r, ref.name, &row);
+    }
+    if (err == AG_OK && ref.pointer.len >= sizeof(field)) {
+        err = err_why(AG_EINVAL, "the field of '%.80s' is too long", text);
+    }
+    if (err != AG_OK) {
+        return err;
+    }
+    (void)snprintf(field, sizeof(field), "%.*s", (int)ref.pointer.len,
+                   (const char *)ref.pointer.ptr);
+    return value_of(core, r, &(struct value_wish){.row = &row, .field = field},
+                    &version, ret);
 }
 
 /* The grant a task reads by, or AG_OK and NULL for an operator. */

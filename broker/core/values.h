@@ -83,6 +83,12 @@ AG_CHECK AG_NONNULL enum ag_err value_of(struct core *core, struct db_read *r,
                                          struct version_row *ret_version,
                                          struct secret **ret);
 
+/* The same of the current version that a text names: NAME#POINTER. */
+AG_CHECK AG_NONNULL enum ag_err value_by_reference(struct core *core,
+                                                   struct db_read *r,
+                                                   const char *text,
+                                                   struct secret **ret);
+
 /*
  * One reading in clear by a call: its right checked, the use counted in the
  * rows. The caller puts it on the record, and takes the use from the token in

@@ -29,6 +29,8 @@ h_rotation_rule_set(struct request *rq)
         .region = params->region,
         .section = params->section,
         .endpoint = params->endpoint,
+        .users = params->users,
+        .source = params->source,
     };
     json_t *tree = NULL;
 

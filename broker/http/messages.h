@@ -172,6 +172,8 @@ struct msg_rotator_params { /* each rotator takes its own */
     char *region;
     char *section;
     char *endpoint;
+    char *users;
+    char *source;
 };
 
 struct msg_rotation_rule {

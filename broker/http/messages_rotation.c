@@ -12,6 +12,7 @@ enum {
     WORD_MAX_BYTES = 64,
     CLASSES_MAX_COUNT = 8,
     SOURCE_MAX_BYTES = 512, /* a reference */
+    USERS_MAX_BYTES = 127,  /* two names */
     GRACE_MAX_S = 366 * 24 * 3600,
     EVERY_MAX_S = 3660 * 24 * 3600, /* core says it again, in words */
     LENGTH_MAX = 64 * 1024,
@@ -33,6 +34,10 @@ static const struct msg_field PARAMS_ROWS[] = {
     MSG_FIELD_BOOL(struct msg_rotator_params, generate, MSG_OPTIONAL, 0),
     WORD(struct msg_rotator_params, region, MSG_OPTIONAL),
     WORD(struct msg_rotator_params, section, MSG_OPTIONAL),
+    MSG_FIELD_STRING(struct msg_rotator_params, users, 1, USERS_MAX_BYTES,
+                     MSG_OPTIONAL, NULL),
+    MSG_FIELD_STRING(struct msg_rotator_params, source, 1, SOURCE_MAX_BYTES,
+                     MSG_OPTIONAL, NULL),
     MSG_FIELD_STRING(struct msg_rotator_params, endpoint, 1,
                      SERVICE_URL_MAX_BYTES, MSG_OPTIONAL, NULL),
 };

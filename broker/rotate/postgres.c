@@ -13,8 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include <sodium.h>
-
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/secret.h"
@@ -23,7 +21,6 @@
 #include "wire/json.h"
 
 enum {
-    PASSWORD_BYTES = 32, /* of 62 letters: 190 bits */
     ROLES_MAX_COUNT = 16,
     VALUE_MAX_BYTES = 2048,
     TRIES_COUNT = 4, /* of what others' acts at the same moment kept from it */
@@ -131,20 +128,6 @@ check(const json_t *params)
 }
 
 /* ---- the value ---- */
-
-static enum ag_err
-make_password(struct secret **ret)
-{
-    static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyz"
-                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    enum ag_err err = secret_new(PASSWORD_BYTES, ret);
-
-    for (size_t i = 0; err == AG_OK && i < PASSWORD_BYTES; i++) {
-        secret_bytes(*ret)[i] =
-            (uint8_t)LETTERS[randombytes_uniform(sizeof(LETTERS) - 1)];
-    }
-    return err;
-}
 
 /* A byte of a URL's part as it is, or %XX. */
 static enum ag_err
@@ -341,7 +324,7 @@ mint(struct pq *session, const struct minter_call *call,
     AG_AUTO(buf) struct buf sql = {0};
     struct pq_fate fate = {0};
     struct pq_login login = {0};
-    enum ag_err err = make_password(&password);
+    enum ag_err err = pq_password(&password);
 
     buf_init(&sql, PQ_SQL_MAX_BYTES, BUF_WIPE);
     if (err == AG_OK) {

@@ -59,6 +59,9 @@ AG_CHECK AG_NONNULL enum ag_err pq_check(const json_t *params);
 /* A name of a role or database: 1 to 63 bytes, none a control character. */
 AG_NONNULL bool pq_is_name(const json_t *value);
 
+/* A new password. Errors: AG_EMEMLOCK, AG_ENOMEM. */
+AG_CHECK AG_NONNULL enum ag_err pq_password(struct secret **ret);
+
 /* The login of checked parameters. */
 void pq_login_of(const json_t *params, const struct secret *password,
                  struct pq_login *ret);

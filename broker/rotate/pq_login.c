@@ -1,8 +1,15 @@
-/* Where a session goes and as whom: a rule's parameters (pq.h). */
+/* Where a session goes and as whom: a rule's parameters, and passwords (pq.h). */
 #include <string.h>
 
+#include <sodium.h>
+
+#include "base/secret.h"
 #include "rotate/pq.h"
 #include "rotate/pq_lib.h"
+
+enum {
+    PASSWORD_BYTES = 32, /* of 62 letters: 190 bits */
+};
 
 #define ROOTS "/etc/ssl/certs/ca-certificates.crt"
 
@@ -101,4 +108,18 @@ pq_login_of(const json_t *params, const struct secret *password,
                                                 : "verify-full";
     ret->sslrootcert = roots != NULL ? roots : ROOTS;
     ret->password = password;
+}
+
+enum ag_err
+pq_password(struct secret **ret)
+{
+    static const char LETTERS[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    enum ag_err err = secret_new(PASSWORD_BYTES, ret);
+
+    for (size_t i = 0; err == AG_OK && i < PASSWORD_BYTES; i++) {
+        secret_bytes(*ret)[i] =
+            (uint8_t)LETTERS[randombytes_uniform(sizeof(LETTERS) - 1)];
+    }
+    return err;
 }

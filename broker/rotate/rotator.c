@@ -7,7 +7,7 @@
 
 static const struct rotator *const ROTATORS[] = {
     &ROTATOR_RANDOM, &ROTATOR_COMMAND, &ROTATOR_AWS_ACCESS_KEY,
-    &ROTATOR_OAUTH2, &ROTATOR_SSH,
+    &ROTATOR_OAUTH2, &ROTATOR_SSH,     &ROTATOR_POSTGRES,
 };
 
 enum ag_err
@@ -20,7 +20,7 @@ rotator_find(const char *name, const struct rotator **ret)
         }
     }
     return err_why(AG_EINVAL, "rotator: random, command, aws-access-key,"
-                              " oauth2 or ssh");
+                              " oauth2, ssh or postgres");
 }
 
 bool

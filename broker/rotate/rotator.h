@@ -52,6 +52,8 @@ struct rotator_call {
     const json_t *params;           /* of the rule, checked when it was set */
     const struct secret *old_value; /* NULL: it is gone */
     const struct secret *new_value; /* NULL: there is none yet */
+    const struct secret *source;    /* of the parameter `source`: what the
+                                       provider knows us by; NULL: there is none */
     /* Called once neither value is needed any more, so that they go while the
      * act still takes its time; NULL: they stay. */
     void (*forget)(void *forget_ctx);

@@ -13,6 +13,7 @@ extern const struct rotator ROTATOR_COMMAND;        /* command.c */
 extern const struct rotator ROTATOR_AWS_ACCESS_KEY; /* aws_key.c */
 extern const struct rotator ROTATOR_OAUTH2;         /* login.c */
 extern const struct rotator ROTATOR_SSH;            /* ssh.c */
+extern const struct rotator ROTATOR_POSTGRES;       /* postgres_role.c */
 
 /* An act by the call's program, as `command` has it done: it gets the values
  * that the call has. `more` (NULL: nothing) are members that it is told besides;
