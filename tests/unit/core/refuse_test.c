@@ -4,6 +4,7 @@
 #include "common/rows.h"
 #include "core/folds.h"
 #include "core/incident.h"
+#include "core/stray.h"
 #include "core/tokens.h"
 #include "store/incidents.h"
 #include "store/tasks.h"
@@ -104,6 +105,27 @@ test_one_that_got_out_ends_whose_it_is(void **state)
     check_ended(&owner);
     check_runs(&caller);
     check_row(AUDIT_TRIPWIRE, 0, "foreign_placeholder", owner.id);
+}
+
+/* A scan found one on the disk: whose it is, if it runs, let it out. */
+static void
+test_one_on_the_disk_ends_whose_it_is(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(wjson) json_t *answer = NULL;
+    struct party past;
+    char text[2200];
+
+    (void)state;
+    start_party(&past, 4100);
+    end_party(&past);
+    (void)snprintf(text, sizeof(text), "%s\n%s\n", past.key, owner.key);
+    check_ok(stray_on_disk(flow.core, &call, span_str(text), &answer));
+    assert_int_equal(json_array_size(json_object_get(answer, "placeholders")),
+                     2);
+    check_ended(&owner);
+    check_runs(&caller);
+    assert_false(is_in_doubt(past.id)); /* that of an ended task is history */
 }
 
 static enum ag_err
@@ -330,6 +352,7 @@ main(int argc, char **argv)
         TEST(test_one_of_a_task_that_runs_ends_both),
         TEST(test_one_of_a_task_that_has_ended_ends_only_the_caller),
         TEST(test_one_that_got_out_ends_whose_it_is),
+        TEST(test_one_on_the_disk_ends_whose_it_is),
         TEST(test_a_value_on_hold_is_not_sent),
         TEST(test_ones_own_at_a_wrong_place_has_no_consequence),
         TEST(test_who_is_no_task_is_no_search),
