@@ -63,7 +63,8 @@ item_of(const json_t *list, const char *name)
     return NULL;
 }
 
-/* Those that leaked first, then by how far they travelled. */
+/* Those that leaked first, as they come (before all others), then by how far
+ * they travelled. */
 static size_t
 place_for(const json_t *list, const char *leaked, enum verb verb)
 {
@@ -78,7 +79,7 @@ place_for(const json_t *list, const char *leaked, enum verb verb)
         if (verb_parse(span_str(grade), &other) != AG_OK) {
             continue;
         }
-        if (leaked != NULL ? !has_leaked : !has_leaked && other < verb) {
+        if (leaked == NULL && !has_leaked && other < verb) {
             break;
         }
     }
