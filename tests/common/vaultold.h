@@ -18,14 +18,16 @@ enum {
 /* What the migrations after 0001 make, as the file's schema says it. */
 static const char OLD_SQL_OBJECTS[] =
     "SELECT coalesce(group_concat(sql, x'0a'), '') FROM (SELECT sql FROM "
-    "sqlite_schema WHERE tbl_name IN ('rotation', 'rotation_rule', 'incident') "
-    "ORDER BY type, name)";
+    "sqlite_schema WHERE tbl_name IN ('rotation', 'rotation_rule', 'incident', "
+    "'minted') ORDER BY type, name)";
 
 static const char OLD_SQL_BACK[] =
     "BEGIN; DROP INDEX rotation_rule_of; DROP INDEX rotation_rule_next;"
     "DROP INDEX rotation_open; DROP INDEX rotation_due;"
     "DROP INDEX incident_of_version; DROP INDEX incident_of_task;"
+    "DROP INDEX minted_of_task; DROP INDEX minted_due;"
     "DROP TABLE rotation_rule; DROP TABLE rotation; DROP TABLE incident;"
+    "DROP TABLE minted;"
     "PRAGMA user_version = 1; COMMIT";
 
 /* The vault is closed, or open in this process: WAL allows a second reader. */
@@ -70,7 +72,7 @@ old_format(const char *objects)
         assert_string_equal(text, "");
         return OLD_FORMAT;
     }
-    assert_string_equal(version, "3");
+    assert_string_equal(version, "4");
     assert_string_equal(text, objects);
     return NEW_FORMAT;
 }
