@@ -18,8 +18,6 @@ enum {
     GOOD_FOR_MS = 60 * 1000, /* that one which can't be renewed must be */
 };
 
-#define ENDS_ALONE "ends_by_itself" /* a code */
-
 static struct minting *
 minting_of(struct core_job *job)
 {
@@ -256,57 +254,6 @@ end_make(struct core *core, struct db_tx *tx, struct core_job *job)
 
 /* ---- tended ---- */
 
-/* The value it has, for a minter that needs it; NULL: it is gone. */
-static enum ag_err
-find_value(struct minting *m, struct db_read *r)
-{
-    enum ag_err err = m->row.version == 0
-                          ? AG_ENOTFOUND
-                          : versions_value(r, m->row.secret_id, m->row.version,
-                                           NULL, &m->value);
-
-    return err == AG_ENOTFOUND ? AG_OK : err;
-}
-
-/* What is to be done with the row; nothing: has_act stays false, and what it
- * comes to without an act stands in m->answer. */
-static enum ag_err
-choose_act(struct core *core, struct minting *m, struct db_read *r)
-{
-    bool over = m->row.expires_ms <= clock_wall_ms();
-    enum ag_err err = find_value(m, r);
-
-    m->act = m->row.state == MINTED_LIVE && !over && m->rule.minter->renews
-                 ? MINTER_RENEW
-                 : MINTER_REVOKE;
-    m->answer.outcome = ROTATOR_LATER;
-    if (err == AG_OK && over && !m->rule.minter->lingers) {
-        m->answer.outcome = ROTATOR_DONE; /* there is nothing left of it */
-        (void)snprintf(m->answer.code, sizeof(m->answer.code), "%s",
-                       m->value != NULL ? "expired" : "never_known");
-        return AG_OK;
-    }
-    if (err == AG_OK && m->act == MINTER_REVOKE && m->value != NULL &&
-        m->rule.minter->ends_alone) {
-        (void)snprintf(m->answer.code, sizeof(m->answer.code), ENDS_ALONE);
-        return AG_OK;
-    }
-    if (err == AG_OK && m->value == NULL && m->act == MINTER_REVOKE &&
-        !m->rule.minter->revokes_by_handle) {
-        (void)snprintf(m->answer.code, sizeof(m->answer.code), "never_known");
-        return AG_OK;
-    }
-    if (err == AG_OK) {
-        err = mint_source(core, r, &m->rule, &m->source);
-        m->has_act = err == AG_OK;
-    }
-    if (err == AG_ENOTFOUND || err == AG_EINVAL) {
-        (void)snprintf(m->answer.code, sizeof(m->answer.code), "source_gone");
-        return AG_OK;
-    }
-    return err;
-}
-
 /* Not a job: what is read here is read again at the end. *ret_idle: there is
  * nothing to be done now. */
 static enum ag_err
@@ -331,7 +278,7 @@ begin_tend(struct core *core, struct minting *m, bool *ret_idle)
         err = mint_rule_read(m->row.plan, &m->rule);
     }
     if (err == AG_OK) {
-        err = choose_act(core, m, r);
+        err = minting_choose(core, m, r);
     }
     *ret_idle = err != AG_OK;
     return err;
@@ -377,8 +324,8 @@ static enum ag_err
 end_revoke(struct minting *m, struct db_tx *tx)
 {
     bool done = m->answer.outcome == ROTATOR_DONE;
-    bool never_known = strcmp(m->answer.code, "never_known") == 0;
-    bool ends_alone = strcmp(m->answer.code, ENDS_ALONE) == 0;
+    bool never_known = strcmp(m->answer.code, MINTED_NEVER_KNOWN) == 0;
+    bool ends_alone = strcmp(m->answer.code, MINTED_ENDS_ALONE) == 0;
     enum ag_err err = AG_OK;
 
     if (done) {

@@ -106,6 +106,15 @@ struct mints {
 AG_CHECK AG_NONNULL enum ag_err minting_run(struct minting *m);
 void minting_free(struct minting *m);
 
+/* Codes of a row that waits for its end, since there is nothing to try. */
+#define MINTED_NEVER_KNOWN "never_known"    /* and can't be named without */
+#define MINTED_ENDS_ALONE  "ends_by_itself" /* no such provider revokes */
+
+/* What is to be done with a row that is due; nothing: has_act stays false, and
+ * what it comes to without an act stands in m->answer. */
+AG_CHECK AG_NONNULL enum ag_err
+minting_choose(struct core *core, struct minting *m, struct db_read *r);
+
 /* Under the lock: what is being made for this task, queued or under way; or
  * NULL. */
 AG_NONNULL struct minting *mints_making(struct mints *all, int64_t task_id,
