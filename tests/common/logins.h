@@ -50,7 +50,6 @@ __wrap_upstream_start(struct upstream *u,
     if (wire.refuses) {
         return AG_EBUSY;
     }
-    wire.started++;
     wire.events = events;
     wire.ctx = ctx;
     wire.flags = request->flags;
@@ -59,6 +58,7 @@ __wrap_upstream_start(struct upstream *u,
     (void)snprintf(wire.target, sizeof(wire.target), "%.*s",
                    (int)request->target.len, (const char *)request->target.ptr);
     *ret = (struct upstream_call *)&wire;
+    wire.started++; /* last: by it another thread knows of the rest */
     return AG_OK;
 }
 
