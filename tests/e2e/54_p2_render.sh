@@ -1,7 +1,9 @@
 # P2: a daemon's file is rendered whole or not at all, private, and follows the
 # vault: after a rotation it is replaced at once and the daemon is told. What
 # can't be had writes nothing.
+export LD_PRELOAD=$BIN/e2e_quick.so # the broker's key derivation alone
 vault
+unset LD_PRELOAD
 value=$(canary)
 other=$(canary)
 printf %s "$value" | auth-guard put db/password >/dev/null 2>&1 || fail put
@@ -52,6 +54,12 @@ refuses 'line 1' 'a={{ ag://db/password'
 refuses 'field|no value' '{{ ag://web/api#/nothing }}'
 printf %s "$(canary)" | auth-guard put --min-grade proxy only/proxy >/dev/null 2>&1 || fail put
 refuses 'allows proxy' '{{ ag://db/password }} {{ ag://only/proxy }}'
+printf %s "$(canary)" | auth-guard put db/held >/dev/null 2>&1 || fail put
+ok auth-guard rotate rule set --on-leak hold db/held
+ok auth-guard leaked db/held
+refuses 'on hold' '{{ ag://db/password }} {{ ag://db/held }}'
+ok auth-guard mint set --minter postgres --from db/password db/minted host=127.0.0.1 dbname=app user=boss roles=reader sslmode=disable
+refuses 'minted for each task' '{{ ag://db/password }} {{ ag://db/minted }}'
 ln -s "$conf" "$TREE/link"
 refused 'is a link' auth-guard render "$TREE/app.tmpl" "$TREE/link"
 refused 'directory' auth-guard render "$TREE/app.tmpl" "$TREE/nowhere/conf"
@@ -96,7 +104,7 @@ sleep 0.5
 # A locked vault, a dead broker: the file stays, and it goes on afterwards.
 kill_broker
 within 5 broker_gone || fail "the broker lives"
-ok auth-guard unlock
+ok env LD_PRELOAD="$BIN/e2e_quick.so" auth-guard unlock
 printf %s "$(canary)" | auth-guard put db/password >/dev/null 2>&1 || fail put
 value=$(auth-guard get db/password 2>/dev/null)
 within 20 is_now "$value" || fail "after a killed broker: $(cat "$C/watch.out")"
