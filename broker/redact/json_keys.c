@@ -52,11 +52,18 @@ static const char *const OPAQUE[] = {
     "uuid",
 };
 
+/* Most differ in their first byte. */
+static bool
+is_key(struct span key, const char *name)
+{
+    return key.len > 0 && key.ptr[0] == (uint8_t)name[0] && span_is(key, name);
+}
+
 bool
 json_key_is_opaque(struct span key)
 {
     for (size_t i = 0; i < AG_COUNT(OPAQUE); i++) {
-        if (span_is(key, OPAQUE[i])) {
+        if (is_key(key, OPAQUE[i])) {
             return true;
         }
     }
@@ -152,7 +159,7 @@ is_at(const struct json_deltas *d, const char *const *path, size_t depth)
         struct span key = d->path[i - 1].key;
 
         if (step == NULL || (key.ptr == NULL) != (step[0] == '*') ||
-            (key.ptr != NULL && !span_is(key, step))) {
+            (key.ptr != NULL && !is_key(key, step))) {
             return false;
         }
     }

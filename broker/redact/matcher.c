@@ -133,6 +133,9 @@ fill_piece(void *ctx, struct span raw, bool is_line)
     unsigned int form;
     size_t len;
 
+    if (raw.len > m->longest_piece_bytes) {
+        m->longest_piece_bytes = raw.len;
+    }
     m->pieces[piece] = (struct set_piece){
         .at = (uint32_t)(raw.ptr - m->bytes),
         .value = (uint16_t)b->value,

@@ -130,6 +130,7 @@ struct matcher {
     size_t piece_count;
     size_t entry_count;
     size_t longest_bytes;
+    size_t longest_piece_bytes;
     enum matcher_cut cut;
     size_t window_max_bytes;
     bool is_folded; /* see bitmaps.c */

@@ -404,6 +404,12 @@ look_at(struct reading *r, size_t at)
 
 /* ---- all of the text ---- */
 
+/* All marks that the views have. */
+static const bool LOOKED_AT[256] = {
+    ['\0'] = true, ['\a'] = true, ['\b'] = true, ['\n'] = true, ['\r'] = true,
+    [ESC] = true,  [0xc2] = true, [0xe2] = true, [0xef] = true, ['\\'] = true,
+    ['%'] = true,  ['&'] = true,  ['='] = true};
+
 /* What of the text's end is no whole block; of a stretch that ends there the
  * start may be before. */
 static void
@@ -418,7 +424,9 @@ look_at_rest(struct reading *r, size_t at)
         view_enter_dump(r, here);
     }
     for (; at < len; at++) {
-        look_at(r, at);
+        if (LOOKED_AT[r->in->text.ptr[at]]) {
+            look_at(r, at);
+        }
     }
     view_enter_dump_at_end(r);
 }

@@ -4,23 +4,11 @@
 #include "base/secret.h"
 #include "redact/view_impl.h"
 
-static size_t
-longest_piece(const struct matcher *m)
-{
-    size_t longest = 0;
-    size_t i;
-
-    for (i = 0; i < m->piece_count; i++) {
-        longest = m->pieces[i].len > longest ? m->pieces[i].len : longest;
-    }
-    return longest;
-}
-
 size_t
 views_span_bytes(const struct matcher *set)
 {
-    size_t own = longest_piece(set);
-    size_t below = set->base == NULL ? 0 : longest_piece(set->base);
+    size_t own = set->longest_piece_bytes;
+    size_t below = set->base == NULL ? 0 : set->base->longest_piece_bytes;
     size_t span = VIEW_SPAN_PER_BYTE * (own > below ? own : below);
     size_t form = matcher_longest_bytes(set);
 
