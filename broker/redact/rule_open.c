@@ -27,6 +27,7 @@ struct rule_open {
     const struct rule *leads[RULES_MAX_COUNT]; /* rules with a lead */
     size_t lead_count;
     bool has_block;
+    uint8_t codes[256]; /* of each byte: see code() */
     uint32_t firsts[PAIR_COUNT + 1];
     /* Which pairs begin a keyword: of any rule, of one with a long window, of
      * one that finds blocks. */
@@ -51,10 +52,10 @@ code(uint8_t c)
                                   : 36U + c % 28U;
 }
 
-static unsigned
-pair(const uint8_t *at)
+static inline unsigned
+pair(const struct rule_open *o, const uint8_t *at)
 {
-    return code(at[0]) * CODE_COUNT + code(at[1]);
+    return (unsigned)o->codes[at[0]] * CODE_COUNT + o->codes[at[1]];
 }
 
 enum ag_err
@@ -64,6 +65,9 @@ rule_open_new(struct rule_open **ret)
 
     if (o == NULL) {
         return AG_ENOMEM;
+    }
+    for (unsigned c = 0; c < sizeof(o->codes); c++) {
+        o->codes[c] = (uint8_t)code((uint8_t)c);
     }
     *ret = o;
     return AG_OK;
@@ -96,12 +100,12 @@ rule_open_add(struct rule_open *o, const struct rule *rule)
         }
         o->entries[o->count++] =
             (struct entry){.keyword = k, .rule = rule, .number = o->rule_count};
-        o->near[pair(k.ptr)] = 1;
+        o->near[pair(o, k.ptr)] = 1;
         if (rule->window > NEAR_BYTES) {
-            o->far[pair(k.ptr)] = 1;
+            o->far[pair(o, k.ptr)] = 1;
         }
         if ((rule->flags & RULE_BLOCK) != 0) {
-            o->block[pair(k.ptr)] = 1;
+            o->block[pair(o, k.ptr)] = 1;
             o->has_block = true;
         }
     }
@@ -119,10 +123,11 @@ rule_open_add(struct rule_open *o, const struct rule *rule)
 static int
 by_pair(const void *a, const void *b)
 {
-    const struct entry *x = a;
-    const struct entry *y = b;
+    const uint8_t *x = ((const struct entry *)a)->keyword.ptr;
+    const uint8_t *y = ((const struct entry *)b)->keyword.ptr;
+    int order = (int)code(x[0]) - (int)code(y[0]);
 
-    return (int)pair(x->keyword.ptr) - (int)pair(y->keyword.ptr);
+    return order != 0 ? order : (int)code(x[1]) - (int)code(y[1]);
 }
 
 void
@@ -135,7 +140,7 @@ rule_open_ready(struct rule_open *o)
     }
     for (unsigned p = 0; p < PAIR_COUNT; p++) {
         o->firsts[p] = at;
-        while (at < o->count && pair(o->entries[at].keyword.ptr) == p) {
+        while (at < o->count && pair(o, o->entries[at].keyword.ptr) == p) {
             at++;
         }
     }
@@ -249,7 +254,7 @@ static void
 look_at(struct look *l, size_t at)
 {
     const struct rule_open *o = l->open;
-    unsigned p = pair(l->text.ptr + at);
+    unsigned p = pair(o, l->text.ptr + at);
 
     for (uint32_t i = o->firsts[p]; i < o->firsts[p + 1]; i++) {
         note(l, &o->entries[i], at);
@@ -260,8 +265,8 @@ look_at(struct look *l, size_t at)
 static void
 look_at_last(struct look *l, size_t at)
 {
-    unsigned first = code(l->text.ptr[at]) * CODE_COUNT;
     const struct rule_open *o = l->open;
+    unsigned first = (unsigned)o->codes[l->text.ptr[at]] * CODE_COUNT;
 
     for (uint32_t i = o->firsts[first]; i < o->firsts[first + CODE_COUNT];
          i++) {
@@ -280,7 +285,7 @@ look_through(struct look *l, size_t at)
                                : l->text.len - at > NEAR_BYTES ? o->far
                                                                : o->near;
 
-        if (pairs[pair(l->text.ptr + at)] != 0) {
+        if (pairs[pair(o, l->text.ptr + at)] != 0) {
             look_at(l, at);
         }
         if (l->doubt == NULL && at >= l->result + RULE_LEAD_MAX_BYTES) {
