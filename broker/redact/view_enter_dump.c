@@ -223,7 +223,7 @@ pass_over(struct reading *r, size_t from)
 {
     struct view *view = &r->v->list[VIEW_DUMPED];
     struct span text = r->in->text;
-    struct dumped run;
+    struct dumped run = {.count = 0};
     bool goes_on;
     size_t passed;
     size_t i;
