@@ -5,6 +5,19 @@
 /* ---- made, used, revoked ---- */
 
 static void
+check_destroyed(int64_t number)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    struct version_row version = {0};
+    int64_t current = 0;
+
+    check_ok(store_read(flow.core->store, &r));
+    check_ok(
+        versions_get(r, secret_id_of("db/app", &current), number, &version));
+    assert_int_equal(version.state, VERSION_DESTROYED);
+}
+
+static void
 test_each_task_has_its_own_and_it_ends_with_it(void **state)
 {
     AG_AUTO(secret) struct secret *a = NULL;
@@ -27,12 +40,13 @@ test_each_task_has_its_own_and_it_ends_with_it(void **state)
     assert_false(secret_equal(a, b));
     assert_int_not_equal(version, other);
     check_current("db/app", 0); /* nobody's current one */
-    check_err(value_for(0, &gone, &version), AG_ENOTFOUND);
+    check_err(value_for(0, &gone, &other), AG_ENOTFOUND);
     assert_int_equal(counts().live, 2);
     end_one(one);
     wait_open(1);
     assert_int_equal(pgfake_count(&fake, "DROP ROLE"), 1);
-    check_err(value_for(one, &gone, &version), AG_ENOTFOUND);
+    check_err(value_for(one, &gone, &other), AG_ENOTFOUND);
+    check_destroyed(version);
     end_one(two);
     wait_open(0);
     assert_int_equal(pgfake_count(&fake, "DROP ROLE"), 2);
@@ -131,6 +145,8 @@ test_the_end_of_a_task_waits_for_what_is_being_made(void **state)
     mint_forget(flow.core, &wait);
     end_one(one);
     assert_int_equal(counts().revoking, 1);
+    (void)poll(NULL, 0, 50); /* a revoke now would find nothing to revoke */
+    assert_int_equal(pgfake_count(&fake, "NOLOGIN"), 0);
     atomic_store(&fake.released, true);
     wait_open(0);
     assert_int_equal(pgfake_count(&fake, "DROP ROLE"), 1);
