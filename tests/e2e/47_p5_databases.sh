@@ -2,6 +2,7 @@
 # text of theirs, out of logs, journals, indexes and freed pages; whatever ends it, the name
 # leads to one whole database.
 # timeout: 900
+# long: yes
 vault
 VALUE=$(canary sk-live-)
 OTHER=$(canary)

@@ -1,6 +1,7 @@
 # P9: a role of PostgreSQL for each task, at a real server: made at the first use,
 # gone when the task ends, whatever dies in between.
 # timeout: 600
+# long: yes
 . "$SRC/tests/e2e/postgres_lib.sh"
 
 # ---- rules: what is refused ----

@@ -1,6 +1,7 @@
 # P3: AWS access keys rotated at a service that checks who asks as AWS does. It
 # refuses, fails before and after the effect, answers garbage, half or nothing,
 # hangs; the broker is killed: a key that works is there, and no other is left.
+# long: yes
 . "$SRC/tests/e2e/provider_lib.sh"
 
 # ---- aws-access-key ----

@@ -1,6 +1,7 @@
 # P9: a GitHub token and an AWS session for each task, at a service that checks
 # who asks as they do: made at the first use, gone when the task ends, or on
 # record until they end by themselves, whatever fails or dies in between.
+# long: yes
 . "$SRC/tests/e2e/provider_lib.sh"
 
 # ---- github-app: a token for each task ----

@@ -2,6 +2,7 @@
 # old one taken away by a program on record. The program refuses, fails before or
 # after its effect, or the broker is killed, at every act: the current key logs
 # in, no line of another is left in authorized_keys.
+# long: yes
 SSHD=/usr/sbin/sshd
 if ! [ -x $SSHD ] || ! command -v ssh-agent >/dev/null; then
     echo 'not run: no openssh-server'

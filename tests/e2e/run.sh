@@ -3,12 +3,12 @@
 #
 #   tests/e2e/run.sh --bin BUILD [--only PATTERN] [--keep]
 #
-# As root: two scenarios at a time, where there are two processors, each as an
-# ordinary user of its own that is made for the run; as an ordinary user: one
-# after another, as the caller. One that says `as: root` runs as root, if we are;
-# one that says `long: yes` begins before the others. Each scenario (NN_name.sh)
-# has its own scratch home and runtime directory. Prints one line each, `ok NAME`
-# or `FAIL NAME`, and last `e2e: done …`.
+# As root: one scenario more at a time than there are processors (they wait most
+# of theirs), three at most, each as an ordinary user of its own that is made for
+# the run; as an ordinary user: one after another, as the caller. One that says
+# `as: root` runs as root, if we are; one that says `long: yes` begins before the
+# others. Each scenario (NN_name.sh) has its own scratch home and runtime
+# directory. Prints one line each, `ok NAME` or `FAIL NAME`, and last `e2e: done …`.
 set -uo pipefail
 SRC=$(cd "$(dirname "$0")/../.." && pwd)
 bin=$SRC/build/release
@@ -53,12 +53,12 @@ fi
 # The home must not be below a temporary directory: Codex refuses to work there;
 # nor may programs or sockets lie below /dev, which its sandbox makes anew and so
 # would hide from it what a real task can see.
-# Scenarios know their processes by their user: two at once need two of those.
+# Scenarios know their processes by their user: those at once need one each.
 lanes=1
 if [ "$(id -u)" -eq 0 ]; then
     made_users=yes
-    lanes=$(nproc)
-    [ "$lanes" -le 2 ] || lanes=2
+    lanes=$(($(nproc) + 1))
+    [ "$lanes" -le 3 ] || lanes=3
     [ "$lanes" -le ${#selected[@]} ] || lanes=1
     run_base=$(mktemp -d /run/age2e.XXXXXX)
 else
@@ -135,7 +135,7 @@ run_one() { # FILE NUMBER: prints how it went; 0 good, 1 bad, 2 not run
             return 2
         }
         who=env
-        scratch=$run_base/root
+        scratch=$run_base/root$number
     fi
     $who mkdir -p "$scratch"
     mkdir -m 700 "$runtime"
