@@ -2,7 +2,13 @@
  * postgres: a role of PostgreSQL's for each task, a member of the roles that the
  * rule names. Parameters: host, port, dbname, user (who may create roles; the
  * source is its password), sslmode, sslrootcert (pq.h); roles (names); owner
- * (who gets what the role leaves, the user if absent); format (json or url).
+ * (who gets what the role leaves, the first of the roles if absent); format
+ * (json or url).
+ *
+ * What a task leaves is code too: functions that run as their owner, triggers,
+ * expressions of an index. By default it goes to whose rights the task had
+ * anyway, never to the user that makes the roles. That user may give it away,
+ * since it is a member of the task's role, and by that of those it is in.
  *
  * The handle is the role's name. A revoke first closes the door, then ends the
  * sessions, then gives away what the role owns and drops it; each step may be
@@ -265,8 +271,7 @@ write_close(const struct minter_call *call, struct buf *sql)
 static enum ag_err
 write_drop(const struct minter_call *call, struct buf *sql)
 {
-    const char *owner =
-        json_string_value(json_object_get(call->params, "owner"));
+    const json_t *owner = json_object_get(call->params, "owner");
     enum ag_err err = buf_add_str(
         sql, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
              " WHERE usename = ");
@@ -278,8 +283,9 @@ write_drop(const struct minter_call *call, struct buf *sql)
         err = buf_fmt(sql, "; REASSIGN OWNED BY \"%s\" TO ", call->handle);
     }
     if (err == AG_OK) {
-        err = owner != NULL ? pq_add_name(sql, owner)
-                            : buf_add_str(sql, "CURRENT_USER");
+        err = pq_add_name(
+            sql, json_string_value(owner != NULL ? owner
+                                                 : role_at(call->params, 0)));
     }
     return err == AG_OK
                ? buf_fmt(sql, "; DROP OWNED BY \"%s\"; DROP ROLE \"%s\"",

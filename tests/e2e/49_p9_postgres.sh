@@ -66,14 +66,16 @@ has "$OUT" $'ag_\nag_'
 within 2 no_roles || fail "roles are left"
 say "a reading, a field, an address: one role for each task and secret"
 
-# What a task leaves is its owner's; its sessions end.
+# What a task leaves is the first role's, functions that run as their owner as well: never the maker's; its sessions end.
 ok auth-guard mint set --minter postgres --from db/boss db/write host=127.0.0.1 "port=$PGPORT" dbname=app user=boss roles=writer roles=reader
-ok auth-guard run --no-isolate --env DB=db/write -- sh -c "\"$TREE/use\" \"\$DB\" 'CREATE TABLE left_over (id int)'
+ok auth-guard run --no-isolate --env DB=db/write -- sh -c "\"$TREE/use\" \"\$DB\" 'CREATE TABLE left_over (id int);
+        CREATE FUNCTION left_code() RETURNS name LANGUAGE sql SECURITY DEFINER AS \$\$SELECT current_user\$\$'
     setsid \"$TREE/use\" \"\$DB\" 'SELECT pg_sleep(60)' >/dev/null 2>&1 & sleep 0.3"
 within 3 no_roles || fail "a role that owns something is left: $(auth-guard mint list)"
-[ "$(sql "SELECT tableowner FROM pg_tables WHERE tablename = 'left_over'")" = boss ] || fail "the table was not given on"
+[ "$(sql "SELECT tableowner FROM pg_tables WHERE tablename = 'left_over'")" = writer ] || fail "the table was not given on"
+[ "$(sql 'SELECT left_code()')" = writer ] || fail "a task's code runs as who makes roles"
 [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'ag\_%'")" = 0 ] || fail "a session lives on"
-say "what it owned is the owner's, its sessions are ended"
+say "what it owned is the first role's, code too; its sessions are ended"
 
 # ---- renewed while the task runs ----
 ok auth-guard mint set --minter postgres --ttl 10s --from db/boss db/short host=127.0.0.1 "port=$PGPORT" dbname=app user=boss roles=reader

@@ -245,7 +245,7 @@ test_a_revoke_closes_ends_gives_away_and_drops(void **state)
         fake.asked[1],
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename "
         "= 'ag_0a1b2c3d_7'; REASSIGN OWNED BY \"ag_0a1b2c3d_7\" TO "
-        "CURRENT_USER; DROP OWNED BY \"ag_0a1b2c3d_7\"; DROP ROLE "
+        "\"reader\"; DROP OWNED BY \"ag_0a1b2c3d_7\"; DROP ROLE "
         "\"ag_0a1b2c3d_7\"");
     minter_answer_done(&a);
 }
