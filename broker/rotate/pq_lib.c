@@ -3,7 +3,10 @@
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <dlfcn.h>
 
@@ -39,11 +42,40 @@ static const struct {
     SLOT(PQsetNoticeProcessor),
 };
 
+enum {
+    VARIABLE_BYTES = 256,
+};
+
+/*
+ * What libpq is not told it takes from PG… variables: the address of the host
+ * (PGHOSTADDR), a service file, options of the session; and "" is to it as if it
+ * were not told. The broker's environment may be that of whoever began it.
+ */
+static void
+forget_variables(void)
+{
+    char **at = environ;
+
+    while (at != NULL && *at != NULL) {
+        char name[VARIABLE_BYTES];
+        size_t len = strcspn(*at, "=");
+
+        if (strncmp(*at, "PG", 2) == 0 && len < sizeof(name)) {
+            (void)snprintf(name, sizeof(name), "%.*s", (int)len, *at);
+            (void)unsetenv(name); // NOLINT(concurrency-mt-unsafe)
+            at = environ;         /* those behind it moved */
+        } else {
+            at++;
+        }
+    }
+}
+
 static void
 load(void)
 {
     void *handle = dlopen("libpq.so.5", RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
 
+    forget_variables();
     for (size_t i = 0; handle != NULL && i < AG_COUNT(SLOTS); i++) {
         void *symbol = dlsym(handle, SLOTS[i].name);
 

@@ -1,5 +1,6 @@
 /* The minter of roles: its parameters, what it asks of the server, and what it
  * makes of the answers. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/secret.h"
@@ -299,9 +300,15 @@ test_a_session_is_used_again(void **state)
     minter_answer_done(&b);
 }
 
+/* Where nobody is, a file that is none, what no server takes: for all of the
+ * tests. */
 static int
 set_up(void **state)
 {
+    assert_int_equal(setenv("PGHOSTADDR", "127.0.0.2", 1), 0);
+    assert_int_equal(setenv("PGSERVICE", "none", 1), 0);
+    assert_int_equal(setenv("PGOPTIONS", "-c none=1", 1), 0);
+    assert_int_equal(setenv("PGREQUIREPEER", "nobody", 1), 0);
     pgfake_start(&fake);
     return arena_set_up(state);
 }
@@ -312,6 +319,19 @@ tear_down(void **state)
     pq_close_idle(true);
     pgfake_stop(&fake);
     return arena_tear_down(state);
+}
+
+static void
+test_nothing_is_taken_from_the_environment(void **state)
+{
+    struct minter_answer a = act(MINTER_RENEW, NULL, 0);
+
+    (void)state;
+    assert_int_equal(a.outcome, ROTATOR_DONE);
+    assert_null(getenv("PGHOSTADDR"));
+    assert_null(getenv("PGSERVICE"));
+    assert_null(getenv("PGOPTIONS"));
+    minter_answer_done(&a);
 }
 
 int
@@ -329,6 +349,7 @@ main(void)
         cmocka_unit_test(test_a_revoke_of_what_is_gone_is_done),
         cmocka_unit_test(test_nobody_there_is_later),
         cmocka_unit_test(test_a_session_is_used_again),
+        cmocka_unit_test(test_nothing_is_taken_from_the_environment),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
