@@ -65,11 +65,20 @@ outcome_of(const char *state)
     return ROTATOR_REFUSED;
 }
 
+/* Of what is none nothing is kept: it goes on the record. */
+static bool
+is_state(const char *text)
+{
+    return text != NULL && strlen(text) == PQ_STATE_BYTES - 1 &&
+           strspn(text, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ") ==
+               PQ_STATE_BYTES - 1;
+}
+
 static void
 set_state(struct pq_fate *fate, const char *state)
 {
     (void)snprintf(fate->state, sizeof(fate->state), "%s",
-                   state != NULL ? state : "");
+                   is_state(state) ? state : "");
     set_fate(fate, outcome_of(fate->state), "no_answer");
     if (fate->state[0] != '\0') {
         (void)snprintf(fate->code, sizeof(fate->code), "sqlstate_%s",
@@ -134,7 +143,7 @@ refused(struct pq *s, struct pq_fate *fate)
     if (fatal != NULL) {
         (void)sscanf(fatal, "FATAL: %5[0-9A-Z]", state);
     }
-    if (strlen(state) != PQ_STATE_BYTES - 1) {
+    if (!is_state(state)) {
         set_fate(fate, ROTATOR_LATER, "unreachable");
         return;
     }
@@ -365,13 +374,34 @@ broken(struct pq *s, struct pq_fate *fate, const char *code)
     set_fate(fate, ROTATOR_UNSURE, code);
 }
 
-/* All of the answers; the first failure counts. */
+/* One answer: the first failure counts. False: no more of them are read. */
+static bool
+read_answer(struct pq *s, const PGresult *result, struct pq_fate *fate)
+{
+    ExecStatusType status = s->lib->PQresultStatus(result);
+
+    if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT ||
+        status == PGRES_COPY_BOTH) {
+        /* Nothing of ours copies; libpq would say so again for ever. */
+        broken(s, fate, "garbage");
+        return false;
+    }
+    if (fate->outcome == ROTATOR_DONE && status != PGRES_COMMAND_OK &&
+        status != PGRES_TUPLES_OK) {
+        set_state(fate, s->lib->PQresultErrorField(result, PG_DIAG_SQLSTATE));
+        s->is_broken = fate->outcome == ROTATOR_UNSURE;
+    }
+    return true;
+}
+
+/* All of the answers. */
 static void
 read_answers(struct pq *s, int64_t until_ms, struct pq_fate *fate)
 {
     PGresult *result = NULL;
+    bool goes_on = true;
 
-    for (;;) {
+    while (goes_on) {
         while (s->lib->PQisBusy(s->conn) != 0) {
             if (!wait_for(s, POLLIN, until_ms)) {
                 broken(s, fate, "timeout");
@@ -386,13 +416,7 @@ read_answers(struct pq *s, int64_t until_ms, struct pq_fate *fate)
         if (result == NULL) {
             return;
         }
-        if (fate->outcome == ROTATOR_DONE &&
-            s->lib->PQresultStatus(result) != PGRES_COMMAND_OK &&
-            s->lib->PQresultStatus(result) != PGRES_TUPLES_OK) {
-            set_state(fate,
-                      s->lib->PQresultErrorField(result, PG_DIAG_SQLSTATE));
-            s->is_broken = fate->outcome == ROTATOR_UNSURE;
-        }
+        goes_on = read_answer(s, result, fate);
         s->lib->PQclear(result);
     }
 }

@@ -1,6 +1,7 @@
 /* Where a session goes and as whom: a rule's parameters, and passwords (pq.h). */
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <sodium.h>
 
 #include "base/secret.h"
@@ -15,11 +16,15 @@ enum {
 
 /* ---- parameters ---- */
 
+/* A name may begin as an address does: 127.example.com is anybody's. */
 static bool
 is_this_machine(const char *host)
 {
+    struct in_addr address;
+
     return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           strncmp(host, "127.", 4) == 0;
+           (strncmp(host, "127.", 4) == 0 &&
+            inet_pton(AF_INET, host, &address) == 1);
 }
 
 static bool

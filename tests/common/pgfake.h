@@ -26,7 +26,7 @@ enum {
 };
 
 /* answers: of each statement in turn: NULL, done; "CUT", the connection ends
- * first; "HOLD", done when `released`; an SQLSTATE. The first entry may be
+ * first; "HOLD", done when `released`; "COPY", it waits for data; an SQLSTATE. The first entry may be
  * "!28P01": of the login. */
 struct pgfake {
     int fd;
@@ -132,6 +132,21 @@ pgfake_keep(struct pgfake *f, const char *text)
 }
 
 static inline void
+pgfake_answer(int fd, const char *answer)
+{
+    if (answer != NULL && strcmp(answer, "COPY") == 0) {
+        pgfake_send(fd, 'G', "\0\0\0", 3);
+        return;
+    }
+    if (answer != NULL) {
+        pgfake_error(fd, "ERROR", answer);
+    } else {
+        pgfake_send(fd, 'C', "DONE", 5);
+    }
+    pgfake_send(fd, 'Z', "I", 1);
+}
+
+static inline void
 pgfake_serve(struct pgfake *f, int fd)
 {
     char text[PGFAKE_TEXT_BYTES];
@@ -165,12 +180,7 @@ pgfake_serve(struct pgfake *f, int fd)
             }
             answer = NULL;
         }
-        if (answer != NULL) {
-            pgfake_error(fd, "ERROR", answer);
-        } else {
-            pgfake_send(fd, 'C', "DONE", 5);
-        }
-        pgfake_send(fd, 'Z', "I", 1);
+        pgfake_answer(fd, answer);
     }
 }
 

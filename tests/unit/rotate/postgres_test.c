@@ -50,6 +50,7 @@ test_parameters_are_checked(void **state)
         "{\"host\":\"db\",\"port\":0," GOOD "}",
         "{\"host\":\"db\",\"port\":\"5432\"," GOOD "}",
         "{\"host\":\"db\",\"sslmode\":\"disable\"," GOOD "}",
+        ("{\"host\":\"127.example.com\",\"sslmode\":\"disable\"," GOOD "}"),
         "{\"host\":\"db\",\"sslmode\":\"prefer\"," GOOD "}",
         "{\"host\":\"127.0.0.1\",\"sslmode\":\"require\"," GOOD "}",
         "{\"host\":\"db\",\"sslrootcert\":\"roots.pem\"," GOOD "}",
@@ -219,6 +220,33 @@ test_what_a_failure_means(void **state)
 }
 
 static void
+test_a_hostile_server_is_not_waited_for_nor_quoted(void **state)
+{
+    static const char *const COPY[] = {"COPY"};
+    static const char *const BYTES[] = {"\xff\n\"\\\x01"};
+    static const char *const SHORT[] = {"425"};
+    static const char *const LONG[] = {"42P01AAA"};
+
+    (void)state;
+    check_fate(MINTER_MINT, COPY, 1, ROTATOR_UNSURE, "garbage");
+    check_fate(MINTER_MINT, BYTES, 1, ROTATOR_UNSURE, "no_answer");
+    check_fate(MINTER_REVOKE, SHORT, 1, ROTATOR_UNSURE, "no_answer");
+    check_fate(MINTER_RENEW, LONG, 1, ROTATOR_UNSURE, "no_answer");
+}
+
+static void
+test_a_name_that_begins_as_an_address_is_verified(void **state)
+{
+    json_t *params = tree_of("{\"host\":\"127.0.0.1.example.com\"," GOOD "}");
+    struct pq_login login = {0};
+
+    (void)state;
+    pq_login_of(params, NULL, &login);
+    assert_string_equal(login.sslmode, "verify-full");
+    json_decref(params);
+}
+
+static void
 test_others_at_the_same_moment_are_waited_for(void **state)
 {
     static const char *const BUSY[] = {"XX000", "40001", NULL};
@@ -344,6 +372,8 @@ main(void)
         cmocka_unit_test(test_the_value_may_be_an_address),
         cmocka_unit_test(test_a_role_that_is_there_gets_the_new_password),
         cmocka_unit_test(test_what_a_failure_means),
+        cmocka_unit_test(test_a_hostile_server_is_not_waited_for_nor_quoted),
+        cmocka_unit_test(test_a_name_that_begins_as_an_address_is_verified),
         cmocka_unit_test(test_others_at_the_same_moment_are_waited_for),
         cmocka_unit_test(test_a_revoke_closes_ends_gives_away_and_drops),
         cmocka_unit_test(test_a_revoke_of_what_is_gone_is_done),
