@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/secret.h"
+#include "core/holds.h"
 #include "core/issue.h"
 #include "core/secrets.h"
 #include "core/state.h"
@@ -250,9 +251,19 @@ check_maker(struct db_tx *tx, const struct wrap_row *row)
                : err;
 }
 
+/* Whoever opens it may have no grant, so the secret is not named. */
+static enum ag_err
+check_hold(struct core *core, const struct wrap_row *row)
+{
+    return row->secret_id != 0
+               ? holds_check(core->holds, row->secret_id, "what is wrapped")
+               : AG_OK;
+}
+
 /*
  * A second opening is an alarm: the row that says so must be kept, so the job
- * succeeds and *ret_outcome carries the refusal.
+ * succeeds and *ret_outcome carries the refusal. A hold is an error, and the
+ * wrap stays closed until it is over.
  */
 enum ag_err
 core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
@@ -274,6 +285,12 @@ core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,
     }
     if (outcome == AG_OK) {
         outcome = check_maker(tx, &row);
+    }
+    if (outcome == AG_OK) {
+        err = check_hold(core, &row);
+    }
+    if (err != AG_OK) {
+        return err;
     }
     err = core_note(tx, call,
                     outcome == AG_EUNWRAPPED ? AUDIT_UNWRAP_ALARM

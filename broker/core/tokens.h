@@ -91,7 +91,8 @@ core_wrap_make(struct core *core, struct db_tx *tx, const struct call *call,
 /*
  * A second opening is an alarm that must stay on the record, so the job
  * succeeds and *ret_outcome (AG_OK, AG_EUNWRAPPED, AG_EEXPIRED, AG_EREVOKED) is the answer;
- * *ret is NULL unless that is AG_OK. Errors: AG_ETOKEN, AG_ENOTOKEN. Writer.
+ * *ret is NULL unless that is AG_OK. Errors: AG_ETOKEN, AG_ENOTOKEN; AG_EONHOLD
+ * and it stays closed. Writer.
  */
 AG_CHECK AG_NONNULL enum ag_err
 core_wrap_open(struct core *core, struct db_tx *tx, const struct call *call,

@@ -149,6 +149,51 @@ test_hold_keeps_back_what_was_promised(void **state)
     close_newest();
 }
 
+static enum ag_err
+do_wrap(struct core *core, struct db_tx *tx, const struct call *call,
+        const void *request, json_t **ret)
+{
+    return core_wrap_make(core, tx, call, request, ret);
+}
+
+static enum ag_err
+do_unwrap(struct core *core, struct db_tx *tx, const struct call *call,
+          const void *request, json_t **ret)
+{
+    AG_AUTO(secret) struct secret *value = NULL;
+    enum ag_err outcome = AG_OK;
+    enum ag_err err = core_wrap_open(core, tx, call, request, &value, &outcome);
+
+    (void)ret;
+    return err == AG_OK ? outcome : err;
+}
+
+/* Wrapped while it was free: that is not what a task has. */
+static void
+test_hold_keeps_a_wrap_closed(void **state)
+{
+    const struct wrap_request request = {.ref = "ag://github/bot"};
+    struct call call = {0};
+    AG_AUTO(wjson) json_t *answer = NULL;
+    const char *text = NULL;
+
+    (void)state;
+    start_task();
+    check_ok(
+        access_check(flow.core, flow.task_peer, span_str(task.token), &call));
+    check_ok(act(do_wrap, &call, &request, &answer));
+    text = text_at(answer, "token");
+    check_ok(set_on_leak("github/bot", "hold"));
+    check_ok(leaked("github/bot", 0, NULL));
+    check_err(act(do_unwrap, &call, text, NULL), AG_EONHOLD);
+    check_err(act(do_unwrap, &call, text, NULL), AG_EONHOLD);
+    close_newest();
+    check_ok(act(do_unwrap, &call, text, NULL)); /* its only opening */
+    check_err(act(do_unwrap, &call, text, NULL), AG_EUNWRAPPED);
+    check_ok(set_on_leak("github/bot", "record"));
+    access_done(flow.core, &call);
+}
+
 /* What a person, or the task itself, has redacted is no output of its. */
 static void
 test_only_the_output_of_a_task_opens_one(void **state)
@@ -194,6 +239,7 @@ main(int argc, char **argv)
         TEST(test_hold_lets_no_new_task_have_it),
         TEST(test_hold_ends_what_a_task_reads_again_and_again),
         TEST(test_hold_keeps_back_what_was_promised),
+        TEST(test_hold_keeps_a_wrap_closed),
         TEST(test_only_the_output_of_a_task_opens_one),
         TEST(test_what_is_not_sure_is_only_recorded),
     };
