@@ -154,6 +154,9 @@ begin_make(struct core *core, struct db_tx *tx, struct core_job *job)
         return AG_OK; /* it came a moment ago */
     }
     if (err == AG_OK) {
+        err = mint_source_held(core, r, &m->secret, &m->rule);
+    }
+    if (err == AG_OK) {
         err = mint_source(core, r, &m->rule, &m->source);
     }
     if (err == AG_OK) {

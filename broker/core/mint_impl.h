@@ -42,6 +42,12 @@ AG_CHECK AG_NONNULL enum ag_err mint_source(struct core *core,
                                             const struct mint_rule *rule,
                                             struct secret **ret);
 
+/* Nothing is made with a source that is on hold; what there is is renewed and
+ * revoked all the same. Errors: AG_EONHOLD, which a task may read; AG_ENOTFOUND. */
+AG_CHECK AG_NONNULL enum ag_err
+mint_source_held(struct core *core, struct db_read *r,
+                 const struct secret_row *minted, const struct mint_rule *rule);
+
 TAILQ_HEAD(mint_waits, mint_wait);
 
 enum minting_kind {

@@ -5,6 +5,7 @@
 
 #include "base/secret.h"
 #include "core/detail.h"
+#include "core/holds.h"
 #include "core/mint_impl.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -102,6 +103,26 @@ mint_source(struct core *core, struct db_read *r, const struct mint_rule *rule,
             struct secret **ret)
 {
     return value_by_reference(core, r, rule->source, ret);
+}
+
+enum ag_err
+mint_source_held(struct core *core, struct db_read *r,
+                 const struct secret_row *minted, const struct mint_rule *rule)
+{
+    AG_AUTO(secret_row) struct secret_row row = {0};
+    struct reference ref = {0};
+    enum ag_err err = parse_reference(span_str(rule->source), &ref);
+
+    if (err == AG_OK) {
+        err = secret_named(r, ref.name, &row);
+    }
+    if (err == AG_OK && holds_check(core->holds, row.id, row.name) != AG_OK) {
+        err = err_why(AG_EONHOLD,
+                      "what %s is minted with is on hold until the operator "
+                      "lets it go",
+                      minted->name);
+    }
+    return err;
 }
 
 /* ---- set ---- */

@@ -1,5 +1,6 @@
 /* Minting on a real store with a real filter, at a server that answers by a
  * script: once for each task, revoked at its end, and after every failure. */
+#include "common/incidents.h"
 #include "common/minting.h"
 
 /* ---- made, used, revoked ---- */
@@ -74,6 +75,30 @@ test_a_reading_waits_for_it_only_by_its_grant(void **state)
     assert_int_equal(say, MINT_GO);
     assert_int_equal(counts().open, 0);
     access_done(flow.core, &call);
+}
+
+/* What may have leaked makes nothing more; what it made is revoked. */
+static void
+test_a_source_on_hold_makes_nothing(void **state)
+{
+    int64_t one = start_one();
+    int64_t two = start_one();
+
+    (void)state;
+    script(NULL, 0);
+    check_ok(get(one));
+    check_ok(set_on_leak("db/boss", "hold"));
+    check_ok(leaked("db/boss", 0, NULL));
+    check_err(get(two), AG_EONHOLD);
+    assert_null(strstr(err_text(AG_EONHOLD), "db/boss"));
+    check_ok(get(one)); /* it has it */
+    end_one(one);
+    wait_open(0);
+    assert_int_equal(pgfake_count(&fake, "CREATE ROLE"), 1);
+    assert_int_equal(pgfake_count(&fake, "DROP ROLE"), 1);
+    close_newest();
+    check_ok(get(two));
+    check_ok(set_on_leak("db/boss", "record"));
 }
 
 static void
@@ -249,6 +274,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         MINTING(test_each_task_has_its_own_and_it_ends_with_it),
         MINTING(test_a_reading_waits_for_it_only_by_its_grant),
+        MINTING(test_a_source_on_hold_makes_nothing),
         MINTING(test_an_ended_task_gets_none),
         MINTING(test_what_was_refused_is_said_and_paused),
         MINTING(test_a_lost_answer_is_revoked_by_its_handle),
