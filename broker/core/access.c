@@ -134,7 +134,8 @@ find_token(struct core *core, struct peer *peer, struct span text,
 
     if (token != NULL) {
         *seen = (struct live_seen){.used = true,
-                                   .generation = LIVE_FIRST_GENERATION};
+                                   .generation = LIVE_FIRST_GENERATION,
+                                   .in_force = LIVE_FIRST_GENERATION};
         *ret = token;
         return AG_OK;
     }
@@ -275,6 +276,7 @@ take_token(struct core *core, struct showing *s, struct span text,
 
     call->token = s->token;
     call->shown_generation = s->seen.generation;
+    call->seen_generation = s->seen.in_force;
     if (s->seen.text == LIVE_NOW && !s->seen.used) {
         err = renewal_first_use(core, call);
     }

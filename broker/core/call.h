@@ -19,6 +19,7 @@ struct call {
     struct live_token *token; /* NULL when none was shown */
     int64_t task_id;          /* of CALLER_TASK, else 0 */
     int64_t shown_generation; /* of the text that was shown; 0: none was */
+    int64_t seen_generation;  /* of the text in force when that was */
     struct secret *next;      /* access_renewal(): the text after it */
     int64_t now_ms;
 };

@@ -94,6 +94,7 @@ struct live_seen {
 
     bool used;          /* the one in force was shown */
     int64_t generation; /* of the text that was shown; 0: LIVE_OLD */
+    int64_t in_force;   /* of the text in force */
     int64_t renewed_ms;
 };
 

@@ -15,8 +15,10 @@ same(const uint8_t *a, const uint8_t *b)
 static struct live_seen
 seen_of(const struct live_line *line, const uint8_t *text)
 {
-    struct live_seen seen = {
-        .text = LIVE_OLD, .used = line->used, .renewed_ms = line->renewed_ms};
+    struct live_seen seen = {.text = LIVE_OLD,
+                             .used = line->used,
+                             .in_force = line->generation,
+                             .renewed_ms = line->renewed_ms};
 
     if (same(line->text, text)) {
         seen.text = LIVE_NOW;

@@ -153,7 +153,8 @@ renewal_find(struct core *core, struct span text,
     token = live_find(core->live, hash);
     if (token != NULL) {
         *seen = (struct live_seen){.used = true,
-                                   .generation = LIVE_FIRST_GENERATION};
+                                   .generation = LIVE_FIRST_GENERATION,
+                                   .in_force = LIVE_FIRST_GENERATION};
         *ret = token;
         return AG_OK;
     }
@@ -289,18 +290,26 @@ renewing_done(struct renewing *r)
 
 AG_DEFINE_CLEANUP_INPLACE(renewing, renewing_done)
 
-/* What was shown may have been renewed since it was looked at. */
+/* What was shown may have been renewed since it was looked at. That answer is
+ * not lost but on its way, so its text stays the one in force: of two made here
+ * the one before would be taken for a copy. */
 static enum ag_err
 check_shown(const struct renewing *r)
 {
     int64_t shown = r->call->shown_generation;
+    bool meanwhile = r->row.generation > r->call->seen_generation;
 
-    if (shown == r->row.generation || (r->there != NULL && !r->there->used &&
-                                       shown == r->there->before_generation)) {
+    if (shown == r->row.generation ||
+        (r->there != NULL && !r->there->used && !meanwhile &&
+         shown == r->there->before_generation)) {
         return AG_OK;
     }
-    return err_why(AG_ERENEWED, "the token was renewed meanwhile, and its new "
-                                "text is in use");
+    return r->there != NULL && !r->there->used
+               ? err_why(AG_ERENEWED, "the token was renewed meanwhile by "
+                                      "another call; use what that answered, "
+                                      "or renew it again if that is lost")
+               : err_why(AG_ERENEWED, "the token was renewed meanwhile, and "
+                                      "its new text is in use");
 }
 
 /* The text after the one that was shown; an answer that got lost had one that

@@ -210,6 +210,39 @@ test_two_renewals_at_once_give_one_text(void **state)
     handout_lost(flow.core, strtoll(task.id, NULL, 10));
 }
 
+/* Nobody has used the new text yet, so a second one would end an honest task. */
+static void
+test_of_two_renewals_at_once_the_first_counts(void **state)
+{
+    struct renewed second = {0};
+    struct renewed other = {0};
+    struct call one = {0};
+    struct call two = {0};
+
+    (void)state;
+    start_task();
+    check_ok(
+        access_renewal(flow.core, flow.task_peer, span_str(task.token), &one));
+    check_ok(
+        access_renewal(flow.core, flow.task_peer, span_str(task.token), &two));
+    check_ok(renew_call(&one, &second));
+    check_err(renew_call(&two, &other), AG_ERENEWED);
+    access_done(flow.core, &one);
+    access_done(flow.core, &two);
+    /* Its answer got lost after all: asked for again. */
+    check_ok(
+        access_renewal(flow.core, flow.task_peer, span_str(task.token), &one));
+    check_ok(
+        access_renewal(flow.core, flow.task_peer, span_str(task.token), &two));
+    check_ok(renew_call(&one, &second));
+    assert_int_equal(second.generation, 3);
+    check_err(renew_call(&two, &other), AG_ERENEWED);
+    access_done(flow.core, &one);
+    access_done(flow.core, &two);
+    check_ok(read_as_task(second.text, "github/bot"));
+    handout_lost(flow.core, strtoll(task.id, NULL, 10));
+}
+
 static void
 test_a_child_is_renewed_by_itself(void **state)
 {
@@ -365,6 +398,7 @@ main(int argc, char **argv)
         cmocka_unit_test(
             test_an_old_generation_is_a_copy_also_while_a_new_one_waits),
         cmocka_unit_test(test_two_renewals_at_once_give_one_text),
+        cmocka_unit_test(test_of_two_renewals_at_once_the_first_counts),
         cmocka_unit_test(test_a_child_is_renewed_by_itself),
         cmocka_unit_test(test_a_new_text_is_redacted),
         cmocka_unit_test(test_an_old_text_is_enough_to_revoke),
