@@ -115,7 +115,26 @@ sighting_item(const struct sighting *s, int64_t now_ms, json_t **ret)
     return err;
 }
 
-/* The first one stays: it says how it began. */
+/* As a text that its row takes: with fewer of `seen`, where notes are long. The
+ * first one stays: it says how it began; so does the newest. */
+static enum ag_err
+dump_detail(const json_t *detail, json_t *seen, char **ret)
+{
+    char *text = NULL;
+    enum ag_err err = core_dump(detail, &text);
+
+    while (err == AG_OK && strlen(text) > INCIDENT_DETAIL_MAX_BYTES &&
+           json_array_size(seen) > 2) {
+        free(AG_TAKE(text));
+        (void)json_array_remove(seen, 1);
+        err = core_dump(detail, &text);
+    }
+    if (err == AG_OK) {
+        *ret = text;
+    }
+    return err;
+}
+
 static enum ag_err
 add_sighting(const struct sighting *s, int64_t now_ms, struct incident_row *row)
 {
@@ -142,8 +161,9 @@ add_sighting(const struct sighting *s, int64_t now_ms, struct incident_row *row)
     if (json_array_size(seen) >= INCIDENT_KEEP_COUNT) {
         (void)json_array_remove(seen, 1);
     }
-    err = json_array_append_new(seen, item) == 0 ? core_dump(detail, &text)
-                                                 : AG_ENOMEM;
+    err = json_array_append_new(seen, item) == 0
+              ? dump_detail(detail, seen, &text)
+              : AG_ENOMEM;
     if (err == AG_OK) {
         free(row->detail);
         row->detail = text;

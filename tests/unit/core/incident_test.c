@@ -59,6 +59,35 @@ test_sightings_that_are_kept_are_the_first_and_the_newest(void **state)
     close_newest();
 }
 
+/* Sixteen of the longest notes are more than a row takes. */
+static void
+test_long_notes_keep_nothing_from_being_counted(void **state)
+{
+    char note[INCIDENT_NOTE_MAX_BYTES + 1] = {0};
+    const char *const names[] = {"a/noted"};
+    const struct leaked_request request = {
+        .names = names, .name_count = 1, .note = note};
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(wjson) json_t *shown = NULL;
+    char id[32];
+
+    (void)state;
+    put("a/noted", "a-value-with-many-notes", NULL);
+    memset(note, '"', INCIDENT_NOTE_MAX_BYTES);
+    for (int i = 0; i < 40; i++) {
+        AG_AUTO(wjson) json_t *answer = NULL;
+
+        check_ok(core_leaked(flow.core, &call, &request, &answer));
+    }
+    check_ok(set_on_leak("a/noted", "hold"));
+    see("a/noted", 1, true, 0);
+    check_newest("seen", "43");
+    newest("incident", id, sizeof(id));
+    check_ok(core_incident_show(flow.core, id, &shown));
+    assert_true(json_array_size(json_object_get(shown, "seen_at")) >= 8);
+    close_newest();
+}
+
 static void
 test_what_can_not_be_said_is_refused(void **state)
 {
@@ -235,6 +264,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST(test_one_is_open_and_what_comes_again_is_counted),
         TEST(test_sightings_that_are_kept_are_the_first_and_the_newest),
+        TEST(test_long_notes_keep_nothing_from_being_counted),
         TEST(test_what_can_not_be_said_is_refused),
         TEST(test_hold_lets_no_new_task_have_it),
         TEST(test_hold_ends_what_a_task_reads_again_and_again),
