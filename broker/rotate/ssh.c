@@ -19,6 +19,11 @@
 #include "rotate/rotators.h"
 #include "wire/json.h"
 
+enum {
+    /* Both lines, their quotes escaped, go into a program's input. */
+    COMMENT_TOLD_MAX_BYTES = 256,
+};
+
 static const char *
 program_name(const json_t *params)
 {
@@ -71,6 +76,18 @@ open_value(const struct secret *value, struct sshkey *ret)
     return err;
 }
 
+/* What can't be told to the program is said before anything is begun. */
+static enum ag_err
+check_comment(struct span comment)
+{
+    return comment.len <= COMMENT_TOLD_MAX_BYTES && parse_is_utf8(comment)
+               ? AG_OK
+               : err_why(AG_EINVAL,
+                         "ssh: the key's comment is longer than %d bytes, or "
+                         "no UTF-8; change it with ssh-keygen -c",
+                         COMMENT_TOLD_MAX_BYTES);
+}
+
 static enum ag_err
 make_from(const struct secret *old, struct secret **ret)
 {
@@ -85,7 +102,10 @@ make_from(const struct secret *old, struct secret **ret)
     buf_init(&text, ARMOUR_MAX_BYTES, BUF_WIPE);
     buf_init(&line, SSHKEY_LINE_MAX_BYTES, BUF_PLAIN);
     if (err == AG_OK) {
-        err = sshkey_line(&key, &line); /* its comment can be told */
+        err = check_comment(key.comment);
+    }
+    if (err == AG_OK) {
+        err = sshkey_line(&key, &line); /* its comment is one line */
     }
     randombytes_buf(&fresh, sizeof(fresh));
     if (err == AG_OK) {

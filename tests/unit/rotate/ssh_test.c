@@ -100,6 +100,27 @@ test_what_is_no_such_key_is_refused(void **state)
     check_not_made(lines);
 }
 
+/* It would be begun, and could be neither done nor undone. */
+static void
+test_a_comment_that_can_not_be_told_is_refused(void **state)
+{
+    char text[258];
+    AG_AUTO(secret) struct secret *latin = key_with("caf\xe9", "");
+    AG_AUTO(secret) struct secret *most = NULL;
+    AG_AUTO(secret) struct secret *more = NULL;
+    AG_AUTO(secret) struct secret *made = NULL;
+
+    (void)state;
+    memset(text, '"', sizeof(text));
+    text[257] = '\0';
+    more = key_with(text, "");
+    text[256] = '\0';
+    most = key_with(text, "");
+    check_not_made(latin);
+    check_not_made(more);
+    check_ok(ssh->make_from(most, &made));
+}
+
 int
 main(void)
 {
@@ -107,6 +128,7 @@ main(void)
         cmocka_unit_test(test_it_takes_a_program_and_nothing_else),
         cmocka_unit_test(test_a_new_key_has_the_comment_and_the_end_of_the_old),
         cmocka_unit_test(test_what_is_no_such_key_is_refused),
+        cmocka_unit_test(test_a_comment_that_can_not_be_told_is_refused),
     };
 
     return cmocka_run_group_tests(tests, setup, arena_tear_down);
