@@ -301,7 +301,8 @@ quick_indent(struct span text, size_t at)
     return others != 0 && text.ptr[at] > ' ' ? at : 0;
 }
 
-/* Behind one or more of them, where something plain follows; 0: it doesn't. */
+/* Behind one or more of them, where something plain follows that has bytes
+ * behind it; 0: it doesn't. */
 static inline size_t
 quick_ends(struct span text, size_t at)
 {
@@ -315,7 +316,7 @@ quick_ends(struct span text, size_t at)
         if (text.ptr[at] == '\n' && text.ptr[end] == ' ') {
             end = quick_indent(text, end);
         }
-        if (end == 0) {
+        if (end == 0 || end + TETRAD_BYTES > text.len) {
             return 0;
         }
         at = end;

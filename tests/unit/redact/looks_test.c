@@ -1,4 +1,8 @@
 /* Fragments and views: each form once, in one piece and byte by byte. */
+#include <sys/mman.h>
+
+#include <unistd.h>
+
 #include "unit/redact/rig.h"
 
 #define VALUE "q7RtWz90LmXcAb12Kd34Ve56"
@@ -204,6 +208,48 @@ test_nothing_is_read_behind_the_end(void **state)
     }
 }
 
+/* A value behind other text, wrapped behind its first byte: the
+ * part ends at `end`, behind which no memory is, `seen` bytes into the line. */
+static void
+check_indent(uint8_t *end, size_t indent, size_t seen)
+{
+    const size_t part_bytes = 128;
+    const size_t pad_bytes = part_bytes - 2 - indent - seen;
+    const uint8_t *value = (const uint8_t *)VALUE;
+    uint8_t *part = end - part_bytes;
+    char expected[160];
+    struct rig rig;
+
+    memset(part, '.', pad_bytes);
+    memcpy(part + pad_bytes, "q\n", 2);
+    memset(part + pad_bytes + 2, ' ', indent);
+    memcpy(end - seen, value + 1, seen);
+    (void)snprintf(expected, sizeof(expected), "%.*s[redacted:n1]",
+                   (int)pad_bytes, (const char *)part);
+    RIG(&rig, REDACTOR_OPERATOR, VALUE);
+    check_ok(redactor_feed(rig.redactor, span_of(part, part_bytes)));
+    feed(&rig, VALUE + 1 + seen);
+    finish(&rig, expected);
+}
+
+static void
+test_an_indent_ends_where_a_page_does(void **state)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    uint8_t *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    (void)state;
+    assert_true(pages != MAP_FAILED);
+    assert_int_equal(mprotect(pages + page, page, PROT_NONE), 0);
+    for (size_t indent = 0; indent < 32; indent++) {
+        for (size_t seen = 0; seen < 8; seen++) {
+            check_indent(pages + page, indent, seen);
+        }
+    }
+    (void)munmap(pages, 2 * page);
+}
+
 /* The filter is no oracle: a task gets neither. */
 static void
 test_a_task_has_no_looks(void **state)
@@ -266,6 +312,7 @@ main(void)
         cmocka_unit_test(test_of_a_jwt_the_signature),
         cmocka_unit_test(test_of_a_document_its_fields),
         cmocka_unit_test(test_nothing_is_read_behind_the_end),
+        cmocka_unit_test(test_an_indent_ends_where_a_page_does),
         cmocka_unit_test(test_a_task_has_no_looks),
         cmocka_unit_test(test_what_is_not_random_is_left),
         cmocka_unit_test(test_idle_lets_out_what_a_view_holds),
