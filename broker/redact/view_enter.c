@@ -272,7 +272,7 @@ static inline size_t
 quick_end(const uint8_t *text, size_t at)
 {
     uint64_t word = set_load(text + at + 2);
-    uint64_t letters = word & LETTER_BITS;
+    uint64_t letters = word & ~(word >> 1) & LETTER_BITS; /* none >= 0x80 */
     uint64_t before;
 
     if (text[at] == '\n') {

@@ -5,7 +5,9 @@
 
 #include "unit/redact/rig.h"
 
-#define VALUE "q7RtWz90LmXcAb12Kd34Ve56"
+#define VALUE  "q7RtWz90LmXcAb12Kd34Ve56"
+#define DOTS16 "................"
+#define DOTS   DOTS16 DOTS16 DOTS16 DOTS16
 
 struct one {
     const char *text;
@@ -250,6 +252,27 @@ test_an_indent_ends_where_a_page_does(void **state)
     (void)munmap(pages, 2 * page);
 }
 
+/* What is no letter ends no sequence, wherever the sequence lies: so in the
+ * middle of a text, too, where many bytes are looked at at once. */
+static void
+test_only_a_letter_ends_a_sequence(void **state)
+{
+    static const char *const CUTS[] = {"p\x1b[\xe4ssword-Q7x9Lm42",
+                                       "p\x1b[1\xe4ssword-Q7x9Lm42",
+                                       "p\x1b[\xe4\x1b[0mssword-Q7x9Lm42"};
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(CUTS); i++) {
+        char text[256];
+        struct rig rig;
+
+        (void)snprintf(text, sizeof(text), "%s%s%s", DOTS, CUTS[i], DOTS);
+        RIG(&rig, REDACTOR_OPERATOR, "p\xe4ssword-Q7x9Lm42");
+        feed(&rig, text);
+        finish(&rig, DOTS "[redacted:n1]" DOTS);
+    }
+}
+
 /* The filter is no oracle: a task gets neither. */
 static void
 test_a_task_has_no_looks(void **state)
@@ -313,6 +336,7 @@ main(void)
         cmocka_unit_test(test_of_a_document_its_fields),
         cmocka_unit_test(test_nothing_is_read_behind_the_end),
         cmocka_unit_test(test_an_indent_ends_where_a_page_does),
+        cmocka_unit_test(test_only_a_letter_ends_a_sequence),
         cmocka_unit_test(test_a_task_has_no_looks),
         cmocka_unit_test(test_what_is_not_random_is_left),
         cmocka_unit_test(test_idle_lets_out_what_a_view_holds),
