@@ -9,6 +9,10 @@
 #ifndef AG_TESTS_REDACT_LOOKS_H
 #define AG_TESTS_REDACT_LOOKS_H
 
+#include <sys/mman.h>
+
+#include <unistd.h>
+
 #include "prop/redact/oracle.h"
 #include "redact/matcher_impl.h"
 #include "redact/redactor.h"
@@ -18,6 +22,9 @@ enum {
     LOOKS_TEXT_MAX_BYTES = 2048,
     LOOKS_RAW_STEPS = 8, /* of 64 kinds of steps: a byte as it is */
     LOOKS_PAIRS_BYTES = 65536 / 8,
+    LOOKS_PART_MAX_BYTES = 128 * 1024,
+    LOOKS_BEHIND_INDENTS = 0xff, /* in place of a part's length */
+    LOOKS_BLOCKS_BYTES = 128,    /* of a part then, or more */
 };
 
 struct looks_input {
@@ -36,9 +43,11 @@ static const char *const LOOKS_MARKS[] = {
     "\x1b[0m",
     "\x1b[1;31m",
     "\x1b[K",
+    "\x1b[",
     "\n",
     "\r\n",
     "\n    ",
+    "\n               ",
     "\r",
     "\x1b]0;",
     "\a",
@@ -190,6 +199,44 @@ looks_take(void *ctx, struct span part)
     return AG_OK;
 }
 
+/* The part where neither what follows it nor anything else is behind it. */
+static inline struct span
+looks_alone(struct span part)
+{
+    static uint8_t *end;
+
+    if (end == NULL) {
+        size_t page = (size_t)sysconf(_SC_PAGESIZE);
+        uint8_t *all =
+            mmap(NULL, LOOKS_PART_MAX_BYTES + page, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        if (all == MAP_FAILED ||
+            mprotect(all + LOOKS_PART_MAX_BYTES, page, PROT_NONE) != 0) {
+            abort();
+        }
+        end = all + LOOKS_PART_MAX_BYTES;
+    }
+    if (part.len > LOOKS_PART_MAX_BYTES) {
+        abort();
+    }
+    memcpy(end - part.len, part.ptr, part.len);
+    return span_of(end - part.len, part.len);
+}
+
+/* Up to one byte behind some indent. */
+static inline size_t
+looks_behind_indent(struct span rest)
+{
+    size_t len = LOOKS_BLOCKS_BYTES;
+
+    while (len < rest.len &&
+           (rest.ptr[len - 2] != ' ' || rest.ptr[len - 1] == ' ')) {
+        len++;
+    }
+    return len;
+}
+
 /* In parts of `cuts` bytes; 0: all at once; from 128 on: of any. */
 static inline struct bytes
 looks_run(const struct matcher *set, struct bytes text, uint8_t cuts)
@@ -211,8 +258,12 @@ looks_run(const struct matcher *set, struct bytes text, uint8_t cuts)
 
         x = x * 1664525 + 1013904223;
         len = cuts < 128 ? len : 1 + (x >> 24) % cuts;
+        if (cuts == LOOKS_BEHIND_INDENTS) {
+            len = looks_behind_indent(span_of(text.ptr + at, text.len - at));
+        }
         len = len < text.len - at ? len : text.len - at;
-        if (redactor_feed(r, span_of(text.ptr + at, len)) != AG_OK) {
+        if (redactor_feed(r, looks_alone(span_of(text.ptr + at, len))) !=
+            AG_OK) {
             abort();
         }
         at += len;
@@ -278,6 +329,8 @@ looks_check(const uint8_t *data, size_t len)
     want = looks_run(set, text, 0);
     looks_same(&text, want, looks_run(set, text, 1), "byte by byte");
     looks_same(&text, want, looks_run(set, text, cuts), "cut");
+    looks_same(&text, want, looks_run(set, text, LOOKS_BEHIND_INDENTS),
+               "behind indents");
     looks_same(&text, want, looks_run(everywhere, text, 0), "everywhere");
     looks_same(&text, want, looks_run(everywhere, text, cuts),
                "everywhere, cut");
