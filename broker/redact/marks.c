@@ -44,8 +44,9 @@ next(const struct marks *m, const uint8_t *text, size_t at, size_t end,
     return at;
 }
 
-static size_t
-next_anywhere(const struct marks *m, const uint8_t *text, size_t at, size_t end)
+size_t
+marks_next_anywhere(const struct marks *m, const uint8_t *text, size_t at,
+                    size_t end)
 {
     return m->is_single ? next(m, text, at, end, true)
                         : next(m, text, at, end, false);
@@ -62,5 +63,5 @@ size_t
 marks_next(const struct marks *m, const uint8_t *text, size_t at, size_t end)
 {
     return cpu_is_v3() ? next_v3(m, text, at, end)
-                       : next_anywhere(m, text, at, end);
+                       : marks_next_anywhere(m, text, at, end);
 }

@@ -82,4 +82,9 @@ struct marks {
 AG_NONNULL size_t marks_next(const struct marks *m, const uint8_t *text,
                              size_t at, size_t end);
 
+/* The same on machines that have nothing better. */
+AG_NONNULL size_t marks_next_anywhere(const struct marks *m,
+                                      const uint8_t *text, size_t at,
+                                      size_t end);
+
 #endif
