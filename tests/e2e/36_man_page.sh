@@ -27,8 +27,23 @@ has "$TEXT" "auth-guard rotate rule set"
 has "$TEXT" "auth-guard task end"
 say "$COUNT options searched"
 
-say "its examples of rotation are ones that the program takes"
-for rotator in $(auth-guard rotate rule set --help | sed -n 's/.*--rotator R *//p' | tr -d ',' |
-    sed 's/(default)//'); do
-    has "$TEXT" "$rotator"
+say "it has an example of each rotator and each minter, with what they are given"
+# What it says by itself; the verbs' own words name them all.
+OWN=$(sed '/^VERBS$/,/^ROTATION$/d' <<<"$TEXT")
+! grep -q '^usage: ' <<<"$OWN" || fail "verbs' words are in it"
+SEEN=0
+names() { sed -n "s/^ *--$1 [A-Z] *//p" | tr -d ',' | sed 's/(default)//'; } # OPTION
+for rotator in $(auth-guard rotate rule set --help | names rotator); do
+    [ "$rotator" = random ] || has "$OWN" "--rotator $rotator"
+    grep -q "^ *$rotator$" <<<"$OWN" || fail "no section of $rotator"
+    SEEN=$((SEEN + 1))
 done
+for minter in $(auth-guard mint set --help | names minter); do
+    has "$OWN" "--minter $minter"
+    SEEN=$((SEEN + 1))
+done
+[ "$SEEN" -ge 9 ] || fail "only $SEEN rotators and minters were looked for"
+for words in "incident close" "exposure --task" "render --watch" "rotate --from-incident"; do
+    has "$OWN" "auth-guard $words"
+done
+has "$OWN" '$XDG_CONFIG_HOME/auth-guard/settings.ini'
