@@ -4,14 +4,14 @@
 # that jump: tests/unit/core/rotation_due_test.c.
 . "$SRC/tests/e2e/lib.sh"
 vault
-mkdir -p "$HOME/.config/auth-guard"
 for name in one two three four; do
     canary | auth-guard put "due/$name" >/dev/null 2>&1 || fail "put $name"
     ok auth-guard rotate rule set --every 1s "due/$name"
 done
 count() { auth-guard rotate log --json | jq '.rotations | length'; }
 
-# ---- README's two lines ----
+# ---- README's two lines, in a home that has no settings yet ----
+[ ! -e "$HOME/.config/auth-guard" ] || fail "settings are there"
 line=$(sed -n 's/^\$ \((umask 077; .*rotator\.env)\)$/\1/p' "$SRC/README.md")
 [ -n "$line" ] || fail "README.md has no line that makes the token"
 sh -c "$line" || fail "README's first line"
@@ -42,6 +42,19 @@ wait $b || fail "run two: $(cat "$C/b")"
 [ "$(cat "$C/a" "$C/b" | grep -c 'is current')" -eq 4 ] || fail "two at once: $(cat "$C/a" "$C/b")"
 [ "$(count)" -eq 8 ] || fail "two at once: $(count) rotations"
 say "two runs at once: each rotation once"
+
+# ---- README's line for a renewal: cron's line goes on by the new text ----
+line=$(sed -n 's/^\$ \(cd ~\/.config\/auth-guard && (.*rotator\.env)\)$/\1/p' "$SRC/README.md")
+[ -n "$line" ] || fail "README.md has no line that renews the token"
+cp "$HOME/.config/auth-guard/rotator.env" "$C/renewed.env"
+neighbour env -i HOME="$HOME" PATH="$BIN:/usr/bin:/bin" /bin/sh -c "$line" >"$C/renewed" 2>&1 ||
+    fail "the renewal: exit $? $(cat "$C/renewed")"
+sed -n 's/^AUTH_GUARD_TOKEN=//p' "$HOME/.config/auth-guard/rotator.env" >>"$C/canaries"
+[ "$(stat -c %a "$HOME/.config/auth-guard/rotator.env")" = 600 ] || fail "the new token's file is open to others"
+[ "$(grep -c . "$HOME/.config/auth-guard/rotator.env")" -eq 2 ] || fail "the file is not what it was"
+! cmp -s "$HOME/.config/auth-guard/rotator.env" "$C/renewed.env" || fail "nothing was renewed"
+rm "$C/renewed.env"
+say "a renewal, as README says it"
 
 # ---- nothing due: no mail ----
 for name in one two three four; do
