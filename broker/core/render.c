@@ -207,6 +207,18 @@ fill_ref(struct filling *f, const struct piece *piece)
     return err == AG_OK ? buf_add(&f->out, secret_view(value)) : err;
 }
 
+/* What fails of a reference is told with its line; not what is asked for, or
+ * of none. */
+static enum ag_err
+at_line(const struct template *t, enum ag_err err)
+{
+    return err == AG_OK || err == AG_ENOMEM || err == AG_EPROOF ||
+                   err == AG_ELIMIT
+               ? err
+               : err_why(err, "line %d of the template: %s", t->line,
+                         err_text(err));
+}
+
 static enum ag_err
 walk(struct filling *f, ref_fn each)
 {
@@ -223,7 +235,7 @@ walk(struct filling *f, ref_fn each)
             err = buf_add_str(&f->out, OPENS);
         }
         if (err == AG_OK && piece.has_ref) {
-            err = each(f, &piece);
+            err = at_line(&t, each(f, &piece));
         }
     } while (err == AG_OK && t.rest.len > 0);
     return err;

@@ -102,9 +102,12 @@ test_nothing_is_on_record_of_what_failed(void **state)
 
     (void)state;
     put("proxy/only", "proxy-value-0123456789", "proxy");
-    check_fails("{{ag://db/one}} {{ag://db/none}}", AG_ENOTFOUND, "db/none");
-    check_fails("{{ag://db/one}} {{ag://db/doc#/z}}", AG_ENOTFOUND, "");
-    check_fails("{{ag://db/one}} {{ag://proxy/only}}", AG_EGRADE, "proxy");
+    check_fails("{{ag://db/one}} {{ag://db/none}}", AG_ENOTFOUND,
+                "line 1 of the template: db/none");
+    check_fails("{{ag://db/one}}\n\n{{ag://db/doc#/z}}", AG_ENOTFOUND,
+                "line 3 of the template: ");
+    check_fails("{{ag://db/one}}\n{{ag://proxy/only}}", AG_EGRADE,
+                "line 2 of the template: ");
     check_fails("{{ag://db/one}} {{ag://auth-guard/key}}", AG_ENOTFOUND, "");
     assert_int_equal(deliveries(), before);
 }
