@@ -64,7 +64,8 @@ struct rotation_rule_request {
 /* Of a secret that exists; a rule that is there is replaced. A rule by which a
  * program gets the value, or that names the address of a service, needs fresh
  * proof. Writer.
- * Errors: AG_ENOTFOUND, AG_EINVAL with a sentence, AG_EPROOF. */
+ * Errors: AG_ENOTFOUND, also of a source; AG_EINVAL with a sentence; AG_EPROOF;
+ * AG_ECONFLICT it has no value, or is minted. */
 AG_CHECK AG_NONNULL enum ag_err core_rotation_rule_set(
     struct core *core, struct db_tx *tx, const struct call *call,
     const struct rotation_rule_request *request, json_t **ret);

@@ -4,6 +4,7 @@
 #include <sodium.h>
 
 #include "base/secret.h"
+#include "core/mint.h"
 #include "core/rotation_impl.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -27,6 +28,50 @@ check_right(struct db_tx *tx, const struct call *call,
         return AG_EPROOF;
     }
     return name != NULL ? program_find(db_tx_read(tx), name, &program) : AG_OK;
+}
+
+static enum ag_err
+check_has_value(const struct secret_row *secret)
+{
+    if (mint_has_rule(secret)) {
+        return err_why(AG_ECONFLICT,
+                       "%s is minted for each task, and has no value of its "
+                       "own that could rotate",
+                       secret->name);
+    }
+    return secret->current_version != 0
+               ? AG_OK
+               : err_why(AG_ECONFLICT,
+                         "%s has no current version; see: auth-guard versions "
+                         "%s",
+                         secret->name, secret->name);
+}
+
+static enum ag_err
+check_secret(struct core *core, const struct rotation_plan *plan,
+             const struct secret_row *secret)
+{
+    enum ag_err err = check_has_value(secret);
+
+    if (err == AG_OK) {
+        err = rotation_suits(plan->rotator, secret);
+    }
+    return err == AG_OK && plan->rotator->refreshes
+               ? rotation_refreshes(core, secret)
+               : err;
+}
+
+/* By whom the provider knows us is in the vault. */
+static enum ag_err
+check_source(struct core *core, struct db_tx *tx,
+             const struct rotation_plan *plan)
+{
+    AG_AUTO(secret) struct secret *source = NULL;
+    const char *ref =
+        json_string_value(json_object_get(plan->params, "source"));
+
+    return ref == NULL ? AG_OK
+                       : value_by_reference(core, db_tx_read(tx), ref, &source);
 }
 
 /* What can't be made of the value there is, is told now and not at night. */
@@ -99,13 +144,13 @@ core_rotation_rule_set(struct core *core, struct db_tx *tx,
         err = rotation_plan_make(request, &plan, &row.plan);
     }
     if (err == AG_OK) {
-        err = rotation_suits(plan.rotator, &secret);
-    }
-    if (err == AG_OK && plan.rotator->refreshes) {
-        err = rotation_refreshes(core, &secret);
+        err = check_secret(core, &plan, &secret);
     }
     if (err == AG_OK) {
         err = check_right(tx, call, &plan);
+    }
+    if (err == AG_OK) {
+        err = check_source(core, tx, &plan);
     }
     if (err == AG_OK) {
         err = check_value(tx, &secret, plan.rotator);

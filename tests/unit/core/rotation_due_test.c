@@ -1,6 +1,7 @@
 /* When rotations are due: times that were missed, clocks that jump, windows, and
  * rules that go. What a run does: rotation_test.c. */
 #include "common/rotating.h"
+#include "core/mint.h"
 
 static enum ag_err
 do_rule_remove(struct core *core, struct db_tx *tx, const struct call *call,
@@ -125,10 +126,53 @@ test_a_rule_that_is_removed_is_not_due(void **state)
     check_run(NULL, "");
 }
 
+static enum ag_err
+do_mint_rule(struct core *core, struct db_tx *tx, const struct call *call,
+             const void *request, json_t **ret)
+{
+    return core_mint_rule_set(core, tx, call, request, ret);
+}
+
+/* What could only fail at night is refused when it is said. */
+static void
+test_a_rule_without_value_or_source_is_refused(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(wjson)
+    json_t *params =
+        json_pack("{s:s}", "role", "arn:aws:iam::123456789012:role/agent");
+    const struct mint_rule_request minted = {.name = "m/minted",
+                                             .minter = "aws-sts",
+                                             .source = "m/key",
+                                             .ttl_s = HOUR_S,
+                                             .params = params};
+    struct rotation_rule_request rule = {
+        .name = "m/minted", .every_s = HOUR_S, .rotator = "random"};
+
+    (void)state;
+    put("m/key", "the-first-value", NULL);
+    check_ok(act(do_mint_rule, &call, &minted, NULL));
+    check_err(act(do_rule, &call, &rule, NULL), AG_ECONFLICT);
+    assert_non_null(strstr(err_text(AG_ECONFLICT), "is minted for each task"));
+    rule = (struct rotation_rule_request){
+        .name = "m/key",
+        .every_s = HOUR_S,
+        .rotator = "postgres",
+        .users = "app_a,app_b",
+        .source = "m/none",
+        .endpoint = "postgresql://owner@db.example.com/shop"};
+    check_err(act(do_rule, &call, &rule, NULL), AG_ENOTFOUND);
+    rule.source = "m/key";
+    check_ok(act(do_rule, &call, &rule, NULL));
+}
+
 int
 main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(
+            test_a_rule_without_value_or_source_is_refused, open_with_clock,
+            close_with_clock),
         cmocka_unit_test_setup_teardown(test_missed_times_are_one_rotation,
                                         open_with_clock, close_with_clock),
         cmocka_unit_test_setup_teardown(
