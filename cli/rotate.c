@@ -191,7 +191,8 @@ rule_set(struct cli *cli, int argc, char **argv)
         {"from", ARG_TEXT, &rule.source, "REF",
          "postgres: the password of the endpoint's owner"},
         {"endpoint", ARG_TEXT, &rule.endpoint, "URL",
-         "aws: where IAM and STS are, if not where AWS has them"},
+         "postgres: postgresql://OWNER@HOST/DATABASE; aws: where IAM and\n"
+         "STS are, if not where AWS has them"},
         {"on-leak", ARG_TEXT, &rule.on_leak, "WHAT",
          "record (default), hold, rotate: what follows an incident.\nAlone it "
          "needs no rule, but for rotate"}};

@@ -27,7 +27,7 @@ const struct verb verb_table[] = {
     {"versions", "the versions of a secret", verb_versions},
     {"rollback", "make an older version current", verb_rollback},
     {"rotate", "new values by rules: rule, program, log", verb_rotate},
-    {"mint", "secrets made for each task: set, list, show, remove", verb_mint},
+    {"mint", "values made for each task: set, rules, list, remove", verb_mint},
     {"wrap", "a single-use token for a value", verb_wrap},
     {"unwrap", "open one", verb_unwrap},
     {NULL, "work", NULL},

@@ -22,10 +22,10 @@ build|libsqlite3-dev|the vault file
 build|libmicrohttpd-dev|HTTP, in the broker only
 build|libjansson-dev|JSON
 build|libseccomp-dev|system call filters of the broker's processes
-build|libgnutls28-dev|TLS towards a task's clients where the forward proxy ends it, and its certificates; libmicrohttpd brings it along
+build|libgnutls28-dev|TLS towards a task's clients where the forward proxy ends it, and its certificates; a GitHub App's signature; libmicrohttpd brings it along
 build|libinih-dev|settings.ini
 build|libcurl4-openssl-dev|calls to services (HTTP/1.1, HTTP/2, TLS); only the broker loads it
-build|libpq-dev|roles of PostgreSQL made for tasks; only the broker loads it
+build|libpq-dev|roles of PostgreSQL made for tasks, and passwords of those that stay; only the broker loads it
 build|zlib1g-dev|answers in gzip and deflate, on their way through the filter
 build|libzstd-dev|the same in zstd; its static API, for memory that is wiped; both also for packed transcripts
 build|libvectorscan-dev|rules for unknown secrets: compiled by it, and its run time searches streams; loaded only when rules are used
@@ -50,7 +50,7 @@ test|strace|counts system calls in the benchmarks and crash tests
 test|gdb|tries to attach and to dump: must be refused
 test|groff-base|reads the man page
 test|git|a real client of the forward proxy
-test|postgresql|the real server that roles are made at
+test|postgresql|the real server that roles are made at and their passwords rotate
 test|zstd|makes packed transcripts
 test|sqlite3|makes and reads databases with transcripts
 test|curl|plain HTTP client for the API scenarios
