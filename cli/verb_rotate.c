@@ -41,6 +41,9 @@ sentence_of(const json_t *item, char *out, size_t size)
     } else if (strcmp(result, "done") == 0) {
         (void)snprintf(out, size, "version %lld is current; %lld is destroyed",
                        new_version, old_version);
+    } else if (strcmp(result, "revoked") == 0) {
+        (void)snprintf(out, size, "version %lld is revoked at its provider",
+                       old_version);
     } else if (strcmp(result, "not_current") == 0) {
         (void)snprintf(out, size, "what leaked is not the current version");
     } else if (strcmp(out_member(item, "code"), "no_rule") == 0) {

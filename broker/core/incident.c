@@ -7,6 +7,7 @@
 #include "core/detail.h"
 #include "core/holds.h"
 #include "core/incident_impl.h"
+#include "core/mint.h"
 #include "core/redaction.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -34,6 +35,9 @@ check_can_rotate(struct db_read *r, const struct secret_row *row)
     AG_AUTO(rotation_rule_row) struct rotation_rule_row rule = {0};
     enum ag_err err = rotation_rules_of(r, row->id, &rule);
 
+    if (err == AG_ENOTFOUND && mint_has_rule(row)) {
+        return AG_OK; /* it is revoked */
+    }
     return err == AG_ENOTFOUND
                ? err_why(AG_EINVAL,
                          "on_leak: %s has no rule of rotation to rotate by; "

@@ -413,24 +413,39 @@ mints_tick(struct mints *all)
     }
 }
 
+/* Under the lock. */
+static bool
+is_settled(struct mints *all, int64_t row_id)
+{
+    if (all->scan_wanted || all->scanning) {
+        return false;
+    }
+    return row_id != 0 ? !is_tended(all, row_id)
+                       : TAILQ_EMPTY(&all->queue) && TAILQ_EMPTY(&all->busy);
+}
+
 void
-mints_drain(struct mints *all)
+mints_settle(struct mints *all, int64_t row_id)
 {
     struct timespec until;
 
-    if (!atomic_load(&all->is_used)) {
-        return;
-    }
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += MINT_DRAIN_MS / 1000;
     want_scan(all);
     (void)pthread_mutex_lock(&all->lock);
-    while (all->scan_wanted || all->scanning || !TAILQ_EMPTY(&all->queue) ||
-           !TAILQ_EMPTY(&all->busy)) {
+    while (!is_settled(all, row_id)) {
         if (pthread_cond_timedwait(&all->changed, &all->lock, &until) != 0) {
             break;
         }
     }
     (void)pthread_mutex_unlock(&all->lock);
-    minters_rest(true);
+}
+
+void
+mints_drain(struct mints *all)
+{
+    if (atomic_load(&all->is_used)) {
+        mints_settle(all, 0);
+        minters_rest(true);
+    }
 }

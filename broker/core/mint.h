@@ -32,6 +32,7 @@ struct core;
 struct db_read;
 struct db_tx;
 struct get_request;
+struct minted_row;
 struct minting;
 struct mints;
 struct secret_row;
@@ -138,6 +139,17 @@ AG_NONNULL int64_t mint_of_service(struct core *core, int64_t task_id,
 AG_CHECK AG_NONNULL enum ag_err mint_version(struct db_read *r,
                                              const struct secret_row *row,
                                              int64_t task_id, int64_t *ret);
+
+/*
+ * What a minter made as this version leaked: it is revoked now, and its task's
+ * next use makes another. Waits for the try, MINT_DRAIN_MS at most; *ret is the
+ * row after it, to be done with by minted_row_done(). What fails is tried again
+ * as after a task's end. call NULL: the broker itself. Blocks.
+ * Errors: AG_ENOTFOUND no such credential may still work.
+ */
+AG_CHECK enum ag_err mint_leaked(struct core *core, const struct call *call,
+                                 int64_t secret_id, int64_t version,
+                                 struct minted_row *ret);
 
 /* ---- for core.c, lock.c, unlock.c, tasks.c ---- */
 

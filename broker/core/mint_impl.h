@@ -145,6 +145,10 @@ AG_NONNULL bool mints_makes(struct mints *all, int64_t task_id,
 AG_NONNULL bool minted_is_good(const struct minted_row *row,
                                const struct mint_rule *rule, int64_t now_ms);
 
+/* Looks for what is due, and waits until that row (0: all) was tried,
+ * MINT_DRAIN_MS at most. */
+AG_NONNULL void mints_settle(struct mints *all, int64_t row_id);
+
 int64_t mint_pause_ms(int64_t attempts);
 
 #endif

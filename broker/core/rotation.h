@@ -140,7 +140,8 @@ struct rotation_leaked {
 /*
  * Rotates what leaked: without grace, without waiting for the tasks that hold
  * it, since others do. Of a version that is not the current one, nor part of a
- * rotation under way, the item is "not_current". *ret as of core_rotate(); call
+ * rotation under way, the item is "not_current"; one that was minted is revoked
+ * at its provider ("revoked"). *ret as of core_rotate(); call
  * NULL: the broker itself. Blocks.
  */
 AG_CHECK enum ag_err core_rotate_leaked(struct core *core,

@@ -99,7 +99,8 @@ struct db_tx;
     X(AUDIT_MINTED,             75, "mint.minted")                             \
     X(AUDIT_MINT_FAILED,        76, "mint.failed")                             \
     X(AUDIT_MINT_RENEWED,       77, "mint.renewed")                            \
-    X(AUDIT_MINT_ENDED,         78, "mint.ended")
+    X(AUDIT_MINT_ENDED,         78, "mint.ended")                              \
+    X(AUDIT_MINT_LEAKED,        79, "mint.leaked") /* is revoked now */
 
 /* clang-format on */
 
