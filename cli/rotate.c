@@ -29,6 +29,7 @@ struct rule {
     int64_t jitter_ms;
     struct arg_list windows;
     int64_t grace_ms;
+    const char *notify;
     const char *rotator;
     int64_t length;
     const char *alphabet;
@@ -75,11 +76,12 @@ body_of(const struct rule *rule)
         rule->section, "endpoint", rule->endpoint, "users", rule->users,
         "source", rule->source);
 
-    return json_pack("{s:s, s:o*, s:s*, s:o*, s:o*, s:o*, s:o}", "rotator",
-                     rule->rotator, "every_s", seconds(rule->every_ms), "cron",
-                     rule->cron, "jitter_s", seconds(rule->jitter_ms),
-                     "windows", list_of(&rule->windows), "grace_s",
-                     seconds(rule->grace_ms), "params", params);
+    return json_pack(
+        "{s:s, s:o*, s:s*, s:o*, s:o*, s:o*, s:s*, s:o}", "rotator",
+        rule->rotator, "every_s", seconds(rule->every_ms), "cron", rule->cron,
+        "jitter_s", seconds(rule->jitter_ms), "windows",
+        list_of(&rule->windows), "grace_s", seconds(rule->grace_ms), "notify",
+        rule->notify, "params", params);
 }
 
 static enum ag_err
@@ -115,7 +117,8 @@ set_all(struct cli *cli, const struct rule *rule, const char *name,
     json_auto_t *body = body_of(rule);
     enum ag_err err = body != NULL ? AG_OK : AG_ENOMEM;
 
-    if (err == AG_OK && (has_schedule || rule->on_leak == NULL)) {
+    if (err == AG_OK &&
+        (has_schedule || rule->on_leak == NULL || rule->notify != NULL)) {
         err = call_for(cli, "PUT", "/v1/secrets/%s/rotation", name, body, ret);
     }
     return err == AG_OK && rule->on_leak != NULL ? set_on_leak(cli, rule, name)
@@ -173,6 +176,8 @@ rule_set(struct cli *cli, int argc, char **argv)
          "begin only then, in UTC: \"mon-fri 02:00-05:00\"; again for more"},
         {"grace", ARG_DURATION, &rule.grace_ms, "D",
          "the old value stays so long (0)"},
+        {"notify", ARG_TEXT, &rule.notify, "NAME",
+         "the program on record that is told what came of it"},
         {"rotator", ARG_TEXT, &rule.rotator, "R",
          "random (default), command, aws-access-key, oauth2, ssh, postgres"},
         {"length", ARG_COUNT, &rule.length, "N", "of a random value (32)"},
@@ -201,7 +206,7 @@ rule_set(struct cli *cli, int argc, char **argv)
         .about = "Says when and how a secret rotates; a rule that is there is "
                  "replaced. A rule\nwith a program or an endpoint asks for "
                  "the passphrase: they get the\nvalues, or what is signed by "
-                 "them.",
+                 "them; the one of --notify gets none.",
         .opts = opts,
         .opt_count = AG_COUNT(opts),
         .words_min = 1,

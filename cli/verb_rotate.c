@@ -108,9 +108,12 @@ say_items(const struct cli *cli, const json_t *items, bool dry_run)
         if (dry_run) {
             say_steps(cli, item);
         } else {
-            out_line(&cli->out, tone_of(result), "%s: %s: %s",
+            bool untold = strcmp(out_member(item, "notify"), "failed") == 0;
+
+            out_line(&cli->out, tone_of(result), "%s: %s: %s%s",
                      out_member(item, "secret"), result,
-                     sentence_of(item, text, sizeof(text)));
+                     sentence_of(item, text, sizeof(text)),
+                     untold ? "; its program could not be told" : "");
         }
     }
     if (count > LINES_MAX_COUNT) {

@@ -46,6 +46,7 @@ struct rotation_rule_request {
     const char *const *windows;
     size_t window_count;
     int64_t grace_s;
+    const char *notify; /* the program that is told what came of it, or NULL */
     const char *rotator;
     /* parameters of the rotators; absent ones are NULL, 0, false */
     int64_t length;
@@ -62,7 +63,7 @@ struct rotation_rule_request {
 };
 
 /* Of a secret that exists; a rule that is there is replaced. A rule by which a
- * program gets the value, or that names the address of a service, needs fresh
+ * program is started, or that names the address of a service, needs fresh
  * proof. Writer.
  * Errors: AG_ENOTFOUND, also of a source; AG_EINVAL with a sentence; AG_EPROOF;
  * AG_ECONFLICT it has no value, or is minted. */

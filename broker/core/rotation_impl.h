@@ -114,6 +114,15 @@ AG_CHECK AG_NONNULL enum ag_err turn_value(const struct turn *t,
  * so they are on the exposure ledger). */
 AG_CHECK AG_NONNULL enum ag_err turn_equip(struct turn *t, struct db_tx *tx);
 
+/*
+ * Tells the rule's program what came of a rotation, when that is worth telling:
+ * the new version is current by this run, it was undone, or a person is needed.
+ * Blocks, for the program's limit at most. *ret: NULL nobody was told, "done",
+ * "failed" (then the record says why, and nothing else is different).
+ */
+AG_NONNULL void rotation_tell(struct core *core, const struct turn *t,
+                              bool promoted, const char **ret);
+
 /* Calls the rotator; t->answer says what came of it. */
 AG_NONNULL void turn_act(struct core *core, struct turn *t,
                          enum rotator_act act);

@@ -57,6 +57,20 @@ read_schedule(const json_t *tree, struct schedule *s)
                         : err;
 }
 
+static enum ag_err
+read_notify(struct rotation_plan *plan)
+{
+    const json_t *notify = json_object_get(plan->tree, "notify");
+
+    plan->notify = json_string_value(notify);
+    return notify == NULL || (plan->notify != NULL &&
+                              parse_name(span_str(plan->notify)) == AG_OK)
+               ? AG_OK
+               : err_why(AG_EINVAL,
+                         "notify: the name of a program, as it was put on "
+                         "record by auth-guard rotate program add");
+}
+
 /* All that can be wrong with a plan is found here, made or read. */
 static enum ag_err
 read_tree(struct rotation_plan *plan)
@@ -79,6 +93,9 @@ read_tree(struct rotation_plan *plan)
                       "grace: by %s the old value works no more at "
                       "once",
                       plan->rotator->name);
+    }
+    if (err == AG_OK) {
+        err = read_notify(plan);
     }
     return err == AG_OK ? read_schedule(plan->tree, &plan->schedule) : err;
 }
@@ -118,12 +135,13 @@ rotation_plan_make(const struct rotation_rule_request *q,
     AG_AUTO(rotation_plan) struct rotation_plan plan = {0};
     enum ag_err err = AG_OK;
 
-    plan.tree = json_pack("{s:I, s:s*, s:I, s:o*, s:I, s:s, s:o}", "every_ms",
-                          (json_int_t)q->every_s * MS_PER_S, "cron", q->cron,
-                          "jitter_ms", (json_int_t)q->jitter_s * MS_PER_S,
-                          "windows", words_of(q->windows, q->window_count),
-                          "grace_ms", (json_int_t)q->grace_s * MS_PER_S,
-                          "rotator", q->rotator, "params", params_of(q));
+    plan.tree =
+        json_pack("{s:I, s:s*, s:I, s:o*, s:I, s:s, s:o, s:s*}", "every_ms",
+                  (json_int_t)q->every_s * MS_PER_S, "cron", q->cron,
+                  "jitter_ms", (json_int_t)q->jitter_s * MS_PER_S, "windows",
+                  words_of(q->windows, q->window_count), "grace_ms",
+                  (json_int_t)q->grace_s * MS_PER_S, "rotator", q->rotator,
+                  "params", params_of(q), "notify", q->notify);
     if (plan.tree == NULL) {
         return AG_ENOMEM;
     }

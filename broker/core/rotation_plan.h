@@ -17,6 +17,7 @@ struct rotation_plan {
     const struct rotator *rotator;
     const json_t *params; /* of the tree */
     int64_t grace_ms;
+    const char *notify; /* of the tree: a program on record; NULL: none */
 };
 
 void rotation_plan_done(struct rotation_plan *plan);

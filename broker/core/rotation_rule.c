@@ -21,13 +21,21 @@ check_right(struct db_tx *tx, const struct call *call,
                            ? plan->rotator->program_name(plan->params)
                            : NULL;
 
-    /* By this rule a program gets the value, or an address of somebody's
-     * choosing what it signs. */
-    if ((name != NULL || json_object_get(plan->params, "endpoint") != NULL) &&
+    enum ag_err err = AG_OK;
+
+    /* By this rule a program is started, or gets the value, or an address of
+     * somebody's choosing what it signs. */
+    if ((name != NULL || plan->notify != NULL ||
+         json_object_get(plan->params, "endpoint") != NULL) &&
         call->who != CALLER_PROOF) {
         return AG_EPROOF;
     }
-    return name != NULL ? program_find(db_tx_read(tx), name, &program) : AG_OK;
+    if (name != NULL) {
+        err = program_find(db_tx_read(tx), name, &program);
+    }
+    return err == AG_OK && plan->notify != NULL
+               ? program_find(db_tx_read(tx), plan->notify, &program)
+               : err;
 }
 
 static enum ag_err

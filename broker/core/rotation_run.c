@@ -142,6 +142,7 @@ add_item(struct run *run, const struct turn *t, bool promoted, enum ag_err why)
     AG_AUTO(wjson) json_t *item = NULL;
     const char *result = NULL;
     const char *code = t->row.code;
+    const char *told = NULL;
     enum ag_err err = AG_OK;
 
     if (why != AG_OK) {
@@ -150,16 +151,18 @@ add_item(struct run *run, const struct turn *t, bool promoted, enum ag_err why)
         code = err_code(why);
     } else {
         result = result_of(run, t, promoted);
+        rotation_tell(run->core, t, promoted, &told);
     }
     item = json_pack(
-        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:s*, s:I, s:s*}", "secret",
-        t->secret.name, "result", result, "rotation", (json_int_t)t->row.id,
-        "state", t->row.id != 0 ? rotation_state_text(t->row.state) : "none",
-        "code", code, "old_version", (json_int_t)t->row.old_version,
-        "new_version", (json_int_t)t->row.new_version, "attempts",
-        (json_int_t)t->row.attempts, "waits_for", waits_for(t), "tasks",
-        (json_int_t)t->readers_count, "rotator",
-        t->plan.rotator != NULL ? t->plan.rotator->name : NULL);
+        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:s*, s:I, s:s*, s:s*}",
+        "secret", t->secret.name, "result", result, "rotation",
+        (json_int_t)t->row.id, "state",
+        t->row.id != 0 ? rotation_state_text(t->row.state) : "none", "code",
+        code, "old_version", (json_int_t)t->row.old_version, "new_version",
+        (json_int_t)t->row.new_version, "attempts", (json_int_t)t->row.attempts,
+        "waits_for", waits_for(t), "tasks", (json_int_t)t->readers_count,
+        "rotator", t->plan.rotator != NULL ? t->plan.rotator->name : NULL,
+        "notify", told);
     if (item == NULL) {
         return AG_ENOMEM;
     }

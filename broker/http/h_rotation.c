@@ -19,6 +19,7 @@ h_rotation_rule_set(struct request *rq)
         .windows = body->windows.items,
         .window_count = body->windows.count,
         .grace_s = body->grace_s,
+        .notify = body->notify,
         .rotator = body->rotator,
         .length = params->length,
         .alphabet = params->alphabet,

@@ -182,6 +182,7 @@ struct msg_rotation_rule {
     int64_t jitter_s;
     struct msg_list windows; /* char * */
     int64_t grace_s;
+    char *notify;
     char *rotator;
     struct msg_rotator_params *params;
 };

@@ -54,6 +54,7 @@ static const struct msg_field RULE_ROWS[] = {
                       SCHEDULE_WINDOWS_MAX_COUNT, MSG_OPTIONAL, NULL),
     MSG_FIELD_INT(struct msg_rotation_rule, grace_s, 0, GRACE_MAX_S,
                   MSG_OPTIONAL, 0),
+    WORD(struct msg_rotation_rule, notify, MSG_OPTIONAL),
     WORD(struct msg_rotation_rule, rotator, MSG_REQUIRED),
     MSG_FIELD_OBJECT(struct msg_rotation_rule, params, MSG_OPTIONAL, &PARAMS),
 };

@@ -39,6 +39,27 @@ audit_has rotation.started random
 audit_has rotation.ended done
 say "random: made, in the redaction set, the old one destroyed"
 
+# ---- a program is told ----
+printf '#!/bin/sh\n{ echo "$#:$1"; cat; echo; cat <&3; cat <&4; } >%s\nexec cat %s.exit\n' "$C/told" "$C/told" >"$C/teller"
+chmod 755 "$C/teller"
+refused 'no program' auth-guard rotate rule set --every 30d --notify teller svc/key
+ok auth-guard rotate program add --limit 3s teller "$C/teller"
+ok auth-guard rotate rule set --every 30d --notify teller svc/key
+ok auth-guard rotate --dry-run svc/key
+[ ! -e "$C/told" ] || fail "a dry run told: $(cat "$C/told")"
+: >"$C/told.exit"
+ok auth-guard rotate --json svc/key
+printf '%s\n' "$(current)" >>"$C/canaries"
+[ "$(jq -r '.items[0].notify' <<<"$OUT")" = done ] || fail "told: $OUT"
+[ "$(head -1 "$C/told")" = 1:notify ] && [ "$(wc -l <"$C/told")" -eq 2 ] || fail "told: $(cat "$C/told")"
+[ "$(sed -n 2p "$C/told" | jq -r '"\(.event) \(.secret) \(.new_version - .old_version)"')" = 'rotated svc/key 1' ] || fail "told: $(cat "$C/told")"
+rm "$C/told.exit"
+ok auth-guard rotate --json svc/key
+printf '%s\n' "$(current)" >>"$C/canaries"
+[ "$(jq -r '.items[0] | "\(.result) \(.notify)"' <<<"$OUT")" = 'done failed' ] || fail "a program that fails: $OUT"
+audit_has rotation.told exit_code
+say "notify: told without a value; its failure changes nothing"
+
 # A grace: the old one is kept and redacted until it is over and no task has it.
 ok auth-guard rotate rule set --every 30d --grace 1s svc/key
 old=$(current)
