@@ -106,13 +106,17 @@ mints_pause_of(struct mints *all, int64_t secret_id)
     return pause;
 }
 
-/* Under the lock: one that went well ends it. Without memory there is none. */
+/* Under the lock: one that went well ends it. What failed with us when the
+ * provider had been asked is a failure too, but not the end of a task. Without
+ * memory there is none. */
 static void
-note_outcome(struct mints *all, int64_t secret_id, enum ag_err err)
+note_outcome(struct mints *all, const struct minting *m, enum ag_err err)
 {
+    int64_t secret_id = m->secret_id;
     struct mint_pause *pause = mints_pause_of(all, secret_id);
 
-    if (err != AG_EMINT) {
+    if (err != AG_EMINT &&
+        (err == AG_OK || err == AG_EREVOKED || !m->has_act)) {
         if (pause != NULL && err == AG_OK) {
             LIST_REMOVE(pause, link);
             free(pause);
@@ -280,6 +284,25 @@ tell(struct minting *m, enum ag_err err, const char *why)
     }
 }
 
+/*
+ * Under the lock: when are rows looked for after this? A row that was due and is
+ * as it was would be found again at once: after a failure of ours it waits for
+ * the next tick, and what is still being made looks itself at its end.
+ */
+static void
+look_again(struct mints *all, const struct minting *m, enum ag_err err)
+{
+    int64_t soon_ms = clock_wall_ms() + MINT_PAUSE_MIN_MS;
+
+    if (m->kind == MINTING_TEND && err != AG_OK) {
+        all->next_due_ms =
+            soon_ms < all->next_due_ms ? soon_ms : all->next_due_ms;
+    } else if (!m->is_idle ||
+               mints_making(all, m->row.task_id, m->row.secret_id) == NULL) {
+        all->scan_wanted = true;
+    }
+}
+
 /* Under the lock, which is not held meanwhile. */
 static void
 do_one(struct mints *all, struct minting *m)
@@ -295,12 +318,12 @@ do_one(struct mints *all, struct minting *m)
     (void)snprintf(why, sizeof(why), "%s", err_text(err));
     (void)pthread_mutex_lock(&all->lock);
     if (m->kind == MINTING_MAKE) {
-        note_outcome(all, m->secret_id, err);
+        note_outcome(all, m, err);
     }
     TAILQ_REMOVE(&all->busy, m, link);
     tell(m, err, why);
+    look_again(all, m, err);
     minting_free(m);
-    all->scan_wanted = true;
     (void)pthread_cond_broadcast(&all->changed);
 }
 

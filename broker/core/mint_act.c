@@ -202,7 +202,9 @@ keep_value(struct minting *m, struct db_tx *tx, int64_t *ret_version_id)
     return err;
 }
 
-/* There, and with its value: its task's if that still runs. */
+/* There, and with its value: its task's if that still runs. One whose end is at
+ * hand is none, or each use would make another: a clock is wrong, or the provider
+ * took its time. */
 static enum ag_err
 enter_live(struct minting *m, struct db_tx *tx)
 {
@@ -215,6 +217,12 @@ enter_live(struct minting *m, struct db_tx *tx)
     if (m->row.state == MINTED_MINTING) {
         m->row.state = MINTED_LIVE;
         m->row.due_ms = due_of(m, &task);
+        m->too_soon = !minted_is_good(&m->row, &m->rule, db_tx_now_ms(tx));
+    }
+    if (m->too_soon) {
+        m->row.state = MINTED_REVOKING;
+        m->row.due_ms = 0;
+        set_code(m, "ends_too_soon");
     }
     return err;
 }
@@ -248,7 +256,9 @@ end_make(struct core *core, struct db_tx *tx, struct core_job *job)
         err = minted_write(tx, &m->row);
     }
     if (err == AG_OK) {
-        err = note(m, tx, made ? AUDIT_MINTED : AUDIT_MINT_FAILED, "mint");
+        err =
+            note(m, tx, made && !m->too_soon ? AUDIT_MINTED : AUDIT_MINT_FAILED,
+                 "mint");
     }
     return err == AG_OK && version_id != 0
                ? redaction_add(core, &m->secret, version_id, m->answer.value)
@@ -257,15 +267,14 @@ end_make(struct core *core, struct db_tx *tx, struct core_job *job)
 
 /* ---- tended ---- */
 
-/* Not a job: what is read here is read again at the end. *ret_idle: there is
- * nothing to be done now. */
+/* Not a job: what is read here is read again at the end. */
 static enum ag_err
-begin_tend(struct core *core, struct minting *m, bool *ret_idle)
+begin_tend(struct core *core, struct minting *m)
 {
     AG_AUTO(db_read) struct db_read *r = NULL;
     enum ag_err err = store_read(core->store, &r);
 
-    *ret_idle = true;
+    m->is_idle = true;
     if (err == AG_OK) {
         err = minted_get(r, m->row_id, &m->row);
     }
@@ -283,7 +292,7 @@ begin_tend(struct core *core, struct minting *m, bool *ret_idle)
     if (err == AG_OK) {
         err = minting_choose(core, m, r);
     }
-    *ret_idle = err != AG_OK;
+    m->is_idle = err != AG_OK;
     return err;
 }
 
@@ -438,7 +447,7 @@ make(struct core *core, struct minting *m)
     if (m->row.state == MINTED_LIVE) {
         return AG_OK;
     }
-    return m->row.version != 0
+    return m->row.version != 0 && !m->too_soon
                ? AG_EREVOKED /* the task ended meanwhile */
                : err_why(AG_EMINT, "%s could not be made by %s: %s",
                          m->secret.name, m->rule.minter->name, m->row.code);
@@ -447,13 +456,12 @@ make(struct core *core, struct minting *m)
 static enum ag_err
 tend(struct core *core, struct minting *m)
 {
-    bool idle = false;
-    enum ag_err err = begin_tend(core, m, &idle);
+    enum ag_err err = begin_tend(core, m);
 
-    if (err == AG_OK && !idle && m->has_act) {
+    if (err == AG_OK && !m->is_idle && m->has_act) {
         err = act(core, m);
     }
-    return err == AG_OK && !idle ? write_by(core, m, end_tend) : err;
+    return err == AG_OK && !m->is_idle ? write_by(core, m, end_tend) : err;
 }
 
 enum ag_err

@@ -72,7 +72,9 @@ struct minting {
     struct mint_rule rule;
     struct secret *source;
     struct secret *value;
-    bool has_act; /* act is to be called, then the end */
+    bool has_act;  /* act is to be called, then the end */
+    bool is_idle;  /* MINTING_TEND: there was nothing to be done now */
+    bool too_soon; /* MINTING_MAKE: it was made, and ended or is about to */
     enum minter_act act;
     struct minter_answer answer;
 };
