@@ -155,8 +155,9 @@ refused(struct pq *s, struct pq_fate *fate)
 }
 
 static void
-connect_it(struct pq *s, struct pq_fate *fate)
+connect_it(struct pq *s, const struct pq_login *login, struct pq_fate *fate)
 {
+    bool over = strcmp(login->sslmode, "disable") != 0;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     int64_t until_ms = clock_steady_ms() + PQ_CONNECT_MS;
 
@@ -170,6 +171,11 @@ connect_it(struct pq *s, struct pq_fate *fate)
         if (!wait_for(s, state == PGRES_POLLING_READING ? POLLIN : POLLOUT,
                       until_ms)) {
             set_fate(fate, ROTATOR_LATER, "connect_timeout");
+            return;
+        }
+        if (!over && state == PGRES_POLLING_READING &&
+            !pq_may_read(s->lib->PQsocket(s->conn), until_ms, &over)) {
+            set_fate(fate, ROTATOR_REFUSED, "asks_for_password");
             return;
         }
         state = s->lib->PQconnectPoll(s->conn);
@@ -265,7 +271,7 @@ pq_open(const struct pq_login *login, struct pq **ret, struct pq_fate *fate)
         set_fate(fate, ROTATOR_REFUSED, "password_form");
         err = AG_OK;
     } else if (err == AG_OK) {
-        connect_it(s, fate);
+        connect_it(s, login, fate);
         if (fate->outcome == ROTATOR_DONE) {
             *ret = AG_TAKE(s);
         }

@@ -11,6 +11,7 @@
 #ifndef AG_ROTATE_PQ_H
 #define AG_ROTATE_PQ_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <jansson.h>
@@ -76,6 +77,15 @@ AG_CHECK AG_NONNULL enum ag_err pq_take(const struct pq_login *login,
 /* A session of one's own, closed by pq_give(). */
 AG_CHECK AG_NONNULL enum ag_err pq_open(const struct pq_login *login,
                                         struct pq **ret, struct pq_fate *fate);
+
+/*
+ * Of a connection without TLS, before libpq reads what has come: false, who
+ * answers wants the password itself (or does not end its sentence in time).
+ * Whoever listens at that port could ask for it, and libpq before 16 can't be
+ * told not to give it. Takes nothing from the socket; *over: the login is, and
+ * this needs not be asked any more.
+ */
+AG_CHECK AG_NONNULL bool pq_may_read(int fd, int64_t until_ms, bool *over);
 
 /* Back, to be kept if it is whole and was taken. NULL is allowed. */
 void pq_give(struct pq *session);

@@ -1,15 +1,22 @@
 /* Where a session goes and as whom: a rule's parameters, and passwords (pq.h). */
+#include <sys/socket.h>
+
+#include <poll.h>
 #include <string.h>
 
 #include <arpa/inet.h>
 #include <sodium.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "rotate/pq.h"
 #include "rotate/pq_lib.h"
 
 enum {
     PASSWORD_BYTES = 32, /* of 62 letters: 190 bits */
+    SEEN_BYTES = 4096,   /* what a login may say in one go */
+    HEAD_BYTES = 5,      /* of a message: its kind and the length of the rest */
+    LOOK_MS = 2,
 };
 
 #define ROOTS "/etc/ssl/certs/ca-certificates.crt"
@@ -127,4 +134,88 @@ pq_password(struct secret **ret)
             (uint8_t)LETTERS[randombytes_uniform(sizeof(LETTERS) - 1)];
     }
     return err;
+}
+
+/* ---- who asks for it ---- */
+
+enum sight {
+    SIGHT_GOOD,
+    SIGHT_OVER, /* the login is: it is in, or was refused */
+    SIGHT_PART, /* the rest is on its way */
+    SIGHT_BAD,
+};
+
+static uint32_t
+number_at(const uint8_t *at)
+{
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 |
+           (uint32_t)at[2] << 8 | at[3];
+}
+
+/* One message, of what has come. Source: PostgreSQL's manual, message formats:
+ * Authentication… is 'R' with a number. */
+static enum sight
+see_one(const uint8_t *at, size_t left, size_t *ret_len)
+{
+    size_t len = left >= HEAD_BYTES ? number_at(at + 1) : 0;
+
+    if (left < HEAD_BYTES) {
+        return SIGHT_PART;
+    }
+    if (at[0] == 'E') {
+        return SIGHT_OVER;
+    }
+    if ((at[0] != 'R' && at[0] != 'N' && at[0] != 'v') || len < 4 ||
+        len > SEEN_BYTES || (at[0] == 'R' && len < 8)) {
+        return SIGHT_BAD;
+    }
+    *ret_len = 1 + len;
+    if (left < 1 + len) {
+        return SIGHT_PART;
+    }
+    if (at[0] != 'R') {
+        return SIGHT_GOOD;
+    }
+    switch (number_at(at + HEAD_BYTES)) {
+    case 0:
+        return SIGHT_OVER;
+    case 5: /* MD5 */
+    case 10:
+    case 11:
+    case 12: /* SASL, its steps and its end */
+        return SIGHT_GOOD;
+    default:
+        return SIGHT_BAD;
+    }
+}
+
+static enum sight
+see(int fd)
+{
+    uint8_t seen[SEEN_BYTES];
+    ssize_t got = recv(fd, seen, sizeof(seen), MSG_PEEK | MSG_DONTWAIT);
+    size_t all = got > 0 ? (size_t)got : 0;
+    size_t at = 0;
+    enum sight sight = SIGHT_GOOD; /* also of an end, which libpq finds */
+
+    while (sight == SIGHT_GOOD && at < all) {
+        size_t len = 0;
+
+        sight = see_one(seen + at, all - at, &len);
+        at += len;
+    }
+    return sight == SIGHT_PART && all == sizeof(seen) ? SIGHT_BAD : sight;
+}
+
+bool
+pq_may_read(int fd, int64_t until_ms, bool *over)
+{
+    enum sight sight = see(fd);
+
+    while (sight == SIGHT_PART && clock_steady_ms() < until_ms) {
+        (void)poll(NULL, 0, LOOK_MS);
+        sight = see(fd);
+    }
+    *over = sight == SIGHT_OVER;
+    return sight == SIGHT_GOOD || sight == SIGHT_OVER;
 }

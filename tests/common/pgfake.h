@@ -27,7 +27,8 @@ enum {
 
 /* answers: of each statement in turn: NULL, done; "CUT", the connection ends
  * first; "HOLD", done when `released`; "COPY", it waits for data; an SQLSTATE. The first entry may be
- * "!28P01": of the login. */
+ * of the login: "!28P01", or "!clear" and "!slow", it wants the password itself,
+ * at once or in parts. */
 struct pgfake {
     int fd;
     int port;
@@ -146,6 +147,27 @@ pgfake_answer(int fd, const char *answer)
     pgfake_send(fd, 'Z', "I", 1);
 }
 
+/* What comes for an answer is kept: the password. */
+static inline void
+pgfake_refuse(struct pgfake *f, int fd, const char *how)
+{
+    static const char ASKS[] = "R\0\0\0\x08\0\0\0\x03";
+    char text[PGFAKE_TEXT_BYTES];
+    char kind = 0;
+    size_t first = strcmp(how, "slow") == 0 ? 6 : 9;
+
+    if (strcmp(how, "clear") != 0 && strcmp(how, "slow") != 0) {
+        pgfake_error(fd, "FATAL", how);
+        return;
+    }
+    (void)send(fd, ASKS, first, MSG_NOSIGNAL);
+    (void)poll(NULL, 0, 30);
+    (void)send(fd, ASKS + first, 9 - first, MSG_NOSIGNAL);
+    if (pgfake_message(fd, &kind, text)) {
+        pgfake_keep(f, text);
+    }
+}
+
 static inline void
 pgfake_serve(struct pgfake *f, int fd)
 {
@@ -158,7 +180,7 @@ pgfake_serve(struct pgfake *f, int fd)
     }
     answer = pgfake_next(f, true);
     if (answer != NULL) {
-        pgfake_error(fd, "FATAL", answer + 1);
+        pgfake_refuse(f, fd, answer + 1);
         return;
     }
     pgfake_send(fd, 'R', "\0\0\0\0", 4);

@@ -235,6 +235,20 @@ test_a_hostile_server_is_not_waited_for_nor_quoted(void **state)
 }
 
 static void
+test_nobody_is_told_the_owners_password_in_clear(void **state)
+{
+    static const char *const CLEAR[] = {"!clear"};
+    static const char *const SLOW[] = {"!slow"};
+
+    (void)state;
+    pq_close_idle(true);
+    check_fate(MINTER_MINT, CLEAR, 1, ROTATOR_REFUSED, "asks_for_password");
+    assert_int_equal(pgfake_count(&fake, "owner-word"), 0);
+    check_fate(MINTER_MINT, SLOW, 1, ROTATOR_REFUSED, "asks_for_password");
+    assert_int_equal(pgfake_count(&fake, "owner-word"), 0);
+}
+
+static void
 test_a_name_that_begins_as_an_address_is_verified(void **state)
 {
     json_t *params = tree_of("{\"host\":\"127.0.0.1.example.com\"," GOOD "}");
@@ -373,6 +387,7 @@ main(void)
         cmocka_unit_test(test_a_role_that_is_there_gets_the_new_password),
         cmocka_unit_test(test_what_a_failure_means),
         cmocka_unit_test(test_a_hostile_server_is_not_waited_for_nor_quoted),
+        cmocka_unit_test(test_nobody_is_told_the_owners_password_in_clear),
         cmocka_unit_test(test_a_name_that_begins_as_an_address_is_verified),
         cmocka_unit_test(test_others_at_the_same_moment_are_waited_for),
         cmocka_unit_test(test_a_revoke_closes_ends_gives_away_and_drops),
