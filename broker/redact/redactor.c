@@ -9,7 +9,7 @@ enum {
     LINE_KEEP_BYTES = 8192,  /* over a restart; more is given back */
     HELD_SPARE_BYTES = 512,  /* a token waits for the byte behind it, a view
                                 for the end of a step; twice */
-    SLICE_BYTES = 16 * 1024, /* bounds the holes found ahead */
+    SLICE_BYTES = 16 * 1024, /* behind what is open: bounds the holes ahead */
     AHEAD_BYTES = 256,       /* behind what is held: most is decided by these */
 };
 
@@ -230,7 +230,7 @@ feed_held(struct redactor *r, struct span part, size_t *ret)
 static enum ag_err
 feed_slices(struct redactor *r, struct span part)
 {
-    const size_t most = r->held.len + SLICE_BYTES; /* some is decided */
+    size_t most = SLICE_BYTES;
     bool is_last = false;
     size_t done = 0;
 
@@ -241,12 +241,13 @@ feed_slices(struct redactor *r, struct span part)
         if (err != AG_OK) {
             return err;
         }
+        if (slice.len - done > r->held.len) {
+            return AG_EINTERNAL; /* what nothing is as long as */
+        }
         redactor_advance(r, part, done);
         is_last = slice.len == part.len;
+        most = slice.len - done + SLICE_BYTES;
         part = span_of(part.ptr + done, part.len - done);
-    }
-    if (part.len > r->held.len) {
-        return AG_EINTERNAL; /* what nothing is as long as */
     }
     memcpy(r->held.ptr, part.ptr, part.len);
     r->held_len = part.len;

@@ -252,6 +252,47 @@ test_an_indent_ends_where_a_page_does(void **state)
     (void)munmap(pages, 2 * page);
 }
 
+enum {
+    LONG_BYTES = 4000,
+    LINES_COUNT = 4000,
+};
+
+/* However long a value may be that waits, the text between two parts of another
+ * stays. */
+static void
+test_many_parts_beside_a_long_value(void **state)
+{
+    static const char LINE[] = "tWz90LmXcAb12 is\n";
+    static const char LEFT[] = "tW[redacted:n1] is\n";
+    char *value = calloc(1, LONG_BYTES + 1);
+    char *text = calloc(LINES_COUNT, sizeof(LINE));
+    struct span out;
+    struct rig rig;
+
+    (void)state;
+    assert_non_null(value);
+    assert_non_null(text);
+    for (size_t i = 0; i < LONG_BYTES; i++) {
+        value[i] = (char)('!' + (i * i * 31 + i / 7) % 90);
+    }
+    for (size_t i = 0; i < LINES_COUNT; i++) {
+        memcpy(text + i * (sizeof(LINE) - 1), LINE, sizeof(LINE));
+    }
+    RIG(&rig, REDACTOR_OPERATOR, VALUE, value);
+    feed(&rig, text);
+    check_ok(redactor_finish(rig.redactor));
+    out = buf_view(&rig.out);
+    assert_int_equal(rig.hits, LINES_COUNT);
+    assert_int_equal(out.len, LINES_COUNT * (sizeof(LEFT) - 1));
+    for (size_t i = 0; i < LINES_COUNT; i++) {
+        check_span(span_sub(out, i * (sizeof(LEFT) - 1), sizeof(LEFT) - 1),
+                   LEFT);
+    }
+    rig_done(&rig);
+    free(text);
+    free(value);
+}
+
 /* What is no letter ends no sequence, wherever the sequence lies: so in the
  * middle of a text, too, where many bytes are looked at at once. */
 static void
@@ -337,6 +378,7 @@ main(void)
         cmocka_unit_test(test_nothing_is_read_behind_the_end),
         cmocka_unit_test(test_an_indent_ends_where_a_page_does),
         cmocka_unit_test(test_only_a_letter_ends_a_sequence),
+        cmocka_unit_test(test_many_parts_beside_a_long_value),
         cmocka_unit_test(test_a_task_has_no_looks),
         cmocka_unit_test(test_what_is_not_random_is_left),
         cmocka_unit_test(test_idle_lets_out_what_a_view_holds),
