@@ -11,6 +11,7 @@
 #include "rotate/program.h"
 #include "rotate/steps.h"
 #include "store/rotations.h"
+#include "store/versions.h"
 
 static enum ag_err
 check_right(struct db_tx *tx, const struct call *call,
@@ -85,13 +86,23 @@ check_source(struct core *core, struct db_tx *tx,
 /* What can't be made of the value there is, is told now and not at night. */
 static enum ag_err
 check_value(struct db_tx *tx, const struct secret_row *secret,
-            const struct rotator *rotator)
+            const struct rotation_plan *plan)
 {
+    AG_AUTO(secret) struct secret *value = NULL;
     AG_AUTO(secret) struct secret *tried = NULL;
+    const struct rotator *rotator = plan->rotator;
+    enum ag_err err = AG_OK;
 
-    return rotator->make_from != NULL
-               ? rotation_make_from(rotator, db_tx_read(tx), secret, &tried)
-               : AG_OK;
+    if (rotator->make_from != NULL) {
+        return rotation_make_from(rotator, db_tx_read(tx), secret, &tried);
+    }
+    if (rotator->suits != NULL) {
+        err = versions_value(db_tx_read(tx), secret->id,
+                             secret->current_version, NULL, &value);
+    }
+    return err == AG_OK && rotator->suits != NULL
+               ? rotator->suits(plan->params, value)
+               : err;
 }
 
 static enum ag_err
@@ -161,7 +172,7 @@ core_rotation_rule_set(struct core *core, struct db_tx *tx,
         err = check_source(core, tx, &plan);
     }
     if (err == AG_OK) {
-        err = check_value(tx, &secret, plan.rotator);
+        err = check_value(tx, &secret, &plan);
     }
     if (err == AG_OK) {
         err = schedule_next(&plan.schedule, db_tx_now_ms(tx),

@@ -420,6 +420,20 @@ read_key(const struct rotator_call *call, const struct secret *value,
 }
 
 static enum ag_err
+suits(const json_t *params, const struct secret *value)
+{
+    AG_AUTO(aws_key) struct aws_key key = {0};
+    enum ag_err err = aws_key_read(value, section_of(params), &key);
+
+    return err == AG_EINVAL
+               ? err_why(err, "aws-access-key: the value is no access key: a "
+                              "JSON object with AccessKeyId and "
+                              "SecretAccessKey, or a file of credentials that "
+                              "has the section")
+               : err;
+}
+
+static enum ag_err
 act(const struct rotator_call *call, struct rotator_answer *ret)
 {
     AG_AUTO(aws_key) struct aws_key old = {0};
@@ -453,5 +467,6 @@ act(const struct rotator_call *call, struct rotator_answer *ret)
 const struct rotator ROTATOR_AWS_ACCESS_KEY = {
     .name = "aws-access-key",
     .check = check,
+    .suits = suits,
     .act = act,
 };

@@ -131,11 +131,11 @@ tree_of(const struct secret *value)
                : NULL;
 }
 
-/* Which of the two the old value is of; -1: neither. */
+/* Which of the two a value is of; -1: neither. */
 static int
-old_of(const struct rotator_call *call, const struct pair *pair)
+user_of(const struct secret *value, const struct pair *pair)
 {
-    AG_AUTO(wjson) json_t *old = tree_of(call->old_value);
+    AG_AUTO(wjson) json_t *old = tree_of(value);
     const char *user = json_string_value(json_object_get(old, "username"));
 
     for (int i = 0; user != NULL && i < 2; i++) {
@@ -252,7 +252,7 @@ by_owner(const struct rotator_call *call, const struct pq_login *login,
 {
     AG_AUTO(pq) struct pq *session = NULL;
     struct pq_fate fate = {0};
-    int old = old_of(call, pair);
+    int old = user_of(call->old_value, pair);
     enum ag_err err = pq_take(login, &session, &fate);
 
     if (session == NULL) {
@@ -273,6 +273,19 @@ by_owner(const struct rotator_call *call, const struct pq_login *login,
 }
 
 static enum ag_err
+suits(const json_t *params, const struct secret *value)
+{
+    struct pair pair;
+
+    return !read_pair(params, &pair) || user_of(value, &pair) >= 0
+               ? AG_OK
+               : err_why(AG_EINVAL,
+                         "postgres: the value is no JSON object with a "
+                         "username that is %s or %s",
+                         pair.names[0], pair.names[1]);
+}
+
+static enum ag_err
 act(const struct rotator_call *call, struct rotator_answer *ret)
 {
     AG_AUTO(wjson) json_t *place = place_of(call->params);
@@ -286,7 +299,7 @@ act(const struct rotator_call *call, struct rotator_answer *ret)
         answer(ret, ROTATOR_LATER, "source_gone");
         return AG_OK;
     }
-    if (old_of(call, &pair) < 0) {
+    if (user_of(call->old_value, &pair) < 0) {
         answer(ret, ROTATOR_REFUSED, "not_of_the_two");
         return AG_OK;
     }
@@ -298,5 +311,6 @@ act(const struct rotator_call *call, struct rotator_answer *ret)
 const struct rotator ROTATOR_POSTGRES = {
     .name = "postgres",
     .check = check,
+    .suits = suits,
     .act = act,
 };

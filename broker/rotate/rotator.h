@@ -82,6 +82,10 @@ struct rotator {
     /* The parameters of a rule, strictly: AG_EINVAL with a sentence. */
     enum ag_err (*check)(const json_t *params);
 
+    /* Whether it can rotate the value there is, when a rule is set; NULL: any.
+     * Errors: AG_EINVAL with a sentence. */
+    enum ag_err (*suits)(const json_t *params, const struct secret *value);
+
     /* The new value, when it is ours to make: it is sealed before the provider
      * hears of it. NULL, or AG_ENOTFOUND: the provider makes it in `prepare`. */
     enum ag_err (*make)(const json_t *params, struct secret **ret);

@@ -163,6 +163,11 @@ test_a_rule_without_value_or_source_is_refused(void **state)
         .endpoint = "postgresql://owner@db.example.com/shop"};
     check_err(act(do_rule, &call, &rule, NULL), AG_ENOTFOUND);
     rule.source = "m/key";
+    check_err(act(do_rule, &call, &rule, NULL), AG_EINVAL);
+    put("m/key", "{\"username\":\"app_c\",\"password\":\"x\"}", NULL);
+    check_err(act(do_rule, &call, &rule, NULL), AG_EINVAL);
+    assert_non_null(strstr(err_text(AG_EINVAL), "app_a or app_b"));
+    put("m/key", "{\"username\":\"app_b\",\"password\":\"x\"}", NULL);
     check_ok(act(do_rule, &call, &rule, NULL));
 }
 

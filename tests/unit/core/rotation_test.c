@@ -341,6 +341,11 @@ test_an_endpoint_needs_fresh_proof(void **state)
     (void)state;
     put("e/aws", "the-first-value", NULL);
     call.who = CALLER_OPERATOR;
+    check_err(act(do_rule, &call, &rule, NULL), AG_EINVAL); /* no access key */
+    put("e/aws",
+        "{\"AccessKeyId\":\"AKIAIOSFODNN7EXAMPLE\",\"SecretAccessKey\":"
+        "\"wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY\"}",
+        NULL);
     check_ok(act(do_rule, &call, &rule, NULL));
     rule.endpoint = "https://iam.example.org";
     check_err(act(do_rule, &call, &rule, NULL), AG_EPROOF);
