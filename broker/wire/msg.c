@@ -236,8 +236,7 @@ decode_tree(const struct msg_field *field, json_t *value, void *at)
     if (!json_is_object(value)) {
         return wrong_type(field, "an object");
     }
-    json_incref(value);
-    memcpy(at, &value, sizeof(value));
+    *(json_t **)at = json_incref(value);
     return AG_OK;
 }
 

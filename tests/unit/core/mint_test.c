@@ -212,7 +212,7 @@ test_a_clock_that_was_ahead_does_not_hold_up_a_revoke(void **state)
     (void)state;
     script(FAILS, AG_COUNT(FAILS));
     check_ok(get(one));
-    set_clock(now_ms + 10 * 1000);
+    set_clock(now_ms + 10000);
     end_one(one);
     wait_attempts(1);
     set_clock(now_ms - DAY_MS);
@@ -237,13 +237,13 @@ test_it_is_renewed_while_its_task_runs(void **state)
     one = start_one();
     check_ok(get(one));
     check_ok(value_for(one, &before, &version));
-    set_clock(now_ms + 44 * 1000);
+    set_clock(now_ms + 44000);
     tick();
     assert_int_equal(pgfake_count(&fake, "VALID UNTIL"), 1);
-    set_clock(now_ms + 2 * 1000); /* a quarter before its end */
+    set_clock(now_ms + 2000); /* a quarter before its end */
     tick();
-    wait_expires(now_ms + 60 * 1000);
-    set_clock(now_ms + 20 * 1000); /* past its first end */
+    wait_expires(now_ms + 60000);
+    set_clock(now_ms + 20000); /* past its first end */
     check_ok(get(one));
     check_ok(value_for(one, &after, &version));
     assert_true(secret_equal(before, after));
@@ -261,7 +261,7 @@ test_one_that_the_provider_lost_is_made_anew(void **state)
     check_ok(try_rule("db/app", "db/boss", 60));
     one = start_one();
     check_ok(get(one));
-    set_clock(now_ms + 46 * 1000);
+    set_clock(now_ms + 46000);
     tick();
     wait_open(0);
     check_ok(get(one));
