@@ -15,11 +15,12 @@ sights_note(struct sights *s, const struct filter_report *report)
         const struct filter_count *row = &report->counts[i];
 
         if (!filter_is_rule(row) && row->id >> TOKEN_BIT == 0) {
-            s->rows[count++] =
+            s->rows[count] =
                 (struct incident_sight){.value_id = row->id,
                                         .form = row->form,
                                         .is_sure = !filter_is_look(row),
                                         .count = (int64_t)row->count};
+            count++;
         }
     }
     s->count = count;
