@@ -230,7 +230,7 @@ check_indent(uint8_t *end, size_t indent, size_t seen)
                    (int)pad_bytes, (const char *)part);
     RIG(&rig, REDACTOR_OPERATOR, VALUE);
     check_ok(redactor_feed(rig.redactor, span_of(part, part_bytes)));
-    feed(&rig, VALUE + 1 + seen);
+    feed(&rig, &VALUE[1 + seen]);
     finish(&rig, expected);
 }
 
