@@ -26,7 +26,7 @@ static const char SQL_OPEN_OF_TASK[] =
 static const char SQL_DUE[] =
     "SELECT id FROM minted INDEXED BY minted_due WHERE state <= 3"
     " AND (due_ms <= ?1 OR (state = 3 AND due_ms - ?2 > ?1"
-    " AND attempts > 0)) ORDER BY due_ms LIMIT ?3";
+    " AND attempts > 0 AND due_ms <> expires_ms)) ORDER BY due_ms LIMIT ?3";
 static const char SQL_NEXT[] =
     "SELECT min(due_ms) FROM minted INDEXED BY minted_due WHERE state <= 3"
     " AND due_ms > ?1";

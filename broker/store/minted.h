@@ -61,7 +61,8 @@ minted_open_of_task(struct db_read *r, int64_t task_id, int64_t after,
 
 struct minted_when {
     int64_t now_ms;
-    int64_t reach_ms; /* further ahead no try of a revoke is put off */
+    int64_t reach_ms; /* further ahead no try of a revoke is put off, but to
+                         the end of its credential */
 };
 
 /* Ids of open ones that are due, at most `cap`, the longest due first; *ret_next
