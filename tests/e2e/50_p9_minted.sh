@@ -64,6 +64,9 @@ within 2 none_open || fail "still open: $(auth-guard mint list)"
 accounted() {
     [ "$(alive "$1")" -le "$(open)" ]
 }
+rested() { # what is left can't be revoked
+    auth-guard mint list --json | jq -e 'all(.minted[]; .code == "never_known")' >/dev/null
+}
 again() { # a failure is waited on for a second
     run auth-guard run --no-isolate --env T=github/agent -- "$use"
     [ $RC -eq 0 ]
@@ -73,6 +76,7 @@ for point in \
     'mint kill_before' 'mint kill_after' \
     'revoke refused' 'revoke throttled' 'revoke error_before' 'revoke drop_after' 'revoke kill_before' 'revoke kill_after'; do
     what="github-app, $point"
+    within 10 rested || fail "$what: not at rest: $(auth-guard mint list)"
     control reset >/dev/null
     before=$(open)
     printf '%s\n' "$point" >"$P/mode"
@@ -88,7 +92,8 @@ for point in \
     *refused | *limited | 'revoke '*)
         within 20 none_alive || fail "$what: a token lives: $(auth-guard mint list)" ;;
     *_after | *garbage | *cut)
-        [ "$(alive tokens)" -eq 1 ] && [ "$(open)" -gt "$before" ] || fail "$what: not on record: $(auth-guard mint list)" ;;
+        [ "$(alive tokens)" -eq 1 ] && [ "$(open)" -gt "$before" ] ||
+            fail "$what: $(alive tokens) tokens, $before were on record: $(auth-guard mint list)" ;;
     esac
     within 10 again || fail "$what: the next task has none: $ERR $OUT"
     has "$OUT" $'200\ngot [redacted]'
