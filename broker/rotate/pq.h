@@ -57,8 +57,9 @@ struct pq_fate {
  * Errors: AG_EINVAL with a sentence; AG_EUNSUPPORTED there is no libpq. */
 AG_CHECK AG_NONNULL enum ag_err pq_check(const json_t *params);
 
-/* A name of a role or database: 1 to 63 bytes, none a control character. */
-AG_NONNULL bool pq_is_name(const json_t *value);
+/* A name of a role or database: 1 to 63 bytes, none a control character. NULL is
+ * none. */
+bool pq_is_name(const json_t *value);
 
 /* A new password. Errors: AG_EMEMLOCK, AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err pq_password(struct secret **ret);
