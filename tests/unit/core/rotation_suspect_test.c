@@ -1,4 +1,4 @@
-// WRAP: runner_run runner_is_alive
+// WRAP: runner_run runner_is_alive runner_hold
 /* What a service refuses after a rotation, and what the broker's own thread does.
  * The program on record is a fake that knows which of two values works. */
 #include <poll.h>
@@ -20,6 +20,7 @@ static struct {
 enum ag_err __wrap_runner_run(struct runner *r, const struct runner_job *job,
                               struct runner_result *ret, struct buf *output);
 bool __wrap_runner_is_alive(struct runner *r);
+void __wrap_runner_hold(struct runner *r, bool held);
 
 static bool
 works(int fd)
@@ -50,6 +51,14 @@ __wrap_runner_is_alive(struct runner *r)
 {
     (void)r;
     return true;
+}
+
+/* There is none to be held. */
+void
+__wrap_runner_hold(struct runner *r, bool held)
+{
+    (void)r;
+    (void)held;
 }
 
 static enum ag_err
