@@ -22,6 +22,7 @@
 
 enum {
     PGFAKE_ASKED_COUNT = 32,
+    PGFAKE_ANSWERS_COUNT = 32,
     PGFAKE_TEXT_BYTES = 2048,
 };
 
@@ -34,7 +35,7 @@ struct pgfake {
     int port;
     pthread_t thread;
     pthread_mutex_t lock;
-    const char *const *answers;
+    const char *answers[PGFAKE_ANSWERS_COUNT];
     size_t answer_count;
     size_t next;
     atomic_bool is_held; /* somebody waits … */
@@ -284,8 +285,11 @@ pgfake_stop(struct pgfake *f)
 static inline void
 pgfake_script(struct pgfake *f, const char *const *answers, size_t count)
 {
+    assert_true(count <= PGFAKE_ANSWERS_COUNT);
     (void)pthread_mutex_lock(&f->lock);
-    f->answers = answers;
+    for (size_t i = 0; i < count; i++) {
+        f->answers[i] = answers[i];
+    }
     f->answer_count = count;
     f->next = 0;
     f->asked_count = 0;
