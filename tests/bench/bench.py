@@ -20,6 +20,7 @@ import tempfile
 import time
 
 import keys
+import minting
 import rotation
 from proxy import Proxy
 from redaction import Redaction
@@ -88,6 +89,7 @@ class Bench:
         self.sock = os.path.join(self.env["XDG_RUNTIME_DIR"], "auth-guard")
         self.rows = []
         self.others = []
+        self.closers = []
         self.proxy = Proxy(self)
 
     fields = staticmethod(fields)
@@ -129,6 +131,8 @@ class Bench:
 
     def stop(self):
         self.run("auth-guard", "stop", check=False)
+        for close in self.closers:
+            close()
         for p in self.others:
             p.terminate()  # nginx takes its workers along, if it is asked
         for p in self.others:
@@ -405,7 +409,8 @@ def main():
     p.add_argument("--rounds", type=int, default=5)
     p.add_argument("--quick", action="store_true")
     p.add_argument("--only", choices=("api", "keys", "proxy",
-                                      "tunnel", "redaction", "rotation"))
+                                      "tunnel", "redaction", "rotation",
+                                      "minting"))
     p.add_argument("--stream", type=int, metavar="GIB",
                    help="with --only redaction: memory over so much text alone")
     args = p.parse_args()
@@ -428,7 +433,9 @@ def main():
             keys.rows(b)
         if args.only in (None, "rotation"):
             rotation.rows(b)
-        if args.only not in ("api", "keys", "rotation"):
+        if args.only in (None, "minting"):
+            minting.rows(b)
+        if args.only not in ("api", "keys", "rotation", "minting"):
             b.proxy.rows(args.only)
         if args.only in (None, "api"):
             b.memory_and_scale(read_us)
