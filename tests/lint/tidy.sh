@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 build=${1:?usage: tests/lint/tidy.sh BUILD}
 mkdir -p "$build/tidy"
-headers=$(find broker cli tests -name '*.h' | sort | xargs cat .clang-tidy | sha256sum | cut -d' ' -f1)
+headers=$(find broker cli tests -name '*.h' | sort | xargs cat .clang-tidy tests/.clang-tidy | sha256sum | cut -d' ' -f1)
 export build headers
 find broker cli tests -name '*.c' | sort | xargs -P "$(nproc)" -I{} sh -c '
     grep -q "\"file\": \".*/$1\"" "$build/compile_commands.json" || exit 0
