@@ -189,6 +189,8 @@ done
 note "all done"
 if [ $failed -gt 0 ]; then
     printf 'failed: %s\n' "${failures[@]}"
+    # Why, once more: what stands above may be cut off where this is read.
+    [[ " ${failures[*]} " != *' e2e:'* ]] || grep '^FAILED' build/e2e.log | cut -c 1-400
 fi
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]
