@@ -175,6 +175,18 @@ acts_table(struct cli *cli, const char *path, const char *key,
 }
 
 enum ag_err
+acts_list(struct cli *cli, const struct act_list *list, int argc, char **argv)
+{
+    struct args args;
+    enum ag_err err = args_parse(cli, list->spec, argc, argv, &args);
+
+    if (err != AG_OK || args.help) {
+        return err;
+    }
+    return acts_table(cli, list->path, list->key, list->columns, list->count);
+}
+
+enum ag_err
 acts_rows(struct cli *cli, const json_t *rows, const struct act_column *columns,
           size_t count)
 {
@@ -234,4 +246,20 @@ acts_show(struct cli *cli, const char *path)
     enum ag_err err = cli_call(cli, "GET", path, NULL, &answer);
 
     return err == AG_OK ? acts_print(cli, answer) : err;
+}
+
+enum ag_err
+acts_show_named(struct cli *cli, const struct arg_spec *spec, const char *path,
+                int argc, char **argv)
+{
+    AG_AUTO(buf) struct buf whole;
+    struct args args;
+    enum ag_err err = args_parse(cli, spec, argc, argv, &args);
+
+    buf_init(&whole, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
+    if (err != AG_OK || args.help) {
+        return err;
+    }
+    err = client_path(&whole, path, args.words[0]);
+    return err == AG_OK ? acts_show(cli, buf_cstr(&whole)) : err;
 }

@@ -61,6 +61,17 @@ AG_CHECK enum ag_err acts_table(struct cli *cli, const char *path,
                                 const char *key,
                                 const struct act_column *columns, size_t count);
 
+/* An act without words that is such a table. */
+struct act_list {
+    const struct arg_spec *spec;
+    const char *path;
+    const char *key;
+    const struct act_column *columns;
+    size_t count;
+};
+AG_CHECK AG_NONNULL enum ag_err
+acts_list(struct cli *cli, const struct act_list *list, int argc, char **argv);
+
 /* The table alone, of an array of objects. */
 AG_CHECK enum ag_err acts_rows(struct cli *cli, const json_t *rows,
                                const struct act_column *columns, size_t count);
@@ -70,5 +81,11 @@ AG_CHECK AG_NONNULL enum ag_err acts_print(struct cli *cli, json_t *answer);
 
 /* GET and acts_print(): an object as lines "name: value". */
 AG_CHECK AG_NONNULL enum ag_err acts_show(struct cli *cli, const char *path);
+
+/* An act of one word that shows what it names; `path` as in act_call. */
+AG_CHECK AG_NONNULL enum ag_err acts_show_named(struct cli *cli,
+                                                const struct arg_spec *spec,
+                                                const char *path, int argc,
+                                                char **argv);
 
 #endif

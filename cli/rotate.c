@@ -227,16 +227,8 @@ rule_show(struct cli *cli, int argc, char **argv)
                                          .about = "A secret's rule.",
                                          .words_min = 1,
                                          .words_max = 1};
-    AG_AUTO(buf) struct buf path;
-    struct args args;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    buf_init(&path, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    err = client_path(&path, "/v1/secrets/%s/rotation", args.words[0]);
-    return err == AG_OK ? acts_show(cli, buf_cstr(&path)) : err;
+    return acts_show_named(cli, &spec, "/v1/secrets/%s/rotation", argc, argv);
 }
 
 static enum ag_err
@@ -248,14 +240,11 @@ rule_list(struct cli *cli, int argc, char **argv)
                                                 {"CRON", "cron", false}};
     static const struct arg_spec spec = {.usage = "rotate rule list",
                                          .about = "Lists the rules."};
-    struct args args;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    return acts_table(cli, "/v1/rotation-rules", "rules", columns,
-                      AG_COUNT(columns));
+    return acts_list(cli,
+                     &(struct act_list){&spec, "/v1/rotation-rules", "rules",
+                                        columns, AG_COUNT(columns)},
+                     argc, argv);
 }
 
 static enum ag_err
@@ -372,14 +361,11 @@ program_list(struct cli *cli, int argc, char **argv)
                                                 {"FILE", "path", false}};
     static const struct arg_spec spec = {.usage = "rotate program list",
                                          .about = "Programs on record."};
-    struct args args;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    return acts_table(cli, "/v1/programs", "programs", columns,
-                      AG_COUNT(columns));
+    return acts_list(cli,
+                     &(struct act_list){&spec, "/v1/programs", "programs",
+                                        columns, AG_COUNT(columns)},
+                     argc, argv);
 }
 
 static enum ag_err

@@ -152,13 +152,11 @@ slot_list(struct cli *cli, int argc, char **argv)
         {"MADE", "when:created", false}};
     static const struct arg_spec spec = {.usage = "slot list",
                                          .about = "Lists the unlock slots."};
-    struct args args;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    return acts_table(cli, "/v1/slots", "slots", columns, AG_COUNT(columns));
+    return acts_list(cli,
+                     &(struct act_list){&spec, "/v1/slots", "slots", columns,
+                                        AG_COUNT(columns)},
+                     argc, argv);
 }
 
 static enum ag_err

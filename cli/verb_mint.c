@@ -164,16 +164,8 @@ mint_show(struct cli *cli, int argc, char **argv)
                                          .about = "A secret's mint rule.",
                                          .words_min = 1,
                                          .words_max = 1};
-    AG_AUTO(buf) struct buf path = {0};
-    struct args args;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    buf_init(&path, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    err = client_path(&path, "/v1/secrets/%s/mint", args.words[0]);
-    return err == AG_OK ? acts_show(cli, buf_cstr(&path)) : err;
+    return acts_show_named(cli, &spec, "/v1/secrets/%s/mint", argc, argv);
 }
 
 static enum ag_err
@@ -184,14 +176,11 @@ mint_rules(struct cli *cli, int argc, char **argv)
                                                 {"FROM", "source", false}};
     static const struct arg_spec spec = {.usage = "mint rules",
                                          .about = "Lists the mint rules."};
-    struct args args;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    return acts_table(cli, "/v1/mint-rules", "rules", columns,
-                      AG_COUNT(columns));
+    return acts_list(cli,
+                     &(struct act_list){&spec, "/v1/mint-rules", "rules",
+                                        columns, AG_COUNT(columns)},
+                     argc, argv);
 }
 
 static enum ag_err
@@ -207,13 +196,11 @@ mint_list(struct cli *cli, int argc, char **argv)
         .usage = "mint list",
         .about = "What was made and may still work at its provider, newest "
                  "first; HANDLE is its\nname there."};
-    struct args args;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    return acts_table(cli, "/v1/minted", "minted", columns, AG_COUNT(columns));
+    return acts_list(cli,
+                     &(struct act_list){&spec, "/v1/minted", "minted", columns,
+                                        AG_COUNT(columns)},
+                     argc, argv);
 }
 
 static enum ag_err

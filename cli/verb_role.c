@@ -15,13 +15,11 @@ role_list(struct cli *cli, int argc, char **argv)
         {"ENDS", "when:expires_at", false}};
     static const struct arg_spec spec = {.usage = "role list",
                                          .about = "Lists the roles."};
-    struct args args;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    return acts_table(cli, "/v1/roles", "roles", columns, AG_COUNT(columns));
+    return acts_list(cli,
+                     &(struct act_list){&spec, "/v1/roles", "roles", columns,
+                                        AG_COUNT(columns)},
+                     argc, argv);
 }
 
 static enum ag_err

@@ -1,8 +1,6 @@
 /* task list, show, end. */
 #include "acts.h"
 #include "args.h"
-#include "base/buf.h"
-#include "client.h"
 #include "verb.h"
 
 static enum ag_err
@@ -18,13 +16,11 @@ task_list(struct cli *cli, int argc, char **argv)
         {"PURPOSE", "purpose", false}};
     static const struct arg_spec spec = {
         .usage = "task list", .about = "Lists the tasks, newest first."};
-    struct args args;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    return acts_table(cli, "/v1/tasks", "tasks", columns, AG_COUNT(columns));
+    return acts_list(cli,
+                     &(struct act_list){&spec, "/v1/tasks", "tasks", columns,
+                                        AG_COUNT(columns)},
+                     argc, argv);
 }
 
 static enum ag_err
@@ -35,16 +31,8 @@ task_show(struct cli *cli, int argc, char **argv)
         .about = "Shows a task: grants, deadline, deliveries, hits.",
         .words_min = 1,
         .words_max = 1};
-    AG_AUTO(buf) struct buf path;
-    struct args args;
-    enum ag_err err = args_parse(cli, &spec, argc, argv, &args);
 
-    buf_init(&path, CLIENT_PATH_MAX_BYTES, BUF_PLAIN);
-    if (err != AG_OK || args.help) {
-        return err;
-    }
-    err = client_path(&path, "/v1/tasks/%s", args.words[0]);
-    return err == AG_OK ? acts_show(cli, buf_cstr(&path)) : err;
+    return acts_show_named(cli, &spec, "/v1/tasks/%s", argc, argv);
 }
 
 static enum ag_err
