@@ -77,6 +77,7 @@ verb_versions(struct cli *cli, int argc, char **argv)
     static const struct act_column columns[] = {{"VERSION", "version", true},
                                                 {"STATE", "state", false},
                                                 {"MADE", "when:created", false},
+                                                {"BY", "made_by", false},
                                                 {"BYTES", "bytes", true}};
     static const struct arg_spec spec = {
         .usage = "versions NAME",

@@ -155,8 +155,10 @@ seal_pending(struct core *core, struct db_tx *tx, struct moving *m,
 {
     AG_AUTO(secret_row) struct secret_row row = {0};
     struct version_row added = {0};
-    struct version_new add = {
-        .value = m->content, .state = VERSION_PENDING, .if_version = -1};
+    struct version_new add = {.value = m->content,
+                              .state = VERSION_PENDING,
+                              .if_version = -1,
+                              .maker = MAKER_OPERATOR};
     enum ag_err err = redaction_fits(m->content);
 
     if (err == AG_OK) {

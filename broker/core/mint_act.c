@@ -188,7 +188,8 @@ keep_value(struct minting *m, struct db_tx *tx, int64_t *ret_version_id)
     const struct version_new add = {.secret_id = m->row.secret_id,
                                     .value = m->answer.value,
                                     .state = VERSION_PENDING,
-                                    .if_version = -1};
+                                    .if_version = -1,
+                                    .maker = MAKER_MINT};
     struct version_row version = {0};
     enum ag_err err = redaction_fits(m->answer.value);
 

@@ -131,7 +131,8 @@ keep(struct db_tx *tx, struct secret_row *row, const char *full,
                                (json_int_t)q->limit_s * MS_PER_S);
     AG_AUTO(secret) struct secret *hash = NULL;
     struct version_row version = {0};
-    struct version_new add = {.state = VERSION_CURRENT, .if_version = -1};
+    struct version_new add = {
+        .state = VERSION_CURRENT, .if_version = -1, .maker = MAKER_OPERATOR};
     enum ag_err err = secrets_find(db_tx_read(tx), span_str(full), row);
 
     if (detail == NULL) {

@@ -177,7 +177,8 @@ store_fresh(struct core *core, struct db_tx *tx, const struct secret_row *row,
                                     .state = trip->retained ? VERSION_RETAINED
                                                             : VERSION_CURRENT,
                                     .if_version = -1,
-                                    .spare = trip->version};
+                                    .spare = trip->version,
+                                    .maker = MAKER_REFRESH};
     enum ag_err err = versions_add(tx, &add, &added);
 
     if (err == AG_OK) {

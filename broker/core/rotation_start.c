@@ -16,7 +16,8 @@ turn_keep(struct turn *t, struct db_tx *tx, const struct secret *value,
     const struct version_new add = {.secret_id = t->secret.id,
                                     .value = value,
                                     .state = VERSION_PENDING,
-                                    .if_version = -1};
+                                    .if_version = -1,
+                                    .maker = MAKER_ROTATION};
     struct version_row version = {0};
     enum ag_err err = redaction_fits(value);
 

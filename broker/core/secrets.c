@@ -13,6 +13,7 @@
 #include "core/state.h"
 #include "core/trust.h"
 #include "core/values.h"
+#include "store/makers.h"
 #include "store/versions.h"
 
 /* ---- descriptions: the sealed JSON of a secret's row ---- */
@@ -167,7 +168,8 @@ core_secret_put(struct core *core, struct db_tx *tx, const struct call *call,
     struct version_row version = {0};
     struct version_new add = {.value = request->value,
                               .state = VERSION_CURRENT,
-                              .if_version = request->if_version};
+                              .if_version = request->if_version,
+                              .maker = MAKER_OPERATOR};
     enum ag_err err = redaction_fits(request->value);
 
     if (err == AG_OK) {
@@ -387,16 +389,26 @@ core_secret_show(struct core *core, const struct call *call, const char *name,
     return err == AG_OK ? describe(&row, ret) : err;
 }
 
+struct version_list {
+    struct db_read *r;
+    json_t *items;
+};
+
 static enum ag_err
 list_version(const struct version_row *version, void *arg)
 {
-    AG_AUTO(wjson)
-    json_t *item =
-        json_pack("{s:I, s:s, s:I}", "version", (json_int_t)version->number,
-                  "state", version_state_text(version->state), "bytes",
-                  (json_int_t)version->value_bytes);
-    enum ag_err err = AG_OK;
+    const struct version_list *list = arg;
+    AG_AUTO(wjson) json_t *item = NULL;
+    enum version_maker maker = MAKER_UNKNOWN;
+    enum ag_err err = makers_of(list->r, version->id, &maker);
 
+    if (err != AG_OK) {
+        return err;
+    }
+    item = json_pack(
+        "{s:I, s:s, s:I, s:s}", "version", (json_int_t)version->number, "state",
+        version_state_text(version->state), "bytes",
+        (json_int_t)version->value_bytes, "made_by", version_maker_text(maker));
     if (item == NULL) {
         return AG_ENOMEM;
     }
@@ -407,7 +419,7 @@ list_version(const struct version_row *version, void *arg)
     if (err != AG_OK) {
         return err;
     }
-    return json_array_append(arg, item) == 0 ? AG_OK : AG_ENOMEM;
+    return json_array_append(list->items, item) == 0 ? AG_OK : AG_ENOMEM;
 }
 
 enum ag_err
@@ -417,6 +429,7 @@ core_secret_versions(struct core *core, const struct call *call,
     AG_AUTO(db_read) struct db_read *r = NULL;
     AG_AUTO(secret_row) struct secret_row row = {0};
     AG_AUTO(wjson) json_t *answer = NULL;
+    struct version_list list = {0};
     enum ag_err err = store_read(core->store, &r);
 
     if (err == AG_OK) {
@@ -429,8 +442,8 @@ core_secret_versions(struct core *core, const struct call *call,
     if (answer == NULL) {
         return AG_ENOMEM;
     }
-    err = versions_each(r, row.id, list_version,
-                        json_object_get(answer, "versions"));
+    list = (struct version_list){r, json_object_get(answer, "versions")};
+    err = versions_each(r, row.id, list_version, &list);
     if (err == AG_OK) {
         *ret = AG_TAKE(answer);
     }

@@ -87,8 +87,10 @@ run_spill(struct core *core, struct db_tx *tx, struct core_job *job)
     AG_AUTO(secret_row) struct secret_row row = {0};
     enum conflict_winner winner = WINNER_SAME;
     struct version_row added = {0};
-    struct version_new add = {
-        .value = s->content, .state = VERSION_CURRENT, .if_version = -1};
+    struct version_new add = {.value = s->content,
+                              .state = VERSION_CURRENT,
+                              .if_version = -1,
+                              .maker = MAKER_TASK};
     struct db_read *r = db_tx_read(tx);
     enum ag_err err = leases_get(r, s->lease_id, &lease);
 
@@ -103,6 +105,7 @@ run_spill(struct core *core, struct db_tx *tx, struct core_job *job)
         return err;
     }
     add.secret_id = row.id;
+    add.task_id = lease.task_id;
     if (winner != WINNER_INCOMING) {
         add.state = VERSION_RETAINED;
     }

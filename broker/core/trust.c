@@ -137,8 +137,10 @@ keep_hash(struct db_tx *tx, const struct profile *profile,
 {
     AG_AUTO(secret_row) struct secret_row row = {0};
     struct version_row version = {0};
-    struct version_new add = {
-        .value = hash, .state = VERSION_CURRENT, .if_version = -1};
+    struct version_new add = {.value = hash,
+                              .state = VERSION_CURRENT,
+                              .if_version = -1,
+                              .maker = MAKER_OPERATOR};
     char name[NAME_MAX_BYTES + 1];
     enum ag_err err = AG_OK;
 

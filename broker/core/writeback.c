@@ -62,7 +62,9 @@ store_version(struct db_tx *tx, const struct write_back *w,
                                                  ? VERSION_CURRENT
                                                  : VERSION_RETAINED,
                                     .if_version = -1,
-                                    .spare = w->delivery.version};
+                                    .spare = w->delivery.version,
+                                    .maker = MAKER_TASK,
+                                    .task_id = w->task_id};
 
     return versions_add(tx, &add, added);
 }

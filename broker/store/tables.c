@@ -35,6 +35,7 @@ STATEMENTS(ROTATION_RULE, "rotation_rule", ROTATION_RULE_COLS)
 STATEMENTS(ROTATION, "rotation", ROTATION_COLS)
 STATEMENTS(INCIDENT, "incident", INCIDENT_COLS)
 STATEMENTS(MINTED, "minted", MINTED_COLS)
+STATEMENTS(MAKER, "version_maker", MAKER_COLS)
 
 #define ROW(TAG, text, int_count, blob_count, has_body, in_digest, ref_bits)    \
     {.id = TABLE_##TAG, .name = (text), .ints = (int_count),                   \
@@ -61,6 +62,7 @@ static const struct table TABLES[] = {
     ROW(ROTATION, "rotation",   8, 0, true,  2, 0),
     ROW(INCIDENT, "incident",   9, 0, true,  2, 1U << 0 | 1U << 2),
     ROW(MINTED,   "minted",     9, 0, true,  0, 0),
+    ROW(MAKER,    "version_maker", 2, 0, false, 0, 1U << 1),
 };
 
 /* clang-format on */

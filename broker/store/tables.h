@@ -33,6 +33,7 @@ enum table_id {
     TABLE_ROTATION = 15,
     TABLE_INCIDENT = 16,
     TABLE_MINTED = 17,
+    TABLE_MAKER = 18,
     TABLE_END,
 };
 
@@ -114,6 +115,8 @@ const struct table *table_find(unsigned id);
 #define MINTED_COLS(K, U, B)                                                   \
     K(secret_id) U(version) K(task_id) U(state) U(attempts) K(created_ms)      \
     U(changed_ms) U(expires_ms) U(due_ms) B(body)
+#define MAKER_COLS(K, U, B)                                                    \
+    K(maker) K(task_id)
 
 #define COL_NAME(name)  ", " #name
 #define COL_MARK(name)  ", ?"

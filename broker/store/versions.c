@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/secret.h"
+#include "store/makers.h"
 #include "store/row.h"
 #include "store/secrets_row.h"
 #include "store/value.h"
@@ -164,49 +165,6 @@ versions_each(struct db_read *r, int64_t secret_id, versions_each_fn each,
     return rows_each(r, &walk);
 }
 
-struct live_walk {
-    struct db_read *r;
-    versions_live_fn each;
-    void *arg;
-};
-
-static enum ag_err
-live_of_secret(const struct secret_row *secret, void *arg)
-{
-    const struct live_walk *walk = arg;
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(walk->r), SQL_LIVE, &q);
-
-    if (err == AG_OK) {
-        query_int(&q, secret->id);
-    }
-    while (err == AG_OK) {
-        AG_AUTO(secret) struct secret *value = NULL;
-        struct version_row version;
-
-        err = query_row(&q);
-        if (err == AG_ENOTFOUND) {
-            return AG_OK;
-        }
-        if (err == AG_OK) {
-            err = versions_value(walk->r, secret->id, query_col_int(&q, 0),
-                                 &version, &value);
-        }
-        if (err == AG_OK) {
-            err = walk->each(secret, &version, value, walk->arg);
-        }
-    }
-    return err;
-}
-
-enum ag_err
-versions_live_each(struct db_read *r, versions_live_fn each, void *arg)
-{
-    struct live_walk walk = {.r = r, .each = each, .arg = arg};
-
-    return secrets_each(r, span_of(NULL, 0), live_of_secret, &walk);
-}
-
 /* ---- changes ------------------------------------------------------------- */
 
 /* Writes a state; destroyed and released ones lose key and value. */
@@ -358,6 +316,9 @@ insert(struct db_tx *tx, const struct version_new *add,
     row.blobs[B_WRAPPED] = buf_view(&wrapped);
     row.blobs[B_VALUE] = buf_view(&value);
     err = row_write(tx, table_of(TABLE_VERSION), &row);
+    if (err == AG_OK) {
+        err = makers_note(tx, row.id, add->maker, add->task_id);
+    }
     return err != AG_OK ? err : decode(&row, version);
 }
 
@@ -381,6 +342,9 @@ versions_add(struct db_tx *tx, const struct version_new *add,
         return err_why(AG_ECONFLICT, "%s is at version %lld, not %lld",
                        secret.name, (long long)secret.current_version,
                        (long long)add->if_version);
+    }
+    if (add->maker == MAKER_UNKNOWN) {
+        return err_why(AG_EINVAL, "a new version has a maker");
     }
     version.number = secret.last_version + 1;
     if (add->state == VERSION_CURRENT) {

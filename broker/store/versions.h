@@ -69,9 +69,9 @@ AG_CHECK enum ag_err versions_live_each(struct db_read *r,
  * that is open, which its provider may still know; as VERSION_RETAINED it is kept
  * beside the current one, and the same are destroyed; as VERSION_PENDING it
  * waits for versions_promote(). `if_version` >= 0 demands that it be the current number
- * (0: there is none): optimistic locking.
+ * (0: there is none): optimistic locking. Who made it is noted (makers.h).
  * Errors: AG_ENOTFOUND secret; AG_ECONFLICT if_version; AG_ELIMIT value longer
- *         than SEAL_PLAIN_MAX_BYTES; AG_EINVAL another state.
+ *         than SEAL_PLAIN_MAX_BYTES; AG_EINVAL another state, no maker.
  */
 struct version_new {
     int64_t secret_id;
@@ -79,6 +79,8 @@ struct version_new {
     enum version_state state;
     int64_t if_version; /* -1: don't care */
     int64_t spare;      /* 0: none */
+    enum version_maker maker;
+    int64_t task_id; /* of MAKER_TASK; 0: not known */
 };
 
 AG_CHECK AG_NONNULL enum ag_err versions_add(struct db_tx *tx,

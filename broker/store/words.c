@@ -13,6 +13,7 @@ static const struct word SECRET_KIND_WORDS[] = {SECRET_KINDS(AG_WORD_ROW)};
 static const struct word GRADE_WORDS[] = {GRADES(AG_WORD_ROW)};
 static const struct word VERB_WORDS[] = {VERBS(AG_WORD_ROW)};
 static const struct word VERSION_WORDS[] = {VERSION_STATES(AG_WORD_ROW)};
+static const struct word MAKER_WORDS[] = {VERSION_MAKERS(AG_WORD_ROW)};
 static const struct word SLOT_KIND_WORDS[] = {SLOT_KINDS(AG_WORD_ROW)};
 static const struct word ROLE_KIND_WORDS[] = {ROLE_KINDS(AG_WORD_ROW)};
 static const struct word END_WORDS[] = {END_REASONS(AG_WORD_ROW)};
@@ -103,6 +104,7 @@ AG_WORDS(W_SECRET_KIND, secret_kind, SECRET_KIND_WORDS, SECRET_KINDS,
 AG_WORDS(W_GRADE, grade, GRADE_WORDS, GRADES, "grade")
 AG_WORDS(W_VERB, verb, VERB_WORDS, VERBS, "verb")
 AG_WORDS(W_VERSION, version_state, VERSION_WORDS, VERSION_STATES, "state")
+AG_WORDS(W_MAKER, version_maker, MAKER_WORDS, VERSION_MAKERS, "maker")
 AG_WORDS(W_SLOT_KIND, slot_kind, SLOT_KIND_WORDS, SLOT_KINDS, "kind of slot")
 AG_WORDS(W_ROLE_KIND, role_kind, ROLE_KIND_WORDS, ROLE_KINDS, "kind of role")
 AG_WORDS(W_END, end_reason, END_WORDS, END_REASONS, "reason")

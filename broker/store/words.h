@@ -46,6 +46,15 @@
     X(VERSION_DESTROYED, 4, "destroyed")                                       \
     X(VERSION_RELEASED,  5, "released")
 
+/* Who made a version; unknown: it is older than the record of it. */
+#define VERSION_MAKERS(X)                                                      \
+    X(MAKER_UNKNOWN,  0, "")                                                   \
+    X(MAKER_OPERATOR, 1, "operator")                                           \
+    X(MAKER_ROTATION, 2, "rotation")                                           \
+    X(MAKER_REFRESH,  3, "refresh") /* of a login, by the broker */            \
+    X(MAKER_TASK,     4, "task")                                               \
+    X(MAKER_MINT,     5, "mint")
+
 #define SLOT_KINDS(X)                                                          \
     X(SLOT_PASSPHRASE, 1, "passphrase")                                        \
     X(SLOT_KEY,        2, "key")                                               \
@@ -126,6 +135,10 @@ enum version_state {
     VERSION_STATES(AG_WORD_ENUM)
 };
 
+enum version_maker {
+    VERSION_MAKERS(AG_WORD_ENUM)
+};
+
 enum slot_kind {
     SLOT_KINDS(AG_WORD_ENUM)
 };
@@ -158,6 +171,7 @@ const char *secret_kind_text(enum secret_kind value);
 const char *grade_text(enum grade value);
 const char *verb_text(enum verb value);
 const char *version_state_text(enum version_state value);
+const char *version_maker_text(enum version_maker value);
 const char *slot_kind_text(enum slot_kind value);
 const char *role_kind_text(enum role_kind value);
 const char *end_reason_text(enum end_reason value);
@@ -180,6 +194,7 @@ bool secret_kind_known(int64_t number);
 bool grade_known(int64_t number);
 bool verb_known(int64_t number);
 bool version_state_known(int64_t number);
+bool version_maker_known(int64_t number);
 bool slot_kind_known(int64_t number);
 bool role_kind_known(int64_t number);
 bool end_reason_known(int64_t number);

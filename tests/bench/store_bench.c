@@ -287,6 +287,7 @@ add_minted(struct db_tx *tx, const struct secret *value)
     const struct version_new add = {.secret_id = 1,
                                     .state = VERSION_PENDING,
                                     .if_version = -1,
+                                    .maker = MAKER_MINT,
                                     .value = value};
     struct version_row version = {0};
     struct minted_row minted = {.secret_id = 1,
@@ -400,7 +401,8 @@ first_rows(struct db_tx *tx, void *arg)
                                 db_tx_now_ms(tx) + (int64_t)24 * HOUR_MS};
     struct secret_row secret = {
         .name = "bench", .kind = SECRET_OPAQUE, .min_grade = GRADE_ENV};
-    struct version_new add = {.state = VERSION_CURRENT, .if_version = -1};
+    struct version_new add = {
+        .state = VERSION_CURRENT, .if_version = -1, .maker = MAKER_OPERATOR};
     struct version_row version;
     char text[100];
     enum ag_err err = tasks_add(tx, &task);

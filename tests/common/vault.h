@@ -143,7 +143,8 @@ vault_put_job(struct db_tx *tx, void *arg)
     AG_AUTO(secret_row) struct secret_row row = {0};
     AG_AUTO(secret) struct secret *value = NULL;
     struct version_new add = {.state = put->state,
-                              .if_version = put->if_version};
+                              .if_version = put->if_version,
+                              .maker = MAKER_OPERATOR};
     enum ag_err err = secrets_find(db_tx_read(tx), span_str(put->name), &row);
 
     if (err == AG_ENOTFOUND) {

@@ -212,7 +212,8 @@ dump_step_take(struct db_tx *tx, void *arg)
                              .kind = SECRET_LOGIN,
                              .min_grade = GRADE_FILE,
                              .retain_count = 1};
-    struct version_new add = {.state = VERSION_PENDING, .if_version = -1};
+    struct version_new add = {
+        .state = VERSION_PENDING, .if_version = -1, .maker = MAKER_OPERATOR};
     struct version_row version;
     enum ag_err err = moves_get(db_tx_read(tx), 1, &move);
 
@@ -308,8 +309,10 @@ dump_step_write_back(struct db_tx *tx, void *arg)
 {
     AG_AUTO(lease_row) struct lease_row lease = {0};
     AG_AUTO(secret) struct secret *value = NULL;
-    struct version_new add = {
-        .secret_id = 1, .state = VERSION_CURRENT, .if_version = -1};
+    struct version_new add = {.secret_id = 1,
+                              .state = VERSION_CURRENT,
+                              .if_version = -1,
+                              .maker = MAKER_OPERATOR};
     struct version_row version;
     enum ag_err err = secret_from(span_str("{\"tokens\":2}"), &value);
 

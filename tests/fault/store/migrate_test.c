@@ -1,4 +1,4 @@
-// WRAP: pwrite write ftruncate fdatasync
+// WRAP: pwrite write ftruncate fdatasync makers_note
 /*
  * A vault of format 1 is migrated while the n-th call of the file system fails,
  * and while the power goes: what is left is of format 1 or 2, whole, and opens.

@@ -1,3 +1,4 @@
+// WRAP: makers_note
 /* A vault of format 1 becomes one of format 2 when it is opened. */
 #include "common/vaultold.h"
 #include "store/rotation_rules.h"

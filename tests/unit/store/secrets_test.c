@@ -107,6 +107,7 @@ test_a_spared_version_outlives_any_number_of_newer_ones(void **state)
     struct version_new add = {.secret_id = id,
                               .state = VERSION_CURRENT,
                               .if_version = -1,
+                              .maker = MAKER_TASK,
                               .spare = 1};
 
     (void)state;
