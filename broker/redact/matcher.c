@@ -141,6 +141,7 @@ fill_piece(void *ctx, struct span raw, bool is_line)
         .value = (uint16_t)b->value,
         .len = (uint16_t)raw.len,
         .random_end = (uint16_t)windows_random_end(raw),
+        .is_line = is_line,
     };
     for (form = 0; form < VARIANT_COUNT; form++) {
         if (!pieces_has_form((enum variant)form, raw, is_line, traits, &len)) {

@@ -48,6 +48,7 @@ struct set_piece {
     uint16_t value; /* index */
     uint16_t len;
     uint16_t random_end; /* of its most random characters: see windows.c */
+    bool is_line;        /* of a value with several */
 };
 
 _Static_assert(MATCHER_VALUES_MAX_COUNT <= UINT16_MAX + 1, "an index");

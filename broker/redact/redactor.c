@@ -108,19 +108,21 @@ redactor_cover_ahead(struct redactor *r, struct span text, size_t start,
 enum ag_err
 redactor_cover(struct redactor *r, struct span text, const struct scan_hit *hit)
 {
+    const struct set_piece *piece = &hit->part->pieces[hit->ref >> FORM_BITS];
     enum ag_err err = redactor_cover_ahead(r, text, hit->start, hit->len);
 
     if (err != AG_OK) {
         return err;
     }
-    return cover(r, text,
-                 &(struct hole){
-                     .start = r->offset + hit->start,
-                     .end = r->offset + hit->start + hit->len,
-                     .part = hit->part,
-                     .value = hit->part->pieces[hit->ref >> FORM_BITS].value,
-                     .form = set_form(hit->ref),
-                 });
+    return cover(
+        r, text,
+        &(struct hole){
+            .start = r->offset + hit->start,
+            .end = r->offset + hit->start + hit->len,
+            .part = hit->part,
+            .value = piece->value,
+            .form = piece->is_line ? VARIANT_FRAGMENT : set_form(hit->ref),
+        });
 }
 
 /* ---- one stretch of text ---- */

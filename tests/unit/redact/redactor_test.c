@@ -188,6 +188,25 @@ test_each_full_line_of_a_key_counts(void **state)
     }
 }
 
+/* The first line of a key may be that of every other one too. */
+static void
+test_a_line_is_told_as_a_part_and_the_whole_as_itself(void **state)
+{
+    static const char LINE[] =
+        "> AK99NEec7c6jymIZNf6YTtburAhYX49WqoMcB5K5PBs2sD6crsh2d6OQm79+o36J\n";
+    struct rig rig;
+
+    (void)state;
+    RIG(&rig, REDACTOR_OPERATOR, KEY);
+    feed(&rig, LINE);
+    assert_int_equal(rig.hits, 1);
+    assert_int_equal(rig.last.form, VARIANT_FRAGMENT);
+    feed(&rig, KEY);
+    finish(&rig, "> [redacted:n1]\n[redacted:n1]\n");
+    assert_int_equal(rig.hits, 2);
+    assert_int_equal(rig.last.form, VARIANT_RAW);
+}
+
 static void
 test_blanks_around_a_value_do_not_count(void **state)
 {
@@ -320,6 +339,7 @@ main(void)
         cmocka_unit_test(test_short_values_are_whole_tokens),
         cmocka_unit_test(test_weak_values_are_left_out),
         cmocka_unit_test(test_each_full_line_of_a_key_counts),
+        cmocka_unit_test(test_a_line_is_told_as_a_part_and_the_whole_as_itself),
         cmocka_unit_test(test_blanks_around_a_value_do_not_count),
         cmocka_unit_test(test_a_long_value_counts_by_pieces),
         cmocka_unit_test(test_another_set_from_the_next_part_on),
