@@ -8,8 +8,8 @@
 #include "core/holds.h"
 #include "core/incident_impl.h"
 #include "core/mint.h"
-#include "core/redaction.h"
 #include "core/state.h"
+#include "core/sure.h"
 #include "core/values.h"
 #include "privsep/filter.h"
 #include "store/rotation_rules.h"
@@ -257,13 +257,16 @@ sum_up(struct core *core, struct db_read *r, const struct seeing *s,
 {
     const uint64_t index_mask = (UINT64_C(1) << FILTER_GROUP_BITS) - 1;
     AG_AUTO(secret) struct secret *value = NULL;
+    struct version_row version = {0};
+    struct sure sure = {core, r, ret->secret, &version, NULL};
     enum ag_err err =
-        versions_value(r, ret->secret->id, ret->version, NULL, &value);
+        versions_value(r, ret->secret->id, ret->version, &version, &value);
 
     if (err != AG_OK && err != AG_ENOTFOUND) {
         return err;
     }
     err = AG_OK;
+    sure.value = value;
     for (size_t i = 0; err == AG_OK && i < s->count; i++) {
         const struct incident_sight *sight = &s->sights[i];
         bool is_sure = false;
@@ -272,8 +275,7 @@ sum_up(struct core *core, struct db_read *r, const struct seeing *s,
             continue;
         }
         if (sight->is_sure && value != NULL) {
-            err = redaction_is_sure(core, ret->secret, value,
-                                    sight->value_id & index_mask, &is_sure);
+            err = sure_is(&sure, sight->value_id & index_mask, &is_sure);
         }
         if (ret->what == NULL || (is_sure && !ret->is_sure)) {
             ret->what = sight->form;

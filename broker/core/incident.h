@@ -5,9 +5,8 @@
  * Floor: core. Depends on: core/call, store/incidents, store/exposure.
  *
  * The rule is a member of the secret's sealed description, "on_leak": absent
- * (record), "hold" or "rotate". Only what is sure is acted on: a whole value, in
- * a form that the filter vouches for, too long to be met by chance. The rest is
- * a guess of the filter's, or of a task that tries some: it is recorded. A task
+ * (record), "hold" or "rotate". Only what is sure (sure.h) is acted on. The rest
+ * is a guess of the filter's, or of a task that tries some: it is recorded. A task
  * learns nothing of any of it but that it is given no more.
  */
 #ifndef AG_CORE_INCIDENT_H

@@ -113,6 +113,17 @@ redaction_each(struct core *core, struct db_read *r, redaction_shown_fn shown,
     return versions_live_each(r, show_version, &s);
 }
 
+enum ag_err
+redaction_entries(struct core *core, const struct secret_row *row,
+                  const struct secret *value, redaction_shown_fn shown,
+                  void *arg)
+{
+    struct pass pass = {
+        .core = core, .row = row, .each = show_one, .shown = shown, .arg = arg};
+
+    return walk(&pass, 0, value);
+}
+
 static enum ag_err
 warn_one(struct pass *pass, const char *pointer, const struct secret *value)
 {
@@ -178,38 +189,6 @@ redaction_warn(struct core *core, const struct secret_row *row,
         .core = core, .row = row, .warnings = warnings, .each = warn_one};
 
     return walk(&pass, 0, value);
-}
-
-struct sureness {
-    uint64_t index;
-    bool is_sure;
-};
-
-static enum ag_err
-look_at_one(struct pass *pass, const char *pointer, const struct secret *value)
-{
-    struct sureness *s = pass->arg;
-
-    (void)pointer;
-    if (pass->id == s->index) {
-        s->is_sure = strength_of(secret_view(value)) == STRENGTH_FULL;
-    }
-    return AG_OK;
-}
-
-enum ag_err
-redaction_is_sure(struct core *core, const struct secret_row *row,
-                  const struct secret *value, uint64_t index, bool *ret)
-{
-    struct sureness s = {.index = index};
-    struct pass pass = {
-        .core = core, .row = row, .each = look_at_one, .arg = &s};
-    enum ag_err err = walk(&pass, 0, value);
-
-    if (err == AG_OK) {
-        *ret = s.is_sure;
-    }
-    return err;
 }
 
 enum ag_err

@@ -53,13 +53,6 @@ redaction_refill(struct core *core, struct db_read *r, const char *profile);
  * change of keys. */
 AG_CHECK AG_NONNULL enum ag_err redaction_know(struct core *core);
 
-/* Is number `index` of the value's entries in the set (0: the whole) long enough
- * that it can't be met by chance? */
-AG_CHECK AG_NONNULL enum ag_err redaction_is_sure(struct core *core,
-                                                  const struct secret_row *row,
-                                                  const struct secret *value,
-                                                  uint64_t index, bool *ret);
-
 /* At unlock: all of it. */
 AG_CHECK AG_NONNULL enum ag_err redaction_fill(struct core *core,
                                                struct db_read *r);
@@ -74,6 +67,13 @@ AG_CHECK AG_NONNULL enum ag_err redaction_each(struct core *core,
                                                struct db_read *r,
                                                redaction_shown_fn shown,
                                                void *arg);
+
+/* The same of one value, in the order of their numbers in its group. */
+AG_CHECK AG_NONNULL enum ag_err redaction_entries(struct core *core,
+                                                  const struct secret_row *row,
+                                                  const struct secret *value,
+                                                  redaction_shown_fn shown,
+                                                  void *arg);
 
 /* Values of more bytes than the filter takes are not for the vault: what can't
  * be redacted must not be handed out. AG_ELIMIT with a sentence. */

@@ -72,6 +72,25 @@ ok auth-guard incident close "$(newest incident)"
 ok auth-guard run --no-isolate --env X=svc/held -- true
 say "hold: no new task, no further reading, until it is closed"
 
+# ---- what a task made up holds nothing, whoever prints it ----
+login=$(canary sk-proj-) phrase='every one of the tests has passed'
+mkdir -p "$HOME/.codex"
+printf '{"OPENAI_API_KEY":"%s"}\n' "$login" >"$HOME/.codex/auth.json"
+ok auth-guard adopt --profile codex "$HOME/.codex/auth.json"
+ok auth-guard rotate rule set --on-leak hold codex/default
+P=$phrase ok auth-guard run --profile codex --grade file --no-isolate -- sh -c 'd=$(dirname "$(readlink -f ~/.codex/auth.json)"); umask 077
+    printf "{\"OPENAI_API_KEY\":\"%s\"}\n" "$P" >"$d/.auth-1"; mv "$d/.auth-1" "$d/auth.json"; sleep 0.2'
+ok auth-guard versions codex/default --json
+[ "$(jq -r '[.versions[] | "\(.version) \(.made_by)"] | join(", ")' <<<"$OUT")" = '2 task, 1 operator' ] || fail "made by: $OUT"
+ok auth-guard run --no-isolate -- echo "So $phrase."
+has "$OUT" '[redacted'
+[ "$(newest secret)-$(newest version)-$(newest answer)" = codex/default-2-record ] || fail "made up: $(incidents)"
+L=$login ok auth-guard run --no-isolate -- sh -c 'printf %s "$L" | base64 -w0'
+[ "$(newest version)-$(newest answer)" = 1-hold ] || fail "the person's: $(incidents)"
+ok auth-guard incident close "$(newest incident)"
+ok auth-guard incident close "$(newest incident)"
+say "what a task wrote back is recorded, and holds nothing"
+
 # ---- rotate, while the task runs that leaked it ----
 begin
 ok auth-guard rotate rule set --every 30d --grace 1h --rotator command --program svc --on-leak rotate svc/key
