@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "base/clock.h"
 #include "base/secret.h"
 #include "core/mint_impl.h"
@@ -16,7 +18,12 @@ enum {
     RENEW_EARLY_MS = 5 * 60 * 1000, /* before the end; of a short life … */
     RENEW_SHARE = 4,                /* … a quarter */
     GOOD_FOR_MS = 60 * 1000, /* that one which can't be renewed must be */
+    HANDLE_OWN_BYTES = 8,    /* of a handle: no two are alike */
 };
+
+/* ag_, of the vault's id 8 digits, _, a number of up to 19, _, and its own. */
+_Static_assert(3 + 8 + 1 + 19 + 1 + 2 * HANDLE_OWN_BYTES < MINTED_HANDLE_BYTES,
+               "a handle is cut off");
 
 static struct minting *
 minting_of(struct core_job *job)
@@ -107,14 +114,29 @@ living_task(struct db_tx *tx, int64_t id, struct task_row *ret)
     return err == AG_OK && ret->ended_ms != 0 ? AG_EREVOKED : err;
 }
 
+/* The number is made again by a copy of the vault and by a backup that was put
+ * back: what they make must not have the name of another's. */
+static void
+make_handle(struct core *core, struct minted_row *row)
+{
+    uint8_t vault[VAULT_ID_BYTES];
+    uint8_t own[HANDLE_OWN_BYTES];
+    char text[2 * HANDLE_OWN_BYTES + 1];
+
+    store_vault_id(core->store, vault);
+    randombytes_buf(own, sizeof(own));
+    (void)snprintf(row->handle, sizeof(row->handle),
+                   "ag_%02x%02x%02x%02x_%lld_%s", vault[0], vault[1], vault[2],
+                   vault[3], (long long)row->id,
+                   sodium_bin2hex(text, sizeof(text), own, sizeof(own)));
+}
+
 static enum ag_err
 new_row(struct core *core, struct minting *m, struct db_tx *tx,
         const struct task_row *task)
 {
-    uint8_t vault[VAULT_ID_BYTES];
     enum ag_err err = minted_next_id(tx, &m->row.id);
 
-    store_vault_id(core->store, vault);
     m->row.secret_id = m->secret_id;
     m->row.task_id = m->task_id;
     m->row.state = MINTED_MINTING;
@@ -123,9 +145,7 @@ new_row(struct core *core, struct minting *m, struct db_tx *tx,
         m->row.expires_ms = db_tx_now_ms(tx) + m->rule.minter->life_least_ms;
     }
     m->row.due_ms = INT64_MAX; /* its end sets it, or the task's */
-    (void)snprintf(m->row.handle, sizeof(m->row.handle),
-                   "ag_%02x%02x%02x%02x_%lld", vault[0], vault[1], vault[2],
-                   vault[3], (long long)m->row.id);
+    make_handle(core, &m->row);
     if (err == AG_OK) {
         err = core_dump(m->rule.tree, &m->row.plan);
     }

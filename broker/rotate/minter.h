@@ -37,8 +37,10 @@ enum minter_act {
 
 struct minter_call {
     enum minter_act act;
-    const char *handle;   /* [a-z0-9_], begins with a letter, one of its kind at
-                           the provider; at most MINT_HANDLE_BYTES - 1 */
+    const char *handle;   /* [a-z0-9_], begins with a letter, no other's, nor
+                           that of a copy of the vault; at most
+                           MINT_HANDLE_BYTES - 1, which PostgreSQL takes for
+                           a role and AWS for a session */
     const json_t *params; /* of the rule, checked when it was set */
     const struct secret *source; /* what the provider knows us by */
     const struct secret *value;  /* to be revoked, or renewed; NULL: it was

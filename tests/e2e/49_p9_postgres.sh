@@ -77,6 +77,25 @@ within 3 no_roles || fail "a role that owns something is left: $(auth-guard mint
 [ "$(sql "SELECT count(*) FROM pg_stat_activity WHERE usename LIKE 'ag\_%'")" = 0 ] || fail "a session lives on"
 say "what it owned is the first role's, code too; its sessions are ended"
 
+# ---- a copy of the vault makes the same number again, but not the same name ----
+newest() { auth-guard audit tail --limit 50 | grep -o '"handle":"[a-z0-9_]*"' | tail -1 | cut -d'"' -f4; }
+one() { ok auth-guard run --no-isolate --env DB=db/app -- "$TREE/first" && newest; }
+ok auth-guard stop
+within 5 broker_gone || fail "the broker stays"
+cp -a "$VAULT" "$C/copy"
+start_broker
+first=$(one)
+ok auth-guard stop
+within 5 broker_gone || fail "the broker stays"
+mv "$VAULT" "$C/away" && mv "$C/copy" "$VAULT"
+start_broker
+second=$(one)
+[[ $first =~ ^ag_[0-9a-f]{8}_[0-9]+_[0-9a-f]{16}$ ]] || fail "no handle: $first"
+[ "${first%_*}" = "${second%_*}" ] || fail "another number: $first, $second"
+[ "$first" != "$second" ] || fail "the copy took the other's name: $first"
+within 2 no_roles || fail "roles are left"
+say "a copy of the vault: the same number, another name"
+
 # ---- renewed while the task runs ----
 ok auth-guard mint set --minter postgres --ttl 10s --from db/boss db/short host=127.0.0.1 "port=$PGPORT" dbname=app user=boss roles=reader
 auth-guard run --no-isolate --env DB=db/short -- sh -c "sleep 12; \"$TREE/use\" \"\$DB\" 'SELECT 1+1'" >"$C/renewed" 2>&1 &

@@ -53,6 +53,61 @@ test_each_task_has_its_own_and_it_ends_with_it(void **state)
     assert_int_equal(pgfake_count(&fake, "DROP ROLE"), 2);
 }
 
+struct handles {
+    size_t count;
+    char texts[2][MINTED_HANDLE_BYTES];
+};
+
+static enum ag_err
+note_handle(const struct minted_row *row, void *arg)
+{
+    struct handles *handles = arg;
+
+    assert_true(handles->count < AG_COUNT(handles->texts));
+    (void)snprintf(handles->texts[handles->count++], MINTED_HANDLE_BYTES, "%s",
+                   row->handle);
+    return AG_OK;
+}
+
+/* ag_VAULT_NUMBER_ and 64 bits of its own: the number alone comes again in a
+ * copy of the vault. */
+static const char *
+own_part(const char *handle)
+{
+    const char *own = strrchr(handle, '_');
+
+    assert_int_equal(strspn(handle, "abcdefghijklmnopqrstuvwxyz0123456789_"),
+                     strlen(handle));
+    assert_true(strncmp(handle, "ag_", 3) == 0 && own != NULL);
+    assert_int_equal(strspn(own + 1, "0123456789abcdef"), 16);
+    assert_int_equal(strlen(own + 1), 16);
+    return own;
+}
+
+static void
+test_a_name_at_the_provider_is_no_others(void **state)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    struct handles handles = {0};
+    char made[MINTED_HANDLE_BYTES + 16];
+    int64_t one = start_one();
+
+    (void)state;
+    script(NULL, 0);
+    check_ok(get(one));
+    check_ok(get(start_one()));
+    check_ok(store_read(flow.core->store, &r));
+    check_ok(minted_open_each(r, 0, 10, note_handle, &handles));
+    assert_int_equal(handles.count, 2);
+    assert_string_not_equal(own_part(handles.texts[0]),
+                            own_part(handles.texts[1]));
+    for (size_t i = 0; i < 2; i++) { /* the row's is what the server was told */
+        (void)snprintf(made, sizeof(made), "CREATE ROLE \"%s\"",
+                       handles.texts[i]);
+        assert_int_equal(pgfake_count(&fake, made), 1);
+    }
+}
+
 static void
 test_a_reading_waits_for_it_only_by_its_grant(void **state)
 {
@@ -290,3 +345,4 @@ main(int argc, char **argv)
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        MINTING(test_a_name_at_the_provider_is_no_others),
