@@ -15,10 +15,7 @@
 #include "store/versions.h"
 
 enum {
-    RENEW_EARLY_MS = 5 * 60 * 1000, /* before the end; of a short life … */
-    RENEW_SHARE = 4,                /* … a quarter */
-    GOOD_FOR_MS = 60 * 1000, /* that one which can't be renewed must be */
-    HANDLE_OWN_BYTES = 8,    /* of a handle: no two are alike */
+    HANDLE_OWN_BYTES = 8, /* of a handle: no two are alike */
 };
 
 /* ag_, of the vault's id 8 digits, _, a number of up to 19, _, and its own. */
@@ -44,42 +41,6 @@ minting_free(struct minting *m)
         minter_answer_done(&m->answer);
         free(m);
     }
-}
-
-/* ---- times ---- */
-
-static int64_t
-least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-bool
-minted_is_good(const struct minted_row *row, const struct mint_rule *rule,
-               int64_t now_ms)
-{
-    int64_t margin_ms =
-        least((row->expires_ms - row->created_ms) / RENEW_SHARE, GOOD_FOR_MS);
-
-    return row->state == MINTED_LIVE &&
-           row->expires_ms - (rule->minter->renews ? 0 : margin_ms) > now_ms;
-}
-
-/* It must not outlive its task for long, if nobody comes to revoke it. */
-static int64_t
-expiry(const struct minting *m, const struct task_row *task, int64_t now_ms)
-{
-    return least(now_ms + m->rule.ttl_ms, task->deadline_ms + MINT_OVER_MS);
-}
-
-/* Renewed before its end, while its task goes on; else revoked at its end. */
-static int64_t
-due_of(const struct minting *m, const struct task_row *task)
-{
-    return m->rule.minter->renews && m->row.expires_ms < task->deadline_ms
-               ? m->row.expires_ms -
-                     least(m->rule.ttl_ms / RENEW_SHARE, RENEW_EARLY_MS)
-               : m->row.expires_ms;
 }
 
 /* ---- the record ---- */
@@ -140,7 +101,7 @@ new_row(struct core *core, struct minting *m, struct db_tx *tx,
     m->row.secret_id = m->secret_id;
     m->row.task_id = m->task_id;
     m->row.state = MINTED_MINTING;
-    m->row.expires_ms = expiry(m, task, db_tx_now_ms(tx));
+    m->row.expires_ms = mint_expiry(m, task, db_tx_now_ms(tx));
     if (m->row.expires_ms - db_tx_now_ms(tx) < m->rule.minter->life_least_ms) {
         m->row.expires_ms = db_tx_now_ms(tx) + m->rule.minter->life_least_ms;
     }
@@ -232,18 +193,17 @@ enter_live(struct minting *m, struct db_tx *tx)
     AG_AUTO(task_row) struct task_row task = {0};
     enum ag_err err = tasks_get(db_tx_read(tx), m->row.task_id, &task);
 
-    if (m->answer.expires_ms != 0) {
-        m->row.expires_ms = m->answer.expires_ms;
-    }
+    m->row.expires_ms = m->answer.expires_ms;
     if (m->row.state == MINTED_MINTING) {
         m->row.state = MINTED_LIVE;
-        m->row.due_ms = due_of(m, &task);
-        m->too_soon = !minted_is_good(&m->row, &m->rule, db_tx_now_ms(tx));
+        m->row.due_ms = mint_due(m, &task, db_tx_now_ms(tx));
+        m->too_soon =
+            m->too_soon || !minted_is_good(&m->row, &m->rule, db_tx_now_ms(tx));
     }
     if (m->too_soon) {
         m->row.state = MINTED_REVOKING;
         m->row.due_ms = 0;
-        set_code(m, "ends_too_soon");
+        set_code(m, MINTED_ENDS_SOON);
     }
     return err;
 }
@@ -330,7 +290,7 @@ static enum ag_err
 end_renewal(struct minting *m, struct db_tx *tx)
 {
     AG_AUTO(task_row) struct task_row task = {0};
-    bool done = m->answer.outcome == ROTATOR_DONE;
+    bool done = m->answer.outcome == ROTATOR_DONE && !m->too_soon;
     enum ag_err err = tasks_get(db_tx_read(tx), m->row.task_id, &task);
 
     if (err != AG_OK || m->row.state != MINTED_LIVE) {
@@ -339,7 +299,7 @@ end_renewal(struct minting *m, struct db_tx *tx)
     if (done) {
         m->row.expires_ms = m->answer.expires_ms;
         m->row.attempts = 0;
-        m->row.due_ms = due_of(m, &task);
+        m->row.due_ms = mint_due(m, &task, db_tx_now_ms(tx));
     } else if (m->answer.outcome == ROTATOR_REFUSED) {
         m->row.state = MINTED_REVOKING;
         m->row.due_ms = 0;
@@ -423,11 +383,12 @@ act(struct core *core, struct minting *m)
         if (err == AG_OK) {
             err = tasks_get(r, m->row.task_id, &task);
         }
-        call.expires_ms = expiry(m, &task, now_ms);
+        call.expires_ms = mint_expiry(m, &task, now_ms);
     }
     if (err != AG_OK) {
         return err;
     }
+    m->asked_ms = call.expires_ms;
     m->answer = (struct minter_answer){.outcome = ROTATOR_UNSURE};
     err = m->rule.minter->act(&call, &m->answer);
     if (err != AG_OK) {
@@ -435,8 +396,8 @@ act(struct core *core, struct minting *m)
         m->answer = (struct minter_answer){.outcome = ROTATOR_UNSURE};
         (void)snprintf(m->answer.code, sizeof(m->answer.code), "%s",
                        err_code(err));
-    } else if (m->answer.expires_ms == 0) {
-        m->answer.expires_ms = call.expires_ms;
+    } else if (m->act != MINTER_REVOKE) {
+        mint_believe(m, clock_wall_ms());
     }
     return AG_OK;
 }

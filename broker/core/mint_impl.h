@@ -15,6 +15,7 @@
 #include "store/secrets.h"
 
 struct secret;
+struct task_row;
 
 /* What a rule says: a member of the secret's sealed description, and copied to
  * each row that was made by it. In place; {0} before. */
@@ -74,8 +75,9 @@ struct minting {
     struct secret *value;
     bool has_act;  /* act is to be called, then the end */
     bool is_idle;  /* MINTING_TEND: there was nothing to be done now */
-    bool too_soon; /* MINTING_MAKE: it was made, and ended or is about to */
+    bool too_soon; /* it was made or renewed, and ended or is about to */
     enum minter_act act;
+    int64_t asked_ms; /* the end that was asked for */
     struct minter_answer answer;
 };
 
@@ -118,6 +120,10 @@ void minting_free(struct minting *m);
 #define MINTED_NEVER_KNOWN "never_known"    /* and can't be named without */
 #define MINTED_ENDS_ALONE  "ends_by_itself" /* no such provider revokes */
 
+/* Of an end that the provider told and that was not believed. */
+#define MINTED_ENDS_LATER "ends_later_than_asked"
+#define MINTED_ENDS_SOON  "ends_too_soon"
+
 /* What is to be done with a row that is due; nothing: has_act stays false, and
  * what it comes to without an act stands in m->answer. */
 AG_CHECK AG_NONNULL enum ag_err
@@ -146,6 +152,20 @@ AG_NONNULL bool mints_makes(struct mints *all, int64_t task_id,
 /* Is this row good for who asks now? */
 AG_NONNULL bool minted_is_good(const struct minted_row *row,
                                const struct mint_rule *rule, int64_t now_ms);
+
+/* The end to ask for: it must not outlive its task for long, if nobody comes to
+ * revoke it. */
+AG_NONNULL int64_t mint_expiry(const struct minting *m,
+                               const struct task_row *task, int64_t now_ms);
+
+/* Renewed before its end, while its task goes on; else revoked at its end. */
+AG_NONNULL int64_t mint_due(const struct minting *m,
+                            const struct task_row *task, int64_t now_ms);
+
+/* The end that was answered, made one that can be: m->answer.expires_ms is no
+ * later than the one asked for, m->answer.code says when it was told otherwise,
+ * and m->too_soon when it was told to be (nearly) over. */
+AG_NONNULL void mint_believe(struct minting *m, int64_t now_ms);
 
 /* Looks for what is due, and waits until that row (0: all) was tried,
  * MINT_DRAIN_MS at most. */

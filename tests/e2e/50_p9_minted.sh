@@ -60,6 +60,18 @@ ok "${mint[@]}" github/other app=1234 installation=77 repositories=other "endpoi
 refused 'parameters_refused' auth-guard run --no-isolate --env T=github/other -- true
 within 2 none_open || fail "still open: $(auth-guard mint list)"
 
+# An end that was not asked for is not believed: what it is of is revoked all the same.
+ok "${mint[@]}" github/far app=1234 installation=77 "endpoint=$URL/api/v3"
+echo 'mint far' >"$P/mode"
+ok auth-guard run --no-isolate --env T=github/far -- "$use"
+audit_has mint.minted github/far ends_later_than_asked
+within 2 none_alive && within 2 none_open || fail "far: $(alive tokens) live, $(auth-guard mint list)"
+ok "${mint[@]}" github/past app=1234 installation=77 "endpoint=$URL/api/v3"
+echo 'mint past' >"$P/mode"
+refused 'ends_too_soon' auth-guard run --no-isolate --env T=github/past -- true
+within 2 none_alive && within 2 none_open || fail "past: $(alive tokens) live, $(auth-guard mint list)"
+say "github-app: an end in 9998 or 2001 is not believed, and its token revoked"
+
 # A token is revoked, or it is on record until it ends.
 accounted() {
     [ "$(alive "$1")" -le "$(open)" ]

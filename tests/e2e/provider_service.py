@@ -310,6 +310,9 @@ class Handler(BaseHTTPRequestHandler):
             raise Answer(answer.status, "<html>it works!</html>", answer.kind)
         if fault == "cut":
             raise Answer(answer.status, answer.body[:len(answer.body) // 2], answer.kind)
+        if fault in ("far", "past"):
+            year = {"far": "9998", "past": "2001"}[fault]
+            raise Answer(answer.status, re.sub(r'(expires_at": ?")\d{4}', r"\g<1>" + year, answer.body), answer.kind)
         if fault == "redirect":
             raise Answer(302, "", "text/plain")
         if fault == "flood":

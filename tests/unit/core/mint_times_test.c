@@ -1,0 +1,112 @@
+/* When a minted credential ends, whatever its provider says. */
+#include "common/check.h"
+#include "core/mint_impl.h"
+#include "store/tasks.h"
+
+enum {
+    NOW_MS = 1000 * 1000,
+    HOUR_MS = 3600 * 1000,
+    MIN_MS = 60 * 1000,
+    S_MS = 1000,
+};
+
+static const struct minter KEEPS = {.renews = false};
+static const struct minter RENEWS = {.renews = true};
+
+/* One that was asked for until an hour from now. */
+static struct minting
+asked(int64_t told_ms)
+{
+    return (struct minting){
+        .rule = {.minter = &KEEPS, .ttl_ms = HOUR_MS},
+        .asked_ms = NOW_MS + HOUR_MS,
+        .answer = {.outcome = ROTATOR_DONE, .expires_ms = told_ms},
+    };
+}
+
+static void
+check_told(int64_t told_ms, int64_t want_ms, bool too_soon, const char *code)
+{
+    struct minting m = asked(told_ms);
+
+    mint_believe(&m, NOW_MS);
+    assert_int_equal(m.answer.expires_ms, want_ms);
+    assert_int_equal(m.too_soon, too_soon);
+    assert_string_equal(m.answer.code, code);
+}
+
+static void
+test_no_end_is_later_than_asked_or_over_already(void **state)
+{
+    const int64_t until_ms = NOW_MS + HOUR_MS;
+
+    (void)state;
+    check_told(until_ms, until_ms, false, "");
+    check_told(0, until_ms, false, "");
+    check_told(NOW_MS + MIN_MS, NOW_MS + MIN_MS, false, "");
+    check_told(NOW_MS + 10 * S_MS, NOW_MS + 10 * S_MS, false, "");
+    check_told(until_ms + 1, until_ms, false, "ends_later_than_asked");
+    check_told(INT64_MAX, until_ms, false, "ends_later_than_asked");
+    check_told(NOW_MS + 10 * S_MS - 1, until_ms, true, "ends_too_soon");
+    check_told(1, until_ms, true, "ends_too_soon");
+    check_told(-1, until_ms, true, "ends_too_soon");
+}
+
+static void
+test_what_was_not_done_has_no_end(void **state)
+{
+    struct minting m = asked(1);
+
+    (void)state;
+    m.answer.outcome = ROTATOR_LATER;
+    mint_believe(&m, NOW_MS);
+    assert_int_equal(m.answer.expires_ms, 1);
+    assert_false(m.too_soon);
+}
+
+/* As long as the least of rules: its time to be made is part of it. */
+static void
+test_a_short_one_that_was_asked_for_is_believed(void **state)
+{
+    struct minting m = asked(NOW_MS + 5 * S_MS);
+
+    (void)state;
+    m.asked_ms = NOW_MS + 5 * S_MS;
+    mint_believe(&m, NOW_MS);
+    assert_false(m.too_soon);
+    assert_string_equal(m.answer.code, "");
+}
+
+static int64_t
+due_in(int64_t life_ms)
+{
+    const struct task_row task = {.deadline_ms = NOW_MS + 10 * HOUR_MS};
+    struct minting m = {.rule = {.minter = &RENEWS, .ttl_ms = HOUR_MS},
+                        .row = {.expires_ms = NOW_MS + life_ms}};
+
+    return mint_due(&m, &task, NOW_MS) - NOW_MS;
+}
+
+/* By what it was given, which may be less than the rule says: else it would be
+ * due at once, again and again. */
+static void
+test_it_is_renewed_a_share_of_its_life_before_the_end(void **state)
+{
+    (void)state;
+    assert_int_equal(due_in(HOUR_MS), HOUR_MS - 5 * MIN_MS);
+    assert_int_equal(due_in(MIN_MS), 45 * S_MS);
+    assert_int_equal(due_in(10 * S_MS), 7500);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_end_is_later_than_asked_or_over_already),
+        cmocka_unit_test(test_what_was_not_done_has_no_end),
+        cmocka_unit_test(test_a_short_one_that_was_asked_for_is_believed),
+        cmocka_unit_test(test_it_is_renewed_a_share_of_its_life_before_the_end),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
