@@ -313,23 +313,44 @@ end_renewal(struct minting *m, struct db_tx *tx)
                : err;
 }
 
+/* It is not done: when is it looked at again? */
+static void
+stays(struct minting *m, struct db_tx *tx, int64_t settled_ms)
+{
+    bool never_known = strcmp(m->answer.code, MINTED_NEVER_KNOWN) == 0;
+    bool ends_alone = strcmp(m->answer.code, MINTED_ENDS_ALONE) == 0;
+
+    m->row.state = MINTED_REVOKING;
+    if (!ends_alone) {
+        put_off(m, tx);
+    }
+    if (settled_ms != 0) {
+        m->row.due_ms = settled_ms;
+        set_code(m, MINTED_MAY_COME);
+    } else if (never_known || ends_alone) {
+        m->row.due_ms = m->row.expires_ms;
+    }
+}
+
+/* That nothing is there is not the end while nobody heard what the making came
+ * to: it may be under way at the provider, and is looked for once more when it
+ * can't be. */
 static enum ag_err
 end_revoke(struct minting *m, struct db_tx *tx)
 {
     bool done = m->answer.outcome == ROTATOR_DONE;
-    bool never_known = strcmp(m->answer.code, MINTED_NEVER_KNOWN) == 0;
-    bool ends_alone = strcmp(m->answer.code, MINTED_ENDS_ALONE) == 0;
+    int64_t settled_ms = done ? mint_settled(m, db_tx_now_ms(tx)) : 0;
     enum ag_err err = AG_OK;
 
+    if (settled_ms != 0) {
+        done = false;
+    }
     if (done) {
-        m->row.state = never_known ? MINTED_LOST : MINTED_ENDED;
+        m->row.state = strcmp(m->answer.code, MINTED_NEVER_KNOWN) == 0
+                           ? MINTED_LOST
+                           : MINTED_ENDED;
     } else {
-        m->row.state = MINTED_REVOKING;
-        if (!ends_alone) {
-            put_off(m, tx);
-        }
-        m->row.due_ms =
-            never_known || ends_alone ? m->row.expires_ms : m->row.due_ms;
+        stays(m, tx, settled_ms);
     }
     if (done && m->row.version != 0) {
         err = versions_destroy(tx, m->row.secret_id, m->row.version);
@@ -372,6 +393,7 @@ act(struct core *core, struct minting *m)
                                .source = m->source,
                                .value = m->value,
                                .expires_ms = m->row.expires_ms,
+                               .begun_ms = m->row.created_ms,
                                .now_ms = now_ms,
                                .upstream = core->parts.upstream};
     enum ag_err err = AG_OK;

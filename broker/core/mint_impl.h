@@ -120,6 +120,8 @@ void minting_free(struct minting *m);
 #define MINTED_NEVER_KNOWN "never_known"    /* and can't be named without */
 #define MINTED_ENDS_ALONE  "ends_by_itself" /* no such provider revokes */
 
+#define MINTED_MAY_COME "may_yet_come" /* its making's answer was lost */
+
 /* Of an end that the provider told and that was not believed. */
 #define MINTED_ENDS_LATER "ends_later_than_asked"
 #define MINTED_ENDS_SOON  "ends_too_soon"
@@ -166,6 +168,10 @@ AG_NONNULL int64_t mint_due(const struct minting *m,
  * later than the one asked for, m->answer.code says when it was told otherwise,
  * and m->too_soon when it was told to be (nearly) over. */
 AG_NONNULL void mint_believe(struct minting *m, int64_t now_ms);
+
+/* A revoke found nothing: when is that to be looked at once more, since its making
+ * may still be under way at the provider? 0: it is the end. */
+AG_NONNULL int64_t mint_settled(const struct minting *m, int64_t now_ms);
 
 /* Looks for what is due, and waits until that row (0: all) was tried,
  * MINT_DRAIN_MS at most. */

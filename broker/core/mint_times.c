@@ -1,5 +1,6 @@
 /* When a credential that was made ends, and what is due before that (mint.h). */
 #include <stdio.h>
+#include <string.h>
 
 #include "core/mint_impl.h"
 #include "store/tasks.h"
@@ -74,4 +75,17 @@ mint_believe(struct minting *m, int64_t now_ms)
         m->too_soon = true;
         believe(m, MINTED_ENDS_SOON);
     }
+}
+
+int64_t
+mint_settled(const struct minting *m, int64_t now_ms)
+{
+    int64_t longest_ms = m->rule.minter->settled_ms;
+    int64_t at_ms = m->row.created_ms + longest_ms;
+
+    if (m->row.version != 0 || now_ms >= at_ms ||
+        strcmp(m->answer.code, MINTER_NONE_THERE) != 0) {
+        return 0;
+    }
+    return least(at_ms, now_ms + longest_ms); /* it may have been set back */
 }

@@ -32,8 +32,12 @@ enum {
 enum minter_act {
     MINTER_MINT,   /* may be repeated with its handle: then one value works */
     MINTER_RENEW,  /* `value` works until expires_ms; only if it `renews` */
-    MINTER_REVOKE, /* what the handle names works no more; none there: done */
+    MINTER_REVOKE, /* what the handle names works no more; none there: done,
+                      and MINTER_NONE_THERE */
 };
+
+/* The code of a revoke that found nothing by its handle. */
+#define MINTER_NONE_THERE "none_there"
 
 struct minter_call {
     enum minter_act act;
@@ -45,8 +49,9 @@ struct minter_call {
     const struct secret *source; /* what the provider knows us by */
     const struct secret *value;  /* to be revoked, or renewed; NULL: it was
                                    never heard of, or is gone */
-    int64_t expires_ms;        /* wall clock: when it must end at the latest */
-    int64_t now_ms;            /* wall clock */
+    int64_t expires_ms; /* wall clock: when it must end at the latest */
+    int64_t begun_ms;   /* wall clock: of a mint, when it came on record */
+    int64_t now_ms;     /* wall clock */
     struct upstream *upstream; /* calls to services go by it */
 };
 
@@ -85,6 +90,11 @@ struct minter {
     /* What it makes works for so long at least, whatever it was asked for: as
      * long as one whose answer was lost is on record. */
     int64_t life_least_ms;
+
+    /* A making whose answer was lost may still bring about something so long
+     * after it came on record: before that MINTER_NONE_THERE is not the end. 0:
+     * what there is can't be found by a handle. */
+    int64_t settled_ms;
 
     /* The parameters of a rule, strictly: AG_EINVAL with a sentence. */
     enum ag_err (*check)(const json_t *params);

@@ -31,6 +31,9 @@ enum {
     VALUE_MAX_BYTES = 2048,
     TRIES_COUNT = 4, /* of what others' acts at the same moment kept from it */
     TRY_PAUSE_MS = 20,
+    /* Of a making, since it is on record: no later is it asked for, so that
+     * there is a time after which nothing can come of it any more. */
+    ASK_MS = 10 * 1000,
 };
 
 /* ---- parameters ---- */
@@ -311,15 +314,28 @@ is_clash(const struct pq_fate *fate)
            strcmp(fate->state, "XX000") == 0;
 }
 
+/* until_ms: wall clock; not sent after that. */
 static void
-do_it(struct pq *session, struct buf *sql, struct pq_fate *fate)
+do_until(struct pq *session, struct buf *sql, int64_t until_ms,
+         struct pq_fate *fate)
 {
     int left = TRIES_COUNT;
 
     do {
+        if (clock_wall_ms() > until_ms) {
+            *fate =
+                (struct pq_fate){.outcome = ROTATOR_LATER, .code = "too_slow"};
+            return;
+        }
         pq_do(session, buf_cstr(sql), fate);
         left--;
     } while (is_clash(fate) && left > 0 && poll(NULL, 0, TRY_PAUSE_MS) == 0);
+}
+
+static void
+do_it(struct pq *session, struct buf *sql, struct pq_fate *fate)
+{
+    do_until(session, sql, INT64_MAX, fate);
 }
 
 static enum ag_err
@@ -330,6 +346,7 @@ mint(struct pq *session, const struct minter_call *call,
     AG_AUTO(buf) struct buf sql = {0};
     struct pq_fate fate = {0};
     struct pq_login login = {0};
+    int64_t until_ms = call->begun_ms + ASK_MS;
     enum ag_err err = pq_password(&password);
 
     buf_init(&sql, PQ_SQL_MAX_BYTES, BUF_WIPE);
@@ -337,13 +354,13 @@ mint(struct pq *session, const struct minter_call *call,
         err = write_role(session, call, password, true, &sql);
     }
     if (err == AG_OK) {
-        do_it(session, &sql, &fate);
+        do_until(session, &sql, until_ms, &fate);
         buf_clear(&sql);
     }
     if (err == AG_OK && strcmp(fate.state, "42710") == 0) { /* it is there */
         err = write_role(session, call, password, false, &sql);
         if (err == AG_OK) {
-            do_it(session, &sql, &fate);
+            do_until(session, &sql, until_ms, &fate);
         }
     }
     if (err != AG_OK) {
@@ -392,6 +409,7 @@ revoke(struct pq *session, const struct minter_call *call,
     /* Only here: what is not there later may be the owner. */
     if (err == AG_OK && strcmp(fate.state, "42704") == 0) {
         ret->outcome = ROTATOR_DONE;
+        (void)snprintf(ret->code, sizeof(ret->code), "%s", MINTER_NONE_THERE);
         return AG_OK;
     }
     if (err == AG_OK && fate.outcome == ROTATOR_DONE) {
@@ -434,6 +452,7 @@ const struct minter MINTER_POSTGRES = {
     .revokes_by_handle = true,
     .renews = true,
     .lingers = true,
+    .settled_ms = ASK_MS + PQ_SETTLED_MS,
     .check = check,
     .act = act,
 };

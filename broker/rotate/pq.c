@@ -16,11 +16,13 @@
 enum {
     KEY_BYTES = 32,
     PASSWORD_MAX_BYTES = 1000,
+    LIMITS_BYTES = 320,
 };
 
-/* Longer than these nothing of ours takes; the server breaks it off itself. */
+/* Longer than these nothing of ours takes; the server breaks it off itself. The
+ * number is PQ_STATEMENT_MS. */
 static const char SESSION_LIMITS[] =
-    "SET statement_timeout = 5000; SET lock_timeout = 2000;"
+    "SET statement_timeout = %d; SET lock_timeout = 2000;"
     " SET idle_in_transaction_session_timeout = 10000;"
     " SET client_min_messages = error; SET search_path = pg_catalog;"
     " SET standard_conforming_strings = on";
@@ -157,6 +159,7 @@ refused(struct pq *s, struct pq_fate *fate)
 static void
 connect_it(struct pq *s, const struct pq_login *login, struct pq_fate *fate)
 {
+    char limits[LIMITS_BYTES];
     bool over = strcmp(login->sslmode, "disable") != 0;
     PostgresPollingStatusType state = PGRES_POLLING_WRITING;
     int64_t until_ms = clock_steady_ms() + PQ_CONNECT_MS;
@@ -184,7 +187,8 @@ connect_it(struct pq *s, const struct pq_login *login, struct pq_fate *fate)
         refused(s, fate);
         return;
     }
-    pq_do(s, SESSION_LIMITS, fate);
+    (void)snprintf(limits, sizeof(limits), SESSION_LIMITS, PQ_STATEMENT_MS);
+    pq_do(s, limits, fate);
 }
 
 /* A path below a file: there is none, which libpq takes for an answer. */
@@ -194,6 +198,7 @@ static enum ag_err
 start(struct pq *s, const struct pq_login *login)
 {
     char port[8];
+    char unacked_ms[8];
     char password[PASSWORD_MAX_BYTES + 1] = "";
     struct span given = secret_view(login->password);
     const char *const words[][2] = {
@@ -216,7 +221,7 @@ start(struct pq *s, const struct pq_login *login)
         {"application_name", "auth-guard"},
         {"client_encoding", "UTF8"},
         {"keepalives", "1"},
-        {"tcp_user_timeout", "5000"},
+        {"tcp_user_timeout", unacked_ms},
     };
     const char *keys[AG_COUNT(words) + 1] = {NULL};
     const char *values[AG_COUNT(words) + 1] = {NULL};
@@ -226,6 +231,7 @@ start(struct pq *s, const struct pq_login *login)
         return AG_ELIMIT;
     }
     (void)snprintf(port, sizeof(port), "%d", login->port);
+    (void)snprintf(unacked_ms, sizeof(unacked_ms), "%d", PQ_UNACKED_MS);
     memcpy(password, given.ptr, given.len);
     for (size_t i = 0; i < AG_COUNT(words); i++) {
         keys[i] = words[i][0];

@@ -26,7 +26,13 @@ struct secret;
 
 enum {
     PQ_CONNECT_MS = 5000,
-    PQ_QUERY_MS = 6000,  /* more than the server's own limits */
+    PQ_STATEMENT_MS = 5000, /* the server's own limit of each statement … */
+    PQ_QUERY_MS = 6000,     /* … and ours, of its answer */
+    PQ_UNACKED_MS = 5000,   /* what was sent and not taken is given up */
+    PQ_COMMIT_MS = 5000,    /* which the server's limit is not of */
+    /* A statement whose answer was lost has had its effect by then, or none:
+       counted from when it was sent. */
+    PQ_SETTLED_MS = PQ_UNACKED_MS + PQ_STATEMENT_MS + PQ_COMMIT_MS,
     PQ_IDLE_COUNT = 8,   /* sessions kept: one for each that works */
     PQ_IDLE_MS = 30000,  /* and for how long */
     PQ_NAME_BYTES = 64,  /* of a role or database, with its NUL */

@@ -42,6 +42,7 @@ struct pgfake {
     atomic_bool released;
     size_t here_count; /* connections that came, and went */
     size_t gone_count;
+    char limits[PGFAKE_TEXT_BYTES]; /* what sessions began with */
     size_t asked_count;
     char asked[PGFAKE_ASKED_COUNT][PGFAKE_TEXT_BYTES];
 };
@@ -190,7 +191,11 @@ pgfake_serve(struct pgfake *f, int fd)
         bool ours = strncmp(text, "SET statement_timeout", 21) == 0;
 
         answer = ours ? NULL : pgfake_next(f, false);
-        if (!ours) {
+        if (ours) {
+            (void)pthread_mutex_lock(&f->lock);
+            (void)snprintf(f->limits, sizeof(f->limits), "%s", text);
+            (void)pthread_mutex_unlock(&f->lock);
+        } else {
             pgfake_keep(f, text);
         }
         if (answer != NULL && strcmp(answer, "CUT") == 0) {

@@ -145,7 +145,7 @@ start_broker
 started=$(date +%s%N)
 within 10 no_roles || fail "$(roles) of $made are left: $(auth-guard mint list | head -5)"
 say "killed in the middle: $made roles were left, gone $((($(date +%s%N) - started) / 1000000)) ms after the next start"
-within 5 none_open || fail "still open: $(auth-guard mint list | head -5)"
+within 5 rested || fail "still open: $(auth-guard mint list | head -5)"
 
 # ---- the server is away ----
 ok auth-guard run --no-isolate --env DB=db/app -- sh -c "\"$TREE/use\" \"\$DB\""
@@ -166,7 +166,7 @@ ok auth-guard lock
 ok auth-guard unlock
 pg_start
 within 20 no_roles || fail "never revoked: $(auth-guard mint list)"
-within 5 none_open || fail "still open"
+within 5 rested || fail "still open"
 say "the server was away: refused at once, revoked when it was back"
 
 # A removed rule or secret forgets nothing.

@@ -5,6 +5,7 @@ at the first message of a client that has WORD in it, FAULT is
   cut_before   the connection ends, the server never heard it
   cut_after    the server did it, the answer is lost
   hang         the server did it, the answer never comes
+  late         the connection ends, the server hears it three seconds later
   kill_before PID, kill_after PID   the broker is killed instead
 and the file is removed."""
 import os
@@ -61,6 +62,13 @@ def serve(client):
                 break
             if fault == "kill_before":
                 os.kill(int(pid), signal.SIGKILL)
+                break
+            if fault == "late":
+                state["hang"] = True
+                client.shutdown(socket.SHUT_RDWR)
+                threading.Event().wait(3)
+                server.sendall(data)
+                threading.Event().wait(1)
                 break
             if fault == "cut_after":
                 state["cut"] = True

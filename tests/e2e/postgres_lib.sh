@@ -39,6 +39,8 @@ roles() { sql "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'ag\_%'"; }
 no_roles() { [ "$(roles)" = 0 ]; }
 minted_open() { auth-guard mint list --json | jq '.minted | length'; }
 none_open() { [ "$(minted_open)" = 0 ]; }
+# Of a making whose answer was lost, and that came to nothing, it is known only later.
+rested() { auth-guard mint list --json | jq -e 'all(.minted[]; .code == "may_yet_come")' >/dev/null; }
 
 start_broker() {
     within 5 broker_gone || fail "the last broker is still there"

@@ -205,6 +205,61 @@ test_a_lost_answer_is_revoked_by_its_handle(void **state)
     assert_int_equal(counts().live, 1);
 }
 
+static const int64_t SETTLED_MS = 25 * INT64_C(1000); /* of `postgres` */
+
+/* The revoke came before the making was through at the server. */
+static void
+test_a_lost_answer_is_looked_for_once_more(void **state)
+{
+    static const char *const COMES_LATE[] = {"CUT", "42704"};
+    int64_t one = start_one();
+
+    (void)state;
+    script(COMES_LATE, AG_COUNT(COMES_LATE));
+    check_err(get(one), AG_EMINT);
+    wait_attempts(1);
+    assert_int_equal(counts().revoking, 1);
+    set_clock(now_ms + SETTLED_MS - 1);
+    tick();
+    (void)poll(NULL, 0, 20);
+    assert_int_equal(pgfake_count(&fake, "NOLOGIN"), 1); /* not before */
+    set_clock(now_ms + 1);
+    wait_open(0);
+    assert_int_equal(pgfake_count(&fake, "NOLOGIN"), 2);
+    assert_int_equal(pgfake_count(&fake, "DROP ROLE"), 1);
+}
+
+static void
+test_a_lost_answer_that_nothing_came_of_ends(void **state)
+{
+    static const char *const NEVER_CAME[] = {"CUT", "42704", "42704"};
+    int64_t one = start_one();
+
+    (void)state;
+    script(NEVER_CAME, AG_COUNT(NEVER_CAME));
+    check_err(get(one), AG_EMINT);
+    wait_attempts(1);
+    set_clock(now_ms + SETTLED_MS);
+    wait_open(0);
+    assert_int_equal(pgfake_count(&fake, "NOLOGIN"), 2);
+    assert_int_equal(pgfake_count(&fake, "DROP ROLE"), 0);
+}
+
+/* Its making was heard of: what is gone was dropped by somebody else. */
+static void
+test_what_is_gone_has_ended(void **state)
+{
+    static const char *const GONE[] = {NULL, "42704"};
+    int64_t one = start_one();
+
+    (void)state;
+    script(GONE, AG_COUNT(GONE));
+    check_ok(get(one));
+    end_one(one);
+    wait_open(0);
+    assert_int_equal(pgfake_count(&fake, "NOLOGIN"), 1);
+}
+
 static void
 test_the_end_of_a_task_waits_for_what_is_being_made(void **state)
 {
@@ -328,11 +383,15 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         MINTING(test_each_task_has_its_own_and_it_ends_with_it),
+        MINTING(test_a_name_at_the_provider_is_no_others),
         MINTING(test_a_reading_waits_for_it_only_by_its_grant),
         MINTING(test_a_source_on_hold_makes_nothing),
         MINTING(test_an_ended_task_gets_none),
         MINTING(test_what_was_refused_is_said_and_paused),
         MINTING(test_a_lost_answer_is_revoked_by_its_handle),
+        MINTING(test_a_lost_answer_is_looked_for_once_more),
+        MINTING(test_a_lost_answer_that_nothing_came_of_ends),
+        MINTING(test_what_is_gone_has_ended),
         MINTING(test_the_end_of_a_task_waits_for_what_is_being_made),
         MINTING(test_a_revoke_is_tried_until_it_succeeds),
         MINTING(test_a_clock_that_was_ahead_does_not_hold_up_a_revoke),
@@ -345,4 +404,3 @@ main(int argc, char **argv)
     }
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
-        MINTING(test_a_name_at_the_provider_is_no_others),

@@ -10,7 +10,7 @@ enum {
     S_MS = 1000,
 };
 
-static const struct minter KEEPS = {.renews = false};
+static const struct minter KEEPS = {.settled_ms = 25 * S_MS};
 static const struct minter RENEWS = {.renews = true};
 
 /* One that was asked for until an hour from now. */
@@ -98,6 +98,32 @@ test_it_is_renewed_a_share_of_its_life_before_the_end(void **state)
     assert_int_equal(due_in(10 * S_MS), 7500);
 }
 
+static int64_t
+settled_in(int64_t version, int64_t since_ms, const char *code)
+{
+    struct minting m = {
+        .rule = {.minter = &KEEPS},
+        .row = {.version = version, .created_ms = NOW_MS - since_ms}};
+    int64_t at_ms = 0;
+
+    (void)snprintf(m.answer.code, sizeof(m.answer.code), "%s", code);
+    at_ms = mint_settled(&m, NOW_MS);
+    return at_ms != 0 ? at_ms - NOW_MS : 0;
+}
+
+static void
+test_what_may_yet_come_is_waited_for_as_long(void **state)
+{
+    (void)state;
+    assert_int_equal(settled_in(0, 5 * S_MS, MINTER_NONE_THERE), 20 * S_MS);
+    assert_int_equal(settled_in(0, 25 * S_MS, MINTER_NONE_THERE), 0);
+    assert_int_equal(settled_in(1, 5 * S_MS, MINTER_NONE_THERE), 0);
+    assert_int_equal(settled_in(0, 5 * S_MS, ""), 0);
+    /* The clock was set back a day. */
+    assert_int_equal(settled_in(0, -24 * HOUR_MS, MINTER_NONE_THERE),
+                     25 * S_MS);
+}
+
 int
 main(void)
 {
@@ -106,6 +132,7 @@ main(void)
         cmocka_unit_test(test_what_was_not_done_has_no_end),
         cmocka_unit_test(test_a_short_one_that_was_asked_for_is_believed),
         cmocka_unit_test(test_it_is_renewed_a_share_of_its_life_before_the_end),
+        cmocka_unit_test(test_what_may_yet_come_is_waited_for_as_long),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/secret.h"
 #include "common/arena.h"
 #include "common/check.h"
@@ -14,6 +15,7 @@
 #define GOOD "\"dbname\":\"app\",\"user\":\"boss\",\"roles\":[\"reader\"]"
 
 static struct pgfake fake;
+static int64_t begun_ms = INT64_MAX / 2; /* of a making; a test may set it */
 
 static const struct minter *
 postgres(void)
@@ -101,6 +103,7 @@ act_at(int port, enum minter_act act, const char *more)
     char text[400];
     struct minter_call call = {.act = act,
                                .handle = "ag_0a1b2c3d_7",
+                               .begun_ms = begun_ms,
                                .now_ms = 1,
                                .expires_ms = 1796000000000};
     json_t *params = NULL;
@@ -302,10 +305,38 @@ test_a_revoke_of_what_is_gone_is_done(void **state)
 
     (void)state;
     assert_int_equal(a.outcome, ROTATOR_DONE);
+    assert_string_equal(a.code, MINTER_NONE_THERE);
     assert_int_equal(fake.asked_count, 1);
     minter_answer_done(&a);
     /* What is missing later is not the role. */
     check_fate(MINTER_REVOKE, NO_OWNER, 2, ROTATOR_REFUSED, "sqlstate_42704");
+}
+
+/* So that it is known when a making whose answer was lost is over. */
+static void
+test_a_making_is_bounded_here_and_at_the_server(void **state)
+{
+    struct minter_answer a;
+    char limit[64];
+
+    (void)state;
+    begun_ms = clock_wall_ms() - 10 * 1000 - 1;
+    check_fate(MINTER_MINT, NULL, 0, ROTATOR_LATER, "too_slow");
+    assert_int_equal(fake.asked_count, 0);
+    begun_ms = clock_wall_ms() - 1000;
+    a = act(MINTER_MINT, NULL, 0);
+    assert_int_equal(a.outcome, ROTATOR_DONE);
+    minter_answer_done(&a);
+    begun_ms = 0; /* a revoke is asked for at any time */
+    a = act(MINTER_REVOKE, NULL, 0);
+    assert_int_equal(a.outcome, ROTATOR_DONE);
+    minter_answer_done(&a);
+    begun_ms = INT64_MAX / 2;
+    (void)snprintf(limit, sizeof(limit), "SET statement_timeout = %d;",
+                   PQ_STATEMENT_MS);
+    assert_non_null(strstr(fake.limits, limit));
+    assert_true(postgres()->settled_ms >=
+                10 * 1000 + PQ_UNACKED_MS + PQ_STATEMENT_MS);
 }
 
 static void
@@ -392,6 +423,7 @@ main(void)
         cmocka_unit_test(test_others_at_the_same_moment_are_waited_for),
         cmocka_unit_test(test_a_revoke_closes_ends_gives_away_and_drops),
         cmocka_unit_test(test_a_revoke_of_what_is_gone_is_done),
+        cmocka_unit_test(test_a_making_is_bounded_here_and_at_the_server),
         cmocka_unit_test(test_nobody_there_is_later),
         cmocka_unit_test(test_a_session_is_used_again),
         cmocka_unit_test(test_nothing_is_taken_from_the_environment),
