@@ -116,6 +116,11 @@ AG_CHECK AG_NONNULL enum ag_err mint_ask(struct core *core, int64_t task_id,
                                          struct mint_wait *wait,
                                          enum mint_say *ret);
 
+/* Is there one for this task, good for a while yet, or none to be made at all?
+ * Errors: AG_ENOTFOUND it is to be made. Threads: any. Blocks: no. */
+AG_CHECK AG_NONNULL enum ag_err mint_there(struct core *core, int64_t task_id,
+                                           int64_t secret_id);
+
 /* It does not wait any more: done() is over, or will not be called. */
 AG_NONNULL void mint_forget(struct core *core, struct mint_wait *wait);
 
@@ -129,10 +134,6 @@ AG_CHECK AG_NONNULL enum ag_err
 mint_ask_reading(struct core *core, const struct call *call,
                  const struct get_request *request, struct mint_wait *wait,
                  enum mint_say *ret);
-
-/* The minted secret of a task's whose value goes to that service, or 0. */
-AG_NONNULL int64_t mint_of_service(struct core *core, int64_t task_id,
-                                   struct span service);
 
 /* The version that a task has of a secret with a rule.
  * Errors: AG_ENOTFOUND with a sentence. */

@@ -4,7 +4,6 @@
 #include "base/clock.h"
 #include "core/holds.h"
 #include "core/mint_impl.h"
-#include "core/proxied.h"
 #include "core/secrets.h"
 #include "core/state.h"
 
@@ -64,6 +63,20 @@ look(struct db_read *r, const struct secret_row *secret, int64_t task_id)
     return err == AG_OK && !minted_is_good(&row, &rule, clock_wall_ms())
                ? AG_ENOTFOUND
                : err;
+}
+
+enum ag_err
+mint_there(struct core *core, int64_t task_id, int64_t secret_id)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    enum ag_err err = store_read(core->store, &r);
+
+    if (err == AG_OK) {
+        err = secrets_get(r, secret_id, &secret);
+    }
+    return err == AG_OK && mint_has_rule(&secret) ? look(r, &secret, task_id)
+                                                  : err;
 }
 
 static enum ag_err
@@ -191,22 +204,4 @@ mint_get(struct core *core, int64_t task_id, int64_t secret_id)
     (void)pthread_cond_destroy(&b.done);
     (void)pthread_mutex_destroy(&b.lock);
     return err;
-}
-
-int64_t
-mint_of_service(struct core *core, int64_t task_id, struct span service)
-{
-    AG_AUTO(proxied) struct proxied *set = NULL;
-    char host[GUARD_AUTHORITY_BYTES];
-
-    if (running_proxied(core->running, task_id, &set) != AG_OK) {
-        return 0;
-    }
-    for (size_t i = 0; i < set->count; i++) {
-        if (set->items[i].is_minted &&
-            places_serve(&set->items[i].places, service, host) != NULL) {
-            return set->items[i].secret_id;
-        }
-    }
-    return 0;
 }

@@ -436,6 +436,7 @@ permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
 
     ret->task_id = d.task_id;
     ret->in_body = false;
+    ret->mint_id = 0;
     if (err == AG_OK) {
         err = core_key(core, KDF_PLACEHOLDER, &d.key);
     }
@@ -444,6 +445,14 @@ permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
     }
     if (err == AG_OK && ret->in_body) {
         return AG_OK;
+    }
+    if (err == AG_OK && d.mint_id != 0) {
+        err = permit_may_use(core, &d);
+        if (err == AG_OK) {
+            permit_done(ret); /* of others that it uses too */
+            ret->mint_id = d.mint_id;
+            return AG_OK;
+        }
     }
     if (err == AG_OK) {
         err = permit_filter(core, &d);

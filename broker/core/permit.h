@@ -65,7 +65,9 @@ struct permit {
     uint16_t port;                /* 0: the usual one */
     bool inner;
     bool plain;
-    bool in_body;              /* nothing is decided: ask again with the body */
+    bool in_body;    /* nothing is decided: ask again with the body */
+    int64_t mint_id; /* it may go out, but this secret of the task's is to be
+                        minted first: then ask again; or 0 */
     struct permit_edit *edits; /* owned */
     size_t edit_count;
     struct matcher *filter;     /* all values of the task's; NULL: none */
@@ -81,8 +83,8 @@ AG_DEFINE_CLEANUP_INPLACE(permit, permit_done)
 
 /*
  * Decides; on AG_OK the use is on the record, but for a request whose value
- * may stand in a body that follows: ret->in_body, and nothing else. *ret is {0}
- * before and given back with permit_done(). With `quick` nothing blocks:
+ * may stand in a body that follows (ret->in_body), or is not made yet
+ * (ret->mint_id): then there is nothing else. *ret is {0} before and given back with permit_done(). With `quick` nothing blocks:
  * AG_EBLOCKS says that it must be asked again without, on a thread that may.
  * Errors: AG_EDENIED the caller is no task; AG_EPROCESS not the path's task;
  *         AG_ESERVICE, AG_ETARGET, AG_EHOST, AG_EVERB, AG_EPATH, AG_EPLACE,

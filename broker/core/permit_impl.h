@@ -40,6 +40,7 @@ struct deciding {
     uint64_t stray_id; /* the one refused for */
     struct permit_used used[PERMIT_EDITS_MAX_COUNT];
     size_t used_count;
+    int64_t mint_id; /* one of those used is to be made first, or 0 */
     struct permit *permit;
 };
 
@@ -84,6 +85,12 @@ AG_CHECK AG_NONNULL enum ag_err permit_meter_new(const struct deciding *d,
  * AG_EGRANTUSED, AG_EREVOKED, those of permit_spend() and of the record. */
 AG_CHECK AG_NONNULL enum ag_err permit_use(struct core *core,
                                            struct deciding *d);
+
+/* All that can speak against the use of values that are not made yet, as
+ * permit_use() would find it; nothing is counted. Errors: AG_EGRANTUSED, those of
+ * permit_spend(). */
+AG_CHECK AG_NONNULL enum ag_err permit_may_use(struct core *core,
+                                               const struct deciding *d);
 
 /* Puts a refusal on the record, ends who is to end; gives `why` back. Blocks. */
 AG_CHECK AG_NONNULL enum ag_err

@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/secret.h"
 #include "core/holds.h"
+#include "core/mint.h"
 #include "core/permit_impl.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -163,6 +164,14 @@ permit_edit(struct core *core, struct deciding *d, struct proxied_item *item,
     struct version_row version = {0};
     enum ag_err err = holds_check(core->holds, item->secret_id, item->name);
 
+    if (err == AG_OK && item->is_minted) {
+        err = mint_there(core, d->task_id, item->secret_id);
+    }
+    if (err == AG_ENOTFOUND) {
+        d->mint_id = item->secret_id;
+        note_used(d, item, &version);
+        return AG_OK;
+    }
     if (err == AG_OK) {
         err = read_value(core, d, item, place->field, &version, &value);
     }
@@ -190,6 +199,19 @@ struct using
     enum fold_row row; /* of a call without a value */
 };
 
+/* The grant, of which a use is left. */
+static enum ag_err
+grant_left(struct db_read *r, const struct proxied_item *item,
+           struct grant_row *ret)
+{
+    enum ag_err err = grants_get(r, item->grant_id, ret);
+
+    return err == AG_OK && ret->uses_count >= ret->uses_max
+               ? err_why(AG_EGRANTUSED, "the grant on %s has no uses left",
+                         item->name)
+               : err;
+}
+
 static enum ag_err
 count_use(struct db_tx *tx, const struct proxied_item *item)
 {
@@ -199,13 +221,32 @@ count_use(struct db_tx *tx, const struct proxied_item *item)
     if (item->uses == GRANT_USES_UNLIMITED) {
         return AG_OK;
     }
-    err = grants_get(db_tx_read(tx), item->grant_id, &row);
-    if (err == AG_OK && row.uses_count >= row.uses_max) {
-        return err_why(AG_EGRANTUSED, "the grant on %s has no uses left",
-                       item->name);
-    }
+    err = grant_left(db_tx_read(tx), item, &row);
     row.uses_count++;
     return err == AG_OK ? grants_update(tx, &row) : err;
+}
+
+enum ag_err
+permit_may_use(struct core *core, const struct deciding *d)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    int64_t now_ms = clock_steady_ms();
+    enum ag_err err = store_read(core->store, &r);
+
+    for (size_t i = 0; err == AG_OK && i < d->used_count; i++) {
+        AG_AUTO(grant_row) struct grant_row row = {0};
+
+        if (d->used[i].item->uses != GRANT_USES_UNLIMITED) {
+            err = grant_left(r, d->used[i].item, &row);
+        }
+    }
+    if (err == AG_OK) {
+        err = permit_spend(d, now_ms);
+    }
+    if (err == AG_OK) {
+        permit_unspend(d, now_ms);
+    }
+    return err;
 }
 
 /* Lease, exposure and record of a value's first use by a task. */

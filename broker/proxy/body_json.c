@@ -122,7 +122,7 @@ body_json_decide(struct core *core, struct body_json *body, struct permit *ret)
     if (err == AG_OK) {
         err = permit_decide(core, &body->kept.ask, false, ret);
     }
-    return err == AG_OK ? swap(body, ret) : err;
+    return err == AG_OK && ret->mint_id == 0 ? swap(body, ret) : err;
 }
 
 const struct request_ask *

@@ -29,7 +29,8 @@ AG_CHECK AG_NONNULL enum ag_err body_json_add(struct body_json *body,
                                               struct span part);
 
 /*
- * It is whole: permit_decide() with it. On AG_OK it is what is to be sent.
+ * It is whole: permit_decide() with it. On AG_OK it is what is to be sent, but
+ * for ret->mint_id.
  * Blocks for the record. Errors: those of permit_decide(); AG_ELIMIT.
  */
 AG_CHECK AG_NONNULL enum ag_err

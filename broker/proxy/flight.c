@@ -224,7 +224,7 @@ flight_decide(struct flight *f, const struct permit_ask *ask, bool may_block)
     if (err == AG_OK && f->permit.in_body) {
         return body_json_new(ask, &f->json);
     }
-    return err == AG_OK
+    return err == AG_OK && f->permit.mint_id == 0
                ? flight_prepare(f, &ask->request, f->request.body_bytes)
                : err;
 }
@@ -268,7 +268,7 @@ flight_begin(struct proxy *proxy, const struct proxy_request *request,
     ask.request.body_follows = has_body(request);
     err = flight_login_open(f, request, &ask, &holds);
     if (err == AG_OK && !holds) {
-        err = flight_decide(f, &ask, may_block);
+        err = flight_login_decide(f, &ask, may_block);
     }
     /* A body that is to be sent again must be known to be whole: of one that is
      * empty flight_taken() tells. */

@@ -110,8 +110,8 @@ AG_CHECK AG_NONNULL enum ag_err flight_prepare(struct flight *f,
  * login that is waited for it is sent later. */
 AG_CHECK AG_NONNULL enum ag_err flight_launch(struct flight *f);
 
-/* The decision on f->call's request, and what will be sent. Errors: those of
- * permit_decide(). */
+/* The decision on f->call's request, and what will be sent; not yet with
+ * f->permit.in_body or .mint_id. Errors: those of permit_decide(). */
 AG_CHECK AG_NONNULL enum ag_err
 flight_decide(struct flight *f, const struct permit_ask *ask, bool may_block);
 

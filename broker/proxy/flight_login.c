@@ -14,6 +14,7 @@
 enum {
     WHY_BYTES = 200,
     ANSWER_MAX_BYTES = 256 * 1024, /* three placeholders of a login's size */
+    MINTS_MAX_COUNT = PERMIT_EDITS_MAX_COUNT, /* each value of a request */
 };
 
 /* What Codex says of a refresh after a 401. */
@@ -27,8 +28,10 @@ struct flight_login {
     enum ag_err err; /* what the refresh came to */
     char why[WHY_BYTES];
     int64_t secret_id;
-    bool answers; /* it is for the refresh address */
-    bool again;   /* the service has refused it once */
+    bool answers;    /* it is for the refresh address */
+    bool again;      /* the service has refused it once */
+    int mint_count;  /* that were asked for */
+    bool mints_kept; /* for a body that is kept whole */
     /* The request, to be decided then, or once more. */
     struct kept_ask kept;
     /* Under the flight's lock: */
@@ -66,6 +69,7 @@ on_minted(struct mint_wait *wait, enum ag_err err)
 
 static void go_on(struct later_job *job);
 
+/* ask NULL: the whole request is kept elsewhere. */
 static enum ag_err
 make(struct flight *f, const struct permit_ask *ask, int64_t secret_id,
      bool answers)
@@ -82,32 +86,88 @@ make(struct flight *f, const struct permit_ask *ask, int64_t secret_id,
     login->secret_id = secret_id;
     login->answers = answers;
     login->holds = answers;
-    kept_ask_init(&login->kept, ask);
+    if (ask != NULL) {
+        kept_ask_init(&login->kept, ask);
+    }
     f->login = login;
     return AG_OK;
 }
 
-/* A credential that is made at its first use: the request waits for it. */
+/* ---- a credential that is made at its first use ---- */
+
+/* It is asked for, and comes later unless another request just had it made. Of
+ * what was cut nobody would forget it any more. */
 static enum ag_err
-open_minted(struct flight *f, const struct permit_ask *ask, int64_t secret_id,
-            bool *ret_holds)
+ask_mint(struct flight *f, const struct permit_ask *ask, bool *ret_waits)
 {
     enum mint_say say = MINT_GO;
-    enum ag_err err = make(f, ask, secret_id, false);
+    bool cut = false;
+    enum ag_err err = f->login == NULL ? make(f, ask, 0, false) : AG_OK;
 
     if (err != AG_OK) {
         return err;
     }
+    (void)pthread_mutex_lock(&f->lock);
+    cut = f->cut;
+    (void)pthread_mutex_unlock(&f->lock);
+    if (cut) {
+        return AG_EREVOKED;
+    }
+    if (f->login->mint_count == MINTS_MAX_COUNT) {
+        return err_why(AG_EMINT, "a credential was made and ended at once");
+    }
+    f->login->mint_count++;
     f->login->again = true; /* no 401 makes another */
-    f->login->holds = true; /* done() may come at once */
-    err = mint_ask(f->proxy->core, f->call.task_id, secret_id, &f->login->mint,
-                   &say);
-    *ret_holds = say == MINT_WAIT;
-    if (!*ret_holds) {
+    if (!f->login->mints_kept && !f->login->holds) {
+        f->login->holds = true; /* done() may come at once */
+    }
+    err = mint_ask(f->proxy->core, f->call.task_id, f->permit.mint_id,
+                   &f->login->mint, &say);
+    *ret_waits = err == AG_OK && say == MINT_WAIT;
+    return err;
+}
+
+static enum ag_err
+decide_minting(struct flight *f, const struct permit_ask *ask, bool may_block,
+               bool *ret_waits)
+{
+    enum ag_err err = flight_decide(f, ask, may_block);
+
+    while (err == AG_OK && f->permit.mint_id != 0 && !*ret_waits) {
+        err = ask_mint(f, ask, ret_waits);
+        if (err == AG_OK && !*ret_waits) {
+            err = flight_decide(f, ask, may_block);
+        }
+    }
+    return err;
+}
+
+enum ag_err
+flight_login_decide(struct flight *f, const struct permit_ask *ask,
+                    bool may_block)
+{
+    bool waits = false;
+    enum ag_err err = decide_minting(f, ask, may_block, &waits);
+
+    if (!waits && f->login != NULL) {
         f->login->holds = false;
     }
     return err;
 }
+
+enum ag_err
+flight_login_mint(struct flight *f, bool *ret_waits)
+{
+    enum ag_err err = f->login == NULL ? make(f, NULL, 0, false) : AG_OK;
+
+    if (err == AG_OK) {
+        f->login->mints_kept = true;
+        err = ask_mint(f, NULL, ret_waits);
+    }
+    return err;
+}
+
+/* ---- a login ---- */
 
 enum ag_err
 flight_login_open(struct flight *f, const struct proxy_request *request,
@@ -132,10 +192,6 @@ flight_login_open(struct flight *f, const struct proxy_request *request,
     if (want.secret_id != 0) {
         *ret_holds = true;
         return make(f, ask, want.secret_id, true);
-    }
-    want.secret_id = mint_of_service(core, f->call.task_id, ask->service);
-    if (want.secret_id != 0) {
-        return open_minted(f, ask, want.secret_id, ret_holds);
     }
     want.secret_id = refresh_of_service(core, f->call.task_id, ask->service);
     if (want.secret_id == 0) {
@@ -324,7 +380,7 @@ flight_login_launch(struct flight *f, bool *ret_done)
 
 /* The decision anew: another version may be current, or the task at its end. */
 static enum ag_err
-decide(struct flight *f)
+decide(struct flight *f, bool *ret_waits)
 {
     enum ag_err err = AG_OK;
 
@@ -336,7 +392,7 @@ decide(struct flight *f)
     matcher_unref(AG_TAKE(f->filter));
     permit_meter_free(AG_TAKE(f->meter));
     f->login->kept.ask.call = &f->call;
-    err = flight_decide(f, &f->login->kept.ask, true);
+    err = decide_minting(f, &f->login->kept.ask, true, ret_waits);
     /* Of what waited nothing was taken yet; what is sent again counts again. */
     return err == AG_OK ? permit_meter_add(f->meter, f->up_taken_bytes) : err;
 }
@@ -352,6 +408,7 @@ go_on(struct later_job *job)
     enum ag_err err = login->err;
     bool sends = false;
     bool wakes = false;
+    bool waits = false;
 
     err_clear();
     core_hide(f->proxy->core); /* new tokens, before anything is printed */
@@ -363,7 +420,14 @@ go_on(struct later_job *job)
         flight_fail(f, err, login->why);
         return;
     }
-    err = decide(f);
+    if (login->mints_kept) {
+        flight_send_kept(f);
+        return;
+    }
+    err = decide(f, &waits);
+    if (waits) {
+        return;
+    }
     if (err == AG_OK) {
         (void)pthread_mutex_lock(&f->lock);
         if (login->again) {

@@ -1,7 +1,8 @@
 /*
  * flight_login.h - a request that uses a login, or asks for its refresh: before
  * its end and after a 401 the login is refreshed, then the request goes on; the
- * refresh address itself is answered here, with placeholders.
+ * refresh address itself is answered here, with placeholders. And one whose value
+ * is made at its first use: it may go out, then it is made.
  * Floor: proxy, and only this folder includes it.
  */
 #ifndef AG_PROXY_FLIGHT_LOGIN_H
@@ -20,6 +21,21 @@
 AG_CHECK AG_NONNULL enum ag_err
 flight_login_open(struct flight *f, const struct proxy_request *request,
                   const struct permit_ask *ask, bool *ret_holds);
+
+/*
+ * flight_decide(); what it wants to be minted is waited for, and then it is
+ * decided once more: at once, or by another thread, as after flight_login_open().
+ * Errors: those of permit_decide() and mint_ask().
+ */
+AG_CHECK AG_NONNULL enum ag_err
+flight_login_decide(struct flight *f, const struct permit_ask *ask,
+                    bool may_block);
+
+/* The same for a body that is kept whole, when f->permit.mint_id is set after
+ * its decision. *ret_waits: flight_send_kept() is called once more later, else
+ * by the caller. */
+AG_CHECK AG_NONNULL enum ag_err flight_login_mint(struct flight *f,
+                                                  bool *ret_waits);
 
 /* Under the flight's lock: not decided yet; nothing of a body is taken then. */
 AG_NONNULL bool flight_login_waits(const struct flight *f);

@@ -85,6 +85,7 @@ flight_send_kept(struct flight *f)
 {
     enum ag_err err = AG_OK;
     bool over = false;
+    bool waits = false;
 
     (void)pthread_mutex_lock(&f->lock);
     over = f->ended;
@@ -93,6 +94,15 @@ flight_send_kept(struct flight *f)
         return;
     }
     err = body_json_decide(f->proxy->core, f->json, &f->permit);
+    while (err == AG_OK && f->permit.mint_id != 0) {
+        err = flight_login_mint(f, &waits);
+        if (waits) {
+            return;
+        }
+        if (err == AG_OK) {
+            err = body_json_decide(f->proxy->core, f->json, &f->permit);
+        }
+    }
     if (err == AG_OK) {
         err = flight_prepare(f, body_json_ask(f->json),
                              (int64_t)body_json_len(f->json));
