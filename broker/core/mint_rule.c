@@ -221,6 +221,9 @@ core_mint_rule_set(struct core *core, struct db_tx *tx, const struct call *call,
         err = mint_source(core, db_tx_read(tx), &rule, &source);
     }
     if (err == AG_OK) {
+        err = rule.minter->suits(rule.params, source);
+    }
+    if (err == AG_OK) {
         err = row_for(tx, request->name, &row);
     }
     if (err == AG_OK) {

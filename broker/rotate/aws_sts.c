@@ -278,6 +278,22 @@ mint(const struct minter_call *call, struct minter_answer *ret)
 }
 
 static enum ag_err
+suits(const json_t *params, const struct secret *source)
+{
+    AG_AUTO(aws_key) struct aws_key key = {0};
+    const char *section = param(params, "section");
+    enum ag_err err = aws_key_read(source, section, &key);
+
+    return err == AG_EINVAL
+               ? err_why(err,
+                         "aws-sts: the source has no access key (section %s); "
+                         "put JSON with AccessKeyId and SecretAccessKey, or a "
+                         "file of credentials as the AWS CLI has it",
+                         section != NULL ? section : "default")
+               : err;
+}
+
+static enum ag_err
 act(const struct minter_call *call, struct minter_answer *ret)
 {
     switch (call->act) {
@@ -301,5 +317,6 @@ const struct minter MINTER_AWS_STS = {
     .ends_alone = true,
     .life_least_ms = DURATION_LEAST_S * MS_PER_S + SERVICE_LIMIT_MS,
     .check = check,
+    .suits = suits,
     .act = act,
 };

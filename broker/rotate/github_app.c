@@ -303,6 +303,25 @@ revoke(const struct minter_call *call, struct minter_answer *ret)
     return AG_OK;
 }
 
+/* By signing with it, as a mint does. */
+static enum ag_err
+suits(const json_t *params, const struct secret *source)
+{
+    uint8_t signature[RS256_MAX_BYTES];
+    size_t len = 0;
+    enum ag_err err =
+        rs256_sign(secret_view(source), span_str("."), signature, &len);
+
+    (void)params;
+    return err == AG_EINVAL
+               ? err_why(err,
+                         "github-app: the source is no RSA private key of %d "
+                         "to %d bits in PEM without a passphrase; put the .pem "
+                         "file that GitHub gives out for the app",
+                         RS256_BITS_LEAST, RS256_BITS_MOST)
+               : err;
+}
+
 static enum ag_err
 act(const struct minter_call *call, struct minter_answer *ret)
 {
@@ -321,5 +340,6 @@ const struct minter MINTER_GITHUB_APP = {
     .name = "github-app",
     .life_least_ms = TOKEN_LIFE_MS + SERVICE_LIMIT_MS,
     .check = github_check,
+    .suits = suits,
     .act = act,
 };

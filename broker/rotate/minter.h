@@ -99,6 +99,10 @@ struct minter {
     /* The parameters of a rule, strictly: AG_EINVAL with a sentence. */
     enum ag_err (*check)(const json_t *params);
 
+    /* Whether what the source says now is of the kind it takes, when a rule is
+     * set. Errors: AG_EINVAL with a sentence; AG_ENOMEM, AG_EMEMLOCK. */
+    enum ag_err (*suits)(const json_t *params, const struct secret *source);
+
     /* Blocks. Errors: only what is wrong with us (AG_ENOMEM, AG_EMEMLOCK): the
      * act is then unsure. */
     enum ag_err (*act)(const struct minter_call *call,

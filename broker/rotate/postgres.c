@@ -29,6 +29,7 @@
 enum {
     ROLES_MAX_COUNT = 16,
     VALUE_MAX_BYTES = 2048,
+    SOURCE_MAX_BYTES = 64 * 1024, /* what is no longer can be an object */
     TRIES_COUNT = 4, /* of what others' acts at the same moment kept from it */
     TRY_PAUSE_MS = 20,
     /* Of a making, since it is on record: no later is it asked for, so that
@@ -134,6 +135,29 @@ check(const json_t *params)
         err = err_why(AG_EINVAL, "format: json or url");
     }
     return err;
+}
+
+/* A login as a whole would be sent for a password, and refused at each use. */
+static enum ag_err
+suits(const json_t *params, const struct secret *source)
+{
+    AG_AUTO(wjson) json_t *tree = NULL;
+    const char *user = json_string_value(json_object_get(params, "user"));
+
+    if (wjson_parse(secret_view(source), SOURCE_MAX_BYTES, &tree) == AG_OK &&
+        json_is_object(tree)) {
+        return err_why(AG_EINVAL,
+                       "postgres: the source is a JSON object and not the "
+                       "password of %s; name the field that is, like --from "
+                       "NAME#/password",
+                       user);
+    }
+    return pq_is_password(secret_view(source))
+               ? AG_OK
+               : err_why(AG_EINVAL,
+                         "postgres: the source is not the password of %s: 1 to "
+                         "%d bytes in one line",
+                         user, PQ_PASSWORD_MAX_BYTES);
 }
 
 /* ---- the value ---- */
@@ -454,5 +478,6 @@ const struct minter MINTER_POSTGRES = {
     .lingers = true,
     .settled_ms = ASK_MS + PQ_SETTLED_MS,
     .check = check,
+    .suits = suits,
     .act = act,
 };

@@ -15,7 +15,6 @@
 
 enum {
     KEY_BYTES = 32,
-    PASSWORD_MAX_BYTES = 1000,
     LIMITS_BYTES = 320,
 };
 
@@ -199,7 +198,7 @@ start(struct pq *s, const struct pq_login *login)
 {
     char port[8];
     char unacked_ms[8];
-    char password[PASSWORD_MAX_BYTES + 1] = "";
+    char password[PQ_PASSWORD_MAX_BYTES + 1] = "";
     struct span given = secret_view(login->password);
     const char *const words[][2] = {
         {"host", login->host},
@@ -226,7 +225,7 @@ start(struct pq *s, const struct pq_login *login)
     const char *keys[AG_COUNT(words) + 1] = {NULL};
     const char *values[AG_COUNT(words) + 1] = {NULL};
 
-    if (given.len > PASSWORD_MAX_BYTES ||
+    if (given.len > PQ_PASSWORD_MAX_BYTES ||
         memchr(given.ptr, '\0', given.len) != NULL) {
         return AG_ELIMIT;
     }
@@ -481,12 +480,12 @@ enum ag_err
 pq_add_verifier(struct pq *session, const char *user,
                 const struct secret *password, struct buf *sql)
 {
-    char text[PASSWORD_MAX_BYTES + 1] = "";
+    char text[PQ_PASSWORD_MAX_BYTES + 1] = "";
     struct span given = secret_view(password);
     char *verifier = NULL;
     enum ag_err err = AG_ENOMEM;
 
-    if (given.len > PASSWORD_MAX_BYTES) {
+    if (given.len > PQ_PASSWORD_MAX_BYTES) {
         return AG_ELIMIT;
     }
     memcpy(text, given.ptr, given.len);

@@ -39,6 +39,7 @@ enum {
     PQ_HOST_BYTES = 256, /* with its NUL */
     PQ_STATE_BYTES = 6,  /* an SQLSTATE, with its NUL */
     PQ_SQL_MAX_BYTES = 8 * 1024,
+    PQ_PASSWORD_MAX_BYTES = 1000,
 };
 
 /* Where and as whom. Borrowed from a rule's parameters; see pq_check(). */
@@ -66,6 +67,9 @@ AG_CHECK AG_NONNULL enum ag_err pq_check(const json_t *params);
 /* A name of a role or database: 1 to 63 bytes, none a control character. NULL is
  * none. */
 bool pq_is_name(const json_t *value);
+
+/* One that a server may have been given: some bytes of one line. */
+bool pq_is_password(struct span text);
 
 /* A new password. Errors: AG_EMEMLOCK, AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err pq_password(struct secret **ret);

@@ -122,6 +122,17 @@ pq_login_of(const json_t *params, const struct secret *password,
     ret->password = password;
 }
 
+bool
+pq_is_password(struct span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] < 0x20 || text.ptr[i] == 0x7f) {
+            return false;
+        }
+    }
+    return text.len >= 1 && text.len <= PQ_PASSWORD_MAX_BYTES;
+}
+
 enum ag_err
 pq_password(struct secret **ret)
 {

@@ -12,6 +12,9 @@ refused 'verify-full' auth-guard mint set --minter postgres --from db/boss db/ap
 refused 'roles' auth-guard mint set --minter postgres --from db/boss db/app host=127.0.0.1 dbname=app user=boss
 refused 'not in the vault' auth-guard mint set --minter postgres --from db/none db/app host=127.0.0.1 \
     dbname=app user=boss roles=reader
+printf '{"username":"boss","password":"%s"}' "$boss_word" | auth-guard put db/login >/dev/null 2>&1 || fail put
+refused '#/password' auth-guard mint set --minter postgres --from db/login db/app host=127.0.0.1 dbname=app user=boss \
+    roles=reader
 refused 'value of its own' auth-guard mint set --minter postgres --from db/boss db/boss host=127.0.0.1 \
     dbname=app user=boss roles=reader
 refused 'operator' neighbour auth-guard mint set --minter postgres --from db/boss db/app host=127.0.0.1 \

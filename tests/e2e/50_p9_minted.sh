@@ -9,6 +9,8 @@ control reset >"$P/key"
 jq -r .SecretAccessKey "$P/key" >>"$C/canaries"
 auth-guard put github/app <"$P/app.pem" >/dev/null 2>&1 || fail put
 mint=(auth-guard mint set --minter github-app --from github/app)
+auth-guard put github/none-key <<<'not a key' >/dev/null 2>&1 || fail put
+refused 'no RSA private key' auth-guard mint set --minter github-app --from github/none-key github/agent app=1234 installation=77
 refused 'app: the' "${mint[@]}" github/agent installation=77
 refused 'repositories: up' "${mint[@]}" github/agent app=1234 installation=77 repositories=acme/site
 refused 'like contents:read' "${mint[@]}" github/agent app=1234 installation=77 permissions=everything
@@ -117,6 +119,7 @@ control reset >"$P/key"
 jq -r .SecretAccessKey "$P/key" >>"$C/canaries"
 auth-guard put aws/boss <"$P/key" >/dev/null 2>&1 || fail put
 mint=(auth-guard mint set --minter aws-sts --from aws/boss)
+refused 'no access key' auth-guard mint set --minter aws-sts --from github/none-key aws/agent role=arn:aws:iam::123456789012:role/agent
 refused 'role: its ARN' "${mint[@]}" aws/agent role=agent
 refused 'policy: a session' "${mint[@]}" aws/agent role=arn:aws:iam::123456789012:role/agent policy=all
 ok "${mint[@]}" --ttl 20m aws/agent role=arn:aws:iam::123456789012:role/agent "endpoint=$URL" \

@@ -151,6 +151,12 @@ test_a_rule_without_value_or_source_is_refused(void **state)
 
     (void)state;
     put("m/key", "the-first-value", NULL);
+    check_err(act(do_mint_rule, &call, &minted, NULL), AG_EINVAL);
+    assert_non_null(strstr(err_text(AG_EINVAL), "has no access key"));
+    put("m/key",
+        "{\"AccessKeyId\":\"AKIAIOSFODNN7EXAMPLE\","
+        "\"SecretAccessKey\":\"wJalrXUtnFEMIK7MDENGbPxRfiCYEXAMPLEKEY\"}",
+        NULL);
     check_ok(act(do_mint_rule, &call, &minted, NULL));
     check_err(act(do_rule, &call, &rule, NULL), AG_ECONFLICT);
     assert_non_null(strstr(err_text(AG_ECONFLICT), "is minted for each task"));

@@ -267,6 +267,19 @@ test_a_token_that_nobody_heard_of_ends_by_itself(void **state)
     "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----\n"
 
 static void
+check_suits(const char *name, const char *source, const char *why)
+{
+    AG_AUTO(secret) struct secret *from = NULL;
+    AG_AUTO(wjson) json_t *params = json_object();
+    const struct minter *minter = NULL;
+
+    check_ok(secret_from(span_str(source), &from));
+    check_ok(minter_find(name, &minter));
+    check_err(minter->suits(params, from), why == NULL ? AG_OK : AG_EINVAL);
+    assert_true(why == NULL || strstr(err_text(AG_EINVAL), why) != NULL);
+}
+
+static void
 test_a_source_that_is_no_key_is_refused(void **state)
 {
     static const char *const BAD[] = {
@@ -286,7 +299,9 @@ test_a_source_that_is_no_key_is_refused(void **state)
         act("github-app", APP, i < AG_COUNT(BAD) ? BAD[i] : pem, &call,
             &answer);
         check_said(&answer, ROTATOR_REFUSED, "not_a_private_key");
+        check_suits("github-app", i < AG_COUNT(BAD) ? BAD[i] : pem, ".pem");
     }
+    check_suits("github-app", provider.key, NULL);
 }
 
 /* ---- aws-sts ---- */
@@ -313,6 +328,15 @@ mint_session(const char *params, int64_t ttl_ms, struct minter_answer *ret)
                                .expires_ms = clock_wall_ms() + ttl_ms};
 
     act("aws-sts", params, aws_key, &call, ret);
+}
+
+static void
+test_a_source_that_is_no_access_key_is_told(void **state)
+{
+    (void)state;
+    fresh_user();
+    check_suits("aws-sts", aws_key, NULL);
+    check_suits("aws-sts", "{\"AccessKeyId\":\"AKIA\"}", "section default");
 }
 
 static void
@@ -464,6 +488,7 @@ main(void)
         cmocka_unit_test(test_a_revoke_is_done_only_when_it_is),
         cmocka_unit_test(test_a_token_that_nobody_heard_of_ends_by_itself),
         cmocka_unit_test(test_a_source_that_is_no_key_is_refused),
+        cmocka_unit_test(test_a_source_that_is_no_access_key_is_told),
         cmocka_unit_test(test_a_session_is_made_of_a_role),
         cmocka_unit_test(test_a_role_of_others_wants_its_external_id),
         cmocka_unit_test(test_faults_of_sts),

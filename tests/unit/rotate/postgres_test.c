@@ -83,6 +83,37 @@ test_parameters_are_checked(void **state)
     }
 }
 
+static enum ag_err
+suits(const char *text)
+{
+    AG_AUTO(secret) struct secret *source = NULL;
+    AG_AUTO(wjson) json_t *params = tree_of("{\"host\":\"db\"," GOOD "}");
+
+    check_ok(secret_from(span_str(text), &source));
+    return postgres()->suits(params, source);
+}
+
+static void
+test_the_source_is_the_password_itself(void **state)
+{
+    char longest[PQ_PASSWORD_MAX_BYTES + 2];
+
+    (void)state;
+    memset(longest, 'x', sizeof(longest));
+    longest[PQ_PASSWORD_MAX_BYTES + 1] = '\0';
+    check_ok(suits("owner-word"));
+    check_ok(suits("{not an object"));
+    check_ok(suits(longest + 1));
+    check_err(suits("{\"username\":\"boss\",\"password\":\"owner-word\"}"),
+              AG_EINVAL);
+    assert_non_null(strstr(err_text(AG_EINVAL), "#/password"));
+    assert_non_null(strstr(err_text(AG_EINVAL), "boss"));
+    assert_null(strstr(err_text(AG_EINVAL), "owner-word"));
+    check_err(suits("owner-word\n"), AG_EINVAL);
+    assert_non_null(strstr(err_text(AG_EINVAL), "one line"));
+    check_err(suits(longest), AG_EINVAL);
+}
+
 static void
 test_an_unknown_minter_is_told_which_there_are(void **state)
 {
@@ -412,6 +443,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_parameters_are_checked),
+        cmocka_unit_test(test_the_source_is_the_password_itself),
         cmocka_unit_test(test_an_unknown_minter_is_told_which_there_are),
         cmocka_unit_test(test_a_role_is_made_for_the_handle),
         cmocka_unit_test(test_the_value_may_be_an_address),
