@@ -14,9 +14,7 @@ enum {
     MS_PER_S = 1000,
 };
 
-/* The key, as it stands in the description's text: no other string of JSON looks
- * like it, since the quotes inside of strings are escaped. */
-#define MEMBER "mint"
+#define MEMBER "mint" /* of the description */
 
 void
 mint_rule_done(struct mint_rule *rule)
@@ -27,8 +25,15 @@ mint_rule_done(struct mint_rule *rule)
 bool
 mint_has_rule(const struct secret_row *row)
 {
-    return row->detail != NULL &&
-           strstr(row->detail, "\"" MEMBER "\":") != NULL;
+    AG_AUTO(wjson) json_t *detail = NULL;
+
+    /* Most have not even the word, and are asked at each use. */
+    if (row->detail == NULL || strstr(row->detail, "\"" MEMBER "\"") == NULL) {
+        return false;
+    }
+    /* Of what can't be read nothing else may be done either. */
+    return detail_of_secret(row, &detail) != AG_OK ||
+           json_object_get(detail, MEMBER) != NULL;
 }
 
 /* All that can be wrong with a rule is found here, made or read. Takes a
