@@ -101,7 +101,8 @@ struct db_tx;
     X(AUDIT_MINT_RENEWED,       77, "mint.renewed")                            \
     X(AUDIT_MINT_ENDED,         78, "mint.ended")                              \
     X(AUDIT_MINT_LEAKED,        79, "mint.leaked") /* is revoked now */        \
-    X(AUDIT_ROTATION_TOLD,      80, "rotation.told") /* to a program */
+    X(AUDIT_ROTATION_TOLD,      80, "rotation.told") /* to a program */        \
+    X(AUDIT_ROWS_LEFT,          81, "rows.left") /* old ones of a journal */
 
 /* clang-format on */
 

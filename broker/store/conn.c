@@ -330,6 +330,50 @@ query_want(struct query *q, int column, int type)
 }
 
 enum ag_err
+query_ask(struct conn *c, const struct ask *ask, struct query *ret)
+{
+    enum ag_err err = query_start(c, ask->sql, ret);
+
+    for (unsigned i = 0; err == AG_OK && i < ask->key_count; i++) {
+        query_int(ret, ask->keys[i]);
+    }
+    return err;
+}
+
+enum ag_err
+query_number(struct conn *c, const struct ask *ask, int64_t *ret)
+{
+    AG_AUTO(query) struct query q = {0};
+    enum ag_err err = query_ask(c, ask, &q);
+
+    if (err == AG_OK) {
+        err = query_row(&q);
+    }
+    if (err == AG_OK) {
+        *ret = query_col_int(&q, 0);
+    }
+    return err;
+}
+
+enum ag_err
+query_numbers(struct conn *c, const struct ask *ask, int64_t *out, size_t cap,
+              size_t *ret_count)
+{
+    AG_AUTO(query) struct query q = {0};
+    size_t count = 0;
+    enum ag_err err = query_ask(c, ask, &q);
+
+    while (err == AG_OK && count < cap) {
+        err = query_row(&q);
+        if (err == AG_OK) {
+            out[count++] = query_col_int(&q, 0);
+        }
+    }
+    *ret_count = count;
+    return err == AG_ENOTFOUND ? AG_OK : err;
+}
+
+enum ag_err
 conn_exec(struct conn *c, const char *sql)
 {
     AG_AUTO(query) struct query q = {0};

@@ -15,6 +15,7 @@
 #ifndef AG_STORE_CONN_H
 #define AG_STORE_CONN_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include <sqlite3.h>
@@ -26,6 +27,7 @@
 enum {
     CONN_STATEMENTS_MAX_COUNT =
         256, /* slots; the room has half as many texts */
+    ASK_KEYS_MAX_COUNT = 4,
 };
 
 struct conn_slot {
@@ -83,6 +85,25 @@ AG_DEFINE_CLEANUP_INPLACE(query, query_done)
 AG_NONNULL void query_int(struct query *q, int64_t value);
 AG_NONNULL void query_ref(struct query *q, int64_t id); /* 0 is NULL */
 AG_NONNULL void query_blob(struct query *q, struct span bytes);
+
+/* A statement and the numbers it is bound with, in order. */
+struct ask {
+    const char *sql;
+    int64_t keys[ASK_KEYS_MAX_COUNT];
+    unsigned key_count;
+};
+
+AG_CHECK AG_NONNULL enum ag_err query_ask(struct conn *c, const struct ask *ask,
+                                          struct query *ret);
+
+/* The first column of its rows: of the first one (Errors: AG_ENOTFOUND), or of at
+ * most `cap`. */
+AG_CHECK AG_NONNULL enum ag_err
+query_number(struct conn *c, const struct ask *ask, int64_t *ret);
+AG_CHECK AG_NONNULL enum ag_err query_numbers(struct conn *c,
+                                              const struct ask *ask,
+                                              int64_t *out, size_t cap,
+                                              size_t *ret_count);
 
 /* AG_OK a row, AG_ENOTFOUND no (more) row, else the failure. */
 AG_CHECK AG_NONNULL enum ag_err query_row(struct query *q);

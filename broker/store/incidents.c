@@ -1,6 +1,7 @@
 #include "store/incidents.h"
 
 #include "store/row.h"
+#include "store/shed.h"
 
 enum {
     I_SECRET,
@@ -29,6 +30,9 @@ static const char SQL_EACH[] =
 static const char SQL_ANSWERED[] =
     "SELECT id, coalesce(secret_id, 0), version FROM incident"
     " WHERE closed_ms = 0 AND answer = ?1 ORDER BY id LIMIT ?2";
+static const char SQL_CLOSED[] =
+    "SELECT id FROM incident WHERE closed_ms > 0 AND id > ?1"
+    " ORDER BY id DESC LIMIT ?3 OFFSET ?2";
 static const char SQL_OPEN_COUNT[] =
     "SELECT count(*) FROM incident WHERE closed_ms = 0";
 
@@ -200,10 +204,13 @@ incidents_write(struct db_tx *tx, struct incident_row *incident)
 {
     AG_AUTO(row) struct row row;
     struct pack p = {.out = &row.body};
+    const struct shed shed = {TABLE_INCIDENT, SQL_CLOSED,
+                              INCIDENT_CLOSED_MAX_COUNT};
+    bool is_new = incident->id == 0;
     enum ag_err err = AG_OK;
 
     row_init(&row);
-    if (incident->id == 0) {
+    if (is_new) {
         err = row_next_id(tx, table_of(TABLE_INCIDENT), &incident->id);
         incident->created_ms = tx->now_ms;
     }
@@ -222,6 +229,7 @@ incidents_write(struct db_tx *tx, struct incident_row *incident)
     row.ints[I_CHANGED] = incident->changed_ms;
     row.ints[I_CLOSED] = incident->closed_ms;
     pack_json(&p, incident->detail, INCIDENT_DETAIL_MAX_BYTES);
-    return p.err != AG_OK ? p.err
-                          : row_write(tx, table_of(TABLE_INCIDENT), &row);
+    err =
+        p.err != AG_OK ? p.err : row_write(tx, table_of(TABLE_INCIDENT), &row);
+    return err == AG_OK && is_new ? shed_ended(tx, &shed, 0) : err;
 }

@@ -21,6 +21,7 @@ struct db_tx;
 
 enum {
     INCIDENT_DETAIL_MAX_BYTES = 16 * 1024, /* the newest sightings, a note */
+    INCIDENT_CLOSED_MAX_COUNT = 1000,      /* closed ones; the record has all */
 };
 
 /* Numbers are in rows: never changed. */
@@ -93,7 +94,7 @@ AG_CHECK AG_NONNULL enum ag_err incidents_open_count(struct db_read *r,
                                                      uint64_t *ret);
 
 /* Adds the row when its id is 0 (one open per version, and per task: the
- * schema's), else writes back all that may change. Times of the row but
+ * schema's; old ones that were closed leave), else writes back all that may change. Times of the row but
  * closed_ms are set. */
 AG_CHECK AG_NONNULL enum ag_err incidents_write(struct db_tx *tx,
                                                 struct incident_row *row);

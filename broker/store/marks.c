@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "store/tx.h"
 
 enum {
@@ -88,7 +90,7 @@ add_one(struct marks *m, const uint8_t *mark)
     }
     row = &m->rows[mark[0]][id];
     memcpy(row->tag, mark + 9, TAG_BYTES);
-    row->state = MARK_WANTED;
+    row->state = sodium_is_zero(row->tag, TAG_BYTES) ? MARK_NONE : MARK_WANTED;
     return AG_OK;
 }
 

@@ -17,7 +17,7 @@
 struct marks;
 
 enum mark_state {
-    MARK_NONE,   /* never on the record */
+    MARK_NONE,   /* never on the record, or removed */
     MARK_WANTED, /* on the record, not met yet */
     MARK_MET,
 };

@@ -1,6 +1,7 @@
 #include "store/minted.h"
 
 #include "store/row.h"
+#include "store/shed.h"
 
 enum {
     I_SECRET,
@@ -39,6 +40,9 @@ static const char SQL_OPEN_EACH[] =
                                 " WHERE state <= 3"
                                 " AND (?1 = 0 OR secret_id = ?1)"
                                 " ORDER BY id DESC LIMIT ?2";
+static const char SQL_ENDED[] =
+    "SELECT id FROM minted INDEXED BY minted_ended WHERE secret_id = ?1"
+    " AND state > 3 ORDER BY id DESC LIMIT ?3 OFFSET ?2";
 
 void
 minted_row_done(struct minted_row *row)
@@ -222,9 +226,12 @@ minted_write(struct db_tx *tx, struct minted_row *minted)
 {
     AG_AUTO(row) struct row row;
     struct pack p = {.out = &row.body};
+    const struct shed shed = {TABLE_MINTED, SQL_ENDED, MINTED_ENDED_MAX_COUNT};
+    bool is_new = minted->created_ms == 0;
+    enum ag_err err;
 
     row_init(&row);
-    if (minted->created_ms == 0) {
+    if (is_new) {
         minted->created_ms = tx->now_ms;
     }
     minted->changed_ms = tx->now_ms;
@@ -241,5 +248,7 @@ minted_write(struct db_tx *tx, struct minted_row *minted)
     pack_text(&p, minted->handle, MINTED_HANDLE_BYTES - 1);
     pack_text(&p, minted->code, MINTED_CODE_BYTES - 1);
     pack_json(&p, minted->plan, MINTED_PLAN_MAX_BYTES);
-    return p.err != AG_OK ? p.err : row_write(tx, table_of(TABLE_MINTED), &row);
+    err = p.err != AG_OK ? p.err : row_write(tx, table_of(TABLE_MINTED), &row);
+    return err == AG_OK && is_new ? shed_ended(tx, &shed, row.ints[I_SECRET])
+                                  : err;
 }

@@ -24,6 +24,8 @@ enum {
     MINTED_HANDLE_BYTES = 64,         /* with its NUL */
     MINTED_CODE_BYTES = 64,           /* [a-z0-9_.-], with its NUL */
     MINTED_PLAN_MAX_BYTES = 4 * 1024, /* minter, source, parameters */
+    MINTED_ENDED_MAX_COUNT =
+        64, /* ended ones of each secret; the record has all */
 };
 
 struct minted_row {
@@ -91,7 +93,7 @@ AG_CHECK enum ag_err minted_open_each(struct db_read *r, int64_t secret_id,
 /* The id that the next new row gets in this transaction. */
 AG_CHECK AG_NONNULL enum ag_err minted_next_id(struct db_tx *tx, int64_t *ret);
 
-/* Adds the row if created_ms is 0, else writes back all that may change. Times of
+/* Adds the row if created_ms is 0 (old ones of the secret leave), else writes back all that may change. Times of
  * the row are set. */
 AG_CHECK AG_NONNULL enum ag_err minted_write(struct db_tx *tx,
                                              struct minted_row *row);

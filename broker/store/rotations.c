@@ -1,6 +1,7 @@
 #include "store/rotations.h"
 
 #include "store/row.h"
+#include "store/shed.h"
 
 enum {
     I_SECRET,
@@ -21,10 +22,15 @@ static const char SQL_OPEN_COUNT[] =
 static const char SQL_DUE[] =
     "SELECT secret_id FROM rotation WHERE state <= 6"
     " AND (due_ms <= ?1 OR changed_ms > ?1) ORDER BY due_ms LIMIT ?2";
-static const char SQL_EACH[] =
-    "SELECT " COLS(ROTATION_COLS) " FROM rotation"
-                                  " WHERE ?1 = 0 OR secret_id = ?1"
+static const char SQL_EACH[] = "SELECT " COLS(
+    ROTATION_COLS) " FROM rotation WHERE id > ?1 ORDER BY id DESC LIMIT ?2";
+static const char SQL_EACH_OF[] =
+    "SELECT " COLS(ROTATION_COLS) " FROM rotation INDEXED BY rotation_of"
+                                  " WHERE secret_id = ?1"
                                   " ORDER BY id DESC LIMIT ?2";
+static const char SQL_ENDED[] =
+    "SELECT id FROM rotation INDEXED BY rotation_of WHERE secret_id = ?1"
+    " AND state > 6 ORDER BY id DESC LIMIT ?3 OFFSET ?2";
 static const char SQL_HOLD[] =
     "SELECT count(*) FROM rotation WHERE secret_id = ?1 AND state <= 6"
     " AND (old_version = ?2 OR new_version = ?2)";
@@ -143,7 +149,8 @@ rotations_each(struct db_read *r, int64_t secret_id, int64_t limit,
 {
     struct taking to = {each, arg};
     const struct rows_walk walk = {.table = TABLE_ROTATION,
-                                   .sql = SQL_EACH,
+                                   .sql =
+                                       secret_id != 0 ? SQL_EACH_OF : SQL_EACH,
                                    .keys = {secret_id, limit},
                                    .key_count = 2,
                                    .take = take,
@@ -195,10 +202,13 @@ rotations_write(struct db_tx *tx, struct rotation_row *rotation)
 {
     AG_AUTO(row) struct row row;
     struct pack p = {.out = &row.body};
+    const struct shed shed = {TABLE_ROTATION, SQL_ENDED,
+                              ROTATION_ENDED_MAX_COUNT};
+    bool is_new = rotation->id == 0;
     enum ag_err err = AG_OK;
 
     row_init(&row);
-    if (rotation->id == 0) {
+    if (is_new) {
         err = row_next_id(tx, table_of(TABLE_ROTATION), &rotation->id);
         rotation->state = ROTATION_PREPARING;
         rotation->created_ms = tx->now_ms;
@@ -218,6 +228,8 @@ rotations_write(struct db_tx *tx, struct rotation_row *rotation)
     row.ints[I_DUE] = rotation->due_ms;
     pack_text(&p, rotation->code, ROTATION_CODE_BYTES - 1);
     pack_json(&p, rotation->plan, ROTATION_PLAN_MAX_BYTES);
-    return p.err != AG_OK ? p.err
-                          : row_write(tx, table_of(TABLE_ROTATION), &row);
+    err =
+        p.err != AG_OK ? p.err : row_write(tx, table_of(TABLE_ROTATION), &row);
+    return err == AG_OK && is_new ? shed_ended(tx, &shed, row.ints[I_SECRET])
+                                  : err;
 }

@@ -17,6 +17,8 @@
 
 enum {
     ROTATION_CODE_BYTES = 64, /* [a-z0-9_.-], with its NUL */
+    ROTATION_ENDED_MAX_COUNT =
+        8, /* ended ones of each secret; the record has all */
 };
 
 struct rotation_row {
@@ -73,8 +75,9 @@ AG_CHECK AG_NONNULL enum ag_err rotations_readers(struct db_read *r,
                                                   int64_t version,
                                                   int64_t *ret_count);
 
-/* Adds the row when its id is 0 (then it is ROTATION_PREPARING), else writes
- * back all that may change. Times of the row are set. */
+/* Adds the row when its id is 0 (then it is ROTATION_PREPARING, and old ones of
+ * the secret leave), else writes back all that may change. Times of the row are
+ * set. */
 AG_CHECK AG_NONNULL enum ag_err rotations_write(struct db_tx *tx,
                                                 struct rotation_row *row);
 

@@ -281,6 +281,28 @@ row_write(struct db_tx *tx, const struct table *t, struct row *row)
     return write_sealed(tx, t, row, buf_view(&sealed));
 }
 
+enum ag_err
+row_remove(struct db_tx *tx, const struct table *t, int64_t id)
+{
+    /* No row has the tag that is all zeros: no key has the id 0. */
+    const struct row gone = {.id = id};
+    AG_AUTO(query) struct query q = {0};
+    enum ag_err err = AG_OK;
+
+    AG_ASSERT(id > 0 && tx->open);
+    if (t->digest != 0) {
+        err = digest_out(tx, t, id);
+    }
+    if (err == AG_OK) {
+        err = query_start(&tx->self.conn, t->drop, &q);
+    }
+    if (err == AG_OK) {
+        query_int(&q, id);
+        err = query_run(&q);
+    }
+    return err != AG_OK ? err : add_mark(tx, t, &gone);
+}
+
 /* Columns into the row; *ret_sealed and *ret_tag are views. */
 static enum ag_err
 read_columns(const struct table *t, struct query *q, struct row *ret,

@@ -33,14 +33,19 @@ AG_NONNULL void row_init(struct row *row);
 AG_NONNULL void row_done(struct row *row);
 AG_DEFINE_CLEANUP_INPLACE(row, row_done)
 
-/* The id a new row gets. Rows are never removed, so ids are never used again
- * and a sealed blob of an old row fits no new one. */
+/* The id a new row gets. A table's newest row is never removed, so ids are never
+ * used again and a sealed blob of an old row fits no new one. */
 AG_CHECK AG_NONNULL enum ag_err
 row_next_id(struct db_tx *tx, const struct table *t, int64_t *ret);
 
 /* Inserts the row, or replaces what may change of the one with its id. */
 AG_CHECK AG_NONNULL enum ag_err
 row_write(struct db_tx *tx, const struct table *t, struct row *row);
+
+/* Takes the row away, also from the digest, and puts that on the record. It is
+ * there and not the newest of its table (shed.h sees to that). */
+AG_CHECK AG_NONNULL enum ag_err row_remove(struct db_tx *tx,
+                                           const struct table *t, int64_t id);
 
 /* The current row of a query whose columns are COLS() of the table. */
 AG_CHECK AG_NONNULL enum ag_err row_read(struct db_read *r,

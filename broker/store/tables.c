@@ -15,6 +15,8 @@
         "SELECT " COLS(LIST) " FROM " table " ORDER BY id";                    \
     static const char TAG##_TAG[] =                                            \
         "SELECT tag FROM " table " WHERE id = ?";                              \
+    static const char TAG##_DROP[] =                                           \
+        "DELETE FROM " table " WHERE id = ?";                                  \
     static const char TAG##_NEXT[] =                                           \
         "SELECT coalesce(max(id), 0) + 1 FROM " table;
 
@@ -41,7 +43,7 @@ STATEMENTS(MAKER, "version_maker", MAKER_COLS)
     {.id = TABLE_##TAG, .name = (text), .ints = (int_count),                   \
      .blobs = (blob_count), .body = (has_body), .digest = (in_digest),         \
      .refs = (ref_bits), .put = TAG##_PUT, .get = TAG##_GET,                   \
-     .all = TAG##_ALL, .tag = TAG##_TAG, .next = TAG##_NEXT}
+     .all = TAG##_ALL, .tag = TAG##_TAG, .drop = TAG##_DROP, .next = TAG##_NEXT}
 
 static const struct table TABLES[] = {
     /*                       ints blobs body  digest references */

@@ -48,6 +48,7 @@ struct table {
     const char *get;  /* by id */
     const char *all;  /* in order of id */
     const char *tag;  /* of one row */
+    const char *drop; /* one row */
     const char *next; /* the next id */
     enum table_id id;
     unsigned ints;

@@ -20,7 +20,8 @@ enum {
     TX_DIGEST_BYTES = 32,
     TX_DIGESTS_COUNT = 2, /* table.digest 1 and 2 */
     TX_DIGESTS_BYTES = TX_DIGEST_BYTES * TX_DIGESTS_COUNT,
-    /* Table 1, row 8, tag 20 bytes. A full list gets a row of the record of
+    /* Table 1, row 8, tag 20 bytes; of a row that was removed the tag is all
+     * zeros. A full list gets a row of the record of
      * its own, so that one body stays below the seal's limit. */
     TX_MARK_BYTES = 1 + 8 + TAG_BYTES,
     TX_MARKS_MAX_COUNT = 1500,

@@ -14,7 +14,7 @@
 enum {
     OLD_FORMAT = 1,
     NEW_FORMAT = 3,
-    OLD_TEXT_BYTES = 8 * 1024,
+    OLD_TEXT_BYTES = 12 * 1024,
 };
 
 /* What the migrations after 0001 make, as the file's schema says it. */

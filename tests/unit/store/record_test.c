@@ -1,26 +1,6 @@
 /* The record: chain, reading, export, and tampering with rows and files. */
-#include <sqlite3.h>
-
 #include "base/buf.h"
-#include "common/vault.h"
-
-/* SQL on the file behind the broker's back. */
-static void
-tamper(const char *sql)
-{
-    char path[160];
-    sqlite3 *db = NULL;
-    char *why = NULL;
-
-    (void)snprintf(path, sizeof(path), "%s/vault.db", vault.home);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK) {
-        print_error("%s: %s\n", sql, why);
-        fail();
-    }
-    assert_true(sqlite3_changes(db) > 0 || sql[0] == 'C');
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
+#include "common/tamper.h"
 
 static struct audit_report
 verify(void)

@@ -1,28 +1,8 @@
 /* Rules and journal of rotations on the disk: without its rule a secret would
  * never rotate again, and by a journal of the past a rotation would be taken for
  * another state. */
-#include <sqlite3.h>
-
-#include "common/vault.h"
+#include "common/tamper.h"
 #include "store/rotations.h"
-
-/* SQL on the file behind the broker's back. */
-static void
-tamper(const char *sql)
-{
-    char path[160];
-    sqlite3 *db = NULL;
-    char *why = NULL;
-
-    (void)snprintf(path, sizeof(path), "%s/vault.db", vault.home);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    if (sqlite3_exec(db, sql, NULL, NULL, &why) != SQLITE_OK) {
-        print_error("%s: %s\n", sql, why);
-        fail();
-    }
-    assert_true(sqlite3_changes(db) > 0 || sql[0] == 'C');
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
 
 static enum ag_err
 write_rule(struct db_tx *tx, void *arg)
