@@ -54,6 +54,8 @@ static struct {
     size_t cap;
     sqlite3_vfs *real;
     int fail_code; /* what a failing call of SQLite's answers */
+    bool no_disk;  /* a sync is noted, and not waited for */
+    bool full;     /* only what wants space fails */
 } shim = {.lock = PTHREAD_MUTEX_INITIALIZER, .fail_code = SQLITE_IOERR};
 
 /* Does this call fail? Under the lock: the writer's thread asks. */
@@ -68,12 +70,20 @@ shim_fails(void)
     return fails;
 }
 
+/* Of a call that wants no space. */
+static inline bool
+shim_look_fails(void)
+{
+    return !shim.full && shim_fails();
+}
+
 static inline void
 shim_arm(unsigned nth, bool all_later)
 {
     (void)pthread_mutex_lock(&shim.lock);
     fault_arm(nth);
     fault.all_later = all_later;
+    fault.error = shim.full ? ENOSPC : EIO;
     (void)pthread_mutex_unlock(&shim.lock);
 }
 
@@ -165,7 +175,7 @@ shim_close(sqlite3_file *f)
 static inline int
 shim_read(sqlite3_file *f, void *out, int len, sqlite3_int64 at)
 {
-    return shim_fails()
+    return shim_look_fails()
                ? shim.fail_code
                : shim_real(f)->pMethods->xRead(shim_real(f), out, len, at);
 }
@@ -197,21 +207,24 @@ shim_sync(sqlite3_file *f, int flags)
         return shim.fail_code;
     }
     shim_note(SHIM_SYNC, shim_number(f), 0, NULL, 0);
-    return shim_real(f)->pMethods->xSync(shim_real(f), flags);
+    return shim.no_disk ? SQLITE_OK
+                        : shim_real(f)->pMethods->xSync(shim_real(f), flags);
 }
 
 static inline int
 shim_size(sqlite3_file *f, sqlite3_int64 *ret)
 {
-    return shim_fails() ? shim.fail_code
-                        : shim_real(f)->pMethods->xFileSize(shim_real(f), ret);
+    return shim_look_fails()
+               ? shim.fail_code
+               : shim_real(f)->pMethods->xFileSize(shim_real(f), ret);
 }
 
 static inline int
 shim_lock(sqlite3_file *f, int level)
 {
-    return shim_fails() ? shim.fail_code
-                        : shim_real(f)->pMethods->xLock(shim_real(f), level);
+    return shim_look_fails()
+               ? shim.fail_code
+               : shim_real(f)->pMethods->xLock(shim_real(f), level);
 }
 
 static inline int
@@ -358,6 +371,15 @@ shim_file_of_fd(int fd)
     return shim_file_of(path);
 }
 
+/* Not a pipe, nor a socket: those know no disk. */
+static inline bool
+shim_is_file(int fd)
+{
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 #define SHIM_WRAPPERS                                                          \
     ssize_t __real_pwrite(int fd, const void *b, size_t n, off_t at);          \
     ssize_t __wrap_pwrite(int fd, const void *b, size_t n, off_t at);          \
@@ -375,7 +397,7 @@ shim_file_of_fd(int fd)
     ssize_t __wrap_write(int fd, const void *b, size_t n);                     \
     ssize_t __wrap_write(int fd, const void *b, size_t n)                      \
     {                                                                          \
-        if (shim_fails()) {                                                    \
+        if (shim_is_file(fd) && shim_fails()) {                                \
             return -1;                                                         \
         }                                                                      \
         if (shim.on) {                                                         \
@@ -406,7 +428,7 @@ shim_file_of_fd(int fd)
         if (shim.on) {                                                         \
             shim_note(SHIM_SYNC, shim_file_of_fd(fd), 0, NULL, 0);             \
         }                                                                      \
-        return __real_fdatasync(fd);                                           \
+        return shim.no_disk ? 0 : __real_fdatasync(fd);                        \
     }
 
 #endif
