@@ -8,6 +8,7 @@
 #include "base/wipealloc.h"
 #include "cli.h"
 #include "client.h"
+#include "complete.h"
 
 enum {
     CELL_BYTES = 512,
@@ -59,6 +60,10 @@ acts_run(struct cli *cli, const struct act_table *table, int argc, char **argv)
         cli->out.json = true;
         argv++;
         argc--;
+    }
+    if (argc == 2 && cli->completing != NULL) {
+        complete_acts(table->acts, table->count, argv[1]);
+        return AG_OK;
     }
     if (argc < 2) {
         return no_act(table, NULL);

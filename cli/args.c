@@ -6,6 +6,7 @@
 #include "base/parse.h"
 #include "base/span.h"
 #include "cli.h"
+#include "complete.h"
 
 enum {
     HELP_COLUMN = 26, /* where the words of an option begin */
@@ -254,6 +255,11 @@ args_parse(struct cli *cli, const struct arg_spec *spec, int argc, char **argv,
 
     AG_ASSERT(spec->opt_count <= 64);
     *ret = (struct args){.words = first};
+    if (cli->completing != NULL) {
+        complete_args(cli, spec, argc, argv);
+        ret->help = true;
+        return AG_OK;
+    }
     while (err == AG_OK && *r.next != NULL) {
         err = take_next(&p, &r);
     }

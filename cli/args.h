@@ -46,6 +46,18 @@ struct arg_opt {
     const char *help;
 };
 
+/* What NAME or ID in a usage are the names of; for complete.h. */
+enum arg_names {
+    ARG_NAMES_NONE,
+    ARG_NAMES_SECRETS,
+    ARG_NAMES_TASKS,
+    ARG_NAMES_PROFILES,
+    ARG_NAMES_INCIDENTS,
+    ARG_NAMES_ROLES,
+    ARG_NAMES_PROGRAMS,
+    ARG_NAMES_SLOTS,
+};
+
 struct arg_spec {
     const char *usage; /* after "auth-guard ": "put [options] NAME" */
     const char *about; /* paragraphs of the help, wrapped by hand at 78 */
@@ -54,12 +66,13 @@ struct arg_spec {
     size_t words_min;
     size_t words_max;
     bool stop_at_word; /* the first word ends the options (run) */
+    enum arg_names names;
 };
 
 struct args {
     size_t count;
     char **words; /* NULL-ended */
-    bool help;    /* --help was given and answered */
+    bool help; /* --help was given and answered, or the line only completed */
 };
 
 /*

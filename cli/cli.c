@@ -24,6 +24,7 @@ cli_init(struct cli *cli)
     cli->token = token != NULL && *token != '\0' ? token : NULL;
     cli->exit_code = -1;
     cli->hardened = false;
+    cli->completing = NULL;
     out_init(&cli->out);
     return paths_find(&cli->paths);
 }

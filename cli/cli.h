@@ -34,6 +34,7 @@ struct cli {
     const char *token;     /* $AUTH_GUARD_TOKEN, or NULL; borrowed */
     int exit_code;         /* a verb's own answer (run); -1: from the error */
     bool hardened;         /* cli_harden() was done */
+    char **completing;     /* the words of a line, only looked at; complete.h */
 };
 
 /* Fills *cli from the environment. Errors: those of paths_find(). */

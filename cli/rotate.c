@@ -202,6 +202,7 @@ rule_set(struct cli *cli, int argc, char **argv)
          "record (default), hold, rotate: what follows an incident.\nAlone it "
          "needs no rule, but for rotate"}};
     const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "rotate rule set [options] NAME",
         .about = "Says when and how a secret rotates; a rule that is there is "
                  "replaced. A rule\nwith a program or an endpoint asks for "
@@ -223,7 +224,8 @@ rule_set(struct cli *cli, int argc, char **argv)
 static enum ag_err
 rule_show(struct cli *cli, int argc, char **argv)
 {
-    static const struct arg_spec spec = {.usage = "rotate rule show NAME",
+    static const struct arg_spec spec = {.names = ARG_NAMES_SECRETS,
+                                         .usage = "rotate rule show NAME",
                                          .about = "A secret's rule.",
                                          .words_min = 1,
                                          .words_max = 1};
@@ -251,6 +253,7 @@ static enum ag_err
 rule_remove(struct cli *cli, int argc, char **argv)
 {
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "rotate rule remove NAME",
         .about = "The secret rotates no more by itself; a rotation under way "
                  "goes on.",
@@ -372,6 +375,7 @@ static enum ag_err
 program_remove(struct cli *cli, int argc, char **argv)
 {
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_PROGRAMS,
         .usage = "rotate program remove NAME",
         .about = "It is started no more: rotations that need it fail.",
         .words_min = 1,
@@ -417,6 +421,7 @@ rotate_log(struct cli *cli, int argc, char **argv)
         {"WHY", "code", false},
         {"CHANGED", "when:changed", false}};
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "rotate log [NAME]",
         .about = "The journal of rotations, newest first.",
         .words_max = 1};

@@ -370,8 +370,11 @@ shim_install(struct cli *cli, int argc, char **argv)
         .words_min = 1,
         .words_max = NAMES_MAX_COUNT};
     struct args args;
-    enum ag_err err = take_options(&argc, argv, &options);
+    enum ag_err err = AG_OK;
 
+    if (cli->completing == NULL) { /* the -- may be an option being typed */
+        err = take_options(&argc, argv, &options);
+    }
     if (err != AG_OK) {
         return err;
     }

@@ -51,6 +51,8 @@ const struct verb verb_table[] = {
     {"leaked", "say that a secret leaked", verb_leaked},
     {"incident", "what leaked: list, show, close", verb_incident},
     {NULL, "", NULL},
+    {"completion", "verbs and names by Tab in bash, fish and zsh",
+     verb_completion},
     {"version", "the version of this program", verb_version},
     {"help", "this list; auth-guard VERB --help for more", verb_help},
     {NULL, NULL, NULL},

@@ -33,7 +33,7 @@ verb_fn verb_run, verb_render, verb_redact, verb_task, verb_token, verb_role;
 verb_fn verb_wrap, verb_unwrap, verb_exposure, verb_audit, verb_profiles;
 verb_fn verb_incident, verb_leaked;
 verb_fn verb_shim, verb_hook, verb_receipt, verb_watch, verb_rotate;
-verb_fn verb_mint;
+verb_fn verb_mint, verb_completion;
 verb_fn verb_slot, verb_passphrase, verb_rekey, verb_version, verb_help;
 
 /* Are these words, the last of them a command, what `run` takes? Runs nothing.

@@ -142,6 +142,7 @@ static enum ag_err
 incident_show(struct cli *cli, int argc, char **argv)
 {
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_INCIDENTS,
         .usage = "incident show ID",
         .about = "What leaked and where it was seen, who could have seen it, "
                  "where it gets in,\nand what is to be rotated: auth-guard "
@@ -175,6 +176,7 @@ incident_close(struct cli *cli, int argc, char **argv)
     const struct arg_opt opts[] = {
         {"note", ARG_TEXT, &note, "TEXT", "for the record: what came of it"}};
     const struct arg_spec spec = {
+        .names = ARG_NAMES_INCIDENTS,
         .usage = "incident close [--note TEXT] ID",
         .about = "Closes an incident; a secret that it kept on hold is handed "
                  "out again.",

@@ -216,6 +216,7 @@ static enum ag_err
 slot_remove(struct cli *cli, int argc, char **argv)
 {
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_SLOTS,
         .usage = "slot remove ID",
         .about = "Takes a way to unlock away. The passphrase can't be removed, "
                  "only changed.",

@@ -236,6 +236,7 @@ verb_leaked(struct cli *cli, int argc, char **argv)
          "where it was seen, for the "
          "record"}};
     const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "leaked [--version N] NAME | --from REPORT [--fingerprint F]",
         .about = "Says that a secret leaked: an incident is opened, and what "
                  "follows is the\nsecret's rule (auth-guard rotate rule set "

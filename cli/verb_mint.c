@@ -113,6 +113,7 @@ mint_set(struct cli *cli, int argc, char **argv)
         {"ttl", ARG_DURATION, &ttl_ms, "D",
          "how long one works (1h); renewed while its task runs"}};
     const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "mint set --minter M --from REF [--ttl D] NAME [PARAM=VALUE]…",
         .about =
             "Has a credential made for each task that uses NAME, at its first "
@@ -160,7 +161,8 @@ mint_set(struct cli *cli, int argc, char **argv)
 static enum ag_err
 mint_show(struct cli *cli, int argc, char **argv)
 {
-    static const struct arg_spec spec = {.usage = "mint show NAME",
+    static const struct arg_spec spec = {.names = ARG_NAMES_SECRETS,
+                                         .usage = "mint show NAME",
                                          .about = "A secret's mint rule.",
                                          .words_min = 1,
                                          .words_max = 1};
@@ -207,6 +209,7 @@ static enum ag_err
 mint_remove(struct cli *cli, int argc, char **argv)
 {
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "mint remove NAME",
         .about = "Nothing is made by the rule any more; what was made lives on "
                  "with its tasks.",

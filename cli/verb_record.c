@@ -44,6 +44,7 @@ verb_exposure(struct cli *cli, int argc, char **argv)
     const struct arg_opt opts[] = {
         {"task", ARG_TEXT, &task, "ID", "what this task could have seen"}};
     const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "exposure NAME | --task ID",
         .about =
             "Answers: who could have seen this secret, and what could this "

@@ -14,6 +14,7 @@ verb_release(struct cli *cli, int argc, char **argv)
         {"path", ARG_TEXT, &path, "FILE",
          "where to (default: where it came from); absolute"}};
     const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "release [options] NAME",
         .about = "Puts a file back as it was, byte for byte, with owner, mode "
                  "and times, and takes\nit out of the vault. Asks for the "

@@ -62,6 +62,7 @@ static enum ag_err
 role_remove(struct cli *cli, int argc, char **argv)
 {
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_ROLES,
         .usage = "role remove NAME",
         .about = "Removes a role; its token ends at once.",
         .words_min = 1,
@@ -123,6 +124,7 @@ verb_profiles(struct cli *cli, int argc, char **argv)
          "use this profile of your own, as it is now"},
     };
     const struct arg_spec spec = {
+        .names = ARG_NAMES_PROFILES,
         .usage = "profiles [--trust] [NAME]",
         .about = "Lists the profiles, or shows one: the tools and services "
                  "auth-guard knows. Your\nown go to ~/.config/auth-guard/"

@@ -2,9 +2,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "acts.h"
 #include "args.h"
 #include "base/buf.h"
 #include "client.h"
+#include "complete.h"
 #include "rotate.h"
 #include "verb.h"
 
@@ -268,6 +270,7 @@ rotate_now(struct cli *cli, int argc, char **argv)
          "what auth-guard incident show ID says is to be rotated,\nat once and "
          "without grace"}};
     const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "rotate [--dry-run] NAME… | --due | --from-incident ID",
         .about =
             "Rotates secrets by their rules, and goes on with rotations that "
@@ -312,14 +315,20 @@ rotate_now(struct cli *cli, int argc, char **argv)
 enum ag_err
 verb_rotate(struct cli *cli, int argc, char **argv)
 {
-    const char *what = argc > 1 ? argv[1] : "";
+    static const struct act acts[] = {
+        {"rule", "when and how a secret rotates", rotate_rule},
+        {"program", "programs on record", rotate_program},
+        {"log", "the journal", rotate_log},
+    };
 
-    if (strcmp(what, "rule") == 0) {
-        return rotate_rule(cli, argc - 1, argv + 1);
+    if (cli->completing != NULL && argc == 2) {
+        complete_acts(acts, AG_COUNT(acts), argv[1]); /* and names, below */
+        return rotate_now(cli, argc, argv);
     }
-    if (strcmp(what, "program") == 0) {
-        return rotate_program(cli, argc - 1, argv + 1);
+    for (size_t i = 0; argc > 1 && i < AG_COUNT(acts); i++) {
+        if (strcmp(argv[1], acts[i].name) == 0) {
+            return acts[i].run(cli, argc - 1, argv + 1);
+        }
     }
-    return strcmp(what, "log") == 0 ? rotate_log(cli, argc - 1, argv + 1)
-                                    : rotate_now(cli, argc, argv);
+    return rotate_now(cli, argc, argv);
 }

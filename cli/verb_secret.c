@@ -132,6 +132,7 @@ verb_put(struct cli *cli, int argc, char **argv)
         {"new", ARG_FLAG, &o.only_new, NULL, "only if there is none yet"},
     };
     const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "put [options] NAME",
         .about =
             "Keeps a value under NAME (segments of a-z 0-9 . _ - joined by "
@@ -201,6 +202,7 @@ verb_get(struct cli *cli, int argc, char **argv)
         {"version", ARG_COUNT, &version, "N", "an older version"},
     };
     const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "get [options] NAME[#/FIELD]",
         .about = "Shows a value, or one field of a JSON value: ag://name#/a/b "
                  "and name#/a/b both\nwork. Asks for the passphrase, unless it "
@@ -285,6 +287,7 @@ verb_list(struct cli *cli, int argc, char **argv)
         {"VERSION", "some:version", true}, {"CHANGED", "when:changed", false},
         {"ABOUT", "description", false}};
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "list [PREFIX]",
         .about = "Lists the secrets, or those below PREFIX: names and what is "
                  "known about them,\nnever values.",

@@ -27,6 +27,7 @@ static enum ag_err
 task_show(struct cli *cli, int argc, char **argv)
 {
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_TASKS,
         .usage = "task show ID",
         .about = "Shows a task: grants, deadline, deliveries, hits.",
         .words_min = 1,
@@ -39,6 +40,7 @@ static enum ag_err
 task_end(struct cli *cli, int argc, char **argv)
 {
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_TASKS,
         .usage = "task end ID",
         .about = "Ends a task: processes killed, files gone, tokens and leases "
                  "revoked.",

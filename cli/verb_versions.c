@@ -39,6 +39,7 @@ verb_rm(struct cli *cli, int argc, char **argv)
         {"yes", ARG_FLAG, &yes, NULL, "don't ask"},
     };
     const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "rm [options] NAME",
         .about = "Removes a secret with all its versions for good. What was "
                  "done with it stays on\nthe record.",
@@ -80,6 +81,7 @@ verb_versions(struct cli *cli, int argc, char **argv)
                                                 {"BY", "made_by", false},
                                                 {"BYTES", "bytes", true}};
     static const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "versions NAME",
         .about =
             "Lists the versions of a secret: current, retained, destroyed.",
@@ -137,6 +139,7 @@ verb_rollback(struct cli *cli, int argc, char **argv)
          "destroy that version instead: its key is wiped"},
     };
     const struct arg_spec spec = {
+        .names = ARG_NAMES_SECRETS,
         .usage = "rollback [options] NAME VERSION",
         .about = "Makes an older version current again.",
         .opts = opts,

@@ -59,6 +59,9 @@ test|tmux|the terminal that full-screen programs are compared in
 test|vim-tiny|one of them
 test|less|another
 test|htop|one that draws anew by itself
+test|bash-completion|what bash finds completions with, and completes a command behind run by
+test|zsh|another shell whose completion is tried
+test|fish|a third
 test|procps|ps, for the scenarios
 test|util-linux|setsid, unshare, script, runuser
 test|openssh-client|ssh-keygen reads the key files that placeholders are
