@@ -158,6 +158,8 @@ follow(struct cli *cli, const struct roots *roots, enum rule_level_word rules,
     struct inplace p = {.cli = cli, .passage = &passage, .follows = true};
     struct follow f = {.inplace = &p,
                        .quiet_ms = idle_ms,
+                       .retry_ms = FOLLOW_RETRY_MS,
+                       .tell_ms = FOLLOW_TELL_MS,
                        .end_fd = -1,
                        .open = open_filter,
                        .close = close_filter,
@@ -255,7 +257,8 @@ verb_watch(struct cli *cli, int argc, char **argv)
             "transcripts.\n\nA line tells of each file that changed, or was "
             "left and why; with --json an\nobject, and one with the sums at "
             "the end. While the vault is locked or the broker\nis gone it "
-            "waits, and passes nothing over. SIGTERM and Ctrl-C end it once "
+            "waits, and passes nothing over; why it waits is said,\nand again "
+            "each hour. SIGTERM and Ctrl-C end it once "
             "the file at\nwork is done.",
         .opts = opts,
         .opt_count = AG_COUNT(opts),

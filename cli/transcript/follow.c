@@ -29,9 +29,10 @@ struct work {
     struct dirs *dirs;
     struct queue queue;
     bool ends;
-    bool is_down;  /* no filter: until retry_ms */
-    bool was_told; /* that there is none */
-    bool is_full;  /* no more directories can be watched; said */
+    bool is_down;     /* no filter: until retry_ms */
+    enum ag_err told; /* why there is none, as it was said; AG_OK: it was not */
+    int64_t told_ms;
+    bool is_full; /* no more directories can be watched; said */
     int64_t retry_ms;
     bool walks;      /* all roots are to be looked through */
     int64_t look_ms; /* for optional ones; -1: all are there */
@@ -55,6 +56,25 @@ is_passing(enum ag_err err)
     return false;
 }
 
+/* Once for each reason, and again after a while: who waits for ever is to be
+ * seen to, also where nothing else is said. */
+static void
+tell_down(struct work *w, enum ag_err err)
+{
+    const struct out *out = &w->f->inplace->cli->out;
+    int64_t now = clock_steady_ms();
+
+    if (w->told != err) {
+        out_say(out, "waiting: %s", err_text(err));
+    } else if (now - w->told_ms >= w->f->tell_ms) {
+        out_warn(out, "still waiting: %s", err_text(err));
+    } else {
+        return;
+    }
+    w->told = err;
+    w->told_ms = now;
+}
+
 /* AG_OK: there is none for now. */
 static enum ag_err
 go_down(struct work *w, enum ag_err err)
@@ -62,14 +82,11 @@ go_down(struct work *w, enum ag_err err)
     if (!is_passing(err)) {
         return err;
     }
-    if (!w->was_told) {
-        out_say(&w->f->inplace->cli->out, "waiting: %s", err_text(err));
-        w->was_told = true;
-    }
+    tell_down(w, err);
     w->f->close(w->f->arg);
     w->f->inplace->passage->failed = false;
     w->is_down = true;
-    w->retry_ms = clock_steady_ms() + FOLLOW_RETRY_MS;
+    w->retry_ms = clock_steady_ms() + w->f->retry_ms;
     return AG_OK;
 }
 
@@ -127,9 +144,9 @@ look(void *arg, int dir_fd, const char *name, const char *path)
     if (err != AG_OK) {
         return err;
     }
-    if (w->was_told) {
+    if (w->told != AG_OK) {
         out_say(&p->cli->out, "going on");
-        w->was_told = false;
+        w->told = AG_OK;
     }
     if (p->again) {
         return queued(w, queue_again(&w->queue, path, clock_steady_ms()));

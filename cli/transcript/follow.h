@@ -8,7 +8,8 @@
  * when nothing has happened to it for a while; one that a process has open is
  * tried again, ever less often, and when it is closed. Where there is no filter
  * (the vault is locked, the broker gone) nothing is passed over: it waits and
- * goes on from there.
+ * goes on from there, saying why once for each reason, and as a warning again
+ * each tell_ms. Who wants an error instead of waiting has redact --in-place.
  */
 #ifndef AG_CLI_TRANSCRIPT_FOLLOW_H
 #define AG_CLI_TRANSCRIPT_FOLLOW_H
@@ -22,8 +23,9 @@
 #include "transcript/inplace.h"
 
 enum {
-    FOLLOW_RETRY_MS = 2000,     /* between tries to reach the filter */
+    FOLLOW_RETRY_MS = 2000,     /* and the next: as `watch` has them */
     FOLLOW_LOOK_MS = 60 * 1000, /* for roots that are not there yet */
+    FOLLOW_TELL_MS = 60 * 60 * 1000,
     FOLLOW_ROOTS_MAX_COUNT = 4096,
 };
 
@@ -38,6 +40,8 @@ struct follow_root {
 struct follow {
     struct inplace *inplace;
     int64_t quiet_ms; /* without an event, before a file is looked at */
+    int64_t retry_ms; /* between tries to reach the filter */
+    int64_t tell_ms;  /* between words on still having no filter */
     int end_fd;       /* readable: it ends */
 
     /* To and from the filter, whose runs are the inplace's passage. */

@@ -11,7 +11,6 @@
 #include "base/wipealloc.h"
 #include "common/transcripts.h"
 #include "transcript/follow.h"
-#include "transcript/queue.h"
 
 #define OLD "a " TRANSCRIPT_VALUE " b\n"
 #define NEW "a [x] b\n"
@@ -19,6 +18,7 @@
 enum {
     QUIET_MS = 100,
     STEP_MS = 10,
+    RETRY_MS = 200,
     PATIENCE_MS = 20 * 1000,
 };
 
@@ -33,7 +33,8 @@ static struct {
     pthread_t thread;
     enum ag_err err;
     atomic_bool is_locked;
-    atomic_int open_count; /* connections made less those closed */
+    atomic_int passing;    /* why the filter can't be reached, an enum ag_err */
+    atomic_int open_count; /* connections made and not closed */
     atomic_int opened_count;
 } f;
 
@@ -51,14 +52,14 @@ open_filter(void *arg)
     (void)arg;
     (void)atomic_fetch_add(&f.opened_count, 1);
     (void)atomic_fetch_add(&f.open_count, 1);
-    return AG_OK;
+    return (enum ag_err)atomic_load(&f.passing);
 }
 
 static void
 close_filter(void *arg)
 {
     (void)arg;
-    (void)atomic_fetch_sub(&f.open_count, 1);
+    atomic_store(&f.open_count, 0); /* closed twice it is closed */
 }
 
 static int
@@ -74,6 +75,8 @@ setup(void **state)
         (struct inplace){.cli = &f.cli, .passage = &f.passage, .follows = true};
     f.follow = (struct follow){.inplace = &f.inplace,
                                .quiet_ms = QUIET_MS,
+                               .retry_ms = RETRY_MS,
+                               .tell_ms = PATIENCE_MS,
                                .end_fd = eventfd(0, EFD_CLOEXEC),
                                .open = open_filter,
                                .close = close_filter};
@@ -393,45 +396,87 @@ test_a_root_is_found_once(void **state)
     assert_true(holds("elsewhere/f", OLD));
 }
 
-static void
-test_queue(void **state)
+/* What the following says is caught in a file. */
+static int
+catch_words(void)
 {
-    AG_AUTO(queue) struct queue q;
+    int before = dup(2);
+    int fd = openat(scratch.fd, "said", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 
+    assert_true(before >= 0 && fd >= 0);
+    (void)fflush(stderr);
+    assert_int_equal(dup2(fd, 2), 2);
+    fd_close(fd);
+    return before;
+}
+
+static size_t
+times_said(const char *words)
+{
+    static char text[65536];
+    int fd = openat(scratch.fd, "said", O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, text, sizeof(text) - 1);
+    size_t count = 0;
+
+    fd_close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    for (const char *p = text; (p = strstr(p, words)) != NULL; p++) {
+        count++;
+    }
+    return count;
+}
+
+static void
+wait_opened(int more)
+{
+    int want = atomic_load(&f.opened_count) + more;
+
+    for (int i = 0; atomic_load(&f.opened_count) < want; i++) {
+        assert_true(i < PATIENCE_MS / STEP_MS);
+        pause_a_step();
+    }
+}
+
+/* Without a filter: how often in all, and how often again, each reason was said;
+ * three tries fail for the first. */
+static void
+wait_and_tell(int64_t tell_ms)
+{
+    int before = catch_words();
+
+    f.cli.out.quiet = false;
+    f.follow.tell_ms = tell_ms;
+    atomic_store(&f.passing, AG_ENOBROKER);
+    add_root("", false);
+    start();
+    wait_opened(3);
+    atomic_store(&f.passing, AG_ELOCKED);
+    wait_opened(2);
+    stop(AG_OK);
+    (void)fflush(stderr);
+    assert_int_equal(dup2(before, 2), 2);
+    fd_close(before);
+    assert_int_equal(times_said("waiting: the vault is locked") -
+                         times_said("still waiting: the vault is locked"),
+                     1);
+}
+
+static void
+test_why_it_waits_is_said_once(void **state)
+{
     (void)state;
-    queue_init(&q, 100);
-    assert_int_equal(queue_next_ms(&q), -1);
-    check_ok(queue_note(&q, "/a", 1000));
-    assert_int_equal(queue_next_ms(&q), 1100);
-    assert_null(queue_due(&q, 1099));
-    check_ok(queue_note(&q, "/a", 1090)); /* not quiet yet */
-    assert_null(queue_due(&q, 1100));
-    assert_string_equal(queue_due(&q, 1190), "/a");
-    for (int64_t now = 1100; now < 1990; now += 50) {
-        check_ok(queue_note(&q, "/a", now));
-    }
-    assert_int_equal(queue_next_ms(&q), 2000); /* not for ever */
-    check_ok(queue_again(&q, "/a", 2000));
-    assert_int_equal(queue_next_ms(&q), 2100);
-    check_ok(queue_again(&q, "/a", 2100));
-    assert_int_equal(queue_next_ms(&q), 2300);
-    for (int i = 0; i < 20; i++) {
-        check_ok(queue_again(&q, "/a", 3000));
-    }
-    assert_int_equal(queue_next_ms(&q), 3000 + QUEUE_AGAIN_MAX_MS);
-    check_ok(queue_note(&q, "/a", 4000)); /* its writer closed it */
-    assert_int_equal(queue_next_ms(&q), 4100);
-    queue_drop(&q, queue_due(&q, 4100));
-    assert_int_equal(queue_next_ms(&q), -1);
-    queue_drop(&q, "/a");
-    for (int i = 0; i < QUEUE_MAX_COUNT; i++) {
-        char path[32];
+    wait_and_tell(PATIENCE_MS);
+    assert_int_equal(times_said("waiting: the broker is not running"), 1);
+    assert_int_equal(times_said("still waiting"), 0);
+}
 
-        (void)snprintf(path, sizeof(path), "/%d", i);
-        check_ok(queue_note(&q, path, 1));
-    }
-    check_err(queue_note(&q, "/more", 1), AG_ELIMIT);
-    check_ok(queue_note(&q, "/7", 1));
+static void
+test_and_again_after_a_while(void **state)
+{
+    (void)state;
+    wait_and_tell(0);
+    assert_true(times_said("still waiting: the broker is not running") >= 1);
+    assert_true(times_said("waiting: the broker is not running") >= 2);
 }
 
 int
@@ -447,7 +492,8 @@ main(void)
         TEST(test_a_root_that_is_not_there),
         TEST(test_a_directory_exchanged_for_a_link),
         TEST(test_a_root_is_found_once),
-        cmocka_unit_test(test_queue),
+        TEST(test_why_it_waits_is_said_once),
+        TEST(test_and_again_after_a_while),
     };
 
     json_set_alloc_funcs(wipe_malloc, wipe_free); /* as the program does */
