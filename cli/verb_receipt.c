@@ -85,11 +85,11 @@ take_one(void *ctx, const struct receipt *r, const char *line)
     }
     receipt_print(r->key, v->print);
     item = json_pack(
-        "{s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:b, s:I}", "signed_by", v->print,
-        "subject", r->subject, "time", r->time, "output", show_side(&r->output),
-        "hits", (json_int_t)r->hits, "tiers", show_tiers(r), "names",
-        show_names(r, json_object_get(answer, "names")), "on_record",
-        (int)v->with_record, "seq", (json_int_t)r->seq);
+        "{s:s, s:s, s:s, s:s, s:o, s:I, s:o, s:o, s:b, s:I}", "signed_by",
+        v->print, "subject", r->subject, "time", r->time, "format", r->format,
+        "output", show_side(&r->output), "hits", (json_int_t)r->hits, "tiers",
+        show_tiers(r), "names", show_names(r, json_object_get(answer, "names")),
+        "on_record", (int)v->with_record, "seq", (json_int_t)r->seq);
     return json_array_append_new(v->shown, item) == 0 ? AG_OK : AG_ENOMEM;
 }
 
@@ -111,8 +111,10 @@ print_one(const struct cli *cli, const json_t *item)
              (long long)out_member_int(output, "bytes"),
              out_member(output, "sha256"));
     out_line(&cli->out, OUT_PLAIN,
-             "  found      %lld, and none when the output was searched again",
-             (long long)out_member_int(item, "hits"));
+             "  found      %lld, and none when the output was searched again, "
+             "as %s",
+             (long long)out_member_int(item, "hits"),
+             out_member(item, "format"));
     json_object_foreach(json_object_get(item, "names"), name, count)
     {
         out_line(&cli->out, OUT_PLAIN, "    %lld  %s",

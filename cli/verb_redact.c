@@ -227,17 +227,8 @@ only_check(const struct redaction *r, const struct args *args,
 static enum ag_err
 choose_format(struct redaction *r, const struct options *o)
 {
-    enum ag_err err = AG_OK;
-
     r->format.by_name = o->in_place;
-    if (o->format != NULL) {
-        err = format_wish_parse(o->format, &r->format);
-    }
-    if (err != AG_OK ||
-        (!r->format.by_name && r->format.format == STREAM_TEXT)) {
-        return err;
-    }
-    return receipt_ask_refuse(&o->receipt, "--format but text");
+    return o->format == NULL ? AG_OK : format_wish_parse(o->format, &r->format);
 }
 
 /* Which options go together. */

@@ -13,6 +13,7 @@
 #include "core/state.h"
 #include "crypt/sign.h"
 #include "privsep/filter.h"
+#include "redact/format.h"
 
 enum {
     NAME_HASH_BYTES = 8, /* of a name, so that rows can be told apart */
@@ -78,6 +79,7 @@ receipt_draft_new(const char *subject, enum receipt_names names,
     d->task_id = terms->task_id;
     d->receipt.level = (int)level_of(terms->rules);
     (void)stpcpy(d->receipt.subject, subject);
+    (void)stpcpy(d->receipt.format, format_name(terms->format)); /* fits */
     d->counts = json_object();
     if (d->counts == NULL) {
         return AG_ENOMEM;
@@ -100,10 +102,9 @@ receipt_draft_free(struct receipt_draft *d)
 static enum receipt_tier
 tier_of(const struct filter_count *row)
 {
-    if (filter_is_rule(row)) {
-        return RECEIPT_RULE;
-    }
-    return filter_is_look(row) ? RECEIPT_P1 : RECEIPT_P0;
+    return filter_is_rule(row)   ? RECEIPT_RULE
+           : filter_is_look(row) ? RECEIPT_P1
+                                 : RECEIPT_P0;
 }
 
 /* The row of this name and tier, or a new one; NULL: there is no room. */

@@ -132,9 +132,6 @@ check(const struct message *m, size_t fd_count)
         return err_why(AG_EINVAL, "%s: not allowed with this op",
                        of_streams(m));
     }
-    if (m->receipt != NULL && m->format != STREAM_TEXT) {
-        return err_why(AG_EINVAL, "receipt: not allowed with this format");
-    }
     if (m->receipt != NULL && m->output != MESSAGE_TEXT) {
         return err_why(AG_EINVAL, "receipt: not allowed with this output");
     }

@@ -144,7 +144,7 @@ struct filter_options {
     enum filter_audience audience;
     enum filter_rules rules; /* hits are named "rule:ID" */
     bool places;             /* filter_copy.h: written in the text's stead */
-    enum format format;      /* other than text: without places and vouch */
+    enum format format;      /* what the text is */
     const char *marker;      /* one %s or none; NULL: "[redacted:%s]" */
     bool vouch;              /* the report is to say what it vouches for */
 };

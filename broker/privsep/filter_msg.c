@@ -179,8 +179,7 @@ fmsg_get_stream(struct span body, struct fmsg_stream *ret)
     marker = get_bytes(&r, ret->has_marker ? marker_len : 0);
     if (r.bad || r.rest.len != 0 || audience > FILTER_TASK ||
         rules > FILTER_RULES_ALL || places > 1 || vouch > 1 ||
-        format >= STREAM_COUNT || (format != STREAM_TEXT && vouch > 0) ||
-        marker.len > FILTER_MARKER_MAX_BYTES ||
+        format >= STREAM_COUNT || marker.len > FILTER_MARKER_MAX_BYTES ||
         span_find(marker, 0) != marker.len) {
         return AG_EINVAL;
     }

@@ -6,6 +6,7 @@
 
 #include "base/secret.h"
 #include "redact/digest.h"
+#include "redact/format.h"
 #include "redact/lockmem.h"
 #include "redact/redactor.h"
 #include "redact/rule_filter.h"
@@ -22,7 +23,8 @@ struct fvouch {
     crypto_hash_sha256_state *in;
     crypto_hash_sha256_state out;
     struct redactor *redactor;
-    struct rule_filter *filter; /* behind it; NULL: no rules */
+    struct rule_filter *filter;   /* behind it; NULL: no rules */
+    struct format_filter *format; /* in the stead of both; NULL: text */
     struct filter_vouch found;
 };
 
@@ -43,6 +45,20 @@ let_fall(void *ctx, struct span part)
     return AG_OK;
 }
 
+static enum ag_err
+make_text(struct fvouch *v, const struct redactor_options *options,
+          const struct sink *nowhere)
+{
+    struct sink sink = *nowhere;
+    enum ag_err err =
+        frules_filter(v->rules, v->level, options, &sink, &v->filter);
+
+    if (err == AG_OK && v->filter != NULL) {
+        sink = rule_filter_sink(v->filter);
+    }
+    return err == AG_OK ? redactor_new(options, &sink, &v->redactor) : err;
+}
+
 /* The second filter: as the first, but that nothing comes out of it. */
 static enum ag_err
 make_filter(struct fvouch *v, const struct fmsg_stream *stream)
@@ -54,14 +70,24 @@ make_filter(struct fvouch *v, const struct fmsg_stream *stream)
         .hit_ctx = v,
         .on_hit = count_hit,
     };
-    struct sink sink = {.ctx = v, .feed = let_fall};
-    enum ag_err err =
-        frules_filter(v->rules, v->level, &options, &sink, &v->filter);
+    const struct sink nowhere = {.ctx = v, .feed = let_fall};
+    struct scrub_terms terms = {.options = options, .is_known = true};
+    enum ag_err err;
 
-    if (err == AG_OK && v->filter != NULL) {
-        sink = rule_filter_sink(v->filter);
+    if (stream->format == STREAM_TEXT) {
+        return make_text(v, &options, &nowhere);
     }
-    return err == AG_OK ? redactor_new(&options, &sink, &v->redactor) : err;
+    err = frules_terms(v->rules, v->level, &terms.rules);
+    return err == AG_OK
+               ? format_new(stream->format, &terms, &nowhere, &v->format)
+               : err;
+}
+
+static enum ag_err
+use(struct fvouch *v, const struct matcher *set)
+{
+    return v->format != NULL ? format_use(v->format, set)
+                             : redactor_use(v->redactor, set);
 }
 
 /* Whatever the set in force needs is taken now. */
@@ -75,7 +101,7 @@ use_first(struct fvouch *v)
         return AG_ELOCKED;
     }
     v->found.first_epoch = fset_epoch(v->set);
-    err = redactor_use(v->redactor, set);
+    err = use(v, set);
     fset_leave(v->set);
     return err;
 }
@@ -117,6 +143,7 @@ fvouch_free(struct fvouch *v)
     }
     redactor_free(v->redactor);
     rule_filter_free(v->filter);
+    format_free(v->format);
     lockmem_done(&v->in_mem);
     wipe(v, sizeof(*v)); /* what came in can be guessed by its hash */
     free(v);
@@ -131,6 +158,18 @@ fvouch_read(struct fvouch *v, struct span part)
 }
 
 static enum ag_err
+feed_part(struct fvouch *v, struct span part)
+{
+    enum ag_err err = AG_OK;
+
+    if (v->format == NULL) {
+        return redactor_feed(v->redactor, part);
+    }
+    err = format_feed(v->format, part);
+    return err == AG_OK ? format_settle(v->format) : err;
+}
+
+static enum ag_err
 feed(struct fvouch *v, const struct iovec *iov, size_t len)
 {
     enum ag_err err = AG_OK;
@@ -139,7 +178,7 @@ feed(struct fvouch *v, const struct iovec *iov, size_t len)
         size_t part = iov->iov_len < len ? iov->iov_len : len;
 
         (void)crypto_hash_sha256_update(&v->out, iov->iov_base, part);
-        err = redactor_feed(v->redactor, span_of(iov->iov_base, part));
+        err = feed_part(v, span_of(iov->iov_base, part));
         len -= part;
     }
     return err;
@@ -157,9 +196,11 @@ search(struct fvouch *v, const struct iovec *iov, size_t len)
         return AG_ELOCKED;
     }
     v->found.last_epoch = fset_epoch(v->set);
-    err = redactor_use(v->redactor, set);
+    err = use(v, set);
     if (err == AG_OK) {
-        err = iov != NULL ? feed(v, iov, len) : redactor_finish(v->redactor);
+        err = iov != NULL         ? feed(v, iov, len)
+              : v->format != NULL ? format_finish(v->format)
+                                  : redactor_finish(v->redactor);
     }
     if (err == AG_OK && iov == NULL) {
         err = digest_of_set(set, v->found.set_digest, &v->found.value_count);

@@ -3,7 +3,7 @@
  * It hashes what was read and what was written, and searches what was written
  * once more: by a second filter as the first, which only counts.
  * Floor: privsep. Depends on: privsep/filter_set, privsep/filter_rules,
- * redact/redactor.
+ * redact/redactor, redact/format.
  *
  * Memory is bounded as that of the stream itself: nothing is kept but what a
  * filter holds back.

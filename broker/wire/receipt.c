@@ -143,6 +143,7 @@ put_statement(const struct receipt *r, bool with_place, struct buf *out)
     emit_str(&e, "time", r->time);
     emit_str(&e, "subject", r->subject);
     emit_str(&e, "audience", AUDIENCE);
+    emit_str(&e, "format", r->format);
     emit_sides(&e, r);
     emit_open(&e, "set", '{');
     emit_int(&e, "first_epoch", r->first_epoch);

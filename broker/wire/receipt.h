@@ -45,6 +45,7 @@ enum {
     RECEIPT_LINE_MAX_BYTES = 7936,    /* of a socket of 8 KiB */
     RECEIPT_PRINT_BYTES = 7 + 43 + 1, /* a fingerprint's text with its NUL */
     RECEIPT_OPENING_BYTES = 32,
+    RECEIPT_FORMAT_MAX_BYTES = 15,
 };
 
 /* What was found, by how surely it is (redact/variants.h). */
@@ -79,7 +80,8 @@ struct receipt {
     uint8_t key[RECEIPT_KEY_BYTES]; /* who signs */
     char time[CLOCK_TEXT_BYTES];
     char subject[RECEIPT_SUBJECT_MAX_BYTES + 1];
-    uint8_t input[RECEIPT_HASH_BYTES]; /* sealed */
+    char format[RECEIPT_FORMAT_MAX_BYTES + 1]; /* as which it was searched */
+    uint8_t input[RECEIPT_HASH_BYTES];         /* sealed */
     struct receipt_side output;
     int64_t first_epoch; /* of the redaction sets in force meanwhile */
     int64_t last_epoch;

@@ -152,6 +152,7 @@ get_statement(struct span text, struct receipt *r)
     const char *when = NULL;
     const char *subject = NULL;
     const char *audience = NULL;
+    const char *format = NULL;
     json_int_t version = 0;
     size_t len = 0;
     enum ag_err err = wjson_parse(text, RECEIPT_PAYLOAD_MAX_BYTES, &tree);
@@ -159,17 +160,18 @@ get_statement(struct span text, struct receipt *r)
     if (err != AG_OK) {
         return err == AG_ENOMEM ? err : no_receipt();
     }
-    if (json_unpack_ex(tree, NULL, JSON_STRICT,
-                       "{s:I, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I,"
-                       " s:o}",
-                       "receipt", &version, "key", &key, "time", &when,
-                       "subject", &subject, "audience", &audience, "input",
-                       &input, "output", &output, "set", &set, "rules", &rules,
-                       "hits", &hits, "residual", &r->residual, "audit",
-                       &audit) != 0 ||
+    if (json_unpack_ex(
+            tree, NULL, JSON_STRICT,
+            "{s:I, s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:I,"
+            " s:o}",
+            "receipt", &version, "key", &key, "time", &when, "subject",
+            &subject, "audience", &audience, "format", &format, "input", &input,
+            "output", &output, "set", &set, "rules", &rules, "hits", &hits,
+            "residual", &r->residual, "audit", &audit) != 0 ||
         !get_base64(key, r->key, sizeof(r->key), &len) ||
         len != sizeof(r->key) || !get_text(when, r->time, sizeof(r->time)) ||
         !get_text(subject, r->subject, sizeof(r->subject)) ||
+        !get_text(format, r->format, sizeof(r->format)) ||
         !get_sides(input, output, r) || !get_terms(set, rules, audit, r) ||
         !get_hits(hits, r)) {
         return no_receipt();

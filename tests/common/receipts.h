@@ -39,6 +39,7 @@ receipt_sample(const char *input, const char *output)
     static const struct receipt FIRST = {
         .time = "2026-11-29T03:00:00.000Z",
         .subject = "github.com/owner/repository#7 \"quoted\" \\ é",
+        .format = "jsonl",
         .first_epoch = 3,
         .last_epoch = 4,
         .value_count = 100,

@@ -126,6 +126,31 @@ refused_with r2 --key key.pem --output out
 run auth-guard redact --receipt r3 --receipt-names plain in
 jq -r .payload r3 | base64 -d | jq -r '.hits.names[].name' | grep -qx web/key || fail "plain names"
 
+say "in a format: searched again as that format, and it says as which"
+printf '{"a":"\\u%04x%s"}\n{"item_id":"i","delta":"x %s"}\n{"item_id":"i","delta":"%s"}\n' \
+    "'${value:0:1}" "${value:1}" "${value:0:20}" "${value:20}" >in.jsonl
+run auth-guard redact --format auto --receipt r6 in.jsonl
+[ $RC -eq 0 ] || fail "redact: $RC $ERR"
+cp "$C/out" out.jsonl
+[ "$(grep -c redacted out.jsonl)" = 2 ] && jq -e . out.jsonl >/dev/null || fail "out: $(cat out.jsonl)"
+ok alone r6 --key key.pem --input in.jsonl --output out.jsonl
+has "$OUT" "as jsonl"
+jq -r .payload r6 | base64 -d >statement6
+[ "$(jq -r '[.format, .hits.total, .residual] | join(" ")' statement6)" = "jsonl 2 0" ] || fail "$(cat statement6)"
+jq -c '.format = "text"' statement6 | tr -d '\n' >changed
+jq -c --arg p "$(base64 -w0 <changed)" '.payload = $p' r6 >forged
+refused_with forged --key key.pem
+for format in json sse markdown diff; do
+    printf 'data: {"a":"%s"}\n\n> a line %s\n> %s\n+%s\n' "$value" "${value:0:15}" "${value:15}" "$value" >"in.$format"
+    ok auth-guard redact --format $format --receipt r7 "in.$format"
+    hasnt "$OUT" "$value" "$format"
+    cp "$C/out" out7
+    ok alone r7 --key key.pem --input "in.$format" --output out7
+    has "$OUT" "as $format"
+    rm -f "in.$format"
+done
+rm -f in.jsonl
+
 say "where there is none"
 run auth-guard redact --subject x in
 [ $RC -eq 64 ] || fail "a subject alone: $RC"

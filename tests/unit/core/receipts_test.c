@@ -50,7 +50,8 @@ static void
 sign(const struct filter_report *report, enum receipt_names names,
      struct buf *text, enum ag_err want)
 {
-    const struct stream_terms terms = {.rules = FILTER_RULES_ALL};
+    const struct stream_terms terms = {.rules = FILTER_RULES_ALL,
+                                       .format = STREAM_MARKDOWN};
     AG_AUTO(receipt_draft) struct receipt_draft *draft = NULL;
     uint8_t opening[RECEIPT_OPENING_BYTES] = {0};
     uint8_t sealed[RECEIPT_HASH_BYTES];
@@ -78,6 +79,7 @@ test_it_says_what_the_filter_saw(void **state)
     (void)state;
     sign(&report, RECEIPT_NAMES_PLAIN, &text, AG_OK);
     assert_string_equal(got.subject, "owner/repo#7");
+    assert_string_equal(got.format, "markdown");
     assert_int_equal(got.level, RECEIPT_LEVEL_ALL);
     assert_int_equal(got.output.bytes, 90);
     assert_memory_equal(got.output.sha256, VOUCH.out_sha256, 32);

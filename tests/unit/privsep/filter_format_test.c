@@ -122,19 +122,6 @@ test_records_that_are_only_searched(void **state)
     shut(&s, AG_OK);
 }
 
-static void
-test_what_has_no_format(void **state)
-{
-    struct fixture *f = *state;
-    const struct filter_options vouch = {.format = STREAM_JSONL, .vouch = true};
-    struct stream s;
-
-    (void)commit(f);
-    assert_int_equal(try_open(f, &s, &vouch), AG_EINVAL);
-    fd_close(s.in);
-    fd_close(s.out);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -144,7 +131,6 @@ main(int argc, char **argv)
         RIG_ROW(test_many_records),
         RIG_ROW(test_events),
         RIG_ROW(test_records_that_are_only_searched),
-        RIG_ROW(test_what_has_no_format),
     };
     int ret = 0;
 

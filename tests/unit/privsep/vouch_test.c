@@ -18,11 +18,13 @@ on_vouched(void *arg, const struct filter_report *report)
 }
 
 static void
-open_vouched(struct fixture *f, struct stream *s, const char *marker)
+open_vouched_as(struct fixture *f, struct stream *s, const char *marker,
+                enum format format)
 {
-    struct filter_route route = {.options = {.vouch = true, .marker = marker},
-                                 .ended = on_vouched,
-                                 .arg = s};
+    struct filter_route route = {
+        .options = {.vouch = true, .marker = marker, .format = format},
+        .ended = on_vouched,
+        .arg = s};
     int in[2];
     int out[2];
 
@@ -38,6 +40,12 @@ open_vouched(struct fixture *f, struct stream *s, const char *marker)
     fd_close(out[1]);
     s->in = in[1];
     s->out = out[0];
+}
+
+static void
+open_vouched(struct fixture *f, struct stream *s, const char *marker)
+{
+    open_vouched_as(f, s, marker, STREAM_TEXT);
 }
 
 static void
@@ -182,6 +190,54 @@ test_a_long_text_is_hashed_whole(void **state)
     assert_memory_equal(vouch.out_sha256, want, sizeof(want));
 }
 
+/* Escaped as JSON may: found and gone, and both sides hashed as they were. */
+static void
+test_records_are_vouched_for(void **state)
+{
+    static const char IN[] =
+        "{\"a\":\"\\u0067hp_38aIBnYYURLgfB0eKJkwreHBIgJLVHKtP3sk\"}\n";
+    static const char OUT[] = "{\"a\":\"[redacted:github/bot]\"}\n";
+    struct fixture *f = *state;
+    struct stream s;
+
+    load(f, 1, "github/bot", VALUE);
+    (void)commit(f);
+    open_vouched_as(f, &s, NULL, STREAM_JSONL);
+    say(&s, IN);
+    hear(&s, OUT);
+    shut(&s, AG_OK);
+    assert_true(has_vouch);
+    check_hash(vouch.in_sha256, IN);
+    check_hash(vouch.out_sha256, OUT);
+    assert_int_equal(s.hits, 1);
+    assert_int_equal(vouch.residual, 0);
+}
+
+#define DELTA(text) "{\"item_id\":\"i\",\"delta\":\"" text "\"}\n"
+
+/* A value that is whole only where the parts are read as one text: what the
+ * marker of the first makes of it the second look finds, as that format. */
+static void
+test_the_second_look_is_as_the_first(void **state)
+{
+    static const char IN[] = DELTA("a " VALUE) DELTA("sc-3141 b");
+    static const char OUT[] = DELTA("a nm-of-a-") DELTA("sc-3141 b");
+    struct fixture *f = *state;
+    struct stream s;
+
+    load(f, 1, "github/bot", VALUE);
+    load(f, 2, "other", "nm-of-a-sc-3141");
+    (void)commit(f);
+    open_vouched_as(f, &s, "nm-of-a-", STREAM_JSONL);
+    say(&s, IN);
+    fd_close(s.in);
+    s.in = -1;
+    hear(&s, OUT);
+    shut(&s, AG_OK);
+    assert_int_equal(s.hits, 1);
+    assert_int_equal(vouch.residual, 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -191,6 +247,8 @@ main(int argc, char **argv)
         RIG_ROW(test_a_set_is_known_by_its_values),
         RIG_ROW(test_what_did_not_end_well_is_not_vouched_for),
         RIG_ROW(test_a_long_text_is_hashed_whole),
+        RIG_ROW(test_records_are_vouched_for),
+        RIG_ROW(test_the_second_look_is_as_the_first),
     };
     int code = 0;
 

@@ -254,6 +254,7 @@ test_a_full_one_fits_a_message(void **state)
     (void)state;
     buf_init(&line, RECEIPT_LINE_MAX_BYTES, BUF_PLAIN);
     memset(r->subject, '"', RECEIPT_SUBJECT_MAX_BYTES);
+    memset(r->format, 'f', RECEIPT_FORMAT_MAX_BYTES);
     r->row_count = RECEIPT_ROWS_MAX_COUNT;
     for (size_t i = 0; i < RECEIPT_ROWS_MAX_COUNT; i++) {
         memset(r->rows[i].name, 'n',
