@@ -4,6 +4,7 @@
  *
  *   filter_bench                  rows: NAME VALUE UNIT BUDGET OK
  *   filter_bench looks            those of fragments and views only
+ *   filter_bench short            those of short values among long ones only
  *   filter_bench relay [COUNT]    copies stdin to stdout through a redactor
  *                                 with COUNT made-up values (100), as the
  *                                 filter process does: for comparison with
@@ -75,13 +76,55 @@ mb_per_s(const struct matcher *set, const char *text, size_t part)
     return mb_per_s_for(REDACTOR_OPERATOR, set, text, part);
 }
 
+/* Among 100 long values some of `len` bytes, which don't stand in the text. */
+static double
+with_short(const char *text, size_t len, size_t count)
+{
+    struct matcher *set;
+    double speed;
+
+    for (size_t i = 100; i < 100 + count; i++) {
+        fill(values[i], len, "abcdefghkmpqrstuvwxyz23456789");
+        values[i][len] = '\0';
+    }
+    set = make_set(100 + count);
+    speed = mb_per_s(set, text, PART_BYTES);
+    matcher_unref(set);
+    return speed;
+}
+
+/* How much of the speed the set has without short values it keeps with some. */
+static void
+shorts(void)
+{
+    static const size_t LENGTHS[] = {6, 8, 12, 16};
+    static const size_t COUNTS[] = {1, 10};
+    struct matcher *set;
+    char *text;
+
+    make_values(100);
+    text = make_text(100);
+    set = make_set(100);
+    row("filter: 100 values, none short", mb_per_s(set, text, PART_BYTES),
+        "MB/s", 1000, 0);
+    matcher_unref(set);
+    for (size_t i = 0; i < AG_COUNT(LENGTHS) * AG_COUNT(COUNTS); i++) {
+        size_t len = LENGTHS[i / AG_COUNT(COUNTS)];
+        size_t count = COUNTS[i % AG_COUNT(COUNTS)];
+        char name[64];
+
+        (void)snprintf(name, sizeof(name), "filter: and %zu of %zu bytes",
+                       count, len);
+        row(name, with_short(text, len, count), "MB/s", 950, 0);
+    }
+    free(text);
+}
+
 static void
 speeds(void)
 {
-    static const size_t SHORT_LENGTHS[] = {6, 8, 12, 16};
     struct matcher *set;
     char *text;
-    size_t i;
 
     make_values(100);
     text = make_text(100);
@@ -93,17 +136,6 @@ speeds(void)
     row("filter: the same, parts of 64 B", mb_per_s(set, text, 64), "MB/s", 0,
         0);
     matcher_unref(set);
-    for (i = 0; i < AG_COUNT(SHORT_LENGTHS); i++) {
-        char name[64];
-
-        fill(values[100], SHORT_LENGTHS[i], "abcdefghkmpqrstuvwxyz23456789");
-        values[100][SHORT_LENGTHS[i]] = '\0';
-        set = make_set(101);
-        (void)snprintf(name, sizeof(name), "filter: and one of %zu bytes",
-                       SHORT_LENGTHS[i]);
-        row(name, mb_per_s(set, text, PART_BYTES), "MB/s", 1000, 0);
-        matcher_unref(set);
-    }
     free(text);
 }
 
@@ -326,7 +358,12 @@ main(int argc, char **argv)
         looks();
         return EXIT_SUCCESS;
     }
+    if (argc >= 2 && strcmp(argv[1], "short") == 0) {
+        shorts();
+        return EXIT_SUCCESS;
+    }
     speeds();
+    shorts();
     looks();
     for_tasks();
     sizes();
