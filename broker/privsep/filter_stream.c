@@ -6,12 +6,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <sodium.h>
+
 #include "base/fdx.h"
 #include "base/secret.h"
 #include "privsep/filter_copy.h"
 
 enum {
     STACK_BYTES = 128 * 1024, /* the buffers are elsewhere */
+    STACK_USED_BYTES = 64 * 1024,
     NUDGE_SIGNAL = SIGUSR1,
     SIGNAL_STACK_BYTES = 64 * 1024, /* where the system can't say */
 };
@@ -97,6 +100,7 @@ slot_main(void *arg)
 
         fcopy_listen(copy, p->hooks.hits, p->hooks.ctx);
         end = fcopy_run(copy, slot->dst_fd);
+        sodium_stackzero(STACK_USED_BYTES); /* wide registers were put there */
         /* First the descriptors: who hears of the end may wait for them. */
         fd_close(slot->src_fd);
         fd_close(slot->dst_fd);
