@@ -172,6 +172,42 @@ mark_entry(struct matcher *m, size_t index)
     }
 }
 
+size_t
+bitmaps_count(const struct matcher *m, size_t *ret)
+{
+    size_t count = 0;
+    size_t i;
+
+    for (i = 0; i < CLASS_TOKENS; i++) {
+        const struct set_class *class = &m->classes[i];
+
+        count += class->entry_count;
+        if (class->entry_count > 0 && class->window_bytes < *ret) {
+            *ret = class->window_bytes;
+        }
+    }
+    return count;
+}
+
+void
+bitmaps_walk(struct matcher *m, size_t bytes,
+             void (*visit)(struct matcher *m, const uint8_t *start))
+{
+    struct set_scratch *scratch = &m->scratch[0];
+    size_t i;
+
+    for (i = 0; i < m->entry_count; i++) {
+        uint32_t ref = m->entries[i].ref;
+
+        if (class_of(m, entry_len(m, i)) == CLASS_TOKENS) {
+            continue;
+        }
+        variant_begin(&scratch->gen, set_form(ref), set_raw(m, ref));
+        AG_ASSERT(variant_next(&scratch->gen, scratch->bytes, bytes) == bytes);
+        visit(m, scratch->bytes);
+    }
+}
+
 enum ag_err
 bitmaps_build(struct matcher *m)
 {

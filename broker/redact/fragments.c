@@ -5,7 +5,7 @@
 #include "redact/strength.h"
 
 enum {
-    STRIDE = FRAGMENT_MIN_BYTES - FRAGMENT_BLOCK_BYTES + 1,
+    CELLS_RUN = FRAGMENT_MIN_BYTES - FRAGMENT_BLOCK_BYTES + 1,
     TRIGRAM_BYTES = 3,
     TRIGRAM_LOG2 = 17, /* bits of their bitmap */
     /* All blocks are marked, one in four has a cell: near a mark, up to three
@@ -14,6 +14,11 @@ enum {
     BITS_PER_MARK = 64, /* few looks at ordinary text meet one by chance */
     MARKS_MIN_LOG2 = 14,
     MARKS_MAX_LOG2 = 19,
+    /* With more forms, their own looks, of longer blocks and at larger strides,
+     * meet fewer marks by chance. */
+    FORMS_MAX_COUNT = 4096,
+    FORM_SMALL_BYTES = 12, /* shorter ones are told by a smaller block */
+    SMALL_BLOCK_BYTES = 4,
     BUCKETS_MIN_LOG2 = 6,
     BUCKETS_MAX_LOG2 = 13,
 };
@@ -39,6 +44,19 @@ block_of(const uint8_t *at)
 {
     return set_hash(set_load_short(at, FRAGMENT_BLOCK_BYTES),
                     FRAGMENT_BLOCK_BYTES);
+}
+
+static uint64_t
+mark_of(const struct set_fragments *f, const uint8_t *at)
+{
+    return set_hash(set_load_short(at, f->block_bytes), f->block_bytes);
+}
+
+static void
+put_mark(struct set_fragments *f, const uint8_t *at)
+{
+    (f->is_single ? marks_put_single : marks_put)(f->marks, mark_of(f, at),
+                                                  f->mark_shift);
 }
 
 static void
@@ -71,8 +89,7 @@ visit_block(struct build *b, struct span line, size_t at)
     struct set_fragments *f = &b->m->fragments;
 
     if (b->is_filling) {
-        (f->is_single ? marks_put_single : marks_put)(
-            f->marks, block_of(line.ptr + at), f->mark_shift);
+        put_mark(f, line.ptr + at);
     }
     if (at % CELL_EVERY == 0) {
         visit_cell(b, line.ptr + at);
@@ -120,7 +137,7 @@ visit_line(struct build *b, struct span line)
         if (!random_run_at(line.ptr + i)) {
             continue;
         }
-        for (done = done > i ? done : i; done < i + STRIDE; done++) {
+        for (done = done > i ? done : i; done < i + CELLS_RUN; done++) {
             if (b->count < FRAGMENT_CELLS_MAX_COUNT) {
                 visit_block(b, line, done);
             }
@@ -161,14 +178,43 @@ visit_all(struct build *b, bool is_filling)
     return b->count;
 }
 
+/* Chooses how a text is looked at. Returns how many marks that takes. */
+static size_t
+measure(struct matcher *m, size_t cell_count)
+{
+    struct set_fragments *f = &m->fragments;
+    size_t marks_count = cell_count * CELL_EVERY;
+    size_t least = FRAGMENT_MIN_BYTES;
+    size_t form_count = bitmaps_count(m, &least);
+
+    f->has_forms = form_count <= FORMS_MAX_COUNT;
+    if (!f->has_forms) {
+        least = FRAGMENT_MIN_BYTES;
+    }
+    f->block_bytes =
+        least < FORM_SMALL_BYTES ? SMALL_BLOCK_BYTES : FRAGMENT_BLOCK_BYTES;
+    f->stride = (uint32_t)least - f->block_bytes + 1;
+    return marks_count + (f->has_forms ? form_count * f->stride : 0);
+}
+
+static void
+mark_form(struct matcher *m, const uint8_t *start)
+{
+    size_t i;
+
+    for (i = 0; i < m->fragments.stride; i++) {
+        put_mark(&m->fragments, start + i);
+    }
+}
+
 enum ag_err
 fragments_build(struct matcher *m)
 {
     struct set_fragments *f = &m->fragments;
     struct build b = {.m = m};
     size_t count = visit_all(&b, false);
-    uint32_t marks = set_log2(count * CELL_EVERY * BITS_PER_MARK,
-                              MARKS_MIN_LOG2, MARKS_MAX_LOG2);
+    uint32_t marks = set_log2(measure(m, count) * BITS_PER_MARK, MARKS_MIN_LOG2,
+                              MARKS_MAX_LOG2);
     uint32_t buckets = set_log2(count, BUCKETS_MIN_LOG2, BUCKETS_MAX_LOG2);
     size_t marks_bytes = (size_t)1 << (marks - 3);
     size_t trigram_bytes = (size_t)1 << (TRIGRAM_LOG2 - 3);
@@ -197,6 +243,9 @@ fragments_build(struct matcher *m)
         f->firsts[i] += f->firsts[i - 1];
     }
     (void)visit_all(&b, true);
+    if (f->has_forms) {
+        bitmaps_walk(m, f->stride + f->block_bytes - 1, mark_form);
+    }
     return AG_OK;
 }
 
@@ -206,6 +255,7 @@ struct search {
     const struct fragments_request *in;
     struct holes *holes;
     const struct matcher *part;
+    struct marked *marked;
     size_t open; /* of the text; what is before it is decided */
 };
 
@@ -332,7 +382,7 @@ is_marked(const struct search *s, size_t at)
 {
     const struct set_fragments *f = &s->part->fragments;
 
-    uint64_t block = block_of(s->in->text.ptr + at);
+    uint64_t block = mark_of(f, s->in->text.ptr + at);
 
     return f->is_single ? set_bit(f->marks, block >> f->mark_shift)
                         : marks_has(f->marks, block, f->mark_shift);
@@ -345,7 +395,7 @@ look_near(struct search *s, size_t at)
     size_t end = s->in->text.len;
     size_t to = at + CELL_EVERY;
 
-    if (at > 0 && at + 1 + FRAGMENT_BLOCK_BYTES <= end &&
+    if (at > 0 && at + 1 + s->part->fragments.block_bytes <= end &&
         !is_marked(s, at - 1) && !is_marked(s, at + 1)) {
         return; /* a fragment has others beside it */
     }
@@ -355,15 +405,24 @@ look_near(struct search *s, size_t at)
     }
 }
 
-/* Any twelve bytes have a block at a multiple of the stride. */
+/* A block is marked: for whoever looks for forms, too. */
+static void
+look_both(struct search *s, size_t at)
+{
+    marked_add(s->marked, at);
+    look_near(s, at);
+}
+
+/* Any twelve bytes have a block at a multiple of the stride; so has the start
+ * of any form. */
 static void
 look_at_blocks(struct search *s)
 {
     const struct set_fragments *f = &s->part->fragments;
     const struct marks m = {.bitmap = f->marks,
-                            .stride = STRIDE,
+                            .stride = f->stride,
                             .shift = f->mark_shift,
-                            .block_bytes = FRAGMENT_BLOCK_BYTES,
+                            .block_bytes = f->block_bytes,
                             .is_single = f->is_single};
     const uint8_t *text = s->in->text.ptr;
     size_t len = s->in->text.len;
@@ -371,11 +430,11 @@ look_at_blocks(struct search *s)
     size_t at = 0;
 
     while ((at = marks_next(&m, text, at, end)) < end) {
-        look_near(s, at);
-        at += STRIDE;
+        look_both(s, at);
+        at += f->stride;
     }
-    if (at + FRAGMENT_BLOCK_BYTES <= len && is_marked(s, at)) {
-        look_near(s, at);
+    if (at + f->block_bytes <= len && is_marked(s, at)) {
+        look_both(s, at);
     }
 }
 
@@ -407,11 +466,14 @@ tail_of(const struct search *s)
 }
 
 static void
-search_in(struct search *s, const struct matcher *part)
+search_in(struct search *s, const struct matcher *part, struct marked *marked)
 {
     size_t tail;
 
     s->part = part;
+    s->marked = marked;
+    marked->count = 0;
+    marked->is_all = part->fragments.has_forms;
     if (part->fragments.marks == NULL) {
         return;
     }
@@ -431,9 +493,9 @@ fragments_find(const struct fragments_request *request, struct holes *holes)
     struct search s = {
         .in = request, .holes = holes, .open = request->text.len};
 
-    search_in(&s, request->set);
+    search_in(&s, request->set, &request->marked[0]);
     if (request->set->base != NULL) {
-        search_in(&s, request->set->base);
+        search_in(&s, request->set->base, &request->marked[1]);
     }
     return request->is_at_end ? request->text.len : s.open;
 }

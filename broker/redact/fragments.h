@@ -1,7 +1,7 @@
 /*
  * fragments.h - twelve bytes of a value, from wherever in it: what a tool that
  * cuts its output leaves, or two halves printed apart.
- * Floor: redact. Depends on: redact/matcher, redact/holes.
+ * Floor: redact. Depends on: redact/matcher, redact/holes, redact/marks.
  *
  * Looked for is every run of at least FRAGMENT_MIN_BYTES that a text shares
  * with a value that is redacted wherever it stands (STRENGTH_FULL), within one
@@ -24,6 +24,8 @@
 #include "base/span.h"
 #include "redact/holes.h"
 
+struct marked;
+
 enum {
     FRAGMENT_MIN_BYTES = 12,
     FRAGMENT_BLOCK_BYTES = 5,
@@ -34,13 +36,16 @@ enum {
 };
 
 /* A text with what stood before it, as in scan.h. `offset` is the text's in
- * the stream; `most` bounds what may be held back. Spans are borrowed. */
+ * the stream; `most` bounds what may be held back. Spans are borrowed. What was
+ * looked at tells of forms, too: marked[0] of the set's, marked[1] of the
+ * base's (marks.h). */
 struct fragments_request {
     const struct matcher *set;
     struct span text;
     struct span behind;
     uint64_t offset;
     size_t most;
+    struct marked *marked;
     bool is_at_end; /* nothing follows the text */
 };
 

@@ -16,6 +16,7 @@
 enum {
     MARKS_WORD_LOG2 = 6,
     MARKS_WORD_MASK = 63,
+    MARKED_MAX_COUNT = 256, /* many times what a text has by chance */
 };
 
 /* A bit of its own tells as much, and quicker, if there are four times as many:
@@ -86,5 +87,22 @@ AG_NONNULL size_t marks_next(const struct marks *m, const uint8_t *text,
 AG_NONNULL size_t marks_next_anywhere(const struct marks *m,
                                       const uint8_t *text, size_t at,
                                       size_t end);
+
+/* Where in a text the marked blocks begin, in order. */
+struct marked {
+    size_t count;
+    bool is_all; /* false: there are more */
+    uint32_t at[MARKED_MAX_COUNT];
+};
+
+AG_NONNULL static inline void
+marked_add(struct marked *m, size_t at)
+{
+    if (m->count == MARKED_MAX_COUNT || at > UINT32_MAX) {
+        m->is_all = false;
+        return;
+    }
+    m->at[m->count++] = (uint32_t)at;
+}
 
 #endif

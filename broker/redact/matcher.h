@@ -13,6 +13,9 @@
  * have led to it are checked in the bitmap of heads, then by binary search.
  * Values of 4 to 7 bytes are a class of their own with its own bitmap, so they
  * cost one cheap pass and never shorten the stride of the others.
+ * An operator's text is looked at for fragments anyway; of a set that isn't
+ * very large these looks tell of forms of 8 bytes and more as well, so that
+ * nothing is looked for twice and short forms cost next to nothing.
  * For a task, which may measure, the search is another one: see windows.c.
  *
  * What is a match. A value of up to MATCHER_PIECE_MAX_BYTES is one piece; a

@@ -22,7 +22,8 @@ enum {
     SCRATCH_BYTES = 64, /* of a form written anew for comparison */
     WINDOW_MAX_BYTES = 24,
     CLASS_COUNT = 4,
-    WORD_BYTES = 8, /* one load; the largest block */
+    CLASS_TOKENS = CLASS_COUNT - 1, /* forms of fewer than 8 bytes */
+    WORD_BYTES = 8,                 /* one load; the largest block */
     WINDOWS_COUNT = 4,
     WINDOW_KEYS_BYTES = 4 * sizeof(uint64_t),
     /* Of starts found ahead, on behalf of a task: a tile, and how far in front
@@ -84,16 +85,21 @@ struct set_windows {
     size_t cell_count;
 };
 
-/* Where 12 bytes of a value are looked for: see fragments.c. */
+/* Where 12 bytes of a value are looked for: see fragments.c. One look tells of
+ * forms as well where has_forms holds: then the blocks that begin with a form's
+ * first `stride` bytes are marked, too, of all forms of at least 8 bytes. */
 struct set_fragments {
-    uint8_t *marks;    /* every block of five bytes; NULL: there are none */
+    uint8_t *marks;    /* every block; NULL: there are none */
     uint8_t *trigrams; /* every three bytes, hashed */
     uint32_t *firsts;  /* of each bucket, the index of its first cell */
     uint32_t *cells;   /* places in bytes[], of a block each */
     uint32_t mark_shift;
+    uint32_t block_bytes; /* of a mark */
+    uint32_t stride;
     uint32_t bucket_shift;
     size_t cell_count;
     bool is_single; /* of the marks: see marks.h */
+    bool has_forms;
 };
 
 /* Every four bytes of a form: see tetrads.h. */
@@ -246,6 +252,15 @@ AG_NONNULL size_t entries_upto(const struct matcher *m, struct span text,
 
 /* Errors: AG_EMEMLOCK, AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err bitmaps_build(struct matcher *m);
+
+/* How many forms of at least 8 bytes there are. *ret: the length of the
+ * shortest, if that is less. */
+AG_NONNULL size_t bitmaps_count(const struct matcher *m, size_t *ret);
+
+/* Tells of the first `bytes` of each of these, which are not longer. */
+AG_NONNULL void bitmaps_walk(struct matcher *m, size_t bytes,
+                             void (*visit)(struct matcher *m,
+                                           const uint8_t *start));
 
 /* ---- windows.c: how forms are looked for on behalf of a task ---- */
 

@@ -154,6 +154,7 @@ redactor_decide(struct redactor *r, struct span text, size_t limit, bool at_end,
 
     limit = open < limit ? open : limit;
     redactor_scan(r, text, limit, at_end);
+    r->scan.marked = r->marked;
     while (scan_next(&r->scan, &hit)) {
         if (hit.is_open) {
             limit = hit.start;

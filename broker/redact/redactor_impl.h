@@ -9,6 +9,7 @@
 
 #include "redact/hide.h"
 #include "redact/lockmem.h"
+#include "redact/marks.h"
 #include "redact/redactor.h"
 #include "redact/scan.h"
 #include "redact/view.h"
@@ -38,7 +39,8 @@ struct redactor {
     uint8_t behind[MATCHER_BEHIND_BYTES];
     struct hide hide;
     struct views *views_own;
-    struct views *views; /* for the operator; NULL: the set has no looks */
+    struct views *views;     /* for the operator; NULL: the set has no looks */
+    struct marked marked[2]; /* of the text that was looked at last */
     struct scan scan;
 };
 

@@ -56,10 +56,13 @@ redactor_look(struct redactor *r, struct span text, bool at_end)
                                           .text = text,
                                           .behind = views.behind,
                                           .offset = r->offset,
+                                          .marked = r->marked,
                                           .is_at_end = at_end};
     size_t of_views;
     size_t of_fragments;
 
+    r->marked[0].is_all = false;
+    r->marked[1].is_all = false;
     if (r->views == NULL || r->options.audience == REDACTOR_TASK) {
         return text.len;
     }

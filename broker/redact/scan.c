@@ -9,6 +9,7 @@ scan_begin(struct scan *s, const struct scan_request *request)
     s->set = request->set;
     s->text = request->text;
     s->behind = request->behind;
+    s->marked = NULL;
     s->limit = request->limit;
     s->flags = request->flags;
     s->tile = 0;
@@ -83,6 +84,49 @@ find_starts(struct scan *s, const struct set_class *class)
     }
 }
 
+/* Does a form of at least 8 bytes begin there, as far as its head tells? */
+static bool
+has_head(const struct scan *s, const struct matcher *part, size_t at)
+{
+    uint64_t word = word_at(s, at);
+    size_t i;
+
+    if (!marks_has(part->quads, set_hash(word, KEY_BYTES), part->quad_shift)) {
+        return false;
+    }
+    for (i = 0; i < CLASS_TOKENS; i++) {
+        const struct set_class *class = &part->classes[i];
+        uint64_t hash = set_hash(word, class->block_bytes);
+
+        if (class->heads != NULL &&
+            marks_has(class->heads, hash, class->head_shift)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Of the blocks that were found with the fragments, the starts before them. */
+static void
+take_starts(struct scan *s, const struct matcher *part,
+            const struct marked *marked)
+{
+    size_t stride = part->fragments.stride;
+    size_t i;
+
+    for (i = 0; i < marked->count; i++) {
+        size_t block = marked->at[i];
+        size_t from = block < stride ? 0 : block + 1 - stride;
+        size_t to = block < s->tile_end ? block + 1 : s->tile_end;
+
+        for (from = from < s->tile ? s->tile : from; from < to; from++) {
+            if (has_head(s, part, from)) {
+                add_start(s, from);
+            }
+        }
+    }
+}
+
 /* Is this some form's first byte? */
 static bool
 is_first(const struct matcher *part, uint8_t c)
@@ -132,9 +176,15 @@ find_open_starts(struct scan *s, const struct matcher *part)
 static void
 find_all_starts(struct scan *s, const struct matcher *part)
 {
+    const struct marked *marked =
+        s->marked == NULL ? NULL : &s->marked[part == s->set ? 0 : 1];
+    bool is_known = marked != NULL && marked->is_all;
     size_t i;
 
-    for (i = 0; i < CLASS_COUNT; i++) {
+    if (is_known) {
+        take_starts(s, part, marked);
+    }
+    for (i = is_known ? CLASS_TOKENS : 0; i < CLASS_COUNT; i++) {
         const struct set_class *class = &part->classes[i];
 
         if (class->blocks != NULL) {

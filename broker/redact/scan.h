@@ -40,8 +40,9 @@ struct scan {
     const struct matcher *set;
     struct span text;
     struct span behind; /* up to MATCHER_BEHIND_BYTES before the text */
-    size_t limit;       /* starts below it are examined */
-    size_t tile;        /* first start of the tile */
+    const struct marked *marked; /* two (see fragments.h), or NULL */
+    size_t limit;                /* starts below it are examined */
+    size_t tile;                 /* first start of the tile */
     size_t tile_end;
     size_t next; /* first start of the tile not yet told of */
     enum scan_flags flags;
@@ -50,7 +51,8 @@ struct scan {
 };
 
 /* Begins at text[0]; forms that start below `limit` are looked for. All spans
- * are borrowed until the last scan_next(). */
+ * are borrowed until the last scan_next(). Who has looked at the same text for
+ * fragments sets `marked` behind scan_begin(). */
 struct scan_request {
     const struct matcher *set;
     struct span text;

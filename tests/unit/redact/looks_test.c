@@ -152,6 +152,25 @@ test_twelve_bytes_are_a_fragment(void **state)
 }
 
 /* Its claims are no secret, and a placeholder has the same. */
+/* With a short one in the set the text is looked at otherwise. */
+static void
+test_a_short_value_leaves_fragments(void **state)
+{
+    static const char *const SHORTS[] = {"aB3$xY7z", "zQ4tV8nB1c", "rY6pL2w"};
+    static const char TEXT[] = "........LmXcAb12Kd34, q7RtWz90LmXc, aB3$xY7";
+    static const char WANT[] =
+        "........Lm[redacted:n1], [redacted:n1], aB3$xY7";
+
+    (void)state;
+    for (size_t i = 0; i < AG_COUNT(SHORTS) * 8; i++) {
+        struct rig rig;
+
+        RIG(&rig, REDACTOR_OPERATOR, VALUE, SHORTS[i / 8]);
+        feed(&rig, TEXT + i % 8);
+        finish(&rig, WANT + i % 8);
+    }
+}
+
 static void
 test_of_a_jwt_the_signature(void **state)
 {
@@ -373,6 +392,7 @@ main(void)
         cmocka_unit_test(test_what_is_shown_is_what_counts),
         cmocka_unit_test(test_escapes_and_dumps_are_undone),
         cmocka_unit_test(test_twelve_bytes_are_a_fragment),
+        cmocka_unit_test(test_a_short_value_leaves_fragments),
         cmocka_unit_test(test_of_a_jwt_the_signature),
         cmocka_unit_test(test_of_a_document_its_fields),
         cmocka_unit_test(test_nothing_is_read_behind_the_end),
