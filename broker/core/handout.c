@@ -255,6 +255,7 @@ struct hits {
     struct core_job job;
     int64_t task_id;
     json_t *counts;
+    json_int_t more; /* of names that one event has no room for */
 };
 
 static enum ag_err
@@ -264,7 +265,9 @@ run_hits(struct core *core, struct db_tx *tx, struct core_job *job)
 
     (void)core;
     return core_note(tx, NULL, AUDIT_STREAM_ENDED, h->task_id, 0,
-                     json_pack("{s:O}", "hits", h->counts));
+                     h->more > 0 ? json_pack("{s:O, s:I}", "hits", h->counts,
+                                             "more", h->more)
+                                 : json_pack("{s:O}", "hits", h->counts));
 }
 
 void
@@ -273,14 +276,20 @@ handout_stream_ended(struct core *core, const struct stream_terms *terms,
 {
     struct hits h = {.job.run = run_hits,
                      .task_id = terms->task_id,
-                     .counts = json_deep_copy(counts)};
+                     .counts = json_object()};
     const char *name = NULL;
     json_t *count = NULL;
     int64_t sum = 0;
+    size_t bytes = 0;
 
-    json_object_foreach(h.counts, name, count)
+    json_object_foreach((json_t *)(uintptr_t)counts, name, count)
     {
         sum += json_integer_value(count);
+        bytes += strlen(name) + 32; /* and its number */
+        if (bytes > AUDIT_JSON_MAX_BYTES / 2 ||
+            json_object_set(h.counts, name, count) != 0) {
+            h.more += json_integer_value(count);
+        }
     }
     if (sum > 0) {
         running_hit(core->running, terms->task_id, sum);

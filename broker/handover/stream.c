@@ -32,7 +32,9 @@ struct stream {
     struct stream_terms terms;
     struct buf report; /* filled by the filter's thread */
     json_t *counts;    /* the same; under the connection's lock until the end */
+    json_t *rest;      /* of these, what the filter has no row for; the same */
     json_t *counted;   /* of these, what was counted against the task */
+    uint64_t hits;     /* that were told; the same */
     bool news;         /* under the connection's lock */
     struct sights sights;          /* the same */
     struct receipt_draft *receipt; /* NULL: nobody asked for one */
@@ -46,7 +48,9 @@ stream_free(struct stream *s)
 
     buf_done(&s->report);
     json_decref(s->counts);
+    json_decref(s->rest);
     json_decref(s->counted);
+    sights_done(&s->sights);
     receipt_draft_free(s->receipt);
     free(s);
     conn_drop(c);
@@ -56,13 +60,15 @@ static void
 tell_sights(struct stream *s, bool ended)
 {
     struct incident_sight fresh[SIGHTS_MAX_COUNT];
-    size_t count;
+    size_t count = SIGHTS_MAX_COUNT;
 
-    (void)pthread_mutex_lock(&s->conn->lock);
-    count = sights_fresh(&s->sights, ended, fresh);
-    (void)pthread_mutex_unlock(&s->conn->lock);
-    if (count > 0) {
-        handout_stream_seen(s->conn->parts.core, &s->terms, fresh, count);
+    while (count == SIGHTS_MAX_COUNT) {
+        (void)pthread_mutex_lock(&s->conn->lock);
+        count = sights_fresh(&s->sights, ended, fresh);
+        (void)pthread_mutex_unlock(&s->conn->lock);
+        if (count > 0) {
+            handout_stream_seen(s->conn->parts.core, &s->terms, fresh, count);
+        }
     }
 }
 
@@ -90,6 +96,24 @@ since(const json_t *now, const json_t *before)
 
 /* ---- life ---- */
 
+/* What is counted so far, under the connection's lock. A report that knows less
+ * than was told, of a filter that died, takes nothing back. */
+static void
+note_counts(struct stream *s, const struct filter_report *report)
+{
+    json_t *counts = NULL;
+
+    if (report->hits < s->hits) {
+        return;
+    }
+    s->hits = report->hits;
+    counts = stream_counts(report);
+    stream_counts_add(counts, s->rest);
+    json_decref(s->counts);
+    s->counts = counts;
+    sights_note(&s->sights, report);
+}
+
 /* On the filter's thread, as often as there are hits. */
 static void
 on_hits(void *arg, const struct filter_report *report)
@@ -97,17 +121,32 @@ on_hits(void *arg, const struct filter_report *report)
     struct stream *s = arg;
     struct conn *c = s->conn;
     const uint64_t one = 1;
-    json_t *counts = stream_counts(report);
 
     (void)pthread_mutex_lock(&c->lock);
-    json_decref(s->counts);
-    s->counts = counts;
+    note_counts(s, report);
     s->news = true;
-    sights_note(&s->sights, report);
     if (!c->closed) {
         (void)!write(c->wake_fd, &one, sizeof(one));
     }
     (void)pthread_mutex_unlock(&c->lock);
+}
+
+/* Before the next of the others, which wakes. */
+static void
+on_rest(void *arg, const struct filter_report *report)
+{
+    struct stream *s = arg;
+    json_t *counts = stream_counts(report);
+
+    (void)pthread_mutex_lock(&s->conn->lock);
+    if (s->rest == NULL) {
+        s->rest = AG_TAKE(counts);
+    } else {
+        stream_counts_add(s->rest, counts);
+    }
+    sights_add(&s->sights, report);
+    (void)pthread_mutex_unlock(&s->conn->lock);
+    json_decref(counts);
 }
 
 /* On the filter's thread: keeps what is said and wakes the connection's. */
@@ -117,7 +156,6 @@ on_end(void *arg, const struct filter_report *report)
     struct stream *s = arg;
     struct conn *c = s->conn;
     const uint64_t one = 1;
-    json_t *counts = NULL;
     bool closed;
 
     enum ag_err err =
@@ -132,12 +170,9 @@ on_end(void *arg, const struct filter_report *report)
         receipt_draft_fill(s->receipt, report);
         s->ended_well = report->result == AG_OK;
     }
-    counts = stream_counts(report);
     (void)pthread_mutex_lock(&c->lock);
-    json_decref(s->counts);
-    s->counts = counts;
+    note_counts(s, report);
     s->news = false;
-    sights_note(&s->sights, report);
     closed = c->closed;
     if (!closed) {
         s->next_ended = c->ended;
@@ -191,6 +226,7 @@ stream_start(struct conn *c, const struct stream_terms *terms,
     route.options.marker = terms->marker[0] != '\0' ? terms->marker : NULL;
     route.ended = on_end;
     route.hits = on_hits;
+    route.rest = on_rest;
     route.arg = s;
     route.options.vouch = receipt != NULL;
     err = draft_receipt(s, receipt);
@@ -221,8 +257,9 @@ unlist(struct conn *c, const struct stream *s)
     c->stream_count--;
 }
 
+/* With `closes` one that ends later frees itself. */
 static struct stream *
-take_ended(struct conn *c)
+take_ended(struct conn *c, bool closes)
 {
     struct stream *ended;
     uint64_t count = 0;
@@ -230,6 +267,7 @@ take_ended(struct conn *c)
     (void)pthread_mutex_lock(&c->lock);
     ended = c->ended;
     c->ended = NULL;
+    c->closed = closes;
     (void)!read(c->wake_fd, &count, sizeof(count));
     (void)pthread_mutex_unlock(&c->lock);
     return ended;
@@ -303,21 +341,19 @@ send_receipt(struct stream *s)
     }
 }
 
-void
-streams_settle(struct conn *c)
+static void
+settle(struct conn *c, struct stream *s)
 {
-    struct stream *s = take_ended(c);
-
-    count_news(c);
     while (s != NULL) {
         struct stream *next = s->next_ended;
+        const json_t *all = s->counts != NULL ? s->counts : s->counted;
 
         unlist(c, s);
         /* The record first: the peer may end its task when it hears. */
-        if (s->counts != NULL) {
-            json_t *fresh = since(s->counts, s->counted);
+        if (all != NULL) {
+            json_t *fresh = since(all, s->counted);
 
-            handout_stream_ended(c->parts.core, &s->terms, s->counts);
+            handout_stream_ended(c->parts.core, &s->terms, all);
             handout_stream_hits(c->parts.core, &s->terms, fresh);
             json_decref(fresh);
         }
@@ -327,6 +363,15 @@ streams_settle(struct conn *c)
         stream_free(s);
         s = next;
     }
+}
+
+void
+streams_settle(struct conn *c)
+{
+    struct stream *ended = take_ended(c, false);
+
+    count_news(c);
+    settle(c, ended);
 }
 
 void
@@ -345,8 +390,5 @@ streams_end(struct conn *c)
         streams_settle(c);
         left_ms = end_ms - clock_steady_ms();
     }
-    (void)pthread_mutex_lock(&c->lock);
-    c->closed = true;
-    (void)pthread_mutex_unlock(&c->lock);
-    streams_settle(c); /* what came in between */
+    settle(c, take_ended(c, true));
 }

@@ -45,6 +45,8 @@ AG_NONNULL void streams_end(struct conn *c);
 /* Every name with its hits, for the record; the caller's. NULL when there is no
  * memory. */
 AG_NONNULL json_t *stream_counts(const struct filter_report *report);
+/* Adds `more` to it, name by name. Either may be NULL. */
+void stream_counts_add(json_t *counts, const json_t *more);
 
 /* The event of an ended stream, at most 8 KiB. */
 AG_CHECK AG_NONNULL enum ag_err

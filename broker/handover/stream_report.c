@@ -40,6 +40,18 @@ sum_of_name(const struct filter_report *report, size_t at)
     return sum;
 }
 
+/* Is there a hit without a row? */
+static bool
+has_rest(const struct filter_report *report)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < report->count_count; i++) {
+        sum += report->counts[i].count;
+    }
+    return sum < report->hits;
+}
+
 /* {NAME: n, …} with as many as fit. */
 static enum ag_err
 put_counts(struct buf *out, const struct filter_report *report,
@@ -139,7 +151,7 @@ stream_put_report(struct buf *out, uint64_t number,
 {
     AG_AUTO(buf) struct buf counts = {0};
     AG_AUTO(buf) struct buf rows = {0};
-    bool truncated = false;
+    bool truncated = has_rest(report);
     struct emit e;
     enum ag_err err;
 
@@ -185,4 +197,19 @@ stream_counts(const struct filter_report *report)
         }
     }
     return counts;
+}
+
+void
+stream_counts_add(json_t *counts, const json_t *more)
+{
+    const char *name = NULL;
+    json_t *count = NULL;
+
+    json_object_foreach((json_t *)(uintptr_t)more, name, count)
+    {
+        json_int_t sum = json_integer_value(json_object_get(counts, name)) +
+                         json_integer_value(count);
+
+        (void)json_object_set_new(counts, name, json_integer(sum));
+    }
 }

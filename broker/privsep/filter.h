@@ -41,7 +41,7 @@ enum {
     FILTER_VALUE_MAX_BYTES = 64 * 1024,
     FILTER_STREAMS_MAX_COUNT = 64, /* each has a thread and locked buffers */
     FILTER_BODY_MAX_BYTES = 256 * 1024,
-    FILTER_COUNTS_MAX_COUNT = 128, /* rows of one report; the rest is summed */
+    FILTER_COUNTS_MAX_COUNT = 128, /* rows of one report */
     FILTER_MARKER_MAX_BYTES = 64,
     FILTER_SPARE_MAX_COUNT = 1024, /* tokens come and go without end */
     FILTER_GROUP_BITS = 12,        /* of an id: which value of its group */
@@ -200,7 +200,9 @@ AG_NONNULL bool filter_is_look(const struct filter_count *row);
 
 typedef void (*filter_end_fn)(void *arg, const struct filter_report *report);
 /* The same while it runs: the counts so far, within 100 ms of a
- * hit. Called before `ended`, and under the same rules. */
+ * hit, and of a value or form that is new before the text goes on. Called before
+ * `ended`, and under the same rules. As `rest`: of hits that found no row in
+ * these counts, those since the last such call, also before `ended`. */
 typedef void (*filter_hits_fn)(void *arg, const struct filter_report *report);
 
 /*
@@ -222,6 +224,7 @@ struct filter_route {
     struct filter_options options;
     filter_end_fn ended;
     filter_hits_fn hits; /* or NULL */
+    filter_hits_fn rest; /* or NULL */
     void *arg;
 };
 AG_CHECK AG_NONNULL enum ag_err filter_stream(struct filter *f,

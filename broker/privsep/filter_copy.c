@@ -7,7 +7,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/secret.h"
 #include "privsep/filter_out.h"
 #include "privsep/filter_vouch.h"
@@ -36,11 +35,7 @@ struct fcopy {
     bool is_task;
     bool places;       /* filter_copy.h */
     enum ag_err place; /* why one could not be told */
-    void (*hits)(void *ctx, const struct fmsg_end *so_far); /* or NULL */
-    void *hits_ctx;
-    uint64_t told_count; /* of the hits */
-    int64_t tell_at_ms;  /* steady clock */
-    struct fmsg_end end;
+    struct ftell tell; /* with the report */
 };
 
 /* ---- counting ---- */
@@ -72,25 +67,7 @@ count_hit(void *ctx, const struct redactor_hit *hit)
     if (c->places) {
         tell_place(c, hit);
     }
-    fmsg_count(&c->end, hit);
-}
-
-/* A task that guesses is to be stopped while it does, and what leaks is to be
- * rotated while it may still help. */
-static void
-tell_hits(struct fcopy *c)
-{
-    int64_t now_ms = 0;
-
-    if (c->hits == NULL || c->told_count == c->end.hits) {
-        return;
-    }
-    now_ms = clock_steady_ms();
-    if (now_ms >= c->tell_at_ms) {
-        c->told_count = c->end.hits;
-        c->tell_at_ms = now_ms + FCOPY_TELL_MS;
-        c->hits(c->hits_ctx, &c->end);
-    }
+    ftell_hit(&c->tell, hit);
 }
 
 /* ---- one stream ---- */
@@ -169,7 +146,7 @@ fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
     }
     c->set = set;
     c->stop = stop;
-    c->end.id = stream->id;
+    c->tell.end.id = stream->id;
     c->src_fd = src_fd;
     c->is_terminal = stream->format == STREAM_TEXT && isatty(src_fd) != 0;
     c->is_task = stream->audience == FILTER_TASK;
@@ -195,11 +172,9 @@ fcopy_new(const struct fmsg_stream *stream, int src_fd, struct fset *set,
 }
 
 void
-fcopy_listen(struct fcopy *c,
-             void (*hits)(void *ctx, const struct fmsg_end *so_far), void *ctx)
+fcopy_listen(struct fcopy *c, const struct ftell_hooks *hooks)
 {
-    c->hits = hits;
-    c->hits_ctx = ctx;
+    c->tell.hooks = *hooks;
 }
 
 void
@@ -214,7 +189,8 @@ fcopy_free(struct fcopy *c)
     fvouch_free(c->vouch);
     lockmem_done(&c->input);
     fout_done(&c->out);
-    wipe(&c->end.vouch, sizeof(c->end.vouch)); /* a hash of what came in */
+    wipe(&c->tell.end.vouch,
+         sizeof(c->tell.end.vouch)); /* a hash of what came in */
     free(c);
 }
 
@@ -253,7 +229,7 @@ write_out(struct fcopy *c)
         if (n >= 0) {
             err = fvouch_wrote(c->vouch, iov, (size_t)n);
             fout_wrote(&c->out, (size_t)n);
-            c->end.bytes_out += (uint64_t)n;
+            c->tell.end.bytes_out += (uint64_t)n;
         } else if (errno == EAGAIN) { /* somebody else's O_NONBLOCK */
             err = wait_for(c->dst_fd, POLLOUT, -1, &ready);
         } else if (errno != EINTR) {
@@ -399,7 +375,7 @@ search(struct fcopy *c, enum step step, size_t len)
     if (err == AG_OK) {
         err = c->place;
     }
-    tell_hits(c);
+    ftell_due(&c->tell);
     return err != AG_OK ? err : write_out(c);
 }
 
@@ -413,7 +389,7 @@ read_some(struct fcopy *c, size_t *ret_len, bool *ret_ended)
     *ret_ended = n == 0;
     if (n > 0) {
         *ret_len = (size_t)n;
-        c->end.bytes_in += (uint64_t)n;
+        c->tell.end.bytes_in += (uint64_t)n;
         fvouch_read(c->vouch, span_of(c->input.ptr, (size_t)n));
         return AG_OK;
     }
@@ -431,10 +407,7 @@ read_some(struct fcopy *c, size_t *ret_len, bool *ret_ended)
 static int
 patience_ms(const struct fcopy *c, bool holds, bool may_pause)
 {
-    return may_pause                                         ? 0
-           : holds                                           ? REDACTOR_IDLE_MS
-           : c->hits != NULL && c->told_count != c->end.hits ? FCOPY_TELL_MS
-                                                             : -1;
+    return may_pause ? 0 : holds ? REDACTOR_IDLE_MS : ftell_wait_ms(&c->tell);
 }
 
 static enum ag_err
@@ -450,7 +423,7 @@ copy_some(struct fcopy *c, bool *ret_ended)
     if (err != AG_OK || stopped(c) != AG_OK) {
         return err;
     }
-    tell_hits(c);
+    ftell_due(&c->tell);
     c->is_paused = !ready;
     if (!ready) {
         return may_pause ? search(c, STEP_PAUSE, 0)
@@ -481,9 +454,10 @@ fcopy_run(struct fcopy *c, int dst_fd)
         err = search(c, STEP_FINISH, 0);
     }
     if (err == AG_OK && c->vouch != NULL) {
-        err = fvouch_finish(c->vouch, &c->end.vouch);
-        c->end.has_vouch = err == AG_OK;
+        err = fvouch_finish(c->vouch, &c->tell.end.vouch);
+        c->tell.end.has_vouch = err == AG_OK;
     }
-    c->end.result = err;
-    return &c->end;
+    c->tell.end.result = err;
+    ftell_finish(&c->tell);
+    return &c->tell.end;
 }

@@ -22,12 +22,12 @@
 #include "privsep/filter_msg.h"
 #include "privsep/filter_rules.h"
 #include "privsep/filter_set.h"
+#include "privsep/filter_tell.h"
 
 struct fcopy;
 
 enum {
     FCOPY_READ_BYTES = 64 * 1024, /* what a pipe holds */
-    FCOPY_TELL_MS = 100,
 };
 
 /*
@@ -45,12 +45,8 @@ AG_CHECK AG_NONNULL enum ag_err fcopy_new(const struct fmsg_stream *stream,
 void fcopy_free(struct fcopy *c);
 AG_DEFINE_CLEANUP(fcopy, fcopy_free)
 
-/* `hits` hears of hits while the stream runs, at once or FCOPY_TELL_MS after the
- * last time, on the stream's thread; what it is
- * given is borrowed for the call. */
-AG_NONNULL void
-fcopy_listen(struct fcopy *c,
-             void (*hits)(void *ctx, const struct fmsg_end *so_far), void *ctx);
+/* Who hears of hits while the stream runs; before fcopy_run(). */
+AG_NONNULL void fcopy_listen(struct fcopy *c, const struct ftell_hooks *hooks);
 
 /* Copies until the source ends or something else does; the report is valid
  * until fcopy_free(). Blocks. */

@@ -11,6 +11,7 @@ struct live {
     uint64_t id;
     filter_end_fn ended;
     filter_hits_fn hits;
+    filter_hits_fn rest;
     void *arg;
 };
 
@@ -44,6 +45,7 @@ flive_add(struct flive_list *list, const struct filter_route *route,
     }
     live->ended = route->ended;
     live->hits = route->hits;
+    live->rest = route->rest;
     live->arg = route->arg;
     (void)pthread_mutex_lock(&list->lock);
     live->id = ++list->last_id;
@@ -134,17 +136,21 @@ tell_ended(struct live *live, const struct fmsg_end *end)
 /* One that runs stays on the list. Under the lock, so that nobody drops it, and
  * what it speaks to, meanwhile. */
 static void
-tell_hits(struct flive_list *list, const struct fmsg_end *so_far)
+tell_hits(struct flive_list *list, uint16_t op, const struct fmsg_end *so_far)
 {
     struct live *live = NULL;
+    filter_hits_fn say = NULL;
 
     (void)pthread_mutex_lock(&list->lock);
     live = list->first;
     while (live != NULL && live->id != so_far->id) {
         live = live->next;
     }
-    if (live != NULL && live->hits != NULL) {
-        report(live, live->hits, so_far);
+    if (live != NULL) {
+        say = op == FILTER_OP_HITS ? live->hits : live->rest;
+    }
+    if (say != NULL) {
+        report(live, say, so_far);
     }
     (void)pthread_mutex_unlock(&list->lock);
 }
@@ -155,12 +161,12 @@ flive_on_event(struct flive_list *list, uint16_t op, struct span body)
     static struct fmsg_end end; /* one channel thread; too large for a stack */
     struct live *live;
 
-    if ((op != FILTER_OP_END && op != FILTER_OP_HITS) ||
+    if ((op != FILTER_OP_END && op != FILTER_OP_HITS && op != FILTER_OP_REST) ||
         fmsg_get_end(body, &end) != AG_OK) {
         return;
     }
-    if (op == FILTER_OP_HITS) {
-        tell_hits(list, &end);
+    if (op != FILTER_OP_END) {
+        tell_hits(list, op, &end);
         return;
     }
     live = take_live(list, end.id);

@@ -167,6 +167,12 @@ tell_hits(void *ctx, const struct fmsg_end *so_far)
 }
 
 static void
+tell_rest(void *ctx, const struct fmsg_end *rest)
+{
+    tell(ctx, FILTER_OP_REST, rest);
+}
+
+static void
 tell_end(void *ctx, const struct fmsg_end *end)
 {
     tell(ctx, FILTER_OP_END, end);
@@ -242,8 +248,8 @@ raise_memlock(void)
 static enum ag_err
 begin(struct server *s, const struct filter_ours *ours)
 {
-    const struct fpool_hooks hooks = {
-        .ctx = s, .hits = tell_hits, .end = tell_end};
+    const struct fpool_hooks hooks = {.tell = {s, tell_hits, tell_rest},
+                                      .end = tell_end};
     enum ag_err err = confine_begin("ag-filter");
 
     if (err != AG_OK) {

@@ -236,21 +236,21 @@ is_row_of(const struct fmsg_row *row, const struct redactor_hit *hit)
            strcmp(variant_name(row->form), variant_name(hit->form)) == 0;
 }
 
-void
-fmsg_count(struct fmsg_end *end, const struct redactor_hit *hit)
+bool
+fmsg_count(struct fmsg_end *end, const struct redactor_hit *hit, bool *ret_new)
 {
     struct fmsg_row *row = NULL;
     size_t i;
 
-    end->hits++;
+    *ret_new = false;
     for (i = 0; i < end->row_count; i++) {
         if (is_row_of(&end->rows[i], hit)) {
             end->rows[i].count++;
-            return;
+            return true;
         }
     }
     if (end->row_count == FILTER_COUNTS_MAX_COUNT) {
-        return;
+        return false;
     }
     row = &end->rows[end->row_count++];
     row->id = hit->id;
@@ -260,6 +260,8 @@ fmsg_count(struct fmsg_end *end, const struct redactor_hit *hit)
     row->name_len = (uint8_t)hit->name.len;
     memcpy(row->name, hit->name.ptr, hit->name.len);
     row->name[hit->name.len] = '\0';
+    *ret_new = true;
+    return true;
 }
 
 enum ag_err

@@ -35,6 +35,7 @@ enum filter_op {
     FILTER_OP_END = 7,    /* an event */
     FILTER_OP_HITS = 8,   /* the same body, while the stream runs */
     FILTER_OP_KNOW = 9,   /* body: the key */
+    FILTER_OP_REST = 10,  /* as hits, of what has no row there: filter_tell.h */
 };
 
 enum fmsg_record_kind {
@@ -107,9 +108,10 @@ struct fmsg_end {
 
 struct redactor_hit;
 
-/* Adds a hit: to its value's row for this form, while there is room for rows. */
-AG_NONNULL void fmsg_count(struct fmsg_end *end,
-                           const struct redactor_hit *hit);
+/* Adds a hit to its value's row for this form, but not to `hits`. False: there is
+ * no room for another row. */
+AG_CHECK AG_NONNULL bool
+fmsg_count(struct fmsg_end *end, const struct redactor_hit *hit, bool *ret_new);
 
 AG_CHECK AG_NONNULL enum ag_err fmsg_put_end(struct buf *out,
                                              const struct fmsg_end *end);

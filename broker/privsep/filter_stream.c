@@ -98,7 +98,7 @@ slot_main(void *arg)
     while ((copy = wait_stream(slot)) != NULL) {
         const struct fmsg_end *end = NULL;
 
-        fcopy_listen(copy, p->hooks.hits, p->hooks.ctx);
+        fcopy_listen(copy, &p->hooks.tell);
         end = fcopy_run(copy, slot->dst_fd);
         sodium_stackzero(STACK_USED_BYTES); /* wide registers were put there */
         /* First the descriptors: who hears of the end may wait for them. */
@@ -109,7 +109,7 @@ slot_main(void *arg)
         p->busy_count--;
         (void)pthread_mutex_unlock(&p->lock);
         wipe(own.ss_sp, own.ss_size);
-        p->hooks.end(p->hooks.ctx, end);
+        p->hooks.end(p->hooks.tell.ctx, end);
         fcopy_free(copy);
     }
     signals_end(&own, &before);

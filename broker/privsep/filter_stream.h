@@ -18,6 +18,7 @@
 #include "privsep/filter_msg.h"
 #include "privsep/filter_rules.h"
 #include "privsep/filter_set.h"
+#include "privsep/filter_tell.h"
 
 struct fpool;
 
@@ -27,9 +28,8 @@ enum {
 
 /* Both are called on the stream's thread; borrowed for the call. */
 struct fpool_hooks {
-    void *ctx;
-    void (*hits)(void *ctx, const struct fmsg_end *so_far); /* filter_copy.h */
-    void (*end)(void *ctx, const struct fmsg_end *end);
+    struct ftell_hooks tell;
+    void (*end)(void *ctx, const struct fmsg_end *end); /* ctx: of `tell` */
 };
 
 /* Errors: AG_ENOMEM. `set` and `rules` are borrowed. */

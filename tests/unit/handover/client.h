@@ -69,6 +69,8 @@ begin(void **state)
     played.lost = 0;
     played.streams_ended = 0;
     played.hits = 0;
+    played.fresh = 0;
+    played.seen = 0;
     played.id_count = 0;
     played.route_count = 0;
     played.cancelled = 0;

@@ -1,4 +1,4 @@
-// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_stream_hits handout_finish handout_lost handout_task_of filter_stream filter_cancel
+// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_stream_hits handout_stream_seen handout_finish handout_lost handout_task_of filter_stream filter_cancel
 /* Connections of fd.sock from end to end, over use cases and a filter that are
  * played here: what is asked, answered, told, and undone at the end. */
 #include <sys/mman.h>
@@ -181,6 +181,60 @@ test_a_failed_stream_says_why(void **state)
     (void)close(ends[1]);
 }
 
+/* What was told before a filter's death, row or none, stays told. */
+static void
+test_a_filter_that_dies_takes_nothing_back(void **state)
+{
+    struct fixture *f = *state;
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    for (size_t late = 0; late < 2; late++) {
+        say(f->sock,
+            "{\"op\":\"stream\",\"ticket\":\"stream\",\"audience\":\"task\"}",
+            ends, 2);
+        (void)hear(f->sock);
+        some_hits(late);
+        if (late == 0) {
+            wait_for(&played.seen, 2);
+        }
+        a_hit_of_the_rest(late);
+        if (late == 0) {
+            wait_for(&played.fresh, 3);
+        }
+        die(late);
+        (void)hear(f->sock);
+        wait_for(&played.seen, 3 * (int)(late + 1));
+        assert_int_equal(played.fresh, 3 * (int)(late + 1));
+        assert_int_equal(played.hits, 3 * (int)(late + 1));
+        assert_int_equal(played.streams_ended, late + 1);
+    }
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
+static void
+test_what_was_seen_is_told_when_a_line_breaks(void **state)
+{
+    struct fixture *f = *state;
+    int ends[2];
+
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    played.deaf = true; /* its end comes after all others have gone */
+    say(f->sock, "{\"op\":\"stream\",\"ticket\":\"stream\"}", ends, 2);
+    (void)hear(f->sock);
+    some_hits(0);
+    a_hit_of_the_rest(0);
+    (void)close(f->sock);
+    f->sock = -1;
+    handover_free(f->handover);
+    f->handover = NULL;
+    assert_int_equal(played.seen, 3);
+    die(0);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+}
+
 /* A stream that ends long after its connection finds it gone. */
 static void
 test_a_late_end_is_harmless(void **state)
@@ -287,6 +341,8 @@ main(void)
         WITH_CLIENT(test_a_life_from_begin_to_end),
         WITH_CLIENT(test_a_broken_line_ends_the_task_and_its_streams),
         WITH_CLIENT(test_a_failed_stream_says_why),
+        WITH_CLIENT(test_a_filter_that_dies_takes_nothing_back),
+        WITH_CLIENT(test_what_was_seen_is_told_when_a_line_breaks),
         WITH_CLIENT(test_a_late_end_is_harmless),
         WITH_CLIENT(test_an_unknown_process_is_not_served),
         WITH_CLIENT(test_a_greedy_task_is_refused),

@@ -13,6 +13,7 @@
 #include "base/secret.h"
 #include "common/check.h"
 #include "core/handout.h"
+#include "core/incident.h"
 #include "privsep/filter.h"
 
 enum {
@@ -29,6 +30,7 @@ static struct {
     int streams_ended;
     int64_t hits;
     int fresh;
+    int seen; /* hits that may become incidents */
     enum filter_audience audience;
     char taken[64];
     uint64_t connection_ids[2];
@@ -71,6 +73,7 @@ __typeof__(handout_take) __wrap_handout_take;
 __typeof__(handout_stream) __wrap_handout_stream;
 __typeof__(handout_stream_ended) __wrap_handout_stream_ended;
 __typeof__(handout_stream_hits) __wrap_handout_stream_hits;
+__typeof__(handout_stream_seen) __wrap_handout_stream_seen;
 __typeof__(handout_finish) __wrap_handout_finish;
 __typeof__(handout_lost) __wrap_handout_lost;
 __typeof__(handout_task_of) __wrap_handout_task_of;
@@ -169,6 +172,19 @@ __wrap_handout_stream_hits(struct core *core, const struct stream_terms *terms,
     unlock();
 }
 
+void
+__wrap_handout_stream_seen(struct core *core, const struct stream_terms *terms,
+                           const struct incident_sight *sights, size_t count)
+{
+    (void)core;
+    (void)terms;
+    lock();
+    for (size_t i = 0; i < count; i++) {
+        played.seen += (int)sights[i].count;
+    }
+    unlock();
+}
+
 enum ag_err
 __wrap_handout_finish(struct core *core, int64_t task_id, int exit_code,
                       json_t **ret)
@@ -252,6 +268,32 @@ some_hits(size_t route)
         .hits = 2, .counts = &count, .count_count = 1};
 
     played.routes[route].hits(played.routes[route].arg, &report);
+}
+
+/* One more, for which these counts have no row. */
+static inline void
+a_hit_of_the_rest(size_t route)
+{
+    const struct filter_count first = {
+        .name = "a/b", .form = "raw", .count = 2};
+    const struct filter_count other = {
+        .id = 1, .name = "d", .form = "raw", .count = 1};
+    struct filter_report report = {
+        .hits = 1, .counts = &other, .count_count = 1};
+
+    played.routes[route].rest(played.routes[route].arg, &report);
+    report =
+        (struct filter_report){.hits = 3, .counts = &first, .count_count = 1};
+    played.routes[route].hits(played.routes[route].arg, &report);
+}
+
+/* It says nothing of what it had told. */
+static inline void
+die(size_t route)
+{
+    const struct filter_report report = {.result = AG_EFILTER};
+
+    played.routes[route].ended(played.routes[route].arg, &report);
 }
 
 enum ag_err

@@ -48,7 +48,7 @@ test_a_task_is_told_no_names(void **state)
          .count = 4,
          .first_offset = 1},
     };
-    const struct filter_report report = {
+    struct filter_report report = {
         .hits = 10, .counts = COUNTS, .count_count = AG_COUNT(COUNTS)};
     AG_AUTO(buf) struct buf out = {0};
 
@@ -65,6 +65,11 @@ test_a_task_is_told_no_names(void **state)
     buf_clear(&out);
     check_ok(stream_put_report(&out, 1, &report));
     assert_non_null(strstr(buf_cstr(&out), "\"counts\":{\"a/b\":5,\"c\":1,"));
+    assert_null(strstr(buf_cstr(&out), "truncated"));
+    buf_clear(&out);
+    report.hits++; /* one that has no row */
+    check_ok(stream_put_report(&out, 1, &report));
+    assert_non_null(strstr(buf_cstr(&out), "\"truncated\":true"));
 }
 
 int

@@ -1,4 +1,4 @@
-// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_stream_hits handout_finish handout_lost handout_task_of filter_stream filter_cancel
+// WRAP: handout_attach handout_value handout_take handout_stream handout_stream_ended handout_stream_hits handout_stream_seen handout_finish handout_lost handout_task_of filter_stream filter_cancel
 /* Supervisors that stay when their task has ended, and which of them are killed. */
 #include <sys/socket.h>
 #include <sys/un.h>
