@@ -377,7 +377,7 @@ program_remove(struct cli *cli, int argc, char **argv)
     static const struct arg_spec spec = {
         .names = ARG_NAMES_PROGRAMS,
         .usage = "rotate program remove NAME",
-        .about = "It is started no more: rotations that need it fail.",
+        .about = "It is started no more. While a rule uses it it stays.",
         .words_min = 1,
         .words_max = 1};
 

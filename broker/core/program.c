@@ -11,7 +11,9 @@
 #include "base/secret.h"
 #include "core/detail.h"
 #include "core/rotation.h"
+#include "core/rotation_plan.h"
 #include "core/state.h"
+#include "store/rotation_rules.h"
 #include "store/versions.h"
 
 #define PREFIX "auth-guard/program/"
@@ -20,6 +22,8 @@ enum {
     HEX_BYTES = 2 * PROGRAM_HASH_BYTES,
     NAME_MAX = 64,
     MS_PER_S = 1000,
+    USERS_TOLD_COUNT = 3,
+    USERS_TOLD_BYTES = USERS_TOLD_COUNT * (NAME_MAX_BYTES + 3),
 };
 
 static enum ag_err
@@ -63,6 +67,15 @@ read_hash(struct span text, uint8_t out[PROGRAM_HASH_BYTES])
     return true;
 }
 
+static enum ag_err
+none_on_record(const char *name)
+{
+    return err_why(AG_ENOTFOUND,
+                   "no program %s is on record; see: auth-guard rotate program "
+                   "list, and program add",
+                   name);
+}
+
 enum ag_err
 program_find(struct db_read *r, const char *name, struct program *ret)
 {
@@ -78,10 +91,7 @@ program_find(struct db_read *r, const char *name, struct program *ret)
         err = secrets_find(r, span_str(full), &row);
     }
     if (err == AG_ENOTFOUND) {
-        return err_why(err,
-                       "no program %s is on record; see: auth-guard rotate "
-                       "program add",
-                       name);
+        return none_on_record(name);
     }
     if (err == AG_OK) {
         err = detail_of_secret(&row, &detail);
@@ -185,6 +195,70 @@ core_program_set(struct core *core, struct db_tx *tx, const struct call *call,
                : err;
 }
 
+/* ---- removed ---- */
+
+/* Whose rules start a program. */
+struct users {
+    struct db_read *r;
+    const char *name;
+    size_t count;
+    char texts[USERS_TOLD_BYTES]; /* of the first of them */
+};
+
+static bool
+starts(const struct rotation_plan *plan, const char *name)
+{
+    const char *program = plan->rotator->program_name != NULL
+                              ? plan->rotator->program_name(plan->params)
+                              : NULL;
+
+    return (program != NULL && strcmp(program, name) == 0) ||
+           (plan->notify != NULL && strcmp(plan->notify, name) == 0);
+}
+
+/* By a rule that can't be read nothing is started. */
+static enum ag_err
+note_user(const struct rotation_rule_row *rule, void *arg)
+{
+    struct users *users = arg;
+    AG_AUTO(rotation_plan) struct rotation_plan plan = {0};
+    AG_AUTO(secret_row) struct secret_row secret = {0};
+    size_t len = strlen(users->texts);
+    enum ag_err err = rotation_plan_read(rule->plan, &plan);
+
+    if (err == AG_ECORRUPT || (err == AG_OK && !starts(&plan, users->name))) {
+        return AG_OK;
+    }
+    if (err == AG_OK) {
+        err = secrets_get(users->r, rule->secret_id, &secret);
+    }
+    if (err != AG_OK || secret.removed_ms != 0) {
+        return err;
+    }
+    users->count++;
+    if (users->count <= USERS_TOLD_COUNT) {
+        (void)snprintf(users->texts + len, sizeof(users->texts) - len, "%s%s",
+                       len > 0 ? ", " : "", secret.name);
+    }
+    return AG_OK;
+}
+
+static enum ag_err
+check_unused(struct db_read *r, const char *name)
+{
+    struct users users = {.r = r, .name = name};
+    enum ag_err err = rotation_rules_each(r, note_user, &users);
+
+    return err == AG_OK && users.count > 0
+               ? err_why(AG_ECONFLICT,
+                         "%zu rule%s start%s %s; first auth-guard rotate rule "
+                         "remove or set: %s%s",
+                         users.count, users.count == 1 ? "" : "s",
+                         users.count == 1 ? "s" : "", name, users.texts,
+                         users.count > USERS_TOLD_COUNT ? ", …" : "")
+               : err;
+}
+
 enum ag_err
 core_program_remove(struct core *core, struct db_tx *tx,
                     const struct call *call, const char *name)
@@ -196,6 +270,10 @@ core_program_remove(struct core *core, struct db_tx *tx,
     (void)core;
     if (err == AG_OK) {
         err = secrets_find(db_tx_read(tx), span_str(full), &row);
+        err = err == AG_ENOTFOUND ? none_on_record(name) : err;
+    }
+    if (err == AG_OK) {
+        err = check_unused(db_tx_read(tx), name);
     }
     if (err == AG_OK) {
         err = secrets_remove(tx, row.id);

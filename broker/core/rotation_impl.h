@@ -73,9 +73,11 @@ AG_CHECK AG_NONNULL enum ag_err rotation_suits(const struct rotator *rotator,
 
 /* ---- rotator->refreshes: rotation_refresh.c ---- */
 
-/* Is it a login whose profile says how? AG_EINVAL with a sentence. */
+/* Is it a login whose profile says how, and has the value something to refresh
+ * it with? AG_EINVAL with a sentence. */
 AG_CHECK AG_NONNULL enum ag_err
-rotation_refreshes(struct core *core, const struct secret_row *secret);
+rotation_refreshes(struct core *core, struct db_read *r,
+                   const struct secret_row *secret);
 
 /* The act. Blocks, until the refresh is over or the run is to end. */
 AG_NONNULL void rotation_refresh(struct core *core, const struct turn *t,

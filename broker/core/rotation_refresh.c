@@ -6,11 +6,13 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "base/secret.h"
 #include "core/detail.h"
 #include "core/refresh.h"
 #include "core/refresh_impl.h"
 #include "core/rotation_impl.h"
 #include "core/state.h"
+#include "store/versions.h"
 
 enum {
     LOOK_MS = 200, /* whether the broker stops, or the vault was locked */
@@ -19,16 +21,32 @@ enum {
 };
 
 enum ag_err
-rotation_refreshes(struct core *core, const struct secret_row *secret)
+rotation_refreshes(struct core *core, struct db_read *r,
+                   const struct secret_row *secret)
 {
-    enum file_format format = FORMAT_JSON;
+    AG_AUTO(secret) struct secret *content = NULL;
+    struct oauth2_login login = {0};
+    enum ag_err err = AG_OK;
 
-    return login_way(core, secret, &format) != NULL
-               ? AG_OK
-               : err_why(AG_EINVAL,
-                         "%s is no login that its profile says how to refresh; "
-                         "take another rotator",
-                         secret->name);
+    login.refresh = login_way(core, secret, &login.format);
+    if (login.refresh == NULL) {
+        return err_why(AG_EINVAL,
+                       "%s is no login that its profile says how to refresh; "
+                       "take another rotator",
+                       secret->name);
+    }
+    err = versions_value(r, secret->id, 0, NULL, &content);
+    if (err == AG_OK) {
+        login.content = secret_view(content);
+        err = oauth2_check(&login);
+    }
+    return err == AG_ENOTFOUND
+               ? err_why(AG_EINVAL,
+                         "%s has no refresh token, as a login by API key has "
+                         "none; log in with the tool and put its file, or take "
+                         "another rotator",
+                         secret->name)
+               : err;
 }
 
 /* ---- the act ---- */

@@ -57,8 +57,8 @@ check_has_value(const struct secret_row *secret)
 }
 
 static enum ag_err
-check_secret(struct core *core, const struct rotation_plan *plan,
-             const struct secret_row *secret)
+check_secret(struct core *core, struct db_read *r,
+             const struct rotation_plan *plan, const struct secret_row *secret)
 {
     enum ag_err err = check_has_value(secret);
 
@@ -66,7 +66,7 @@ check_secret(struct core *core, const struct rotation_plan *plan,
         err = rotation_suits(plan->rotator, secret);
     }
     return err == AG_OK && plan->rotator->refreshes
-               ? rotation_refreshes(core, secret)
+               ? rotation_refreshes(core, r, secret)
                : err;
 }
 
@@ -163,7 +163,7 @@ core_rotation_rule_set(struct core *core, struct db_tx *tx,
         err = rotation_plan_make(request, &plan, &row.plan);
     }
     if (err == AG_OK) {
-        err = check_secret(core, &plan, &secret);
+        err = check_secret(core, db_tx_read(tx), &plan, &secret);
     }
     if (err == AG_OK) {
         err = check_right(tx, call, &plan);

@@ -48,9 +48,9 @@ take_string(struct span *rest, struct span *ret)
     return true;
 }
 
-/* Cipher and KDF "none", one key: *ret is the private part. */
+/* Cipher and KDF "none", one key: its public part, and the private one. */
 static enum ag_err
-open_unencrypted(struct span der, struct span *ret)
+open_unencrypted(struct span der, struct span *ret_outside, struct span *ret)
 {
     struct span magic = span_of(MAGIC, sizeof(MAGIC));
     struct span rest = span_sub(der, magic.len, der.len);
@@ -70,8 +70,9 @@ open_unencrypted(struct span der, struct span *ret)
         return AG_EINVAL;
     }
     rest = span_sub(rest, sizeof(ONE), rest.len);
-    return take_string(&rest, &part) && take_string(&rest, ret) ? AG_OK
-                                                                : AG_EINVAL;
+    return take_string(&rest, ret_outside) && take_string(&rest, ret)
+               ? AG_OK
+               : AG_EINVAL;
 }
 
 static enum ag_err
@@ -79,7 +80,8 @@ open_ed25519(struct sshkey *key)
 {
     struct span rest = {NULL, 0};
     struct span part = {NULL, 0};
-    enum ag_err err = open_unencrypted(secret_view(key->der), &rest);
+    enum ag_err err =
+        open_unencrypted(secret_view(key->der), &key->outside, &rest);
 
     if (err != AG_OK) {
         return err;
@@ -98,6 +100,7 @@ open_ed25519(struct sshkey *key)
         return AG_EINVAL;
     }
     key->seed = span_sub(part, 0, SSHKEY_SEED_BYTES);
+    key->behind = span_sub(part, SSHKEY_SEED_BYTES, PRIVATE_BYTES);
     return AG_OK;
 }
 
@@ -191,6 +194,23 @@ add_public_part(struct span public, struct buf *out)
     const struct span key[] = {span_str(ED25519), public};
 
     return add_strings(out, key, AG_COUNT(key));
+}
+
+bool
+sshkey_is_pair(const struct sshkey *key)
+{
+    AG_AUTO(pair) struct pair p;
+    struct span rest = key->outside;
+    struct span kind = {NULL, 0};
+    struct span outside = {NULL, 0};
+    struct span public = {NULL, 0};
+
+    (void)crypto_sign_seed_keypair(p.public, p.private, key->seed.ptr);
+    public = span_of(p.public, SSHKEY_PUBLIC_BYTES);
+    return span_equal(key->public, public) && span_equal(key->behind, public) &&
+           take_string(&rest, &kind) && span_is(kind, ED25519) &&
+           take_string(&rest, &outside) && rest.len == 0 &&
+           span_equal(outside, public);
 }
 
 enum ag_err

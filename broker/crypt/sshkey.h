@@ -8,6 +8,8 @@
 #ifndef AG_CRYPT_SSHKEY_H
 #define AG_CRYPT_SSHKEY_H
 
+#include <stdbool.h>
+
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -28,6 +30,8 @@ struct sshkey {
     struct secret *der;
     struct span seed;
     struct span public;
+    struct span behind;  /* the public half that stands behind the seed */
+    struct span outside; /* what anybody may read of it without a passphrase */
     struct span comment;
 };
 
@@ -41,6 +45,10 @@ AG_DEFINE_CLEANUP_INPLACE(sshkey, sshkey_done)
  */
 AG_CHECK AG_NONNULL enum ag_err sshkey_open(struct span text,
                                             struct sshkey *ret);
+
+/* Is each public half in the file that of the seed? A signature with another's
+ * tells the seed, and where the line of another is put nobody comes in. */
+AG_NONNULL bool sshkey_is_pair(const struct sshkey *key);
 
 /* Appends the file of a seed, without a newline at its end. `check` are any
  * bytes. Errors: AG_ELIMIT, AG_ENOMEM. */

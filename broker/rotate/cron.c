@@ -177,15 +177,34 @@ spelled_out(struct span text)
     return text;
 }
 
+static size_t
+count_words(struct span text)
+{
+    size_t count = 0;
+
+    while (text.len > 0) {
+        count += cut(&text, ' ').len > 0 ? 1 : 0;
+    }
+    return count;
+}
+
 enum ag_err
 cron_parse(struct span text, struct cron *ret)
 {
     struct span rest = spelled_out(text);
+    size_t count = count_words(rest);
     uint64_t bits[FIELD_COUNT] = {0};
     bool all[FIELD_COUNT] = {false};
     struct cron cron = {0};
     int64_t first_ms = 0;
 
+    if (count != FIELD_COUNT) {
+        return err_why(AG_EINVAL,
+                       "cron: %zu field%s where five belong: minute, hour, day "
+                       "of the month, month, day of the week, like \"30 3 * * "
+                       "1-5\", or @daily",
+                       count, count == 1 ? "" : "s");
+    }
     for (size_t i = 0; i < FIELD_COUNT; i++) {
         struct span word = cut(&rest, ' ');
         enum ag_err err = AG_OK;
@@ -198,10 +217,6 @@ cron_parse(struct span text, struct cron *ret)
         if (err != AG_OK) {
             return err;
         }
-    }
-    if (rest.len > 0) {
-        return err_why(AG_EINVAL, "cron: five fields: minute, hour, day of the "
-                                  "month, month, day of the week");
     }
     cron.minutes = bits[0];
     cron.hours = (uint32_t)bits[1];

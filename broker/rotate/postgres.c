@@ -147,17 +147,17 @@ suits(const json_t *params, const struct secret *source)
     if (wjson_parse(secret_view(source), SOURCE_MAX_BYTES, &tree) == AG_OK &&
         json_is_object(tree)) {
         return err_why(AG_EINVAL,
-                       "postgres: the source is a JSON object and not the "
-                       "password of %s; name the field that is, like --from "
-                       "NAME#/password",
+                       "postgres: the source is a JSON object; name the field "
+                       "of it, like --from NAME#/password, that is the "
+                       "password of %s",
                        user);
     }
     return pq_is_password(secret_view(source))
                ? AG_OK
                : err_why(AG_EINVAL,
-                         "postgres: the source is not the password of %s: 1 to "
-                         "%d bytes in one line",
-                         user, PQ_PASSWORD_MAX_BYTES);
+                         "postgres: the source is no password, which has 1 to "
+                         "%d bytes in one line; put that of %s",
+                         PQ_PASSWORD_MAX_BYTES, user);
 }
 
 /* ---- the value ---- */

@@ -73,6 +73,12 @@ open_value(const struct secret *value, struct sshkey *ret)
                        "without a passphrase, and no other kind is made; put "
                        "one of ssh-keygen -t ed25519 -N ''");
     }
+    if (err == AG_OK && !sshkey_is_pair(ret)) {
+        sshkey_done(ret);
+        return err_why(AG_EINVAL,
+                       "ssh: the public half in the value is not that of its "
+                       "private key; put the file as ssh-keygen made it");
+    }
     return err;
 }
 

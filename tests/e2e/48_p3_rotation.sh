@@ -14,6 +14,8 @@ refused 'operator' neighbour auth-guard rotate program add other "$C/rotator"
 refused 'say one' auth-guard rotate rule set svc/key
 refused 'say one' auth-guard rotate rule set --every 1d --cron '@daily' svc/key
 refused 'minute is' auth-guard rotate rule set --cron '61 * * * *' svc/key
+refused '4 fields where five' auth-guard rotate rule set --cron '0 3 * *' svc/key
+refused 'no program nosuch' auth-guard rotate program remove nosuch
 refused 'no such day' auth-guard rotate rule set --cron '0 0 30 2 *' svc/key
 refused 'window' auth-guard rotate rule set --every 1d --window noon svc/key
 refused 'rotator' auth-guard rotate rule set --every 1d --rotator magic svc/key
@@ -45,6 +47,7 @@ chmod 755 "$C/teller"
 refused 'no program' auth-guard rotate rule set --every 30d --notify teller svc/key
 ok auth-guard rotate program add --limit 3s teller "$C/teller"
 ok auth-guard rotate rule set --every 30d --notify teller svc/key
+refused '1 rule starts teller.*svc/key' auth-guard rotate program remove teller
 ok auth-guard rotate --dry-run svc/key
 [ ! -e "$C/told" ] || fail "a dry run told: $(cat "$C/told")"
 : >"$C/told.exit"

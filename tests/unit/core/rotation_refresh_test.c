@@ -227,6 +227,28 @@ test_only_logins_and_nothing_to_say(void **state)
     check_err(set_rule("github/bot", 0, 0), AG_EINVAL);
 }
 
+/* As a login by API key has none, in the same file. */
+static void
+test_a_login_without_a_refresh_token_is_refused(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(secret)
+    struct secret *value = secret_of("{\"claudeAiOauth\":{\"accessToken\":\"sk-"
+                                     "ant-oat01-only-0123456789\"}}");
+    const struct put_request request = {.name = "login/key",
+                                        .profile = "claude",
+                                        .value = value,
+                                        .if_version = -1};
+
+    (void)state;
+    check_ok(act(do_put, &call, &request, NULL));
+    check_err(set_rule("login/key", 0, 0), AG_EINVAL);
+    assert_non_null(strstr(err_text(AG_EINVAL), "has no refresh token"));
+    put_login("login/key", "sk-ant-oat01-again-0123456789",
+              now_ms + 60 * MINUTE_MS);
+    check_ok(set_rule("login/key", 0, 0));
+}
+
 int
 main(int argc, char **argv)
 {
@@ -243,6 +265,9 @@ main(int argc, char **argv)
             flow_close),
         cmocka_unit_test_setup_teardown(test_only_logins_and_nothing_to_say,
                                         open_with_wire, flow_close),
+        cmocka_unit_test_setup_teardown(
+            test_a_login_without_a_refresh_token_is_refused, open_with_wire,
+            flow_close),
     };
 
     if (broker_is_helper(argc, argv)) {

@@ -103,6 +103,11 @@ test_what_is_no_cron_expression(void **state)
     for (size_t i = 0; i < AG_COUNT(BAD); i++) {
         check_err(cron_parse(span_str(BAD[i]), &cron), AG_EINVAL);
     }
+    check_err(cron_parse(span_str(" 0  3 * * "), &cron), AG_EINVAL);
+    assert_non_null(strstr(err_text(AG_EINVAL), "4 fields where five belong"));
+    assert_non_null(strstr(err_text(AG_EINVAL), "30 3 * * 1-5"));
+    check_err(cron_parse(span_str("0 3 * * 1 2"), &cron), AG_EINVAL);
+    assert_non_null(strstr(err_text(AG_EINVAL), "6 fields"));
 }
 
 static struct schedule

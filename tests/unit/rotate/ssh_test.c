@@ -100,6 +100,35 @@ test_what_is_no_such_key_is_refused(void **state)
     check_not_made(lines);
 }
 
+/* The three places where a file has the public half. */
+static void
+test_a_public_half_of_another_key_is_refused(void **state)
+{
+    (void)state;
+    for (int which = 0; which < 3; which++) {
+        AG_AUTO(secret) struct secret *whole = key_with("c", "");
+        AG_AUTO(secret) struct secret *value = NULL;
+        AG_AUTO(sshkey) struct sshkey key = {0};
+        AG_AUTO(buf) struct buf text = {0};
+        const uint8_t *at = NULL;
+        uint8_t *der = NULL;
+
+        check_ok(sshkey_open(secret_view(whole), &key));
+        assert_true(sshkey_is_pair(&key));
+        at = which == 0   ? key.public.ptr
+             : which == 1 ? key.behind.ptr
+                          : key.outside.ptr + key.outside.len - 1;
+        der = secret_bytes(key.der);
+        der[at - der] ^= 1;
+        buf_init(&text, ARMOUR_MAX_BYTES, BUF_WIPE);
+        check_ok(
+            armour_add("OPENSSH PRIVATE KEY", 70, secret_view(key.der), &text));
+        check_ok(secret_from(buf_view(&text), &value));
+        check_not_made(value);
+        assert_non_null(strstr(err_text(AG_EINVAL), "public half"));
+    }
+}
+
 /* It would be begun, and could be neither done nor undone. */
 static void
 test_a_comment_that_can_not_be_told_is_refused(void **state)
@@ -128,6 +157,7 @@ main(void)
         cmocka_unit_test(test_it_takes_a_program_and_nothing_else),
         cmocka_unit_test(test_a_new_key_has_the_comment_and_the_end_of_the_old),
         cmocka_unit_test(test_what_is_no_such_key_is_refused),
+        cmocka_unit_test(test_a_public_half_of_another_key_is_refused),
         cmocka_unit_test(test_a_comment_that_can_not_be_told_is_refused),
     };
 
