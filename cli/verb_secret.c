@@ -240,21 +240,29 @@ by_name(const void *a, const void *b)
     return strcmp(out_member(*left, "name"), out_member(*right, "name"));
 }
 
-/* What a person must do stands before what the secret is. */
+/* What a person must do, or who makes it, stands before what the secret is. */
 static enum ag_err
-say_needs_login(json_t *row)
+say_first(json_t *row, const char *member, const char *words)
 {
-    const char *code = json_string_value(json_object_get(row, "needs_login"));
+    const char *what = json_string_value(json_object_get(row, member));
 
-    if (code == NULL) {
+    if (what == NULL) {
         return AG_OK;
     }
     return json_object_set_new(row, "description",
-                               json_sprintf("needs login (%s) %s", code,
+                               json_sprintf("%s (%s) %s", words, what,
                                             out_member(row, "description"))) ==
                    0
                ? AG_OK
                : AG_ENOMEM;
+}
+
+static enum ag_err
+say_more(json_t *row)
+{
+    enum ag_err err = say_first(row, "minter", "for each task");
+
+    return err == AG_OK ? say_first(row, "needs_login", "needs login") : err;
 }
 
 static enum ag_err
@@ -271,7 +279,7 @@ sorted(const json_t *secrets, json_t *ret)
         qsort(rows, count, sizeof(json_t *), by_name);
     }
     for (size_t i = 0; err == AG_OK && i < count; i++) {
-        err = json_array_append(ret, rows[i]) == 0 ? say_needs_login(rows[i])
+        err = json_array_append(ret, rows[i]) == 0 ? say_more(rows[i])
                                                    : AG_ENOMEM;
     }
     free(rows);

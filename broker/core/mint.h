@@ -86,6 +86,9 @@ AG_CHECK AG_NONNULL enum ag_err core_mint_list(struct core *core, json_t **ret);
 /* Has it a mint rule? By the row alone. */
 AG_NONNULL bool mint_has_rule(const struct secret_row *row);
 
+/* By which minter, as its description says; NULL: it has no rule. */
+const char *mint_minter_of(const json_t *detail);
+
 /* AG_ECONFLICT with a sentence while something made of it is not revoked. */
 AG_CHECK AG_NONNULL enum ag_err mint_none_open(struct db_read *r,
                                                const struct secret_row *row);

@@ -36,6 +36,13 @@ mint_has_rule(const struct secret_row *row)
            json_object_get(detail, MEMBER) != NULL;
 }
 
+const char *
+mint_minter_of(const json_t *detail)
+{
+    return json_string_value(
+        json_object_get(json_object_get(detail, MEMBER), "minter"));
+}
+
 /* All that can be wrong with a rule is found here, made or read. Takes a
  * reference of its own. */
 static enum ag_err

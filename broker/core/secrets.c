@@ -273,21 +273,24 @@ describe(const struct secret_row *row, json_t **ret)
     AG_AUTO(wjson) json_t *item = NULL;
     const char *description = NULL;
     const char *needs_login = NULL;
+    const char *minter = NULL;
     enum ag_err err = detail_of_secret(row, &detail);
 
     if (err != AG_OK) {
         return err;
     }
     (void)refresh_is_needed(row, detail, &needs_login);
+    minter = mint_minter_of(detail);
     description = json_string_value(json_object_get(detail, "description"));
-    item = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s, s:s?, s:s?, s:s}", "name",
-                     row->name, "kind", secret_kind_text(row->kind), "profile",
-                     row->profile, "min_grade", grade_text(row->min_grade),
-                     "version", (json_int_t)row->current_version, "description",
-                     description != NULL ? description : "", "path",
-                     json_string_value(json_object_get(detail, "path")),
-                     "needs_login", needs_login, "on_leak",
-                     incident_rule_of(detail));
+    item = json_pack(
+        "{s:s, s:s, s:s?, s:s, s:s, s:I, s:s, s:s?, s:s?, s:s}", "name",
+        row->name, "kind",
+        minter != NULL ? "minted" : secret_kind_text(row->kind), "minter",
+        minter, "profile", row->profile, "min_grade",
+        grade_text(row->min_grade), "version", (json_int_t)row->current_version,
+        "description", description != NULL ? description : "", "path",
+        json_string_value(json_object_get(detail, "path")), "needs_login",
+        needs_login, "on_leak", incident_rule_of(detail));
     if (item == NULL) {
         return AG_ENOMEM;
     }
@@ -331,9 +334,11 @@ list_one(const struct secret_row *row, void *arg)
     json_t *item = NULL;
     enum ag_err err = AG_OK;
 
-    /* Without a value there is nothing to list: released, or not adopted yet;
-     * its versions can still be asked for by name. */
-    if (row->current_version == 0 || !may_see(listing->call, row->name)) {
+    /* Without a value, and without a rule by which each task is given one, there
+     * is nothing to list: released, or not adopted yet; its versions can still
+     * be asked for by name. */
+    if ((row->current_version == 0 && !mint_has_rule(row)) ||
+        !may_see(listing->call, row->name)) {
         return AG_OK;
     }
     err = describe(row, &item);

@@ -21,6 +21,10 @@ refused 'operator' neighbour auth-guard mint set --minter postgres --from db/bos
     dbname=app user=boss roles=reader
 mint_set db/app
 [ "$(auth-guard mint show db/app --json | jq -r .minter)" = postgres ] || fail "no rule"
+[ "$(auth-guard list --json | jq -r '.secrets[] | select(.name == "db/app") | "\(.kind) \(.minter) \(.version)"')" = 'minted postgres 0' ] ||
+    fail "the list: $(auth-guard list --json)"
+ok auth-guard list db/app
+[[ $OUT =~ db/app\ +minted.*for\ each\ task\ \(postgres\) ]] || fail "the list: $OUT"
 refused 'minted for each task' auth-guard put db/app <<<other-word-of-ours
 refused 'no value of its' auth-guard get db/app
 no_roles || fail "a role without a use"

@@ -56,6 +56,45 @@ test_a_rule_is_for_a_secret_without_a_value(void **state)
     check_ok(act(do_put, &call, &request, NULL));
 }
 
+/* The item of db/app in the list; NULL: it is not there. */
+static json_t *
+listed(json_t **ret_list)
+{
+    struct call call = call_of(flow.operator_peer);
+    json_t *item = NULL;
+    size_t i = 0;
+
+    check_ok(core_secret_list(flow.core, &call, "db/", ret_list));
+    json_array_foreach(json_object_get(*ret_list, "secrets"), i, item)
+    {
+        if (strcmp(text_at(item, "name"), "db/app") == 0) {
+            return item;
+        }
+    }
+    return NULL;
+}
+
+static void
+test_it_is_listed_as_what_it_is(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    AG_AUTO(wjson) json_t *with = NULL;
+    AG_AUTO(wjson) json_t *without = NULL;
+    const json_t *item = listed(&with);
+
+    (void)state;
+    assert_non_null(item);
+    assert_string_equal(text_at(item, "kind"), "minted");
+    assert_string_equal(text_at(item, "minter"), "postgres");
+    assert_int_equal(json_integer_value(json_object_get(item, "version")), 0);
+    item = json_array_get(json_object_get(with, "secrets"), 0);
+    assert_string_equal(text_at(item, "name"), "db/boss");
+    assert_string_equal(text_at(item, "kind"), "opaque");
+    assert_true(json_is_null(json_object_get(item, "minter")));
+    check_ok(act(do_mint_remove, &call, "db/app", NULL));
+    assert_null(listed(&without));
+}
+
 static void
 test_nothing_is_removed_while_it_works_at_its_provider(void **state)
 {
@@ -228,6 +267,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         MINTING(test_a_lock_revokes_and_keeps_what_it_could_not),
         MINTING(test_a_rule_is_for_a_secret_without_a_value),
+        MINTING(test_it_is_listed_as_what_it_is),
         MINTING(test_nothing_is_removed_while_it_works_at_its_provider),
         MINTING(test_a_source_that_went_is_waited_for),
         MINTING(test_one_that_ends_too_soon_is_not_made_again_and_again),
