@@ -161,6 +161,7 @@ auth-guard run --no-isolate --env DB=db/app -- sh -c "while [ ! -e '$C/go2' ]; d
 task=$!
 one_role() { [ "$(roles)" = 1 ]; }
 within 5 one_role || fail "no role: $(cat "$C/out2")"
+sql CHECKPOINT # of what was committed without waiting nothing is to be lost
 pg_stop immediate
 refused 'could not be made|next try' auth-guard run --no-isolate --env DB=db/app -- true
 touch "$C/go2"
@@ -172,7 +173,7 @@ has "$OUT" 'tried in vain'
 ok auth-guard lock
 ok auth-guard unlock
 pg_start
-within 20 no_roles || fail "never revoked: $(auth-guard mint list)"
+within 20 no_roles || fail "never revoked: $(roles) role(s), $(auth-guard mint list)"
 within 5 rested || fail "still open"
 say "the server was away: refused at once, revoked when it was back"
 
