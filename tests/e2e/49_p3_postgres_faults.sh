@@ -63,8 +63,9 @@ within 20 works || fail "before late: $(cat "$C/use.err")"
 echo 'CREATE late' >"$mode"
 use >"$C/use.out" 2>&1
 [ ! -e "$mode" ] || fail "late: the fault did not happen"
-within 2 rested && ! none_open || fail "late: forgotten before it came: $(auth-guard mint list)"
+within 10 rested && ! none_open || fail "late: forgotten before it came: $(auth-guard mint list)"
 [ "$(roles)" = 0 ] || fail "late: it is not late"
+: >"$mode.go"
 came() { [ "$(roles)" = 1 ]; }
 within 10 came || fail "late: it never came"
 within 40 no_roles || fail "late: the role is left: $(auth-guard mint list)"

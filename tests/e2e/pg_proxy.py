@@ -5,7 +5,7 @@ at the first message of a client that has WORD in it, FAULT is
   cut_before   the connection ends, the server never heard it
   cut_after    the server did it, the answer is lost
   hang         the server did it, the answer never comes
-  late         the connection ends, the server hears it three seconds later
+  late         the connection ends, the server hears it when MODE_FILE.go is there
   kill_before PID, kill_after PID   the broker is killed instead
 and the file is removed."""
 import os
@@ -66,7 +66,8 @@ def serve(client):
             if fault == "late":
                 state["hang"] = True
                 client.shutdown(socket.SHUT_RDWR)
-                threading.Event().wait(3)
+                while not os.path.exists(MODE + ".go"):
+                    threading.Event().wait(0.02)
                 server.sendall(data)
                 threading.Event().wait(1)
                 break
