@@ -4,7 +4,7 @@
 #include "store/db.h"
 
 static enum ag_err
-pragma_int(sqlite3 *handle, const char *sql, int64_t *ret)
+first_int(sqlite3 *handle, const char *sql, int64_t *ret)
 {
     sqlite3_stmt *st = NULL;
     int rc = sqlite3_prepare_v2(handle, sql, -1, &st, NULL);
@@ -27,13 +27,12 @@ migrate_check(sqlite3 *handle, int *ret_version)
     int64_t objects = 0;
     enum ag_err err;
 
-    err = pragma_int(handle, "PRAGMA application_id", &application);
+    err = first_int(handle, "PRAGMA application_id", &application);
     if (err == AG_OK) {
-        err = pragma_int(handle, "PRAGMA user_version", &version);
+        err = first_int(handle, "PRAGMA user_version", &version);
     }
     if (err == AG_OK) {
-        err =
-            pragma_int(handle, "SELECT count(*) FROM sqlite_schema", &objects);
+        err = first_int(handle, "SELECT count(*) FROM sqlite_schema", &objects);
     }
     if (err != AG_OK) {
         return err;
@@ -53,6 +52,31 @@ migrate_check(sqlite3 *handle, int *ret_version)
     return AG_OK;
 }
 
+/* Formats 2 and 3 were never released. In them rotations were in no digest; what
+ * one without the vault's keys makes of it here would be anybody's word. */
+static enum ag_err
+check_unreleased(sqlite3 *handle, int version)
+{
+    int64_t rows = 0;
+    enum ag_err err = AG_OK;
+
+    if (version != 2 && version != 3) {
+        return AG_OK;
+    }
+    err = first_int(handle,
+                    "SELECT count(*) FROM (SELECT id FROM rotation_rule"
+                    " UNION ALL SELECT id FROM rotation)",
+                    &rows);
+    return err == AG_OK && rows > 0
+               ? err_why(AG_EUNSUPPORTED,
+                         "vault.db has format %d, which was never released, "
+                         "and rules of rotation that no record covers; with "
+                         "the program that made it, export the secrets, and "
+                         "import them into a new vault",
+                         version)
+               : err;
+}
+
 /* user_version takes no bound parameter; these are all it can become. */
 static const char *const SQL_VERSION[] = {
     "PRAGMA user_version = 1", "PRAGMA user_version = 2",
@@ -66,9 +90,13 @@ _Static_assert(DB_APPLICATION_ID == 1095194161, "the text below differs");
 enum ag_err
 migrate_run(sqlite3 *handle, int version)
 {
+    enum ag_err err = check_unreleased(handle, version);
     size_t i;
     int rc;
 
+    if (err != AG_OK) {
+        return err;
+    }
     AG_ASSERT(version >= 0 && MIGRATION_COUNT <= AG_COUNT(SQL_VERSION));
     for (i = (size_t)version; i < MIGRATION_COUNT; i++) {
         AG_ASSERT(MIGRATIONS[i].number == (int)i + 1);

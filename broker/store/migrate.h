@@ -32,7 +32,9 @@ extern const size_t MIGRATION_COUNT;
 AG_CHECK AG_NONNULL enum ag_err migrate_check(sqlite3 *handle,
                                               int *ret_version);
 
-/* Runs what is missing after `version`, in the caller's transaction. */
+/* Runs what is missing after `version`, in the caller's transaction. Errors:
+ * AG_EUNSUPPORTED, with a sentence, a format from before the first release that
+ * has rotations. */
 AG_CHECK AG_NONNULL enum ag_err migrate_run(sqlite3 *handle, int version);
 
 #endif

@@ -1,5 +1,5 @@
 // WRAP: makers_note
-/* A vault of format 1 becomes one of format 2 when it is opened. */
+/* A vault of format 1 becomes one of the newest format when it is opened. */
 #include "common/vaultold.h"
 #include "store/rotation_rules.h"
 
@@ -49,6 +49,43 @@ test_its_secrets_can_rotate(void **state)
     vault_check_sound();
 }
 
+/* To format 2: what came after it goes. */
+static const char SQL_BACK_TO_2[] =
+    "DROP TABLE incident; DROP TABLE minted; DROP INDEX rotation_of;"
+    "DROP INDEX secret_there; PRAGMA user_version = 2";
+static const char SQL_NO_RULES[] = "DELETE FROM rotation_rule";
+
+static void
+run_sql(const char *sql)
+{
+    sqlite3 *handle = old_handle();
+
+    assert_int_equal(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
+}
+
+/* Nothing on disk says that they are as they were set. */
+static void
+test_rotations_of_no_release_are_refused(void **state)
+{
+    char plan[] = "{}";
+    char version[16];
+    struct rotation_rule_row rule = {.next_ms = 1, .reach_ms = 1, .plan = plan};
+
+    (void)state;
+    rule.secret_id = vault_put("of/an-old-vault", "value");
+    check_ok(vault_do(write_rule, &rule));
+    store_close(vault.s);
+    vault.s = NULL;
+    run_sql(SQL_BACK_TO_2);
+    check_err(store_open(vault.home, &vault.s), AG_EUNSUPPORTED);
+    assert_non_null(strstr(err_text(AG_EUNSUPPORTED), "format 2"));
+    old_ask("PRAGMA user_version", version, sizeof(version));
+    assert_string_equal(version, "2");
+    run_sql(SQL_NO_RULES);
+    check_ok(store_open(vault.home, &vault.s));
+}
+
 int
 main(void)
 {
@@ -57,6 +94,9 @@ main(void)
                                         vault_set_up, vault_tear_down),
         cmocka_unit_test_setup_teardown(test_its_secrets_can_rotate,
                                         vault_set_up, vault_tear_down),
+        cmocka_unit_test_setup_teardown(
+            test_rotations_of_no_release_are_refused, vault_set_up,
+            vault_tear_down),
     };
 
     return cmocka_run_group_tests(tests, arena_set_up, arena_tear_down);
