@@ -21,6 +21,7 @@
 
 enum {
     TICK_MAX_MS = 60 * 1000, /* housekeeping at least this often */
+    SWEEP_AGAIN_MS = 1000,   /* after what could not be written */
     SWEEP_WRAPS_COUNT = 256, /* wiped in one job */
 };
 
@@ -66,6 +67,9 @@ make_tables(struct core *core)
     }
     if (err == AG_OK) {
         err = running_new(&core->running);
+    }
+    if (err == AG_OK) {
+        err = late_new(&core->late);
     }
     if (err == AG_OK) {
         err = sessions_new(&core->sessions);
@@ -160,6 +164,7 @@ core_free(struct core *core)
     tree_free(core->tree);
     sessions_free(core->sessions);
     running_free(core->running);
+    late_free(core->late);
     shelf_free(core->shelf);
     recent_free(core->recent);
     live_free(core->live);
@@ -260,6 +265,7 @@ core_write_wait(struct core *core, struct core_job *job)
 
 struct sweep {
     struct core_job job;
+    uint64_t late; /* how far those of late.h were written */
     size_t count;
     int64_t ids[TREE_TASKS_MAX_COUNT];
 };
@@ -267,10 +273,9 @@ struct sweep {
 static enum ag_err
 run_sweep(struct core *core, struct db_tx *tx, struct core_job *job)
 {
-    const struct sweep *s = (const struct sweep *)job;
-    enum ag_err err = AG_OK;
-
+    struct sweep *s = (struct sweep *)job;
     uint64_t wiped = 0;
+    enum ag_err err = late_write(core, tx, &s->late);
 
     for (size_t i = 0; i < s->count && err == AG_OK; i++) {
         err = core_end_task(core, tx, s->ids[i], END_EXPIRED, -1);
@@ -285,17 +290,28 @@ run_sweep(struct core *core, struct db_tx *tx, struct core_job *job)
                : err;
 }
 
-/* Those that never had a line have nobody to tell: they are forgotten here. */
+/* Those that never had a line have nobody to tell: they are forgotten here. What
+ * could not be written (a full disk) is tried again, after a pause. */
 static void
 sweep_done(struct core *core, struct core_job *job)
 {
     struct sweep *s = (struct sweep *)job;
+    bool done = job->err == AG_OK;
 
+    if (done) {
+        late_written(core->late, s->late);
+    } else {
+        atomic_store(&core->sweep_after_ms, clock_steady_ms() + SWEEP_AGAIN_MS);
+    }
     for (size_t i = 0; i < s->count; i++) {
-        if (!running_is_attached(core->running, s->ids[i])) {
-            running_remove(core->running, s->ids[i]);
-            tree_remove(core->tree, s->ids[i]);
+        if (running_is_attached(core->running, s->ids[i])) {
+            continue; /* it was told; its line's end is another try */
         }
+        if (!done) {
+            late_add(core->late, s->ids[i], END_EXPIRED, -1);
+        }
+        running_remove(core->running, s->ids[i]);
+        tree_remove(core->tree, s->ids[i]);
     }
     free(s);
 }
@@ -303,18 +319,21 @@ sweep_done(struct core *core, struct core_job *job)
 static void
 expire_tasks(struct core *core)
 {
-    struct sweep *s = calloc(1, sizeof(*s));
     int64_t now_ms = clock_steady_ms();
+    struct sweep *s = now_ms >= atomic_load(&core->sweep_after_ms)
+                          ? calloc(1, sizeof(*s))
+                          : NULL;
 
     if (s == NULL) {
-        return; /* the next tick tries again */
+        return; /* a later tick tries again */
     }
     s->job.run = run_sweep;
     s->job.done = sweep_done;
     s->count = running_expired(core->running, clock_wall_ms(), now_ms, s->ids,
                                AG_COUNT(s->ids));
     /* Wraps are looked at once a minute; an idle broker writes nothing. */
-    if (s->count == 0 && now_ms - core->swept_ms < TICK_MAX_MS) {
+    if (s->count == 0 && !late_any(core->late) &&
+        now_ms - core->swept_ms < TICK_MAX_MS) {
         free(s);
         return;
     }
@@ -362,7 +381,12 @@ core_tick(struct core *core, int64_t *ret_next_ms)
     refresher_tick(core->refresher);
     mints_tick(core->mints);
     live_sweep(core->live, clock_wall_ms());
-    task_ms = running_next_ms(core->running, clock_wall_ms(), now_ms);
+    task_ms = late_any(core->late)
+                  ? now_ms
+                  : running_next_ms(core->running, clock_wall_ms(), now_ms);
+    if (task_ms < atomic_load(&core->sweep_after_ms)) {
+        task_ms = atomic_load(&core->sweep_after_ms);
+    }
     fold_ms = folds_next_ms(core->folds);
     if (settings.idle_lock_ms > 0 &&
         atomic_load(&core->busy_ms) + settings.idle_lock_ms < next_ms) {

@@ -335,7 +335,7 @@ run_ending(struct core *core, struct db_tx *tx, struct core_job *job)
 }
 
 /* The line is gone, so nothing of the tree is left: its root may be forgotten.
- */
+ * What can't be written now (disk full) is written as soon as it can be. */
 static enum ag_err
 finish(struct core *core, int64_t task_id, enum end_reason reason,
        int exit_code)
@@ -346,6 +346,9 @@ finish(struct core *core, int64_t task_id, enum end_reason reason,
                        .exit_code = exit_code};
     enum ag_err err = core_write_wait(core, &e.job);
 
+    if (err != AG_OK) {
+        late_add(core->late, task_id, reason, exit_code);
+    }
     running_remove(core->running, task_id);
     tree_remove(core->tree, task_id);
     return err;
@@ -406,7 +409,6 @@ handout_finish(struct core *core, int64_t task_id, int exit_code, json_t **ret)
 void
 handout_lost(struct core *core, int64_t task_id)
 {
-    /* What can't be written now (disk full, locked) the next unlock ends. */
     (void)!finish(core, task_id, END_LOST, -1);
 }
 

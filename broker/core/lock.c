@@ -31,15 +31,16 @@ struct end_all {
     const struct call *call;
     enum end_reason reason;
     enum audit_kind kind; /* what is put on the record beside it */
+    uint64_t late;
 };
 
 static enum ag_err
 run_end_all(struct core *core, struct db_tx *tx, struct core_job *job)
 {
-    const struct end_all *e = (const struct end_all *)job;
+    struct end_all *e = (struct end_all *)job;
     int64_t ids[TREE_TASKS_MAX_COUNT];
     size_t count = running_ids(core->running, ids, AG_COUNT(ids));
-    enum ag_err err = AG_OK;
+    enum ag_err err = late_write(core, tx, &e->late);
 
     for (size_t i = 0; i < count && err == AG_OK; i++) {
         err = core_end_task(core, tx, ids[i], e->reason, -1);
@@ -59,6 +60,9 @@ vault_end_all(struct core *core, const struct call *call,
     enum ag_err counted = folds_write_wait(core, INT64_MAX);
     enum ag_err err = core_write_wait(core, &e.job);
 
+    if (err == AG_OK) {
+        late_written(core->late, e.late);
+    }
     while (running_ids(core->running, &id, 1) > 0 &&
            clock_steady_ms() < until_ms) {
         const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};

@@ -15,6 +15,7 @@
 #include "caller/tree.h"
 #include "core/core.h"
 #include "core/folds.h"
+#include "core/late.h"
 #include "core/live.h"
 #include "core/recent.h"
 #include "core/running.h"
@@ -52,6 +53,7 @@ struct core {
     struct shelf *shelf;
     struct recent *recent;
     struct running_table *running;
+    struct late *late; /* ends of tasks that are to be written still */
     struct sessions *sessions;
     struct tree *tree;
     struct tickets *tickets;
@@ -68,6 +70,7 @@ struct core {
     uid_t own_uid;
     int64_t started_ms; /* wall */
     int64_t swept_ms; /* steady: the last housekeeping job; core_tick()'s own */
+    atomic_int_fast64_t sweep_after_ms; /* steady: the next may be then */
     atomic_int_fast64_t busy_ms; /* steady clock of the last use: auto-lock */
     atomic_int_fast64_t refused_count;
     atomic_int_fast64_t passphrase_wait_ms; /* no try before (steady clock) */

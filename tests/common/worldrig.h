@@ -253,7 +253,9 @@ rig_value(const char *name, char out[WORLD_WORD_BYTES])
     int64_t id = secret_id_of(name, &current);
 
     check_ok(store_read(flow.core->store, &r));
-    if (versions_value(r, id, 0, NULL, &value) != AG_OK) {
+    (void)!versions_value(r, id, 0, NULL, &value);
+    db_read_close(AG_TAKE(r)); /* or a failure would wait for it */
+    if (value == NULL) {
         RIG_FAIL("%s has no value", name);
     }
     (void)snprintf(out, WORLD_WORD_BYTES, "%.*s", (int)secret_len(value),
