@@ -253,6 +253,7 @@ scan(struct mints *all)
     if (store_read(all->core->store, &r) != AG_OK ||
         minted_due(r, &when, ids, AG_COUNT(ids), &count, &next_ms) != AG_OK) {
         count = 0;
+        next_ms = when.now_ms + MINT_PAUSE_MIN_MS;
     }
     db_read_close(AG_TAKE(r));
     (void)pthread_mutex_lock(&all->lock);
@@ -411,8 +412,8 @@ mints_open(struct mints *all)
     AG_AUTO(db_read) struct db_read *r = NULL;
     struct minted_counts counts = {0};
 
-    if (store_read(all->core->store, &r) == AG_OK &&
-        minted_count(r, 0, &counts) == AG_OK && counts.open > 0) {
+    if (store_read(all->core->store, &r) != AG_OK ||
+        minted_count(r, 0, &counts) != AG_OK || counts.open > 0) {
         atomic_store(&all->is_used, true);
         want_scan(all);
     }
