@@ -8,6 +8,7 @@
 
 #include <malloc.h>
 #include <seccomp.h>
+#include <sodium.h>
 
 #include "base/fdx.h"
 #include "base/secret.h"
@@ -19,6 +20,10 @@
 #include "privsep/filter_set.h"
 #include "privsep/filter_stream.h"
 #include "redact/lockmem.h"
+
+enum {
+    STACK_USED_BYTES = 32 * 1024, /* by what is asked, and more */
+};
 
 struct server {
     int channel_fd;
@@ -208,6 +213,7 @@ serve(struct server *s)
             break;
         }
         result = run_op(s);
+        sodium_stackzero(STACK_USED_BYTES); /* registers with bytes of values */
         channel_drop_fds(s->packet);
         wipe(s->packet->bytes, CHANNEL_HEAD_BYTES + s->packet->body.len);
         err = channel_answer(s->channel_fd, s->packet->head.id,

@@ -6,7 +6,10 @@
 
 enum {
     BLOCK_BYTES = 1 << 20,
-    MAPS_MAX_BYTES = 1 << 20,
+    VALUES_COUNT = 50,
+    VALUE_MIN_BYTES = 12,
+    VALUE_MAX_BYTES = VALUE_MIN_BYTES + VALUES_COUNT,
+    PIECE_BYTES = 7, /* what fits a register, but for one */
 };
 
 static FILE *
@@ -49,9 +52,30 @@ test_the_helper_is_confined(void **state)
 #endif
 }
 
-/* How often `what` stands in one mapping. */
+/* What is looked for: a text, or any of the pieces of values. */
+struct needle {
+    struct span text;
+    size_t (*count)(const struct needle *needle, struct span in);
+};
+
 static size_t
-count_in(int mem_fd, uint64_t from, uint64_t to, struct span what)
+count_text(const struct needle *needle, struct span in)
+{
+    const uint8_t *end = in.ptr + in.len;
+    const uint8_t *at = in.ptr;
+    size_t found = 0;
+
+    while ((at = memmem(at, (size_t)(end - at), needle->text.ptr,
+                        needle->text.len)) != NULL) {
+        found++;
+        at++;
+    }
+    return found;
+}
+
+/* How often it stands in one mapping. */
+static size_t
+count_in(int mem_fd, uint64_t from, uint64_t to, const struct needle *needle)
 {
     static uint8_t block[BLOCK_BYTES];
     size_t found = 0;
@@ -59,24 +83,20 @@ count_in(int mem_fd, uint64_t from, uint64_t to, struct span what)
     while (from < to) {
         size_t len = to - from < sizeof(block) ? to - from : sizeof(block);
         ssize_t n = pread(mem_fd, block, len, (off_t)from);
-        const uint8_t *at = block;
+        size_t over = needle->text.len;
 
-        if (n <= (ssize_t)what.len) {
+        if (n <= (ssize_t)over) {
             break;
         }
-        while ((at = memmem(at, (size_t)(block + n - at), what.ptr,
-                            what.len)) != NULL) {
-            found++;
-            at++;
-        }
-        from += to - from > what.len ? (size_t)n - what.len : (size_t)n;
+        found += needle->count(needle, span_of(block, (size_t)n));
+        from += to - from > over ? (size_t)n - over : (size_t)n;
     }
     return found;
 }
 
 /* -1: not allowed to look, as it should be for anybody but root. */
 static long
-count_in_helper(struct fixture *f, struct span what)
+look_into_helper(struct fixture *f, const struct needle *needle)
 {
     FILE *maps = open_proc(f, "maps");
     FILE *mem = open_proc(f, "mem");
@@ -103,12 +123,114 @@ count_in_helper(struct fixture *f, struct span what)
         // NOLINTNEXTLINE(cert-err34-c): the kernel's own format
         if (sscanf(line, "%llx-%llx %7s", &from, &to, mode) == 3 &&
             mode[0] == 'r' && mode[1] == 'w') {
-            found += (long)count_in(fileno(mem), from, to, what);
+            found += (long)count_in(fileno(mem), from, to, needle);
         }
     }
     (void)fclose(maps);
     (void)fclose(mem);
     return found;
+}
+
+static long
+count_in_helper(struct fixture *f, struct span what)
+{
+    const struct needle needle = {.text = what, .count = count_text};
+
+    return look_into_helper(f, &needle);
+}
+
+/* Values without a stretch of letters in common, of several lengths, and every
+ * PIECE_BYTES in a row of them, as numbers in order. */
+static struct {
+    char values[VALUES_COUNT][VALUE_MAX_BYTES + 1];
+    size_t count;
+    uint64_t pieces[(size_t)VALUES_COUNT * VALUE_MAX_BYTES];
+    bool begins[UINT16_MAX + 1]; /* a piece, with these two bytes */
+} odd;
+
+static uint64_t
+piece_at(const void *at)
+{
+    uint64_t piece = 0;
+
+    memcpy(&piece, at, PIECE_BYTES);
+    return piece;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+    const uint64_t *x = a;
+    const uint64_t *y = b;
+
+    return *x < *y ? -1 : *x > *y;
+}
+
+static void
+make_values(void)
+{
+    static const uint8_t SEED[randombytes_SEEDBYTES] = "values of the test";
+    static uint8_t random[sizeof(odd.values)];
+    const uint8_t *next = random;
+
+    randombytes_buf_deterministic(random, sizeof(random), SEED);
+    odd.count = 0;
+    for (size_t v = 0; v < VALUES_COUNT; v++) {
+        size_t len = VALUE_MIN_BYTES + v;
+
+        for (size_t i = 0; i < len; i++) {
+            odd.values[v][i] = "abcdefghijklmnopqrstuvwxyz234567"[*next++ % 32];
+        }
+        odd.values[v][len] = '\0';
+        for (size_t i = 0; i + PIECE_BYTES <= len; i++) {
+            uint64_t piece = piece_at(odd.values[v] + i);
+
+            odd.pieces[odd.count++] = piece;
+            odd.begins[piece & UINT16_MAX] = true;
+        }
+    }
+    qsort(odd.pieces, odd.count, sizeof(*odd.pieces), by_number);
+}
+
+static size_t
+count_pieces(const struct needle *needle, struct span in)
+{
+    size_t found = 0;
+
+    (void)needle;
+    for (size_t i = 0; i + PIECE_BYTES <= in.len; i++) {
+        uint64_t piece = piece_at(in.ptr + i);
+
+        found += odd.begins[piece & UINT16_MAX] &&
+                         bsearch(&piece, odd.pieces, odd.count, sizeof(piece),
+                                 by_number) != NULL
+                     ? 1
+                     : 0;
+    }
+    return found;
+}
+
+/* Registers that were put on the stack hold pieces of values: of those that were
+ * loaded none is left either. */
+static void
+test_a_wipe_leaves_no_piece_of_a_value(void **state)
+{
+    const struct needle needle = {.text = {.len = PIECE_BYTES},
+                                  .count = count_pieces};
+    struct fixture *f = *state;
+
+    make_values();
+    for (size_t v = 0; v < VALUES_COUNT; v++) {
+        load(f, v + 1, "a", odd.values[v]);
+    }
+    (void)commit(f);
+    if (look_into_helper(f, &needle) < 0) {
+        print_message("SKIPPED: as above\n");
+        return;
+    }
+    assert_true(look_into_helper(f, &needle) > (long)VALUES_COUNT);
+    check_ok(filter_wipe(f->filter));
+    assert_int_equal(look_into_helper(f, &needle), 0);
 }
 
 static void
@@ -177,6 +299,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         RIG_ROW(test_the_helper_is_confined),
         RIG_ROW(test_a_wipe_leaves_nothing_in_memory),
+        RIG_ROW(test_a_wipe_leaves_no_piece_of_a_value),
         RIG_ROW(test_a_report_leaves_no_hash),
     };
     int ret = 0;
