@@ -1,4 +1,5 @@
 #include "redact/marks.h"
+#include "redact/tokens.h"
 
 enum {
     /* Bits of a bitmap for each mark in it: few looks at ordinary text meet
@@ -76,6 +77,10 @@ measure(struct matcher *m)
         struct set_class *class = &m->classes[class_of(m, len)];
 
         class->entry_count++;
+        if (class == &m->classes[CLASS_TOKENS] &&
+            !set_is_weak(m, m->entries[i].ref)) {
+            m->has_strong_tokens = true;
+        }
         if (len < class->window_bytes) {
             class->window_bytes = (uint32_t)len;
         }
@@ -97,7 +102,9 @@ take_bitmaps(struct matcher *m)
 {
     uint32_t quads_log2 = set_log2(m->entry_count * BITS_PER_BLOCK,
                                    BITMAP_MIN_LOG2, QUADS_MAX_LOG2);
-    size_t total = PAIRS_BYTES;
+    size_t token_count = m->classes[CLASS_TOKENS].entry_count;
+    bool has_tokens = token_count > 0 && token_count <= TOKENS_MAX_COUNT;
+    size_t total = PAIRS_BYTES + (has_tokens ? TOKENS_TABLES_BYTES : 0);
     enum ag_err err;
     uint8_t *at;
     size_t i;
@@ -124,6 +131,10 @@ take_bitmaps(struct matcher *m)
     at = m->bitmaps.ptr;
     m->pairs = at;
     at += PAIRS_BYTES;
+    if (has_tokens) {
+        m->tokens.tables = at;
+        at += TOKENS_TABLES_BYTES;
+    }
     m->quads = at;
     m->quad_shift = 64 - quads_log2;
     at += (size_t)1 << (quads_log2 - 3);
@@ -146,8 +157,9 @@ set_mark(uint8_t *bitmap, uint64_t index)
     bitmap[index >> 3] |= (uint8_t)(1U << (index & 7));
 }
 
+/* *tokens: how many there were before. */
 static void
-mark_entry(struct matcher *m, size_t index)
+mark_entry(struct matcher *m, size_t index, size_t *tokens)
 {
     struct set_class *class = &m->classes[class_of(m, entry_len(m, index))];
     struct set_scratch *scratch = &m->scratch[0];
@@ -162,6 +174,9 @@ mark_entry(struct matcher *m, size_t index)
     set_mark(m->pairs, (uint64_t)scratch->bytes[0] << 8 | scratch->bytes[1]);
     hash = set_hash(set_load_short(scratch->bytes, len), KEY_BYTES);
     marks_put(m->quads, hash, m->quad_shift);
+    if (class == &m->classes[CLASS_TOKENS] && m->tokens.tables != NULL) {
+        tokens_put(&m->tokens, scratch->bytes, (*tokens)++, class->entry_count);
+    }
     for (i = 0; i < class->stride; i++) {
         hash = set_hash(set_load_short(scratch->bytes + i, len - i),
                         class->block_bytes);
@@ -212,6 +227,7 @@ enum ag_err
 bitmaps_build(struct matcher *m)
 {
     enum ag_err err;
+    size_t tokens = 0;
     size_t i;
 
     measure(m);
@@ -220,7 +236,7 @@ bitmaps_build(struct matcher *m)
         return err;
     }
     for (i = 0; i < m->entry_count; i++) {
-        mark_entry(m, i);
+        mark_entry(m, i, &tokens);
     }
     return AG_OK;
 }

@@ -28,16 +28,25 @@ next(const struct marks *m, const uint8_t *text, size_t at, size_t end,
     const struct look l = {m->bitmap, 64 - 8 * m->block_bytes, m->shift,
                            is_single};
     const size_t stride = m->stride;
+    const uint8_t *here;
+    const uint8_t *last;
 
-    for (; at + 3 * stride < end; at += 4 * stride) {
-        uint64_t bits = look_at(l, text + at) | look_at(l, text + at + stride) |
-                        look_at(l, text + at + 2 * stride) |
-                        look_at(l, text + at + 3 * stride);
+    if (at >= end) {
+        return at;
+    }
+    here = text + at;
+    last = text + end;
+    while ((size_t)(last - here) > 4 * stride) {
+        uint64_t bits = look_at(l, here) | look_at(l, here + stride) |
+                        look_at(l, here + 2 * stride) |
+                        look_at(l, here + 3 * stride);
 
         if ((bits & 1) != 0) {
             break;
         }
+        here += 4 * stride;
     }
+    at = (size_t)(here - text);
     while (at < end && (look_at(l, text + at) & 1) == 0) {
         at += stride;
     }

@@ -12,7 +12,7 @@
  * from one look to the next). Where a block is marked, the starts that could
  * have led to it are checked in the bitmap of heads, then by binary search.
  * Values of 4 to 7 bytes are a class of their own with its own bitmap, so they
- * cost one cheap pass and never shorten the stride of the others.
+ * cost one cheap pass (tokens.h) and never shorten the stride of the others.
  * An operator's text is looked at for fragments anyway; of a set that isn't
  * very large these looks tell of forms of 8 bytes and more as well, so that
  * nothing is looked for twice and short forms cost next to nothing.

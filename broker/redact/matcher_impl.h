@@ -102,6 +102,12 @@ struct set_fragments {
     bool has_forms;
 };
 
+/* Where forms of fewer than 8 bytes are looked for: see tokens.h. */
+struct set_tokens {
+    uint8_t *tables; /* NULL: there are none, or too many */
+    bool is_quick;   /* few, and all of ASCII */
+};
+
 /* Every four bytes of a form: see tetrads.h. */
 struct set_tetrads {
     uint8_t *marks; /* NULL: all may be */
@@ -133,6 +139,8 @@ struct matcher {
     uint8_t *pairs;              /* first two bytes of any form: 65536 bits */
     uint8_t *quads;              /* hash of the first four of any form */
     uint32_t quad_shift;
+    struct set_tokens tokens;
+    bool has_strong_tokens; /* not all of these are of weak values */
     size_t value_count;
     size_t piece_count;
     size_t entry_count;
@@ -163,6 +171,12 @@ set_raw(const struct matcher *m, uint32_t ref)
     const struct set_piece *piece = &m->pieces[ref >> FORM_BITS];
 
     return span_of(m->bytes + piece->at, piece->len);
+}
+
+static inline bool
+set_is_weak(const struct matcher *m, uint32_t ref)
+{
+    return m->values[m->pieces[ref >> FORM_BITS].value].is_weak;
 }
 
 static inline struct matcher_value

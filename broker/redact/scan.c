@@ -2,6 +2,7 @@
 
 #include "redact/marks.h"
 #include "redact/strength.h"
+#include "redact/tokens.h"
 
 void
 scan_begin(struct scan *s, const struct scan_request *request)
@@ -80,6 +81,39 @@ find_starts(struct scan *s, const struct set_class *class)
 
         if (marks_has(class->blocks, hash, class->block_shift)) {
             add_starts_before(s, class, at);
+        }
+    }
+}
+
+/* The same of the forms of fewer than 8 bytes. */
+static void
+find_tokens(struct scan *s, const struct matcher *part)
+{
+    const struct set_class *class = &part->classes[CLASS_TOKENS];
+    size_t whole = s->text.len < KEY_BYTES ? 0 : s->text.len - KEY_BYTES + 1;
+    size_t end = s->tile_end < whole ? s->tile_end : whole;
+    size_t fast_end = s->text.len < TOKENS_READ_BYTES
+                          ? 0
+                          : s->text.len - TOKENS_READ_BYTES + 1;
+    size_t at = s->tile;
+
+    if (part->tokens.tables == NULL || !tokens_can_look()) {
+        find_starts(s, class);
+        return;
+    }
+    fast_end = end < fast_end ? end : fast_end;
+    for (; at < end; at++) {
+        uint64_t hash;
+
+        if (at < fast_end) {
+            at = tokens_next(&part->tokens, s->text.ptr, at, fast_end);
+        }
+        if (at == end) {
+            break;
+        }
+        hash = set_hash(word_at(s, at), class->block_bytes);
+        if (marks_has(class->heads, hash, class->head_shift)) {
+            add_start(s, at);
         }
     }
 }
@@ -184,12 +218,16 @@ find_all_starts(struct scan *s, const struct matcher *part)
     if (is_known) {
         take_starts(s, part, marked);
     }
-    for (i = is_known ? CLASS_TOKENS : 0; i < CLASS_COUNT; i++) {
+    for (i = is_known ? CLASS_TOKENS : 0; i < CLASS_TOKENS; i++) {
         const struct set_class *class = &part->classes[i];
 
         if (class->blocks != NULL) {
             find_starts(s, class);
         }
+    }
+    if (part->classes[CLASS_TOKENS].blocks != NULL &&
+        ((s->flags & SCAN_STRONG) == 0 || part->has_strong_tokens)) {
+        find_tokens(s, part);
     }
     if ((s->flags & SCAN_AT_END) == 0) {
         find_open_starts(s, part);
@@ -380,10 +418,8 @@ token_border(const struct scan *s, size_t start, size_t len)
 static bool
 is_wanted(const struct scan *s, const struct matcher *part, uint32_t ref)
 {
-    const struct set_piece *piece = &part->pieces[ref >> FORM_BITS];
-
     return (s->flags & (SCAN_FOR_TASK | SCAN_STRONG)) == 0 ||
-           !part->values[piece->value].is_weak;
+           !set_is_weak(part, ref);
 }
 
 /*

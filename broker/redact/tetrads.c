@@ -75,7 +75,9 @@ tetrads_build(struct matcher *m)
     m->tetrads.marks = marks_bytes == 0 ? NULL : m->tetrads.pairs + PAIRS_BYTES;
     m->tetrads.shift = 64 - log2;
     for (i = 0; i < m->entry_count; i++) {
-        mark_form(m, m->entries[i].ref);
+        if (!set_is_weak(m, m->entries[i].ref)) {
+            mark_form(m, m->entries[i].ref);
+        }
     }
     return AG_OK;
 }

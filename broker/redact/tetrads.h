@@ -1,6 +1,7 @@
 /*
  * tetrads.h - which four bytes in a row may be part of a form, from anywhere in
- * it: by this the views tell where they needn't be entered.
+ * it: by this the views tell where they needn't be entered. Of weak values,
+ * which they don't look for, there are none.
  * Floor: redact. Depends on: redact/matcher_impl.
  */
 #ifndef AG_REDACT_TETRADS_H
