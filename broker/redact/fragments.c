@@ -1,5 +1,6 @@
 #include "redact/fragments.h"
 
+#include "redact/joint.h"
 #include "redact/marks.h"
 #include "redact/random_run.h"
 #include "redact/strength.h"
@@ -11,14 +12,6 @@ enum {
     /* All blocks are marked, one in four has a cell: near a mark, up to three
      * bytes away, there is one. */
     CELL_EVERY = 4,
-    BITS_PER_MARK = 64, /* few looks at ordinary text meet one by chance */
-    MARKS_MIN_LOG2 = 14,
-    MARKS_MAX_LOG2 = 19,
-    /* With more forms, their own looks, of longer blocks and at larger strides,
-     * meet fewer marks by chance. */
-    FORMS_MAX_COUNT = 4096,
-    FORM_SMALL_BYTES = 12, /* shorter ones are told by a smaller block */
-    SMALL_BLOCK_BYTES = 4,
     BUCKETS_MIN_LOG2 = 6,
     BUCKETS_MAX_LOG2 = 13,
 };
@@ -44,19 +37,6 @@ block_of(const uint8_t *at)
 {
     return set_hash(set_load_short(at, FRAGMENT_BLOCK_BYTES),
                     FRAGMENT_BLOCK_BYTES);
-}
-
-static uint64_t
-mark_of(const struct set_fragments *f, const uint8_t *at)
-{
-    return set_hash(set_load_short(at, f->block_bytes), f->block_bytes);
-}
-
-static void
-put_mark(struct set_fragments *f, const uint8_t *at)
-{
-    (f->is_single ? marks_put_single : marks_put)(f->marks, mark_of(f, at),
-                                                  f->mark_shift);
 }
 
 static void
@@ -89,7 +69,7 @@ visit_block(struct build *b, struct span line, size_t at)
     struct set_fragments *f = &b->m->fragments;
 
     if (b->is_filling) {
-        put_mark(f, line.ptr + at);
+        joint_put(f, line.ptr + at);
     }
     if (at % CELL_EVERY == 0) {
         visit_cell(b, line.ptr + at);
@@ -178,43 +158,13 @@ visit_all(struct build *b, bool is_filling)
     return b->count;
 }
 
-/* Chooses how a text is looked at. Returns how many marks that takes. */
-static size_t
-measure(struct matcher *m, size_t cell_count)
-{
-    struct set_fragments *f = &m->fragments;
-    size_t marks_count = cell_count * CELL_EVERY;
-    size_t least = FRAGMENT_MIN_BYTES;
-    size_t form_count = bitmaps_count(m, &least);
-
-    f->has_forms = form_count <= FORMS_MAX_COUNT;
-    if (!f->has_forms) {
-        least = FRAGMENT_MIN_BYTES;
-    }
-    f->block_bytes =
-        least < FORM_SMALL_BYTES ? SMALL_BLOCK_BYTES : FRAGMENT_BLOCK_BYTES;
-    f->stride = (uint32_t)least - f->block_bytes + 1;
-    return marks_count + (f->has_forms ? form_count * f->stride : 0);
-}
-
-static void
-mark_form(struct matcher *m, const uint8_t *start)
-{
-    size_t i;
-
-    for (i = 0; i < m->fragments.stride; i++) {
-        put_mark(&m->fragments, start + i);
-    }
-}
-
 enum ag_err
 fragments_build(struct matcher *m)
 {
     struct set_fragments *f = &m->fragments;
     struct build b = {.m = m};
     size_t count = visit_all(&b, false);
-    uint32_t marks = set_log2(measure(m, count) * BITS_PER_MARK, MARKS_MIN_LOG2,
-                              MARKS_MAX_LOG2);
+    uint32_t marks = joint_measure(m, count * CELL_EVERY);
     uint32_t buckets = set_log2(count, BUCKETS_MIN_LOG2, BUCKETS_MAX_LOG2);
     size_t marks_bytes = (size_t)1 << (marks - 3);
     size_t trigram_bytes = (size_t)1 << (TRIGRAM_LOG2 - 3);
@@ -236,16 +186,13 @@ fragments_build(struct matcher *m)
     f->firsts = (uint32_t *)(void *)(f->trigrams + trigram_bytes);
     f->cells = f->firsts + ((size_t)1 << buckets) + 1;
     f->mark_shift = 64 - marks;
-    f->is_single = marks < MARKS_MAX_LOG2;
     f->bucket_shift = 64 - buckets;
     f->cell_count = visit_all(&b, false); /* of each bucket */
     for (i = 1; i <= (size_t)1 << buckets; i++) {
         f->firsts[i] += f->firsts[i - 1];
     }
     (void)visit_all(&b, true);
-    if (f->has_forms) {
-        bitmaps_walk(m, f->stride + f->block_bytes - 1, mark_form);
-    }
+    joint_put_forms(m);
     return AG_OK;
 }
 
@@ -377,26 +324,17 @@ look_in_bucket(struct search *s, size_t at)
     }
 }
 
-static bool
-is_marked(const struct search *s, size_t at)
-{
-    const struct set_fragments *f = &s->part->fragments;
-
-    uint64_t block = mark_of(f, s->in->text.ptr + at);
-
-    return f->is_single ? set_bit(f->marks, block >> f->mark_shift)
-                        : marks_has(f->marks, block, f->mark_shift);
-}
-
 /* A block is marked: one near it has a cell, if it is of a fragment. */
 static void
 look_near(struct search *s, size_t at)
 {
+    const struct set_fragments *f = &s->part->fragments;
+    const uint8_t *text = s->in->text.ptr;
     size_t end = s->in->text.len;
     size_t to = at + CELL_EVERY;
 
-    if (at > 0 && at + 1 + s->part->fragments.block_bytes <= end &&
-        !is_marked(s, at - 1) && !is_marked(s, at + 1)) {
+    if (at > 0 && at + 1 + f->block_bytes <= end &&
+        !joint_has(f, text + at - 1) && !joint_has(f, text + at + 1)) {
         return; /* a fragment has others beside it */
     }
     at = at < CELL_EVERY - 1 ? 0 : at - (CELL_EVERY - 1);
@@ -433,7 +371,7 @@ look_at_blocks(struct search *s)
         look_both(s, at);
         at += f->stride;
     }
-    if (at + f->block_bytes <= len && is_marked(s, at)) {
+    if (at + f->block_bytes <= len && joint_has(f, text + at)) {
         look_both(s, at);
     }
 }

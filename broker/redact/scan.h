@@ -70,4 +70,10 @@ AG_NONNULL bool scan_next(struct scan *s, struct scan_hit *ret);
  * SIZE_MAX: none. */
 AG_NONNULL size_t scan_shortest_open(struct scan *s, size_t start);
 
+/* ---- scan_starts.c ---- */
+
+/* Sets the bits of the starts in the tile, and perhaps some more, where a form
+ * may begin; on behalf of a task those ahead of it, too. */
+AG_NONNULL void scan_find_starts(struct scan *s);
+
 #endif
