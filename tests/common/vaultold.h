@@ -28,6 +28,7 @@ static const char OLD_SQL_BACK[] =
     "DROP INDEX rotation_open; DROP INDEX rotation_due;"
     "DROP INDEX incident_of_version; DROP INDEX incident_of_task;"
     "DROP INDEX minted_of_task; DROP INDEX minted_due;"
+    "DROP INDEX rotation_of; DROP INDEX minted_ended;"
     "DROP TABLE rotation_rule; DROP TABLE rotation; DROP TABLE incident;"
     "DROP TABLE minted; DROP TABLE version_maker;"
     "PRAGMA user_version = 1; COMMIT";
@@ -89,7 +90,7 @@ old_format(const char *objects)
         assert_string_equal(text, "");
         return OLD_FORMAT;
     }
-    assert_string_equal(version, "5");
+    assert_string_equal(version, "6");
     assert_string_equal(text, objects);
     return NEW_FORMAT;
 }
