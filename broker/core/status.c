@@ -99,8 +99,7 @@ count_login(const struct secret_row *row, void *arg)
     json_int_t *count = arg;
     enum ag_err err = AG_OK;
 
-    if (row->kind != SECRET_LOGIN || row->current_version == 0 ||
-        row->detail == NULL) {
+    if (row->detail == NULL) {
         return AG_OK;
     }
     err = wjson_parse(span_str(row->detail), SECRET_DETAIL_MAX_BYTES, &detail);
@@ -138,7 +137,7 @@ add_counts(struct core *core, json_t *answer)
         err = minted_count(r, 0, &minted);
     }
     if (err == AG_OK) {
-        err = secrets_each(r, span_str(""), count_login, &logins);
+        err = secrets_logins_each(r, count_login, &logins);
     }
     if (err != AG_OK) {
         return err;

@@ -23,8 +23,13 @@ static const char SQL_BY_NAME[] =
 static const char SQL_ALIVE[] =
     "SELECT " COLS(SECRET_COLS) " FROM secret"
                                 " WHERE removed_ms = 0 ORDER BY id";
+static const char SQL_LOGINS[] = "SELECT " COLS(
+    SECRET_COLS) " FROM secret INDEXED BY secret_there"
+                 " WHERE kind = 3 AND removed_ms = 0 AND current_version > 0"
+                 " ORDER BY id";
 static const char SQL_COUNT[] =
-    "SELECT count(*) FROM secret WHERE removed_ms = 0 AND current_version > 0";
+    "SELECT count(*) FROM secret INDEXED BY secret_there"
+    " WHERE removed_ms = 0 AND current_version > 0";
 
 void
 secret_row_done(struct secret_row *row)
@@ -116,6 +121,16 @@ secrets_each(struct db_read *r, struct span prefix, secrets_each_fn each,
     struct taking to = {each, arg, prefix};
     const struct rows_walk walk = {
         .table = TABLE_SECRET, .sql = SQL_ALIVE, .take = take, .arg = &to};
+
+    return rows_each(r, &walk);
+}
+
+enum ag_err
+secrets_logins_each(struct db_read *r, secrets_each_fn each, void *arg)
+{
+    struct taking to = {each, arg, span_str("")};
+    const struct rows_walk walk = {
+        .table = TABLE_SECRET, .sql = SQL_LOGINS, .take = take, .arg = &to};
 
     return rows_each(r, &walk);
 }

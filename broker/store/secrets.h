@@ -65,6 +65,11 @@ typedef enum ag_err (*secrets_each_fn)(const struct secret_row *row, void *arg);
 AG_CHECK enum ag_err secrets_each(struct db_read *r, struct span prefix,
                                   secrets_each_fn each, void *arg);
 
+/* The same for logins (SECRET_LOGIN) with a current version: of the others no row
+ * is read. */
+AG_CHECK enum ag_err secrets_logins_each(struct db_read *r,
+                                         secrets_each_fn each, void *arg);
+
 /* How many are alive and have a current version. */
 AG_CHECK AG_NONNULL enum ag_err secrets_count(struct db_read *r, uint64_t *ret);
 

@@ -336,6 +336,49 @@ test_bad_rows_are_refused(void **state)
     vault_check_sound();
 }
 
+static enum ag_err
+step_kind(struct db_tx *tx, void *arg)
+{
+    AG_AUTO(secret_row) struct secret_row row = {0};
+    enum ag_err err = secrets_find(db_tx_read(tx), span_str(arg), &row);
+
+    row.kind = SECRET_LOGIN;
+    return err == AG_OK ? secrets_update(tx, &row) : err;
+}
+
+static enum ag_err
+step_release(struct db_tx *tx, void *arg)
+{
+    AG_AUTO(secret_row) struct secret_row row = {0};
+    enum ag_err err = secrets_find(db_tx_read(tx), span_str(arg), &row);
+
+    return err == AG_OK ? versions_release(tx, row.id, row.current_version)
+                        : err;
+}
+
+static void
+test_logins(void **state)
+{
+    static char login[] = "git/login";
+    static char released[] = "git/released";
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    unsigned count = 0;
+    uint64_t all = 0;
+
+    (void)state;
+    vault_put("npm", "1");
+    vault_put(login, "2");
+    vault_put(released, "3");
+    check_ok(vault_do(step_kind, login));
+    check_ok(vault_do(step_kind, released));
+    check_ok(vault_do(step_release, released));
+    r = vault_read();
+    check_ok(secrets_logins_each(r, count_row, &count));
+    assert_int_equal(count, 1);
+    check_ok(secrets_count(r, &all));
+    assert_int_equal(all, 2);
+}
+
 int
 main(void)
 {
@@ -353,6 +396,7 @@ main(void)
         TEST(test_a_removed_name_can_be_used_again),
         TEST(test_update_changes_metadata_only),
         TEST(test_walks),
+        TEST(test_logins),
         TEST(test_bad_rows_are_refused),
     };
 
