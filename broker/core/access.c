@@ -98,15 +98,25 @@ refuse_clone(struct core *core, const struct call *call,
 
 /* ---- the token itself ---- */
 
-/* Tokens that left the table long ago are told apart by their rows. */
+/* Tokens that left the table long ago are told apart by their rows: by the first
+ * text, or by what all texts share. */
 static enum ag_err
-why_unknown(struct core *core, const uint8_t hash[TOKEN_HASH_BYTES])
+why_unknown(struct core *core, struct span text,
+            const uint8_t hash[TOKEN_HASH_BYTES])
 {
     AG_AUTO(db_read) struct db_read *r = NULL;
     AG_AUTO(token_row) struct token_row row = {0};
+    uint8_t line[TOKEN_HASH_BYTES];
+    enum ag_err err = store_read(core->store, &r);
 
-    if (store_read(core->store, &r) != AG_OK ||
-        tokens_by_hash(r, hash, &row) != AG_OK) {
+    if (err == AG_OK) {
+        err = tokens_by_hash(r, hash, &row);
+    }
+    if (err == AG_ENOTFOUND) {
+        err = core_token_line(core, TOKEN_TASK, text, line);
+        err = err == AG_OK ? tokens_by_line(r, line, &row) : err;
+    }
+    if (err != AG_OK) {
         return AG_ENOTOKEN;
     }
     return row.revoked_ms != 0 ? AG_EREVOKED : AG_EEXPIRED;
@@ -141,7 +151,7 @@ find_token(struct core *core, struct peer *peer, struct span text,
     }
     err = renewal_find(core, text, hash, seen, &token);
     if (err == AG_ENOTFOUND) {
-        return why_unknown(core, hash);
+        return why_unknown(core, text, hash);
     }
     if (err == AG_OK) {
         token_memo_keep(peer_memo(peer), text, hash);

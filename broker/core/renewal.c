@@ -398,6 +398,9 @@ core_token_renew(struct core *core, struct db_tx *tx, const struct call *call,
     }
     set_end(&r, ttl_ms);
     err = write_line(tx, &r.row, &r.line);
+    if (err == AG_OK && r.there == NULL) {
+        err = tokens_add_line(tx, r.row.id, r.line.hash);
+    }
     if (err == AG_OK) {
         err = core_note(tx, call, AUDIT_TOKEN_RENEWED, r.row.task_id, 0,
                         json_pack("{s:s, s:I}", "accessor", r.row.accessor,

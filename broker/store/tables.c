@@ -38,6 +38,7 @@ STATEMENTS(ROTATION, "rotation", ROTATION_COLS)
 STATEMENTS(INCIDENT, "incident", INCIDENT_COLS)
 STATEMENTS(MINTED, "minted", MINTED_COLS)
 STATEMENTS(MAKER, "version_maker", MAKER_COLS)
+STATEMENTS(TOKEN_LINE, "token_line", TOKEN_LINE_COLS)
 
 #define ROW(TAG, text, int_count, blob_count, has_body, in_digest, ref_bits)    \
     {.id = TABLE_##TAG, .name = (text), .ints = (int_count),                   \
@@ -65,6 +66,7 @@ static const struct table TABLES[] = {
     ROW(INCIDENT, "incident",   9, 0, true,  2, 1U << 0 | 1U << 2),
     ROW(MINTED,   "minted",     9, 0, true,  0, 0),
     ROW(MAKER,    "version_maker", 2, 0, false, 0, 1U << 1),
+    ROW(TOKEN_LINE, "token_line", 1, 1, false, 0, 0),
 };
 
 /* clang-format on */

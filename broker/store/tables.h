@@ -34,6 +34,7 @@ enum table_id {
     TABLE_INCIDENT = 16,
     TABLE_MINTED = 17,
     TABLE_MAKER = 18,
+    TABLE_TOKEN_LINE = 19,
     TABLE_END,
 };
 
@@ -118,6 +119,8 @@ const struct table *table_find(unsigned id);
     U(changed_ms) U(expires_ms) U(due_ms) B(body)
 #define MAKER_COLS(K, U, B)                                                    \
     K(maker) K(task_id)
+#define TOKEN_LINE_COLS(K, U, B)                                               \
+    K(token_id) K(hash)
 
 #define COL_NAME(name)  ", " #name
 #define COL_MARK(name)  ", ?"

@@ -24,6 +24,8 @@ enum {
     B_ACCESSOR,
 };
 
+static const char SQL_BY_LINE[] =
+    "SELECT " COLS(TOKEN_LINE_COLS) " FROM token_line WHERE hash = ?";
 static const char SQL_BY_HASH[] =
     "SELECT " COLS(TOKEN_COLS) " FROM token WHERE hash = ?";
 /* The index holds unrevoked tokens by end, so old ones are not looked at. */
@@ -104,6 +106,20 @@ tokens_by_hash(struct db_read *r, const uint8_t hash[TOKEN_HASH_LEN_BYTES],
     return err != AG_OK ? err : decode(&row, ret);
 }
 
+enum ag_err
+tokens_by_line(struct db_read *r, const uint8_t line[TOKEN_HASH_LEN_BYTES],
+               struct token_row *ret)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    enum ag_err err;
+
+    row_init(&row);
+    err = row_find(r, table_of(TABLE_TOKEN_LINE), SQL_BY_LINE,
+                   span_of(line, TOKEN_HASH_LEN_BYTES), &q, &row);
+    return err != AG_OK ? err : tokens_get(r, row.ints[0], ret);
+}
+
 ROWS_TAKE(AG_AUTO(token_row), token_row, tokens_each_fn)
 
 enum ag_err
@@ -122,6 +138,21 @@ tokens_live_each(struct db_read *r, int64_t now_ms, tokens_each_fn each,
 }
 
 /* ---- changes ------------------------------------------------------------- */
+
+enum ag_err
+tokens_add_line(struct db_tx *tx, int64_t token_id,
+                const uint8_t line[TOKEN_HASH_LEN_BYTES])
+{
+    const struct table *t = table_of(TABLE_TOKEN_LINE);
+    AG_AUTO(row) struct row row;
+    enum ag_err err;
+
+    row_init(&row);
+    err = row_next_id(tx, t, &row.id);
+    row.ints[0] = token_id;
+    row.blobs[0] = span_of(line, TOKEN_HASH_LEN_BYTES);
+    return err != AG_OK ? err : row_write(tx, t, &row);
+}
 
 static enum ag_err
 write_token(struct db_tx *tx, const struct token_row *token)

@@ -62,6 +62,12 @@ AG_CHECK AG_NONNULL enum ag_err tokens_get(struct db_read *r, int64_t id,
 AG_CHECK AG_NONNULL enum ag_err
 tokens_by_hash(struct db_read *r, const uint8_t hash[TOKEN_HASH_LEN_BYTES],
                struct token_row *ret);
+
+/* By the hash of what its texts share, if it ever was renewed. */
+AG_CHECK AG_NONNULL enum ag_err
+tokens_by_line(struct db_read *r, const uint8_t line[TOKEN_HASH_LEN_BYTES],
+               struct token_row *ret);
+
 typedef enum ag_err (*tokens_each_fn)(const struct token_row *row, void *arg);
 
 /* Neither revoked nor expired at now_ms; parents before their children. */
@@ -72,6 +78,11 @@ AG_CHECK enum ag_err tokens_live_each(struct db_read *r, int64_t now_ms,
  * AG_EINVAL; AG_ELIMIT depth; AG_EREVOKED the parent was revoked. */
 AG_CHECK AG_NONNULL enum ag_err tokens_add(struct db_tx *tx,
                                            struct token_row *row);
+
+/* At its first renewal: the hash of what all its texts share. Errors: AG_EEXISTS. */
+AG_CHECK AG_NONNULL enum ag_err
+tokens_add_line(struct db_tx *tx, int64_t token_id,
+                const uint8_t line[TOKEN_HASH_LEN_BYTES]);
 
 /* Writes back expires_ms, generation, uses_count and scope. */
 AG_CHECK AG_NONNULL enum ag_err tokens_update(struct db_tx *tx,

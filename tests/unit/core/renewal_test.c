@@ -4,6 +4,7 @@
  */
 #include "common/broker.h"
 #include "core/renewal.h"
+#include "core/state.h"
 #include "store/tokens.h"
 
 static enum ag_err
@@ -387,6 +388,32 @@ test_a_damaged_line_is_told(void **state)
     assert_null(there);
 }
 
+/* Long after its end it is in no table: its rows tell it from one that never
+ * was. */
+static void
+test_what_was_renewed_is_known_when_it_is_over(void **state)
+{
+    struct renewed second = {0};
+    struct renewed third = {0};
+    AG_AUTO(secret) struct secret *nobody = NULL;
+    char text[64];
+
+    (void)state;
+    start_task();
+    check_ok(renew(task.token, &second));
+    check_ok(read_as_task(second.text, "github/bot"));
+    check_ok(renew(second.text, &third));
+    handout_lost(flow.core, strtoll(task.id, NULL, 10));
+    live_sweep(flow.core->live, INT64_MAX);
+    check_err(read_as_task(third.text, "github/bot"), AG_EREVOKED);
+    check_err(read_as_task(second.text, "github/bot"), AG_EREVOKED);
+    check_err(read_as_task(task.token, "github/bot"), AG_EREVOKED);
+    check_ok(token_new(TOKEN_TASK, &nobody));
+    (void)snprintf(text, sizeof(text), "%.*s", (int)secret_view(nobody).len,
+                   (const char *)secret_view(nobody).ptr);
+    check_err(read_as_task(text, "github/bot"), AG_ENOTOKEN);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -406,6 +433,7 @@ main(int argc, char **argv)
         cmocka_unit_test(test_a_clock_set_back_is_no_longer_overlap),
         cmocka_unit_test(test_a_services_copy_ends_its_role),
         cmocka_unit_test(test_a_damaged_line_is_told),
+        cmocka_unit_test(test_what_was_renewed_is_known_when_it_is_over),
     };
 
     if (broker_is_helper(argc, argv)) {
