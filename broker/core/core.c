@@ -115,7 +115,8 @@ core_new(const struct core_parts *parts, const struct core_settings *settings,
     if (pthread_mutex_init(&core->settings_lock, NULL) != 0 ||
         pthread_mutex_init(&core->vault_lock, NULL) != 0 ||
         pthread_mutex_init(&core->set_lock, NULL) != 0 ||
-        pthread_mutex_init(&core->rotate_lock, NULL) != 0) {
+        pthread_mutex_init(&core->rotate_lock, NULL) != 0 ||
+        pthread_mutex_init(&core->tell_lock, NULL) != 0) {
         free(core);
         return AG_ENOMEM;
     }
@@ -169,6 +170,7 @@ core_free(struct core *core)
     recent_free(core->recent);
     live_free(core->live);
     holds_free(core->holds);
+    (void)pthread_mutex_destroy(&core->tell_lock);
     (void)pthread_mutex_destroy(&core->rotate_lock);
     (void)pthread_mutex_destroy(&core->set_lock);
     (void)pthread_mutex_destroy(&core->vault_lock);

@@ -116,14 +116,22 @@ AG_CHECK AG_NONNULL enum ag_err turn_value(const struct turn *t,
  * so they are on the exposure ledger). */
 AG_CHECK AG_NONNULL enum ag_err turn_equip(struct turn *t, struct db_tx *tx);
 
-/*
- * Tells the rule's program what came of a rotation, when that is worth telling:
- * the new version is current by this run, it was undone, or a person is needed.
- * Blocks, for the program's limit at most. *ret: NULL nobody was told, "done",
- * "failed" (then the record says why, and nothing else is different).
- */
-AG_NONNULL void rotation_tell(struct core *core, const struct turn *t,
-                              bool promoted, const char **ret);
+/* That the rule's program is to be told: on record with the step that made it so.
+ * Nothing, where the rule names none. */
+AG_CHECK AG_NONNULL enum ag_err turn_tell(struct turn *t, struct db_tx *tx,
+                                          const char *event);
+
+/* Tells all that waits to be told, at most ROTATION_RUN_MAX_COUNT; where another
+ * thread is at it, that one does. Blocks, for the programs' limits at most; not to
+ * be called under rotate_lock. */
+void rotation_tell(struct core *core, const struct call *call);
+
+/* The id of the next notice; of a vault that is locked 0. */
+AG_NONNULL int64_t rotation_notices_from(struct core *core);
+
+/* Into the items of a run that began when `from` was the next notice: "notify",
+ * where something was to be told. */
+AG_NONNULL void rotation_told(struct core *core, int64_t from, json_t *items);
 
 /* Calls the rotator; t->answer says what came of it. */
 AG_NONNULL void turn_act(struct core *core, struct turn *t,
@@ -176,6 +184,7 @@ struct run {
     bool leaked;
     int64_t ids[ROTATION_RUN_MAX_COUNT];
     size_t count;
+    int64_t notices_from; /* the first that may be this run's */
     json_t *items;
     int64_t rotated_count;
     int64_t failed_count;
@@ -186,7 +195,8 @@ struct run {
  * broker. */
 AG_CHECK AG_NONNULL enum ag_err run_one(struct run *run, int64_t secret_id);
 
-/* The counts into the run's answer. */
+/* Once the run is over: tells what is to be told, and puts the counts into the
+ * run's answer. Blocks. */
 AG_CHECK AG_NONNULL enum ag_err run_sum_up(const struct run *run,
                                            json_t *answer);
 

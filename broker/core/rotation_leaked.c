@@ -136,6 +136,7 @@ core_rotate_leaked(struct core *core, const struct call *call,
                       .call = call,
                       .request = &by_name,
                       .leaked = true,
+                      .notices_from = rotation_notices_from(core),
                       .items = json_object_get(answer, "items")};
     enum ag_err err = answer != NULL ? AG_OK : AG_ENOMEM;
 

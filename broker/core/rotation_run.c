@@ -142,7 +142,6 @@ add_item(struct run *run, const struct turn *t, bool promoted, enum ag_err why)
     AG_AUTO(wjson) json_t *item = NULL;
     const char *result = NULL;
     const char *code = t->row.code;
-    const char *told = NULL;
     enum ag_err err = AG_OK;
 
     if (why != AG_OK) {
@@ -151,18 +150,16 @@ add_item(struct run *run, const struct turn *t, bool promoted, enum ag_err why)
         code = err_code(why);
     } else {
         result = result_of(run, t, promoted);
-        rotation_tell(run->core, t, promoted, &told);
     }
     item = json_pack(
-        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:s*, s:I, s:s*, s:s*}",
-        "secret", t->secret.name, "result", result, "rotation",
-        (json_int_t)t->row.id, "state",
-        t->row.id != 0 ? rotation_state_text(t->row.state) : "none", "code",
-        code, "old_version", (json_int_t)t->row.old_version, "new_version",
-        (json_int_t)t->row.new_version, "attempts", (json_int_t)t->row.attempts,
-        "waits_for", waits_for(t), "tasks", (json_int_t)t->readers_count,
-        "rotator", t->plan.rotator != NULL ? t->plan.rotator->name : NULL,
-        "notify", told);
+        "{s:s, s:s, s:I, s:s, s:s, s:I, s:I, s:I, s:s*, s:I, s:s*}", "secret",
+        t->secret.name, "result", result, "rotation", (json_int_t)t->row.id,
+        "state", t->row.id != 0 ? rotation_state_text(t->row.state) : "none",
+        "code", code, "old_version", (json_int_t)t->row.old_version,
+        "new_version", (json_int_t)t->row.new_version, "attempts",
+        (json_int_t)t->row.attempts, "waits_for", waits_for(t), "tasks",
+        (json_int_t)t->readers_count, "rotator",
+        t->plan.rotator != NULL ? t->plan.rotator->name : NULL);
     if (item == NULL) {
         return AG_ENOMEM;
     }
@@ -358,6 +355,10 @@ run_sum_up(const struct run *run, json_t *answer)
 {
     bool more = run->request->due && run->count == ROTATION_RUN_MAX_COUNT;
 
+    if (!run->request->dry_run) {
+        rotation_tell(run->core, run->call);
+        rotation_told(run->core, run->notices_from, run->items);
+    }
     return json_object_set_new(answer, "rotated",
                                json_integer(run->rotated_count)) == 0 &&
                    json_object_set_new(answer, "failed",
@@ -377,6 +378,7 @@ core_rotate(struct core *core, const struct call *call,
     struct run run = {.core = core,
                       .call = call,
                       .request = request,
+                      .notices_from = rotation_notices_from(core),
                       .items = json_object_get(answer, "items")};
     enum ag_err err = answer != NULL ? run_all(&run) : AG_ENOMEM;
 

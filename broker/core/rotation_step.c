@@ -86,6 +86,31 @@ enter(struct turn *t, struct db_tx *tx)
     return AG_OK;
 }
 
+/* What is worth telling; NULL: nothing. Three failures are told when they are
+ * three, and not at every look after that. */
+static const char *
+told_of(const struct turn *t, bool again)
+{
+    switch (t->row.state) {
+    case ROTATION_OBSERVING:
+        return again ? NULL : "rotated";
+    case ROTATION_DONE:
+        return t->plan.rotator->refreshes ? "rotated" : NULL;
+    case ROTATION_UNDONE:
+        return "undone";
+    case ROTATION_RETIRING:
+    case ROTATION_UNDOING:
+        return again && t->row.attempts == STEP_TRIES_COUNT ? "needs_person"
+                                                            : NULL;
+    case ROTATION_PREPARING:
+    case ROTATION_PREPARED:
+    case ROTATION_VERIFIED:
+    case ROTATION_ABANDONED: /* turn_abandon() */
+        break;
+    }
+    return NULL;
+}
+
 /* After an act that failed: later, but a check at once, since until it is
  * decided the provider may know the new value alone. */
 static void
@@ -101,6 +126,7 @@ turn_apply(struct turn *t, struct db_tx *tx, enum step_event event)
 {
     const struct step_facts facts = {t->row.new_version != 0, t->row.attempts};
     struct step step = {.again = false};
+    const char *event_told = NULL;
     enum ag_err err = step_next(t->row.state, event, &facts, &step);
 
     if (err != AG_OK) {
@@ -116,6 +142,10 @@ turn_apply(struct turn *t, struct db_tx *tx, enum step_event event)
     }
     if (err == AG_OK) {
         err = rotations_write(tx, &t->row);
+    }
+    event_told = told_of(t, step.again);
+    if (err == AG_OK && event_told != NULL) {
+        err = turn_tell(t, tx, event_told);
     }
     if (err != AG_OK) {
         return err;
@@ -146,6 +176,9 @@ turn_abandon(struct turn *t, struct db_tx *tx, const char *code)
     t->row.due_ms = 0;
     t->rest = REST_ENDED;
     err = rotations_write(tx, &t->row);
+    if (err == AG_OK) {
+        err = turn_tell(t, tx, "needs_person");
+    }
     return err == AG_OK ? turn_note(t, tx, AUDIT_ROTATION_ENDED, "abandoned")
                         : err;
 }

@@ -66,6 +66,7 @@ struct core {
     struct holds *holds;         /* secrets that are not handed out */
     struct responder *responder; /* rotates what leaked */
     pthread_mutex_t rotate_lock; /* one secret rotates at a time */
+    pthread_mutex_t tell_lock;   /* one program is told of it at a time */
     atomic_bool *trusted;        /* by a profile's index: trust_stands() */
     uid_t own_uid;
     int64_t started_ms; /* wall */

@@ -416,19 +416,26 @@ row_find(struct db_read *r, const struct table *t, const char *sql,
     return err != AG_OK ? err : row_read(r, t, q, ret);
 }
 
+static enum ag_err
+start_walk(struct db_read *r, const struct rows_walk *walk, struct query *q)
+{
+    enum ag_err err = query_start(&r->conn, walk->sql, q);
+
+    for (unsigned i = 0; err == AG_OK && i < walk->key_count; i++) {
+        query_int(q, walk->keys[i]);
+    }
+    return err;
+}
+
 enum ag_err
 rows_each(struct db_read *r, const struct rows_walk *walk)
 {
     AG_AUTO(query) struct query q = {0};
     AG_AUTO(row) struct row row;
     const struct table *t = table_of(walk->table);
-    enum ag_err err = query_start(&r->conn, walk->sql, &q);
-    unsigned i;
+    enum ag_err err = start_walk(r, walk, &q);
 
     row_init(&row);
-    for (i = 0; err == AG_OK && i < walk->key_count; i++) {
-        query_int(&q, walk->keys[i]);
-    }
     while (err == AG_OK) {
         err = query_row(&q);
         if (err == AG_ENOTFOUND) {
@@ -442,6 +449,23 @@ rows_each(struct db_read *r, const struct rows_walk *walk)
         }
     }
     return err;
+}
+
+enum ag_err
+rows_first(struct db_read *r, const struct rows_walk *walk)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    enum ag_err err = start_walk(r, walk, &q);
+
+    row_init(&row);
+    if (err == AG_OK) {
+        err = query_row(&q);
+    }
+    if (err == AG_OK) {
+        err = row_read(r, table_of(walk->table), &q, &row);
+    }
+    return err == AG_OK ? walk->take(&row, walk->arg) : err;
 }
 
 enum ag_err

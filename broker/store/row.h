@@ -87,6 +87,11 @@ struct rows_walk {
 AG_CHECK AG_NONNULL enum ag_err rows_each(struct db_read *r,
                                           const struct rows_walk *walk);
 
+/* The first of those alone: `take` may be a decode(), `arg` what it fills. Errors:
+ * AG_ENOTFOUND there is none. */
+AG_CHECK AG_NONNULL enum ag_err rows_first(struct db_read *r,
+                                           const struct rows_walk *walk);
+
 /* Defines, after the file's decode(), a rows_walk's take() and its argument:
  * the row as a `type`, handed on to the caller's function. `own` is the type's
  * AG_AUTO(), or nothing when there is nothing to free. */

@@ -39,6 +39,7 @@ STATEMENTS(INCIDENT, "incident", INCIDENT_COLS)
 STATEMENTS(MINTED, "minted", MINTED_COLS)
 STATEMENTS(MAKER, "version_maker", MAKER_COLS)
 STATEMENTS(TOKEN_LINE, "token_line", TOKEN_LINE_COLS)
+STATEMENTS(NOTICE, "notice", NOTICE_COLS)
 
 #define ROW(TAG, text, int_count, blob_count, has_body, in_digest, ref_bits)    \
     {.id = TABLE_##TAG, .name = (text), .ints = (int_count),                   \
@@ -67,6 +68,7 @@ static const struct table TABLES[] = {
     ROW(MINTED,   "minted",     9, 0, true,  0, 0),
     ROW(MAKER,    "version_maker", 2, 0, false, 0, 1U << 1),
     ROW(TOKEN_LINE, "token_line", 1, 1, false, 0, 0),
+    ROW(NOTICE,   "notice",     4, 0, true,  0, 0),
 };
 
 /* clang-format on */

@@ -35,6 +35,7 @@ enum table_id {
     TABLE_MINTED = 17,
     TABLE_MAKER = 18,
     TABLE_TOKEN_LINE = 19,
+    TABLE_NOTICE = 20,
     TABLE_END,
 };
 
@@ -121,6 +122,8 @@ const struct table *table_find(unsigned id);
     K(maker) K(task_id)
 #define TOKEN_LINE_COLS(K, U, B)                                               \
     K(token_id) K(hash)
+#define NOTICE_COLS(K, U, B)                                                   \
+    K(secret_id) K(rotation_id) K(created_ms) U(told_ms) B(body)
 
 #define COL_NAME(name)  ", " #name
 #define COL_MARK(name)  ", ?"

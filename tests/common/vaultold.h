@@ -21,8 +21,8 @@ enum {
 static const char OLD_SQL_OBJECTS[] =
     "SELECT coalesce(group_concat(sql, x'0a'), '') FROM (SELECT sql FROM "
     "sqlite_schema WHERE tbl_name IN ('rotation', 'rotation_rule', 'incident', "
-    "'minted', 'version_maker') OR name IN ('secret_there', "
-    "'token_line') ORDER BY type, name)";
+    "'minted', 'version_maker', 'token_line', 'notice') OR "
+    "name = 'secret_there' ORDER BY type, name)";
 
 static const char OLD_SQL_BACK[] =
     "BEGIN; DROP INDEX rotation_rule_of; DROP INDEX rotation_rule_next;"
@@ -32,7 +32,7 @@ static const char OLD_SQL_BACK[] =
     "DROP INDEX rotation_of; DROP INDEX minted_ended;"
     "DROP TABLE rotation_rule; DROP TABLE rotation; DROP TABLE incident;"
     "DROP TABLE minted; DROP TABLE version_maker; DROP TABLE token_line;"
-    "DROP INDEX secret_there;"
+    "DROP TABLE notice; DROP INDEX secret_there;"
     "PRAGMA user_version = 1; COMMIT";
 
 static bool old_is_making; /* as a program of format 1, which noted no maker */

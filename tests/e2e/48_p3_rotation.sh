@@ -63,6 +63,25 @@ printf '%s\n' "$(current)" >>"$C/canaries"
 audit_has rotation.told exit_code
 say "notify: told without a value; its failure changes nothing"
 
+# A slow one holds nothing up, and what a crash cuts off is told again.
+printf other | ok auth-guard put svc/other
+ok auth-guard rotate rule set --every 30d svc/other
+rm "$C/told"; mkfifo "$C/told.exit"
+auth-guard rotate svc/key >/dev/null 2>&1 &
+slow=$!
+within 3 grep -qs rotated "$C/told" || fail "nothing was told"
+ok timeout 2 auth-guard rotate svc/other
+kill -0 $slow || fail "the slow one is over"
+kill -9 "$(broker_pid)"
+wait $slow
+rm "$C/told" "$C/told.exit"; : >"$C/told.exit"
+ok auth-guard unlock
+ok auth-guard rotate --due
+printf '%s\n' "$(current)" >>"$C/canaries"
+[ "$(sed -n 2p "$C/told" | jq -r '"\(.event) \(.secret)"')" = 'rotated svc/key' ] || fail "not told again: $(cat "$C/told")"
+ok auth-guard audit verify
+say "notify: nothing waits for a slow one; told again after a crash"
+
 # A grace: the old one is kept and redacted until it is over and no task has it.
 ok auth-guard rotate rule set --every 30d --grace 1s svc/key
 old=$(current)

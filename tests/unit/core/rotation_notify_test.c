@@ -2,6 +2,7 @@
 /* Who is told what came of a rotation. The program on record is a fake. */
 #include "common/rotating.h"
 #include "core/rotation_impl.h"
+#include "core/state.h"
 #include "privsep/runner.h"
 
 enum {
@@ -13,6 +14,7 @@ static struct {
     int told_count;
     int told_status;         /* how that ends */
     enum ag_err told_err;    /* or that it can't be started */
+    bool cut_off;            /* the vault was locked under it, or a crash */
     const char *refused_act; /* of the rotator's */
     const char *unsure_act;
 } fake;
@@ -40,6 +42,10 @@ be_told(const struct runner_job *job, struct runner_result *ret)
     assert_int_equal(job->new_fd, -1);
     assert_int_equal(job->out_fd, -1);
     assert_int_equal(job->limit_ms, 60 * 1000);
+    /* However slow it is, other secrets rotate. */
+    assert_int_equal(pthread_mutex_trylock(&flow.core->rotate_lock), 0);
+    (void)pthread_mutex_unlock(&flow.core->rotate_lock);
+    ret->cut_off = fake.cut_off;
     ret->status = fake.told_status;
     return fake.told_err;
 }
@@ -87,15 +93,16 @@ static const struct rotation_rule_request RULE = {.name = "n/one",
                                                   .generate = true,
                                                   .notify = "svc"};
 
+static const struct program_request PROGRAM = {
+    .name = "svc",
+    .path = "/no/such/program",
+    .sha256 =
+        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    .limit_s = 60};
+
 static int
 open_told(void **state)
 {
-    static const struct program_request program = {
-        .name = "svc",
-        .path = "/no/such/program",
-        .sha256 =
-            "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
-        .limit_s = 60};
     struct call call = {0};
 
     if (open_with_clock(state) != 0) {
@@ -104,7 +111,7 @@ open_told(void **state)
     memset(&fake, 0, sizeof(fake));
     flow.core->parts.runner = (struct runner *)(void *)&fake;
     call = call_of(flow.operator_peer);
-    check_ok(act(do_program, &call, &program, NULL));
+    check_ok(act(do_program, &call, &PROGRAM, NULL));
     put("n/one", "the-first-value", NULL);
     set_rule(&RULE);
     return 0;
@@ -167,6 +174,81 @@ test_what_fails_changes_nothing(void **state)
     check_event("rotated");
 }
 
+/* What came of a run that finds nothing to do. */
+static void
+run_due(void)
+{
+    struct call call = call_of(flow.operator_peer);
+    const struct rotate_request request = {.due = true};
+    AG_AUTO(wjson) json_t *answer = NULL;
+
+    check_ok(core_rotate(flow.core, &call, &request, &answer));
+    assert_int_equal(json_array_size(json_object_get(answer, "items")), 0);
+}
+
+/* At least once: what is cut off is told again, the same. */
+static void
+test_what_is_cut_off_is_told_by_the_next_run(void **state)
+{
+    char first[TEXT_BYTES];
+
+    (void)state;
+    fake.cut_off = true;
+    check_told("done", "waiting");
+    memcpy(first, fake.told, sizeof(first));
+    run_due();
+    assert_int_equal(fake.told_count, 2);
+    fake.cut_off = false;
+    run_due();
+    assert_int_equal(fake.told_count, 3);
+    assert_string_equal(fake.told, first);
+    run_due();
+    assert_int_equal(fake.told_count, 3);
+}
+
+/* Who finds another at it leaves it to him. */
+static void
+test_one_tells_at_a_time(void **state)
+{
+    (void)state;
+    (void)pthread_mutex_lock(&flow.core->tell_lock);
+    check_told("done", "waiting");
+    (void)pthread_mutex_unlock(&flow.core->tell_lock);
+    assert_int_equal(fake.told_count, 0);
+    run_due();
+    assert_int_equal(fake.told_count, 1);
+}
+
+static enum ag_err
+do_forget(struct core *core, struct db_tx *tx, const struct call *call,
+          const void *request, json_t **ret)
+{
+    (void)ret;
+    return core_program_remove(core, tx, call, request);
+}
+
+/* It would never be: once is enough. */
+static void
+test_a_program_that_is_gone_is_not_waited_for(void **state)
+{
+    struct call call = call_of(flow.operator_peer);
+    struct rotation_rule_request rule = RULE;
+
+    (void)state;
+    rule.rotator = "random";
+    rule.program = NULL;
+    rule.generate = false;
+    set_rule(&rule);
+    fake.cut_off = true;
+    check_told("done", "waiting");
+    fake.cut_off = false;
+    check_ok(act(do_forget, &call, "svc", NULL));
+    run_due();
+    check_ok(act(do_program, &call, &PROGRAM, NULL));
+    run_due();
+    assert_int_equal(fake.told_count, 1);
+}
+
 static void
 test_undone_and_in_need_of_a_person(void **state)
 {
@@ -226,6 +308,9 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TOLD(test_what_is_current_is_told_once),
         TOLD(test_what_fails_changes_nothing),
+        TOLD(test_what_is_cut_off_is_told_by_the_next_run),
+        TOLD(test_one_tells_at_a_time),
+        TOLD(test_a_program_that_is_gone_is_not_waited_for),
         TOLD(test_undone_and_in_need_of_a_person),
         TOLD(test_nobody_is_told_without_a_word),
         TOLD(test_a_rule_that_names_a_program_needs_proof_and_the_program),

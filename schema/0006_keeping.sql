@@ -1,4 +1,4 @@
--- 0006_lookups.sql: what is looked up without reading everything. Never edited
+-- 0006_keeping.sql: what is kept, looked up and told. Never edited
 -- once released; a change is a new file. The shape is that of 0001.
 
 -- The journals keep the newest rows of what has ended, secret by secret.
@@ -17,3 +17,15 @@ CREATE TABLE token_line (
     hash        BLOB NOT NULL UNIQUE CHECK (length(hash) = 32),
     tag         BLOB NOT NULL CHECK (length(tag) = 20)
 ) STRICT;
+
+-- What a rule's program is to be told of a rotation; told_ms 0: not yet.
+CREATE TABLE notice (
+    id          INTEGER PRIMARY KEY CHECK (id > 0),
+    secret_id   INTEGER NOT NULL REFERENCES secret (id),
+    rotation_id INTEGER NOT NULL CHECK (rotation_id > 0),
+    created_ms  INTEGER NOT NULL CHECK (created_ms > 0),
+    told_ms     INTEGER NOT NULL CHECK (told_ms >= 0),
+    body        BLOB NOT NULL CHECK (length(body) > 44),
+    tag         BLOB NOT NULL CHECK (length(tag) = 20)
+) STRICT;
+CREATE INDEX notice_waiting ON notice (id) WHERE told_ms = 0;
