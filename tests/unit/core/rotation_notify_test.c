@@ -242,6 +242,8 @@ test_a_program_that_is_gone_is_not_waited_for(void **state)
     fake.cut_off = true;
     check_told("done", "waiting");
     fake.cut_off = false;
+    rule.notify = NULL; /* one that a rule names stays */
+    set_rule(&rule);
     check_ok(act(do_forget, &call, "svc", NULL));
     run_due();
     check_ok(act(do_program, &call, &PROGRAM, NULL));

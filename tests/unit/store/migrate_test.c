@@ -52,8 +52,8 @@ test_its_secrets_can_rotate(void **state)
 /* To format 2: what came after it goes. */
 static const char SQL_BACK_TO_2[] =
     "DROP TABLE incident; DROP TABLE minted; DROP INDEX rotation_of;"
-    "DROP TABLE token_line; DROP TABLE notice; DROP INDEX secret_there; PRAGMA "
-    "user_version = 2";
+    "DROP TABLE token_line; DROP TABLE notice; DROP INDEX secret_there;"
+    "DROP TABLE version_maker; PRAGMA user_version = 2";
 static const char SQL_NO_RULES[] = "DELETE FROM rotation_rule";
 
 static void
