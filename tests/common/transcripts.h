@@ -5,10 +5,14 @@
 #ifndef AG_TESTS_TRANSCRIPTS_H
 #define AG_TESTS_TRANSCRIPTS_H
 
+#include <fcntl.h>
+#include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
 #include <jansson.h>
 
+#include "base/fdx.h"
 #include "common/scratch.h"
 #include "transcript/passage.h"
 
@@ -22,6 +26,23 @@ enum {
 static char transcript_text[TRANSCRIPT_MAX_BYTES + 1];
 /* Called in the middle of a passage; or NULL. */
 static void (*transcript_meanwhile)(void);
+
+/* Until a child that opens a file waits for its lease: nothing that it does
+ * before that is a sleep. */
+static inline void
+transcript_await(pid_t child)
+{
+    char path[32];
+    char text[64] = "";
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)child);
+    while (strstr(text, ") S ") == NULL) {
+        AG_AUTO(fd) int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+        assert_true(read(fd, text, sizeof(text) - 1) > 0);
+        (void)poll(NULL, 0, 1);
+    }
+}
 
 static inline json_t *
 transcript_filter(const char *text, char *out)

@@ -198,7 +198,6 @@ static pid_t opener;
 static void
 open_old(void)
 {
-    struct timespec wait = {.tv_nsec = 50000000};
     struct dirent **entries = NULL;
     int count;
 
@@ -220,7 +219,7 @@ open_old(void)
         free(entries[i]);
     }
     free(entries);
-    (void)nanosleep(&wait, NULL);
+    transcript_await(opener);
 }
 
 static void

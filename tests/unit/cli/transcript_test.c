@@ -249,8 +249,6 @@ static pid_t opener;
 static void
 open_it(void)
 {
-    struct timespec wait = {.tv_nsec = 50000000};
-
     if (opener != 0) {
         return;
     }
@@ -261,7 +259,7 @@ open_it(void)
         _exit(fd >= 0 && write(fd, "more\n", 5) == 5 ? 0 : 1);
     }
     assert_true(opener > 0);
-    (void)nanosleep(&wait, NULL);
+    transcript_await(opener);
 }
 
 static void
