@@ -128,7 +128,7 @@ say_all(struct many *m)
         value_of(i, text + i * LINE_BYTES);
         text[i * LINE_BYTES + VALUE_BYTES] = '\n';
     }
-    check_ok(fd_write_all(m->in, span_of(text, VALUES_COUNT * LINE_BYTES)));
+    check_ok(fd_write_all(m->in, span_of(text, sizeof(text) - 1)));
     while (len < VALUES_COUNT) {
         ssize_t n = read(m->out, got + len, VALUES_COUNT - len);
 
