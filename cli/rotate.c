@@ -239,7 +239,8 @@ rule_list(struct cli *cli, int argc, char **argv)
     static const struct act_column columns[] = {{"SECRET", "secret", false},
                                                 {"ROTATOR", "rotator", false},
                                                 {"NEXT", "next", false},
-                                                {"CRON", "cron", false}};
+                                                {"CRON", "cron", false},
+                                                {"ON LEAK", "on_leak", false}};
     static const struct arg_spec spec = {.usage = "rotate rule list",
                                          .about = "Lists the rules."};
 

@@ -104,7 +104,9 @@ say_rest(const struct cli *cli, const json_t *answer)
         out_line(&cli->out, OUT_WARN, "%-*s %s, version %lld%s", LABEL_WIDTH,
                  i == 0 ? "to rotate" : "", out_member(item, "secret"),
                  (long long)out_member_int(item, "version"),
-                 json_is_true(json_object_get(item, "has_rule"))
+                 json_is_true(json_object_get(item, "minted"))
+                     ? ", minted: it is revoked"
+                 : json_is_true(json_object_get(item, "has_rule"))
                      ? ""
                      : ", by hand: it has no rule of rotation");
     }

@@ -21,7 +21,9 @@ say_rotate(const struct cli *cli, const json_t *list)
                  out_member(item, "grade"),
                  json_is_true(json_object_get(item, "leaked")) ? ", it leaked"
                                                                : "",
-                 json_is_true(json_object_get(item, "has_rule"))
+                 json_is_true(json_object_get(item, "minted"))
+                     ? ", minted: it is revoked"
+                 : json_is_true(json_object_get(item, "has_rule"))
                      ? ""
                      : ", by hand: it has no rule of rotation");
     }

@@ -293,7 +293,7 @@ verb_list(struct cli *cli, int argc, char **argv)
         {"NAME", "name", false},           {"KIND", "kind", false},
         {"PROFILE", "profile", false},     {"GRADE", "min_grade", false},
         {"VERSION", "some:version", true}, {"CHANGED", "when:changed", false},
-        {"ABOUT", "description", false}};
+        {"ON LEAK", "on_leak", false},     {"ABOUT", "description", false}};
     static const struct arg_spec spec = {
         .names = ARG_NAMES_SECRETS,
         .usage = "list [PREFIX]",

@@ -94,9 +94,9 @@ AG_CHECK AG_NONNULL enum ag_err core_incident_rotate(struct core *core,
 
 /* ---- between the files of core ---- */
 
-/* What is to be rotated after a task: [{secret, version, grade, has_rule}], of
- * what is still current and it had in its hands; what leaked, then what
- * travelled furthest first. */
+/* What is to be rotated after a task: [{secret, version, grade, has_rule, minted,
+ * leaked}], of what is still current, or minted and to be revoked, and it had in
+ * its hands; what leaked, then what travelled furthest first. */
 AG_CHECK AG_NONNULL enum ag_err
 incident_rotate_of_task(struct db_read *r, int64_t task_id, json_t *list);
 

@@ -7,6 +7,7 @@
 #include "core/detail.h"
 #include "core/holds.h"
 #include "core/incident_impl.h"
+#include "core/mint.h"
 #include "core/places.h"
 #include "core/record.h"
 #include "core/state.h"
@@ -48,19 +49,19 @@ struct rotating {
     int64_t task_id;
 };
 
-/* The item of this secret, or NULL. */
-static json_t *
-item_of(const json_t *list, const char *name)
+static bool
+is_listed(const json_t *list, const char *name, int64_t version)
 {
     for (size_t i = 0; i < json_array_size(list); i++) {
-        json_t *item = json_array_get(list, i);
+        const json_t *item = json_array_get(list, i);
 
         if (strcmp(json_string_value(json_object_get(item, "secret")), name) ==
-            0) {
-            return item;
+                0 &&
+            json_integer_value(json_object_get(item, "version")) == version) {
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 /* Those that leaked first, as they come (before all others), then by how far
@@ -96,7 +97,25 @@ has_rule(struct db_read *r, int64_t secret_id, bool *ret)
     return err == AG_ENOTFOUND ? AG_OK : err;
 }
 
-/* A version that is still the current one, once per secret. */
+/* Is there something to be done about this version: is it current, or minted and
+ * not revoked yet? */
+static enum ag_err
+is_in_use(struct db_read *r, const struct secret_row *secret, int64_t version,
+          bool *ret_minted, bool *ret)
+{
+    int64_t minted = 0;
+    enum ag_err err = AG_OK;
+
+    if (secret->current_version != version) {
+        err = mint_open_of(r, secret->id, version, &minted);
+    }
+    *ret_minted = minted != 0;
+    *ret = secret->removed_ms == 0 &&
+           (secret->current_version == version || minted != 0);
+    return err;
+}
+
+/* A version that is in use, once. */
 static enum ag_err
 add_rotating(const struct rotating *to, int64_t secret_id, int64_t version,
              const char *leaked, enum verb verb)
@@ -104,21 +123,25 @@ add_rotating(const struct rotating *to, int64_t secret_id, int64_t version,
     AG_AUTO(secret_row) struct secret_row secret = {0};
     json_t *item = NULL;
     bool rule = false;
+    bool minted = false;
+    bool used = false;
     enum ag_err err = secrets_get(to->r, secret_id, &secret);
 
-    if (err != AG_OK || secret.removed_ms != 0 ||
-        secret.current_version != version ||
-        item_of(to->list, secret.name) != NULL) {
+    if (err == AG_OK) {
+        err = is_in_use(to->r, &secret, version, &minted, &used);
+    }
+    if (err != AG_OK || !used || is_listed(to->list, secret.name, version)) {
         return err;
     }
     err = has_rule(to->r, secret_id, &rule);
     if (err != AG_OK) {
         return err;
     }
-    item =
-        json_pack("{s:s, s:I, s:s, s:b, s:b}", "secret", secret.name, "version",
-                  (json_int_t)version, "grade", verb_text(verb), "has_rule",
-                  rule ? 1 : 0, "leaked", leaked != NULL ? 1 : 0);
+    /* What was minted is revoked instead. */
+    item = json_pack("{s:s, s:I, s:s, s:b, s:b, s:b}", "secret", secret.name,
+                     "version", (json_int_t)version, "grade", verb_text(verb),
+                     "has_rule", rule || minted ? 1 : 0, "minted",
+                     minted ? 1 : 0, "leaked", leaked != NULL ? 1 : 0);
     return item != NULL &&
                    json_array_insert_new(
                        to->list, place_for(to->list, leaked, verb), item) == 0

@@ -155,6 +155,12 @@ AG_CHECK enum ag_err mint_leaked(struct core *core, const struct call *call,
                                  int64_t secret_id, int64_t version,
                                  struct minted_row *ret);
 
+/* The row of what was minted as this version and may still work; 0: there is
+ * none. */
+AG_CHECK AG_NONNULL enum ag_err mint_open_of(struct db_read *r,
+                                             int64_t secret_id, int64_t version,
+                                             int64_t *ret_row_id);
+
 /* ---- for core.c, lock.c, unlock.c, tasks.c ---- */
 
 AG_CHECK AG_NONNULL enum ag_err mints_new(struct core *core,

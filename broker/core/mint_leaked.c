@@ -10,15 +10,32 @@ struct leaking {
     int64_t row_id; /* found; 0: none */
 };
 
+struct finding {
+    int64_t version;
+    int64_t row_id;
+};
+
 static enum ag_err
 note_version(const struct minted_row *row, void *arg)
 {
-    struct leaking *l = arg;
+    struct finding *f = arg;
 
-    if (row->version == l->version) {
-        l->row_id = row->id;
+    if (row->version == f->version) {
+        f->row_id = row->id;
     }
     return AG_OK;
+}
+
+enum ag_err
+mint_open_of(struct db_read *r, int64_t secret_id, int64_t version,
+             int64_t *ret_row_id)
+{
+    struct finding f = {.version = version};
+    enum ag_err err =
+        minted_open_each(r, secret_id, INT64_MAX, note_version, &f);
+
+    *ret_row_id = f.row_id;
+    return err;
 }
 
 static enum ag_err
@@ -43,8 +60,8 @@ run_leaking(struct core *core, struct db_tx *tx, struct core_job *job)
 {
     struct leaking *l = (struct leaking *)job;
     AG_AUTO(minted_row) struct minted_row row = {0};
-    enum ag_err err = minted_open_each(db_tx_read(tx), l->secret_id, INT64_MAX,
-                                       note_version, l);
+    enum ag_err err =
+        mint_open_of(db_tx_read(tx), l->secret_id, l->version, &l->row_id);
 
     (void)core;
     if (err == AG_OK) {

@@ -6,6 +6,7 @@
 #include "base/secret.h"
 #include "core/detail.h"
 #include "core/holds.h"
+#include "core/incident.h"
 #include "core/mint_impl.h"
 #include "core/state.h"
 #include "core/values.h"
@@ -274,12 +275,28 @@ core_mint_rule_show(struct core *core, const char *name, json_t **ret)
     AG_AUTO(db_read) struct db_read *r = NULL;
     AG_AUTO(secret_row) struct secret_row row = {0};
     AG_AUTO(mint_rule) struct mint_rule rule = {0};
+    AG_AUTO(wjson) json_t *detail = NULL;
+    AG_AUTO(wjson) json_t *item = NULL;
     enum ag_err err = store_read(core->store, &r);
 
     if (err == AG_OK) {
         err = find_rule(r, name, &row, &rule);
     }
-    return err == AG_OK ? rule_item(row.name, &rule, ret) : err;
+    if (err == AG_OK) {
+        err = detail_of_secret(&row, &detail);
+    }
+    if (err == AG_OK) {
+        err = rule_item(row.name, &rule, &item);
+    }
+    if (err == AG_OK &&
+        json_object_set_new(item, "on_leak",
+                            json_string(incident_rule_of(detail))) != 0) {
+        err = AG_ENOMEM;
+    }
+    if (err == AG_OK) {
+        *ret = AG_TAKE(item);
+    }
+    return err;
 }
 
 enum ag_err

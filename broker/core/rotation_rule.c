@@ -4,6 +4,8 @@
 #include <sodium.h>
 
 #include "base/secret.h"
+#include "core/detail.h"
+#include "core/incident.h"
 #include "core/mint.h"
 #include "core/rotation_impl.h"
 #include "core/state.h"
@@ -106,18 +108,25 @@ check_value(struct db_tx *tx, const struct secret_row *secret,
 }
 
 static enum ag_err
-rule_item(const char *name, const struct rotation_rule_row *row, json_t **ret)
+rule_item(const struct secret_row *secret, const struct rotation_rule_row *row,
+          json_t **ret)
 {
     AG_AUTO(rotation_plan) struct rotation_plan plan = {0};
     AG_AUTO(wjson) json_t *item = NULL;
+    AG_AUTO(wjson) json_t *detail = NULL;
     enum ag_err err = rotation_plan_read(row->plan, &plan);
 
+    if (err == AG_OK) {
+        err = detail_of_secret(secret, &detail);
+    }
     if (err != AG_OK) {
         return err;
     }
     item = json_deep_copy(plan.tree);
     if (item == NULL ||
-        json_object_set_new(item, "secret", json_string(name)) != 0) {
+        json_object_set_new(item, "secret", json_string(secret->name)) != 0 ||
+        json_object_set_new(item, "on_leak",
+                            json_string(incident_rule_of(detail))) != 0) {
         return AG_ENOMEM;
     }
     err = core_set_time(item, "next", row->next_ms);
@@ -185,7 +194,7 @@ core_rotation_rule_set(struct core *core, struct db_tx *tx,
     row.reach_ms = due.reach_ms;
     err = rotation_rules_write(tx, &row);
     if (err == AG_OK) {
-        err = rule_item(secret.name, &row, ret);
+        err = rule_item(&secret, &row, ret);
     }
     return err == AG_OK
                ? core_note(tx, call, AUDIT_ROTATION_RULE_SET, 0, secret.id,
@@ -223,7 +232,7 @@ core_rotation_rule_show(struct core *core, const char *name, json_t **ret)
     if (err == AG_OK) {
         err = find_rule(r, name, &secret, &row);
     }
-    return err == AG_OK ? rule_item(secret.name, &row, ret) : err;
+    return err == AG_OK ? rule_item(&secret, &row, ret) : err;
 }
 
 enum ag_err
@@ -269,7 +278,7 @@ list_rule(const struct rotation_rule_row *row, void *arg)
     if (err != AG_OK || secret.removed_ms != 0) {
         return err;
     }
-    err = rule_item(secret.name, row, &item);
+    err = rule_item(&secret, row, &item);
     return err == AG_OK ? append(listing, item) : err;
 }
 

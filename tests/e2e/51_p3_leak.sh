@@ -55,6 +55,11 @@ printf %s "$held" | auth-guard put svc/held >/dev/null 2>&1 || fail put
 refused 'no rule of rotation' auth-guard rotate rule set --on-leak rotate svc/held
 refused 'record, hold or rotate' auth-guard rotate rule set --on-leak burn svc/held
 ok auth-guard rotate rule set --on-leak hold svc/held
+[ "$(auth-guard list --json | jq -r '.secrets[] | select(.name == "svc/held") | .on_leak')" = hold ] || fail "list: $(auth-guard list --json)"
+auth-guard list | grep -q 'svc/held .* hold ' || fail "list: $(auth-guard list)"
+[ "$(auth-guard rotate rule show --json svc/key | jq -r .on_leak)" = record ] || fail "rule show: $(auth-guard rotate rule show --json svc/key)"
+auth-guard rotate rule show svc/key | grep -q 'on_leak.*record' || fail "rule show: $(auth-guard rotate rule show svc/key)"
+auth-guard rotate rule list | grep -q 'svc/key .* record' || fail "rule list: $(auth-guard rotate rule list)"
 mkfifo "$C/go"
 auth-guard run --no-isolate --grant svc/held:read -- sh -c 'auth-guard get svc/held >/dev/null && echo had; read -r x <'"$C/go"'; auth-guard get svc/held; echo exit $?; auth-guard incident list; auth-guard leaked svc/held' >"$C/held" 2>&1 &
 reader=$!

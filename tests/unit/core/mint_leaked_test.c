@@ -84,6 +84,56 @@ check_rotate(const char *id, const char *want)
     assert_string_equal(text_at(item, "result"), want);
 }
 
+/* Under "rotate" as long as it works. */
+static void
+check_listed(const char *id, bool want)
+{
+    AG_AUTO(wjson) json_t *answer = NULL;
+    const json_t *list = NULL;
+    const json_t *item = NULL;
+
+    check_ok(core_incident_show(flow.core, id, &answer));
+    list = json_object_get(answer, "rotate");
+    assert_int_equal(json_array_size(list), want ? 1 : 0);
+    if (want) {
+        item = json_array_get(list, 0);
+        assert_string_equal(text_at(item, "secret"), "db/app");
+        assert_true(json_is_true(json_object_get(item, "minted")));
+        assert_true(json_is_true(json_object_get(item, "has_rule")));
+        assert_int_equal(
+            json_integer_value(json_object_get(item, "version")),
+            json_integer_value(json_object_get(answer, "version")));
+    }
+}
+
+/* After a task: what was minted for it and leaked, and not another's. */
+static void
+test_it_is_listed_after_its_task(void **state)
+{
+    int64_t one = start_one();
+    int64_t two = start_one();
+    AG_AUTO(wjson) json_t *list = json_array();
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    int64_t version = 0;
+
+    (void)state;
+    script(NULL, 0);
+    (void)made_for(two);
+    version = made_for(one);
+    see("db/app", version, true, one);
+    check_ok(store_read(flow.core->store, &r));
+    check_ok(incident_rotate_of_task(r, one, list));
+    db_read_close(AG_TAKE(r));
+    assert_int_equal(json_array_size(list), 1);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_array_get(list, 0), "version")),
+        version);
+    close_newest();
+    end_one(one);
+    end_one(two);
+    wait_open(0);
+}
+
 static void
 test_a_person_has_it_revoked_and_a_failure_is_tried_again(void **state)
 {
@@ -96,6 +146,7 @@ test_a_person_has_it_revoked_and_a_failure_is_tried_again(void **state)
     see("db/app", made_for(one), true, one);
     check_newest("answer", "record"); /* there is no rule */
     newest("incident", id, sizeof(id));
+    check_listed(id, true);
     check_rotate(id, "failed");
     assert_int_equal(open_state(), MINTED_REVOKING);
     check_newest("answer", "record");
@@ -107,6 +158,7 @@ test_a_person_has_it_revoked_and_a_failure_is_tried_again(void **state)
     check_newest("answer", "done");
     wait_open(0);
     check_rotate(id, "not_current"); /* nothing is left of it */
+    check_listed(id, false);
 }
 
 int
@@ -115,6 +167,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         MINTING(test_it_is_revoked_at_once_and_made_anew),
         MINTING(test_a_guess_revokes_nothing),
+        MINTING(test_it_is_listed_after_its_task),
         MINTING(test_a_person_has_it_revoked_and_a_failure_is_tried_again),
     };
 
