@@ -59,6 +59,16 @@ struct permit_edit {
     struct secret *text;
 };
 
+/* The secrets whose values are sent, each once: what a 401 speaks of. */
+struct permit_sent {
+    size_t count;
+
+    struct {
+        int64_t secret_id;
+        int64_t version;
+    } of[PERMIT_EDITS_MAX_COUNT];
+};
+
 struct permit {
     int64_t task_id;
     char host[PERMIT_HOST_BYTES]; /* without the port */
@@ -72,10 +82,9 @@ struct permit {
     size_t edit_count;
     struct matcher *filter;     /* all values of the task's; NULL: none */
     struct permit_meter *meter; /* NULL: no grant bounds the bytes */
-    int64_t sent_id;            /* the secret whose value is sent, or 0 … */
-    int64_t sent_version;       /* … and its version */
-    int64_t login_id;           /* a login that can be refreshed, or 0 … */
-    int64_t login_version;      /* … and its version that is sent */
+    struct permit_sent sent;
+    int64_t login_id;      /* a login that can be refreshed, or 0 … */
+    int64_t login_version; /* … and its version that is sent */
 };
 
 void permit_done(struct permit *permit);

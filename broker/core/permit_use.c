@@ -330,15 +330,25 @@ is_known(const struct core *core, const struct permit_used *used)
            atomic_load(&used->item->used_version_id) == used->version_id;
 }
 
-/* Which secret went out, and which login: what a 401 speaks of. */
+static void
+add_sent(struct permit_sent *sent, const struct permit_used *used)
+{
+    for (size_t i = 0; i < sent->count; i++) {
+        if (sent->of[i].secret_id == used->item->secret_id) {
+            return;
+        }
+    }
+    AG_ASSERT(sent->count < AG_COUNT(sent->of)); /* no more were used */
+    sent->of[sent->count].secret_id = used->item->secret_id;
+    sent->of[sent->count++].version = used->version;
+}
+
+/* Which secrets went out, and which login. */
 static void
 say_sent(struct deciding *d)
 {
-    if (d->used_count > 0) {
-        d->permit->sent_id = d->used[0].item->secret_id;
-        d->permit->sent_version = d->used[0].version;
-    }
     for (size_t i = 0; i < d->used_count; i++) {
+        add_sent(&d->permit->sent, &d->used[i]);
         if (d->used[i].item->places.refresh != NULL) {
             d->permit->login_id = d->used[i].item->secret_id;
             d->permit->login_version = d->used[i].version;

@@ -188,8 +188,7 @@ flight_prepare(struct flight *f, const struct request_ask *ask,
 {
     enum ag_err err = rebuild(ask, &f->permit, &f->rebuilt);
 
-    f->sent_id = f->permit.sent_id;
-    f->sent_version = f->permit.sent_version;
+    f->sent = f->permit.sent;
     f->login_id = f->permit.login_id;
     f->login_version = f->permit.login_version;
     f->filter = matcher_ref(f->permit.filter);

@@ -126,6 +126,16 @@ start_answer(struct flight *f, const struct upstream_head *head)
     return err;
 }
 
+/* Which of them it refuses, a service does not say. */
+static void
+suspect_all(const struct flight *f)
+{
+    for (size_t i = 0; i < f->sent.count; i++) {
+        rotation_suspect(f->proxy->core, f->sent.of[i].secret_id,
+                         f->sent.of[i].version);
+    }
+}
+
 void
 flight_on_head(void *ctx, const struct upstream_head *head)
 {
@@ -133,8 +143,8 @@ flight_on_head(void *ctx, const struct upstream_head *head)
     enum ag_err err = AG_OK;
 
     err_clear();
-    if (head->status == STATUS_UNAUTHORIZED && f->sent_id != 0) {
-        rotation_suspect(f->proxy->core, f->sent_id, f->sent_version);
+    if (head->status == STATUS_UNAUTHORIZED) {
+        suspect_all(f);
     }
     if (flight_login_refused(f, head->status)) {
         return;

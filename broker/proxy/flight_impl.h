@@ -63,8 +63,7 @@ struct flight {
     struct upstream_request request;
     struct flight_login *login;   /* flight_login.h; NULL: none is concerned */
     struct flight_socket *socket; /* flight_socket.h; NULL: none is asked for */
-    int64_t sent_id;              /* these as of the permit */
-    int64_t sent_version;
+    struct permit_sent sent;      /* these as of the permit */
     int64_t login_id;
     int64_t login_version;
     pthread_mutex_t lock;

@@ -22,7 +22,8 @@ END
 python3 "$C/answers.py" "$service" >"$C/port" 2>"$C/http.err" &
 at_end "kill $!"
 within 10 test -s "$C/port" || fail "no service: $(cat "$C/http.err")"
-W="secret=ag://svc/key,upstream=http://127.0.0.1:$(cat "$C/port"),url-env=URL,key-env=KEY,inner"
+U="upstream=http://127.0.0.1:$(cat "$C/port"),inner"
+W="secret=ag://svc/key,$U,url-env=URL,key-env=KEY"
 calls_it() { # PATH
     ok auth-guard run --proxy "$W" -- sh -c 'curl -sS -m 20 -o /dev/null -w "%{http_code}" -H "Authorization: Bearer $KEY" "$URL'"$1"'"'
 }
@@ -38,10 +39,15 @@ new=$(current)
 calls_it /x
 [ "$OUT" = 200 ] || fail "the new one does not work: $OUT"
 
-# The service drops the new one by itself; the old one works.
+# The service drops the new one by itself; the old one works. The request has
+# another secret too, before that one.
+canary | auth-guard put svc/other >/dev/null 2>&1 || fail put
+calls_with_both() {
+    ok auth-guard run --proxy "secret=ag://svc/other,$U,url-env=OTHER,key-env=FIRST,header=X-Other" --proxy "$W" -- sh -c 'curl -sS -m 20 -o /dev/null -w "%{http_code}" -H "X-Other: $FIRST" -H "Authorization: Bearer $KEY" "$URL/x"'
+}
 grep -v -- " $new\$" "$service" >"$service.new"
 mv "$service.new" "$service"
-calls_it /x
+calls_with_both
 [ "$OUT" = 401 ] || fail "no 401: $OUT"
 is_back() { [ "$(state)" = undone ] && [ "$(current)" = "$old" ]; }
 within 10 is_back || fail "not taken back: $(state), $(auth-guard rotate log svc/key)"

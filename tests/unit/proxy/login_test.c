@@ -97,6 +97,9 @@ test_a_permit_says_which_login_goes_out(void **state)
         check_ok(send_into(&sent, &permit));
         assert_int_equal(permit.login_id, login_id);
         assert_int_equal(permit.login_version, version);
+        assert_int_equal(permit.sent.count, 1);
+        assert_int_equal(permit.sent.of[0].secret_id, login_id);
+        assert_int_equal(permit.sent.of[0].version, version);
         put_login(login_name, "sk-ant-oat01-again-0123456789",
                   now_ms + 60 * MINUTE_MS);
     }
