@@ -107,9 +107,14 @@ struct core_job {
     struct store_job store_job;
 };
 
-/* Puts in force what the filter was given since the last time; for threads
- * that may block. A filter that is gone hides nothing, and ends every task. */
-AG_NONNULL void core_hide(struct core *core);
+/* Puts in force what the filter was given since the last time; for threads that
+ * may block. A value that was read from the store is not to be given away before
+ * this, nor if it fails: what is new there may be printed at once. */
+AG_CHECK AG_NONNULL enum ag_err core_hide(struct core *core);
+
+/* Is there a value that is not in force yet? Asked after it was read, no answer
+ * is too early. Threads: any. Blocks: no. */
+AG_NONNULL bool core_must_hide(const struct core *core);
 
 /* Hands the job over; `done` will be called whatever happens. */
 AG_NONNULL void core_write(struct core *core, struct core_job *job);

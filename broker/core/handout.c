@@ -176,12 +176,16 @@ deliver(struct core *core, const struct ticket *ticket, struct secret **ret)
     if (err == AG_OK) {
         err = mint_get(core, ticket->task_id, d.delivery.secret_id);
     }
-    /* The set must hold the value before anybody can print it. */
     if (err == AG_OK) {
-        err = redaction_commit(core);
+        err = core_hide(core); /* where it fails nothing is on the record */
     }
     if (err == AG_OK) {
         err = core_write_wait(core, &d.job);
+    }
+    /* The set must hold the value before anybody can print it: the one that was
+     * read, which may be newer than the above. */
+    if (err == AG_OK) {
+        err = core_hide(core);
     }
     if (err == AG_OK) {
         *ret = AG_TAKE(d.value);

@@ -447,7 +447,7 @@ make(struct core *core, struct minting *m)
     if (err != AG_OK) {
         return err;
     }
-    core_hide(core); /* before anybody has it */
+    (void)!core_hide(core); /* who gives it away asks again */
     if (m->row.state == MINTED_LIVE) {
         return AG_OK;
     }

@@ -152,6 +152,7 @@ redaction_add(struct core *core, const struct secret_row *row,
 
     (void)pthread_mutex_lock(&core->set_lock);
     core->set_waits = true;
+    atomic_store(&core->values_wait, true);
     err = walk(&pass, version_id, value);
     (void)pthread_mutex_unlock(&core->set_lock);
     return err;
@@ -202,14 +203,23 @@ redaction_commit(struct core *core)
         err = filter_commit(core->parts.filter, &epoch);
         core->set_waits = err != AG_OK;
     }
+    if (!core->set_waits) {
+        atomic_store(&core->values_wait, false);
+    }
     (void)pthread_mutex_unlock(&core->set_lock);
     return err;
 }
 
-void
+enum ag_err
 core_hide(struct core *core)
 {
-    (void)!redaction_commit(core);
+    return redaction_commit(core);
+}
+
+bool
+core_must_hide(const struct core *core)
+{
+    return atomic_load(&core->values_wait);
 }
 
 /* Tokens have ids of their own in the set, beside those of versions. */

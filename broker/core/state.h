@@ -49,6 +49,7 @@ struct core {
     atomic_uint_fast64_t keyring_count; /* how many there were */
     pthread_mutex_t set_lock; /* the redaction set has one caller at a time */
     bool set_waits;           /* under it: there is something to commit */
+    atomic_bool values_wait; /* the same of a value, no token; written so too */
     struct live_tokens *live;
     struct shelf *shelf;
     struct recent *recent;

@@ -335,7 +335,8 @@ core_secret_get_quick(struct core *core, const struct call *call,
         return err;
     }
     if (item.version_id != atomic_load(&call->token->delivered_version_id) ||
-        holds_check(core->holds, item.secret_id, request->name) != AG_OK) {
+        holds_check(core->holds, item.secret_id, request->name) != AG_OK ||
+        core_must_hide(core)) {
         return AG_EBUSY;
     }
     use.token_id = call->token->id;

@@ -296,9 +296,26 @@ static void
 step_hide(struct request *rq)
 {
     const struct server_app *app = &rq->dispatch->parts.app;
+    enum ag_err err = AG_OK;
 
-    app->hide(app->ctx);
+    err_clear();
+    err = app->hide(app->ctx);
+    /* What a person is given is none of a task's output. */
+    if ((rq->route->flags & ROUTE_GIVES) != 0 &&
+        rq->call.who != CALLER_OPERATOR && rq->call.who != CALLER_PROOF) {
+        finish(rq, err, err_text(err));
+    }
     bring_back(rq);
+}
+
+/* Must the reply wait for the filter? */
+static bool
+must_hide(const struct request *rq)
+{
+    const struct server_app *app = &rq->dispatch->parts.app;
+
+    return (rq->route->flags & ROUTE_HIDE) != 0 ||
+           ((rq->route->flags & ROUTE_GIVES) != 0 && app->must_hide(app->ctx));
 }
 
 static void
@@ -309,8 +326,12 @@ job_done(struct core *core, struct core_job *job)
     (void)core;
     finish(rq, job->err, err_text(job->err));
     rq->step = step_hide;
-    if (job->err != AG_OK || (rq->route->flags & ROUTE_HIDE) == 0 ||
-        work_push(rq->dispatch->hide, rq) != AG_OK) {
+    if (job->err != AG_OK || !must_hide(rq)) {
+        bring_back(rq);
+    } else if (work_push(rq->dispatch->hide, rq) != AG_OK) {
+        if ((rq->route->flags & ROUTE_GIVES) != 0) {
+            finish(rq, AG_EBUSY, err_text(AG_EBUSY));
+        }
         bring_back(rq);
     }
 }

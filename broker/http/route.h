@@ -19,6 +19,8 @@ enum route_flags {
     ROUTE_OPEN = 1,   /* needs an open vault: else `locked` or `no_vault` */
     ROUTE_TOKEN = 2,  /* needs a valid token */
     ROUTE_RENEWS = 8, /* the token that is shown is renewed */
+    ROUTE_GIVES = 16, /* a WORK_WRITE that answers with a value: not before the
+                         filter has all values; if it can't, to a person only */
     ROUTE_HIDE = 4, /* a WORK_WRITE that answers with something to redact: only
                         when the filter has it */
 };

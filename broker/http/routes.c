@@ -22,13 +22,14 @@
 
 #define OPEN  ROUTE_OPEN
 #define HIDE  ROUTE_HIDE
+#define GIVES (ROUTE_OPEN | ROUTE_GIVES)
 #define TOKEN (ROUTE_OPEN | ROUTE_TOKEN)
 #define RENEW (TOKEN | HIDE | ROUTE_RENEWS)
 
 /* clang-format off */
 static const struct route ROWS[] = {
     /* method   pattern                          callers                    roles          sockets flags        work        query            body                 handler */
-    {"GET",    "/v1/secrets/{name}/value",       PROOF | TASK,              ROLES_NONE,    ANY,    OPEN,        WORK_READ,  &QUERY_VALUE,    NULL,                h_secret_value_quick, h_secret_value},
+    {"GET",    "/v1/secrets/{name}/value",       PROOF | TASK,              ROLES_NONE,    ANY,    GIVES,       WORK_READ,  &QUERY_VALUE,    NULL,                h_secret_value_quick, h_secret_value},
     {"GET",    "/v1/health",                     ALL,                       ROLES_ALL,     ANY,    ROUTE_PLAIN, WORK_READ,  NULL,            NULL,                h_health,       NULL},
     {"GET",    "/v1/status",                     ALL,                       ROLES_ALL,     UNIX,   ROUTE_PLAIN, WORK_READ,  NULL,            NULL,                h_status,       NULL},
     {"GET",    "/metrics",                       OUTSIDE,                   ROLES_ALL,     UNIX,   ROUTE_PLAIN, WORK_READ,  NULL,            NULL,                h_metrics,      NULL},
@@ -70,7 +71,7 @@ static const struct route ROWS[] = {
     {"DELETE", "/v1/leases/{id}",                OPERATOR | TASK,           ROLES_NONE,    ANY,    OPEN,        WORK_WRITE, NULL,            NULL,                h_lease_revoke, NULL},
 
     {"POST",   "/v1/wrap",                       PROOF | TASK,              ROLES_NONE,    ANY,    OPEN,        WORK_WRITE, NULL,            &MSG_WRAP,           h_wrap,         NULL},
-    {"POST",   "/v1/unwrap",                     ALL,                       ROLES_ALL,     ANY,    OPEN,        WORK_WRITE, NULL,            &MSG_UNWRAP,         h_unwrap,       NULL},
+    {"POST",   "/v1/unwrap",                     ALL,                       ROLES_ALL,     ANY,    GIVES,       WORK_WRITE, NULL,            &MSG_UNWRAP,         h_unwrap,       NULL},
 
     {"POST",   "/v1/redact",                     OPERATOR | TASK | SERVICE, ROLES_ALL,     ANY,    OPEN,        WORK_WAIT,  NULL,            &MSG_REDACT,         h_redact,       NULL},
     {"POST",   "/v1/redaction-set",              PROOF,                     ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_REDACTION_SET,  h_redaction_set, NULL},
@@ -120,7 +121,7 @@ static const struct route ROWS[] = {
     {"POST",   "/v1/moves/{id}/done",            OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            &MSG_OUTCOME,        h_move_done,    NULL},
     {"DELETE", "/v1/moves/{id}",                 OPERATOR,                  ROLES_NONE,    ADMIN,  OPEN,        WORK_WRITE, NULL,            NULL,                h_move_undo,    NULL},
 
-    {"POST",   "/v1/renderings",                 PROOF | SERVICE,           ROLES_RUNNER,  ADMIN,  OPEN | HIDE, WORK_WRITE, NULL,            &MSG_RENDER,         h_render,       NULL},
+    {"POST",   "/v1/renderings",                 PROOF | SERVICE,           ROLES_RUNNER,  ADMIN,  GIVES | HIDE, WORK_WRITE, NULL,           &MSG_RENDER,         h_render,       NULL},
 };
 /* clang-format on */
 
@@ -168,10 +169,16 @@ app_write(void *ctx, struct core_job *job)
     core_write(core_of(ctx), job);
 }
 
-static void
+static enum ag_err
 app_hide(void *ctx)
 {
-    core_hide(core_of(ctx));
+    return core_hide(core_of(ctx));
+}
+
+static bool
+app_must_hide(void *ctx)
+{
+    return core_must_hide(core_of(ctx));
 }
 
 static void
@@ -193,6 +200,7 @@ routes_app(struct routes_stop *stop)
         .used = app_used,
         .write = app_write,
         .hide = app_hide,
+        .must_hide = app_must_hide,
         .stop = app_stop,
         .core = stop->core,
     };

@@ -36,7 +36,9 @@ struct server_app {
     void (*leave)(void *ctx, struct call *call);
     void (*used)(void *ctx); /* somebody who may asks for the open vault */
     void (*write)(void *ctx, struct core_job *job);
-    void (*hide)(void *ctx); /* puts what waits for the filter in force */
+    enum ag_err (*hide)(
+        void *ctx);               /* puts what waits for the filter in force */
+    bool (*must_hide)(void *ctx); /* is there a value that waits? */
     void (*stop)(void *ctx); /* POST /v1/stop: begins the end of the process */
     struct core *core;       /* for the handlers; may be NULL in tests */
     const struct pass_app *pass; /* what is below /p/ and /t/; NULL: nothing;

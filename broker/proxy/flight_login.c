@@ -411,7 +411,7 @@ go_on(struct later_job *job)
     bool waits = false;
 
     err_clear();
-    core_hide(f->proxy->core); /* new tokens, before anything is printed */
+    (void)!core_hide(f->proxy->core); /* before anything is printed */
     if (login->answers) {
         answer_refresh(f, err, login->why);
         return;
