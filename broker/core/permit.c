@@ -420,6 +420,33 @@ note_history(struct core *core, const struct deciding *d)
     return err;
 }
 
+/* Nothing speaks against the use of a value that is to be made first. */
+static enum ag_err
+let_mint(struct core *core, const struct deciding *d, struct permit *ret)
+{
+    enum ag_err err = permit_may_use(core, d);
+
+    if (err == AG_OK) {
+        permit_done(ret); /* of others that it uses too */
+        ret->mint_id = d->mint_id;
+    }
+    return err;
+}
+
+static enum ag_err
+let_out(struct core *core, struct deciding *d, struct permit *ret)
+{
+    enum ag_err err = permit_filter(core, d);
+
+    if (err == AG_OK) {
+        err = permit_meter_new(d, &ret->meter);
+    }
+    if (err == AG_OK) {
+        err = note_history(core, d);
+    }
+    return err == AG_OK ? permit_use(core, d) : err;
+}
+
 enum ag_err
 permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
               struct permit *ret)
@@ -446,25 +473,8 @@ permit_decide(struct core *core, const struct permit_ask *ask, bool quick,
     if (err == AG_OK && ret->in_body) {
         return AG_OK;
     }
-    if (err == AG_OK && d.mint_id != 0) {
-        err = permit_may_use(core, &d);
-        if (err == AG_OK) {
-            permit_done(ret); /* of others that it uses too */
-            ret->mint_id = d.mint_id;
-            return AG_OK;
-        }
-    }
     if (err == AG_OK) {
-        err = permit_filter(core, &d);
-    }
-    if (err == AG_OK) {
-        err = permit_meter_new(&d, &ret->meter);
-    }
-    if (err == AG_OK) {
-        err = note_history(core, &d);
-    }
-    if (err == AG_OK) {
-        err = permit_use(core, &d);
+        err = d.mint_id != 0 ? let_mint(core, &d, ret) : let_out(core, &d, ret);
     }
     if (err != AG_OK && quick) {
         err = AG_EBLOCKS; /* a refusal is on the record: that waits */
