@@ -3,14 +3,12 @@
 #include "core/mint_impl.h"
 #include "store/tasks.h"
 
-enum {
-    NOW_MS = 1000 * 1000,
-    HOUR_MS = 3600 * 1000,
-    MIN_MS = 60 * 1000,
-    S_MS = 1000,
-};
+static const int64_t S_MS = 1000;
+static const int64_t MIN_MS = 60 * INT64_C(1000);
+static const int64_t HOUR_MS = 3600 * INT64_C(1000);
+static const int64_t NOW_MS = 1000 * INT64_C(1000);
 
-static const struct minter KEEPS = {.settled_ms = 25 * S_MS};
+static const struct minter KEEPS = {.settled_ms = 25000};
 static const struct minter RENEWS = {.renews = true};
 
 /* One that was asked for until an hour from now. */

@@ -97,7 +97,7 @@ start_with(const char *json, const char *rate, int64_t uses)
 
     check_ok(try_rule("db/app", "db/boss", LIFE_S));
     start_sender(&wish, 1);
-    check_ok(proxy_new(flow.core, flow.upstream, &proxy));
+    check_ok(proxy_new(flow.core, (struct upstream *)&wire, &proxy));
     end_of_it();
     script(NULL, 0);
     atomic_store(&wire.sent, 0);
