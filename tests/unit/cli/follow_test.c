@@ -247,6 +247,17 @@ test_who_only_reads_delays_it(void **state)
 }
 
 static void
+wait_opened(int more)
+{
+    int want = atomic_load(&f.opened_count) + more;
+
+    for (int i = 0; atomic_load(&f.opened_count) < want; i++) {
+        assert_true(i < PATIENCE_MS / STEP_MS);
+        pause_a_step();
+    }
+}
+
+static void
 test_without_a_filter_it_waits(void **state)
 {
     (void)state;
@@ -254,10 +265,7 @@ test_without_a_filter_it_waits(void **state)
     atomic_store(&f.is_locked, true);
     add_root("", false);
     start();
-    for (int i = 0; atomic_load(&f.opened_count) < 2; i++) {
-        assert_true(i < PATIENCE_MS / STEP_MS);
-        pause_a_step();
-    }
+    wait_opened(2);
     assert_true(holds("f", OLD));
     write_text("meanwhile", OLD);
     assert_int_equal(mkdirat(scratch.fd, "made", 0700), 0);
@@ -424,17 +432,6 @@ times_said(const char *words)
         count++;
     }
     return count;
-}
-
-static void
-wait_opened(int more)
-{
-    int want = atomic_load(&f.opened_count) + more;
-
-    for (int i = 0; atomic_load(&f.opened_count) < want; i++) {
-        assert_true(i < PATIENCE_MS / STEP_MS);
-        pause_a_step();
-    }
 }
 
 /* Without a filter: how often in all, and how often again, each reason was said;
