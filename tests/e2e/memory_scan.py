@@ -103,7 +103,8 @@ class Search:
                 self.bad += 1
                 print(f"FOUND value {number} ({form}) in {where} at {data.index(needle)}")
 
-    def process(self, pid):
+    def process(self, pid, tries=3):
+        moved = False
         with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
             comm = f.read().strip()
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
@@ -116,10 +117,16 @@ class Search:
                 try:
                     self.mapping(mem, start, end, where, self.locked and OURS <= flags)
                 except OSError:
+                    if (start, end) not in {(m[0], m[1]) for m in mappings(pid)}:
+                        moved = True  # a heap that shrank, say: what is there now
+                        continue
                     self.closed += not is_file  # a file may end before its mapping
                     if "lo" not in flags and not is_file:
                         self.bad += 1
                         print(f"CLOSED, not locked: {where}")
+
+        if moved and tries > 1:
+            self.process(pid, tries - 1)
 
     def mapping(self, mem, start, end, where, may):
         tail = b""
