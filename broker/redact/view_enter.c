@@ -18,6 +18,7 @@ enum {
         16, /* a step that is quick, and what is looked at behind it */
     INDENT_BYTES = 24, /* of one that is quick */
     ESC = 0x1b,
+    DEL = 0x7f,
 };
 
 /* Of the eight bytes of a word. */
@@ -284,7 +285,8 @@ quick_end(const uint8_t *text, size_t at)
         ((((word & LOW_HALVES) + DIGIT_CARRIES) & before) & CARRY_BITS) != 0) {
         return 0;
     }
-    return at + 2 + (size_t)__builtin_ctzll(letters) / 8 + 1;
+    at += 2 + (size_t)__builtin_ctzll(letters) / 8;
+    return text[at] == DEL ? 0 : at + 1;
 }
 
 /* Behind an indent of few blanks, where something shows; 0: it isn't one. */

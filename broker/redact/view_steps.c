@@ -6,6 +6,7 @@ enum {
     SEQUENCE_MAX_BYTES = 32, /* of CSI; longer is none */
     INDENT_MAX_BYTES = 64,   /* behind a line's end */
     ESC = 0x1b,
+    DEL = 0x7f,
 };
 
 /* What is under way, in the lowest bits of a carry; a count is above them. */
@@ -57,6 +58,7 @@ at_end_or_more(const struct step_text *t, struct step step)
 
 /* ---- what goes on over a part's end ---- */
 
+/* Within a sequence terminals pass over DEL. */
 static bool
 is_carried_on(unsigned int *carry, int c)
 {
@@ -64,6 +66,9 @@ is_carried_on(unsigned int *carry, int c)
 
     switch ((enum carried)(*carry & ((1U << CARRY_COUNT_SHIFT) - 1))) {
     case CARRY_ESC:
+        if (c == DEL) {
+            return true;
+        }
         *carry = CARRY_NONE;
         if (c == '[') {
             *carry = CARRY_CSI;
@@ -72,15 +77,16 @@ is_carried_on(unsigned int *carry, int c)
         }
         return c >= ' ';
     case CARRY_CHARSET:
-        *carry = CARRY_NONE;
+        *carry = c == DEL ? *carry : CARRY_NONE;
         return c >= ' ';
     case CARRY_CSI:
-        if (c >= 0x20 && c <= 0x3f && count < SEQUENCE_MAX_BYTES) {
+        if (((c >= 0x20 && c <= 0x3f) || c == DEL) &&
+            count < SEQUENCE_MAX_BYTES) {
             *carry += 1U << CARRY_COUNT_SHIFT;
             return true;
         }
         *carry = CARRY_NONE;
-        return c >= 0x40 && c <= 0x7e;
+        return c >= 0x40 && c < DEL;
     case CARRY_INDENT:
         if ((c == ' ' || c == '\t') && count < INDENT_MAX_BYTES) {
             *carry += 1U << CARRY_COUNT_SHIFT;

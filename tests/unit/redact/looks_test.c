@@ -24,6 +24,11 @@ struct one {
 static const struct one SHOWN[] = {
     ONE("a q7RtWz\x1b[01;31m\x1b[K90LmXcAb12Kd34\x1b[mVe56\n",
         "a [redacted:n1]\n", VARIANT_ANSI),
+    ONE("a q7RtWz\x1b[1\x7fm90LmXcAb12Kd34Ve56\n", "a [redacted:n1]\n",
+        VARIANT_ANSI),
+    ONE("a q7RtWz\x1b\x7f[\x7f\x7fm90LmXcAb1\x1b(\x7f"
+        "B2Kd34Ve56\n",
+        "a [redacted:n1]\n", VARIANT_ANSI),
     ONE("a q7RtWz\x1b[0C90LmXcAb12Kd34Ve56\n", "a [redacted:n1]\n",
         VARIANT_ANSI),
     ONE("a q\xe2\x80\x8b"
@@ -317,9 +322,10 @@ test_many_parts_beside_a_long_value(void **state)
 static void
 test_only_a_letter_ends_a_sequence(void **state)
 {
-    static const char *const CUTS[] = {"p\x1b[\xe4ssword-Q7x9Lm42",
-                                       "p\x1b[1\xe4ssword-Q7x9Lm42",
-                                       "p\x1b[\xe4\x1b[0mssword-Q7x9Lm42"};
+    static const char *const CUTS[] = {
+        "p\x1b[\xe4ssword-Q7x9Lm42", "p\x1b[1\xe4ssword-Q7x9Lm42",
+        "p\x1b[\xe4\x1b[0mssword-Q7x9Lm42", "p\x1b[1\x7fm\xe4ssword-Q7x9Lm42",
+        "p\x1b[\x7f\x7fm\xe4ssword-Q7x9Lm42"};
 
     (void)state;
     for (size_t i = 0; i < AG_COUNT(CUTS); i++) {
