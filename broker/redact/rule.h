@@ -1,6 +1,7 @@
 /*
  * rule.h - one rule for unknown secrets as the filter uses it.
- * Floor: redact. Depends on: redact/rule_class, redact/rule_sum.
+ * Floor: redact. Depends on: redact/rule_class, redact/rule_gate,
+ * redact/rule_sum.
  *
  * What a rule finds. Its regex matches up to `window` bytes that end at e; of
  * all matches that end there, the leftmost counts, if
@@ -17,6 +18,8 @@
  * the efficiency, be none of the words people write in a secret's place
  * (RULE_WORDS) and match none of `allow`. Of a long secret only the first
  * RULE_JUDGED_BYTES are looked at.
+ * A `gate` changes nothing of this: it says what follows a keyword in each
+ * match anyhow, so that the rule is not looked for elsewhere.
  */
 #ifndef AG_REDACT_RULE_H
 #define AG_REDACT_RULE_H
@@ -24,6 +27,7 @@
 #include "base/attr.h"
 #include "base/span.h"
 #include "redact/rule_class.h"
+#include "redact/rule_gate.h"
 #include "redact/rule_sum.h"
 
 enum {
@@ -66,6 +70,7 @@ struct rule {
     uint32_t entropy;    /* bits per hundred characters, at least; or 0 */
     uint32_t efficiency; /* characters per hundred word pieces, at most; or 0 */
     enum rule_sum sum;
+    enum rule_gate gate;
     enum rule_flags flags;
     struct rule_class tail;
     struct rule_class stop;

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAGIC "AGRULES1"
+#define MAGIC "AGRULES2"
 
 enum {
-    NUMBER_COUNT = 9,
+    NUMBER_COUNT = 10,
     CLASS_COUNT = 3,
     ENGINE_MAX_BYTES = 64,
 };
@@ -66,9 +66,9 @@ static enum ag_err
 put_rule(struct buf *out, const struct rule *r)
 {
     const uint32_t numbers[NUMBER_COUNT] = {
-        r->secret,        r->window,          r->min_bytes,
-        r->tail_max,      r->entropy,         r->efficiency,
-        (uint32_t)r->sum, (uint32_t)r->flags, r->lead_max};
+        r->secret,   r->window,        r->min_bytes,     r->tail_max,
+        r->entropy,  r->efficiency,    (uint32_t)r->sum, (uint32_t)r->flags,
+        r->lead_max, (uint32_t)r->gate};
     const struct rule_class *classes[CLASS_COUNT] = {&r->tail, &r->stop,
                                                      &r->lead};
     enum ag_err err = put_texts(out, r);
@@ -80,6 +80,14 @@ put_rule(struct buf *out, const struct rule *r)
         err = buf_add_u64le(out, classes[i / 4]->bits[i % 4]);
     }
     return err;
+}
+
+static enum ag_err
+put_database(struct buf *out, struct span database)
+{
+    enum ag_err err = buf_add_u32le(out, (uint32_t)database.len);
+
+    return err == AG_OK ? buf_add(out, database) : err;
 }
 
 enum ag_err
@@ -97,9 +105,9 @@ rule_pack_write(const struct rule_pack_parts *parts, struct buf *out)
         err = put_rule(out, &parts->rules[i]);
     }
     if (err == AG_OK) {
-        err = buf_add_u32le(out, (uint32_t)parts->database.len);
+        err = put_database(out, parts->database);
     }
-    return err == AG_OK ? buf_add(out, parts->database) : err;
+    return err == AG_OK ? put_database(out, parts->gated) : err;
 }
 
 /* ---- reading ---- */
@@ -206,10 +214,11 @@ get_rule(struct reader *r, struct rule_pack *p, struct rule *ret)
     ret->sum = (enum rule_sum)n[6];
     ret->flags = (enum rule_flags)n[7];
     ret->lead_max = n[8];
+    ret->gate = (enum rule_gate)n[9];
     r->bad = r->bad || ret->window == 0 ||
              ret->window > RULE_WINDOW_MAX_BYTES ||
              ret->until.len > RULE_UNTIL_MAX_BYTES || n[6] > RULE_SUM_BASIC ||
-             ret->lead_max > RULE_LEAD_MAX_BYTES ||
+             n[9] >= RULE_GATE_COUNT || ret->lead_max > RULE_LEAD_MAX_BYTES ||
              strlen(ret->id) > RULE_ID_MAX_BYTES;
 }
 
@@ -235,6 +244,14 @@ get_rules(struct reader *r, struct rule_pack *p)
     return r->bad ? AG_ECORRUPT : AG_OK;
 }
 
+static struct span
+get_database(struct reader *r)
+{
+    size_t len = (size_t)get_number(r, 4);
+
+    return span_of(get_bytes(r, len), len);
+}
+
 static enum ag_err
 take_apart(struct rule_pack *p, struct span bytes)
 {
@@ -250,9 +267,8 @@ take_apart(struct rule_pack *p, struct span bytes)
     p->parts.engine = (const char *)engine.ptr;
     err = engine.len > ENGINE_MAX_BYTES ? AG_ECORRUPT : get_rules(&r, p);
     if (err == AG_OK) {
-        size_t database_len = (size_t)get_number(&r, 4);
-
-        p->parts.database = span_of(get_bytes(&r, database_len), database_len);
+        p->parts.database = get_database(&r);
+        p->parts.gated = get_database(&r);
         err = r.bad || r.rest.len != 0 ? AG_ECORRUPT : AG_OK;
     }
     return err == AG_ECORRUPT

@@ -1,15 +1,16 @@
 /*
  * rule_pack.h - compiled rules in one file: what rule.h lists and Vectorscan's
- * serialised database of their regexes.
+ * serialised databases of their regexes: of those without a gate, with the
+ * keywords of the others, and of those with one.
  * Floor: redact. Depends on: redact/rule, base/buf.
  *
  * Layout, little-endian; a text is its length in 2 bytes and its bytes:
- *   "AGRULES1" | text: Vectorscan's version | rules 4 | per rule:
+ *   "AGRULES2" | text: Vectorscan's version | rules 4 | per rule:
  *     text id | text service | text regex | text until
  *     n 1 | n texts keywords | n 1 | n texts allow
- *     9 numbers of 4, in the order of struct rule | 3 classes of 32
- *   | database length 4 | database
- * The database is code to whoever runs it and carries no more than a CRC: a
+ *     10 numbers of 4, in the order of struct rule | 3 classes of 32
+ *   | database length 4 | database | length 4, or 0 | database of gated rules
+ * A database is code to whoever runs it and carries no more than a CRC: a
  * pack is loaded only from a place that the user alone, or root, can write.
  */
 #ifndef AG_REDACT_RULE_PACK_H
@@ -30,8 +31,10 @@ enum {
 struct rule_pack_parts {
     const struct rule *rules;
     size_t count;
-    const char *engine; /* hs_version() */
-    struct span database;
+    const char *engine;   /* hs_version() */
+    struct span database; /* ids: the rule's index; of a keyword, the set of
+                             its gates behind RULES_MAX_COUNT */
+    struct span gated;    /* empty: no rule has a gate */
 };
 
 /* Errors: AG_ELIMIT, AG_ENOMEM. */
@@ -41,7 +44,7 @@ rule_pack_write(const struct rule_pack_parts *parts, struct buf *out);
 /*
  * Takes `bytes` apart.
  * Ownership: *ret is the caller's, freed with rule_pack_free(); all it shows
- *            is borrowed from it, the database from `bytes`.
+ *            is borrowed from it, the databases from `bytes`.
  * Errors: AG_ECORRUPT with a sentence; AG_ELIMIT; AG_ENOMEM.
  */
 AG_CHECK AG_NONNULL enum ag_err rule_pack_read(struct span bytes,

@@ -87,6 +87,17 @@ other_engine(const char *theirs, const char *ours)
 }
 
 static enum ag_err
+add_database(const struct rule_set *set, struct span bytes, hs_database_t **ret)
+{
+    return set->lib->hs_deserialize_database((const char *)bytes.ptr, bytes.len,
+                                             ret) == HS_SUCCESS
+               ? AG_OK
+               : err_why(AG_ECORRUPT,
+                         "the compiled rules are damaged; compile them again: "
+                         "auth-guard-rules install");
+}
+
+static enum ag_err
 add_pack(struct rule_set *set, struct span bytes)
 {
     size_t at = set->pack_count;
@@ -102,11 +113,12 @@ add_pack(struct rule_set *set, struct span bytes)
     if (strcmp(parts.engine, set->lib->hs_version()) != 0) {
         return other_engine(parts.engine, set->lib->hs_version());
     }
-    if (set->lib->hs_deserialize_database((const char *)parts.database.ptr,
-                                          parts.database.len,
-                                          &set->databases[at]) != HS_SUCCESS) {
-        return err_why(AG_ECORRUPT, "the compiled rules are damaged; compile "
-                                    "them again: auth-guard-rules install");
+    err = add_database(set, parts.database, &set->databases[at]);
+    if (err == AG_OK && parts.gated.len > 0) {
+        err = add_database(set, parts.gated, &set->gated[at]);
+    }
+    if (err != AG_OK) {
+        return err;
     }
     if (set->count + parts.count > RULES_MAX_COUNT) {
         return err_why(AG_ELIMIT, "more than %d rules", (int)RULES_MAX_COUNT);
@@ -119,7 +131,12 @@ add_pack(struct rule_set *set, struct span bytes)
     set->codes = more;
     set->firsts[at] = set->count;
     for (size_t i = 0; err == AG_OK && i < parts.count; i++) {
-        err = add_rule(set, &parts.rules[i]);
+        const struct rule *rule = &parts.rules[i];
+
+        if (rule->window > set->reach[at][rule->gate]) {
+            set->reach[at][rule->gate] = rule->window;
+        }
+        err = add_rule(set, rule);
     }
     return err;
 }
@@ -171,6 +188,9 @@ rule_set_free(struct rule_set *set)
     for (size_t i = 0; i < set->pack_count; i++) {
         if (set->databases[i] != NULL) {
             (void)set->lib->hs_free_database(set->databases[i]);
+        }
+        if (set->gated[i] != NULL) {
+            (void)set->lib->hs_free_database(set->gated[i]);
         }
         rule_pack_free(set->packs[i]);
     }

@@ -23,6 +23,9 @@ struct rule_set {
     size_t pack_count;
     struct rule_pack *packs[RULE_PACKS_MAX_COUNT];
     hs_database_t *databases[RULE_PACKS_MAX_COUNT];
+    hs_database_t *gated[RULE_PACKS_MAX_COUNT]; /* NULL: no rule has a gate */
+    /* By gate, the longest window of a rule that has it. */
+    size_t reach[RULE_PACKS_MAX_COUNT][RULE_GATE_COUNT];
     size_t firsts[RULE_PACKS_MAX_COUNT]; /* each pack's first rule */
     size_t count;
     struct rule_code *codes;

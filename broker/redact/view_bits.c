@@ -4,11 +4,8 @@
 #endif
 
 #include "base/cpu.h"
+#include "redact/lanes.h"
 #include "redact/view_impl.h"
-
-enum {
-    LANES = 16, /* of a vector, on any machine */
-};
 
 /* Of % and = only those are wanted that may begin a step: a digit follows, or
  * what is wanted itself, or nobody knows. */
@@ -21,25 +18,6 @@ wanted(uint64_t always, uint64_t sometimes, uint64_t digits)
 }
 
 /* ---- any machine ---- */
-
-typedef int8_t lanes __attribute__((vector_size(LANES)));
-
-/* A bit for each lane, which is 0 or -1. */
-static inline uint64_t
-to_bits(lanes c)
-{
-#ifdef __SSE2__
-    return (uint64_t)(unsigned int)_mm_movemask_epi8((__m128i)c);
-#else
-    const uint64_t own = 0x8040201008040201ULL; /* of each lane its own bit */
-    const uint64_t sum = 0x0101010101010101ULL;
-    uint64_t words[2];
-
-    memcpy(words, &c, sizeof(c));
-    return ((le64toh(words[0]) & own) * sum) >> 56 |
-           ((le64toh(words[1]) & own) * sum) >> 56 << 8;
-#endif
-}
 
 static inline lanes
 always_in(lanes c)
@@ -82,10 +60,10 @@ view_bits_anywhere(const uint8_t *text, size_t count, struct view_bits *ret)
             lanes c;
 
             memcpy(&c, text + i, sizeof(c));
-            always |= to_bits(always_in(c)) << i;
-            sometimes |= to_bits((c == '%') | (c == '=')) << i;
-            bits->digits |= to_bits(digits_in(c)) << i;
-            bits->dump |= to_bits(marks_in(c)) << i;
+            always |= lanes_bits(always_in(c)) << i;
+            sometimes |= lanes_bits((c == '%') | (c == '=')) << i;
+            bits->digits |= lanes_bits(digits_in(c)) << i;
+            bits->dump |= lanes_bits(marks_in(c)) << i;
         }
         bits->marks = wanted(always, sometimes, bits->digits);
         bits->dump |= bits->digits;

@@ -17,6 +17,8 @@
  *             they may begin a secret: no more than the format needs.
  * entropy, efficiency   hundredths: 350 is 3.5 bits a character at least, 250
  *             is 2.5 characters a word piece at most.
+ * gate        what follows a keyword in every match (redact/rule_gate.h), for
+ *             keywords that are words of any text; others need none.
  * words       placeholder words are left; always so with `context`.
  * allow       patterns that may match anywhere in the secret.
  *
@@ -68,6 +70,7 @@ struct rule_item {
     int64_t entropy;
     int64_t efficiency;
     int checksum; /* enum rule_sum */
+    int gate;     /* enum rule_gate */
     bool checksum_must;
     struct rule_texts allow;
     struct rule_texts examples;

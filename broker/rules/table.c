@@ -102,6 +102,8 @@ static const struct msg_field ITEM_FIELDS[] = {
                   0),
     MSG_FIELD_CHOICE(struct rule_item, checksum, RULE_SUM_NAMES, MSG_OPTIONAL,
                      RULE_SUM_NONE),
+    MSG_FIELD_CHOICE(struct rule_item, gate, RULE_GATE_NAMES, MSG_OPTIONAL,
+                     RULE_GATE_NONE),
     MSG_FIELD_BOOL(struct rule_item, checksum_must, MSG_OPTIONAL, false),
     MSG_FIELD_STRINGS(struct rule_item, allow, 1, RULE_STRINGS_MAX_COUNT,
                       MSG_OPTIONAL, check_text),

@@ -40,7 +40,24 @@ static const char RULES[] =
     "{\"id\":\"pair\"," META "\"regex\":\"(?i)pass(?:word)?[\\\"']?\\\\s{0,2}"
     "[:=]\\\\s{0,2}[\\\"']?([a-z0-9_:/]{5})\",\"secret\":1,"
     "\"keywords\":[\"pass\"],\"tail\":\"a-z0-9_:/@\",\"context\":true," TEXTS
-    "}]}";
+    "},"
+    "{\"id\":\"sign\"," META "\"regex\":\"(?i)pass[\\\\w.\\\\-]{0,30}"
+    "[\\\"')]{0,3}\\\\s{0,5}[:=]{1,2}\\\\s{0,2}([a-z0-9]{6})\",\"secret\":1,"
+    "\"keywords\":[\"pass\"],\"gate\":\"sign\"," TEXTS "},"
+    "{\"id\":\"tag\"," META "\"regex\":\"<[a-z]{0,20}xyz(?:\\\\s[^<>]{0,40})?>"
+    "([a-z0-9]{4})\",\"secret\":1,\"keywords\":[\"xyz\"],\"gate\":"
+    "\"tag\"," TEXTS "},"
+    "{\"id\":\"quote\"," META "\"regex\":\"[\\\"']zz[^\\\"']{0,20}[\\\"']"
+    "\\\\s{1,3}([a-z0-9]{4})\",\"secret\":1,\"keywords\":[\"zz\"],"
+    "\"gate\":\"quote\"," TEXTS "},"
+    "{\"id\":\"run\"," META "\"regex\":\"word[\\\\w\\\\-]{0,16}[ :=\\\\-]{1,3}"
+    "([A-Za-z0-9_\\\\-]{24})\",\"secret\":1,\"keywords\":[\"word\"],"
+    "\"gate\":\"run\"," TEXTS "},"
+    "{\"id\":\"value\"," META "\"regex\":\"\\\\b(?i:user)[\\\\w.\\\\- ]{0,24}"
+    "(?i:key|pass|api)[\\\\w.\\\\- "
+    "]{0,16}[\\\"']{0,3}[\\\\s=:>,(]{1,6}[\\\"']{0,2}"
+    "([a-z0-9_]{16})\",\"secret\":1,\"keywords\":[\"user\"],"
+    "\"gate\":\"value\"," TEXTS "}]}";
 
 static const char *const PIECES[] = {
     "pp_",
@@ -87,6 +104,15 @@ static const char *const PIECES[] = {
     "/",
     "example",
     "k3v9w1",
+    "<",
+    ">",
+    "xyz",
+    "user_",
+    "api",
+    "_key",
+    "0123456789abcdef",
+    "a_b-c",
+    ",",
 };
 
 static struct rules_oracle oracle;
