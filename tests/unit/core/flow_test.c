@@ -167,7 +167,7 @@ test_a_child_that_is_printed_is_redacted(void **state)
 
     (void)state;
     make_child((struct token_request){.ttl_ms = 5000}, AG_OK);
-    core_hide(flow.core);
+    check_ok(core_hide(flow.core));
     check_ok(record_redact(flow.core, &call, span_str(task.child), &answer));
     assert_string_equal(text_at(answer, "text"), "[redacted:auth-guard/token]");
     check_ok(revoke_self(task.child));

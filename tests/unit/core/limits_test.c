@@ -250,7 +250,7 @@ values_in_the_set(void)
 {
     struct filter_stats stats = {0};
 
-    core_hide(flow.core);
+    check_ok(core_hide(flow.core));
     check_ok(filter_stats(flow.filter, &stats));
     return stats.value_count;
 }

@@ -271,7 +271,7 @@ test_a_new_text_is_redacted(void **state)
     (void)state;
     start_task();
     check_ok(renew(task.token, &second));
-    core_hide(flow.core);
+    check_ok(core_hide(flow.core));
     check_ok(record_redact(flow.core, &call, span_str(second.text), &answer));
     assert_string_equal(text_at(answer, "text"), "[redacted:auth-guard/token]");
     handout_lost(flow.core, strtoll(task.id, NULL, 10));

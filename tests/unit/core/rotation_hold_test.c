@@ -277,7 +277,7 @@ static void
 test_what_the_filter_does_not_know_goes_nowhere(void **state)
 {
     (void)state;
-    core_hide(flow.core);
+    check_ok(core_hide(flow.core));
     atomic_store(&fake.blind, true);
     check_err(run_both(), AG_EFILTER);
     atomic_store(&fake.blind, false);

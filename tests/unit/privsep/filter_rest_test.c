@@ -27,7 +27,8 @@ struct many {
 static void
 value_of(size_t i, char out[VALUE_BYTES + 1])
 {
-    (void)snprintf(out, VALUE_BYTES + 1, "k%03zuQz7Wm2Xt9Rb%zu", i, i % 10);
+    (void)snprintf(out, VALUE_BYTES + 1, "k%03zuQz7Wm2Xt9Rb%zu", i % 1000,
+                   i % 10);
 }
 
 static void
