@@ -35,7 +35,10 @@ class_of(const struct matcher *m, size_t len)
     while (i + 1 < CLASS_COUNT && len < CLASSES[i].min_bytes) {
         i++;
     }
-    return i == FOLDED_CLASS && m->is_folded ? i + 1 : i;
+    if (i == FOLDED_CLASS && m->is_folded) {
+        return i + 1;
+    }
+    return i == CLASS_TOKENS - 1 && m->has_long_tokens ? CLASS_TOKENS : i;
 }
 
 static size_t
@@ -44,6 +47,22 @@ entry_len(const struct matcher *m, size_t index)
     uint32_t ref = m->entries[index].ref;
 
     return variant_len(set_form(ref), set_raw(m, ref));
+}
+
+/* A few forms of up to 11 bytes go with those of up to 7, if there are any: in
+ * that pass they cost nothing, and the others keep their stride. */
+static void
+fold_tokens(struct matcher *m)
+{
+    struct set_class *from = &m->classes[CLASS_TOKENS - 1];
+    struct set_class *to = &m->classes[CLASS_TOKENS];
+
+    if (to->entry_count > 0 &&
+        from->entry_count + to->entry_count <= TOKENS_MAX_COUNT) {
+        m->has_long_tokens = true;
+        to->entry_count += from->entry_count;
+        from->entry_count = 0;
+    }
 }
 
 static void
@@ -77,14 +96,11 @@ measure(struct matcher *m)
         struct set_class *class = &m->classes[class_of(m, len)];
 
         class->entry_count++;
-        if (class == &m->classes[CLASS_TOKENS] &&
-            !set_is_weak(m, m->entries[i].ref)) {
-            m->has_strong_tokens = true;
-        }
         if (len < class->window_bytes) {
             class->window_bytes = (uint32_t)len;
         }
     }
+    fold_tokens(m);
     fold(m);
     for (i = 0; i < CLASS_COUNT; i++) {
         struct set_class *class = &m->classes[i];
@@ -174,6 +190,9 @@ mark_entry(struct matcher *m, size_t index, size_t *tokens)
     set_mark(m->pairs, (uint64_t)scratch->bytes[0] << 8 | scratch->bytes[1]);
     hash = set_hash(set_load_short(scratch->bytes, len), KEY_BYTES);
     marks_put(m->quads, hash, m->quad_shift);
+    if (class == &m->classes[CLASS_TOKENS] && !set_is_weak(m, ref)) {
+        m->has_strong_tokens = true;
+    }
     if (class == &m->classes[CLASS_TOKENS] && m->tokens.tables != NULL) {
         tokens_put(&m->tokens, scratch->bytes, (*tokens)++, class->entry_count);
     }

@@ -22,7 +22,8 @@ enum {
     SCRATCH_BYTES = 64, /* of a form written anew for comparison */
     WINDOW_MAX_BYTES = 24,
     CLASS_COUNT = 4,
-    CLASS_TOKENS = CLASS_COUNT - 1, /* forms of fewer than 8 bytes */
+    CLASS_TOKENS = CLASS_COUNT - 1, /* forms of fewer than 8 bytes; with few of
+                                     * these all of fewer than 12 */
     WORD_BYTES = 8,                 /* one load; the largest block */
     WINDOWS_COUNT = 4,
     WINDOW_KEYS_BYTES = 4 * sizeof(uint64_t),
@@ -87,7 +88,7 @@ struct set_windows {
 
 /* Where 12 bytes of a value are looked for: see fragments.c. One look tells of
  * forms as well where has_forms holds: then the blocks that begin with a form's
- * first `stride` bytes are marked, too, of all forms of at least 8 bytes. */
+ * first `stride` bytes are marked, too, but of forms of CLASS_TOKENS. */
 struct set_fragments {
     uint8_t *marks;    /* every block; NULL: there are none */
     uint8_t *trigrams; /* every three bytes, hashed */
@@ -102,7 +103,7 @@ struct set_fragments {
     bool has_forms;
 };
 
-/* Where forms of fewer than 8 bytes are looked for: see tokens.h. */
+/* Where forms of CLASS_TOKENS are looked for: see tokens.h. */
 struct set_tokens {
     uint8_t *tables; /* NULL: there are none, or too many */
     bool is_quick;   /* few, and all of ASCII */
@@ -140,7 +141,8 @@ struct matcher {
     uint8_t *quads;              /* hash of the first four of any form */
     uint32_t quad_shift;
     struct set_tokens tokens;
-    bool has_strong_tokens; /* not all of these are of weak values */
+    bool has_strong_tokens; /* not all of CLASS_TOKENS are of weak values */
+    bool has_long_tokens;   /* see bitmaps.c */
     size_t value_count;
     size_t piece_count;
     size_t entry_count;
@@ -267,7 +269,7 @@ AG_NONNULL size_t entries_upto(const struct matcher *m, struct span text,
 /* Errors: AG_EMEMLOCK, AG_ENOMEM. */
 AG_CHECK AG_NONNULL enum ag_err bitmaps_build(struct matcher *m);
 
-/* How many forms of at least 8 bytes there are. *ret: the length of the
+/* How many forms there are but those of CLASS_TOKENS. *ret: the length of the
  * shortest, if that is less. */
 AG_NONNULL size_t bitmaps_count(const struct matcher *m, size_t *ret);
 

@@ -65,7 +65,7 @@ find_starts(struct scan *s, const struct set_class *class)
     }
 }
 
-/* The same of the forms of fewer than 8 bytes. */
+/* The same of the shortest forms. */
 static void
 find_tokens(struct scan *s, const struct matcher *part)
 {
@@ -98,7 +98,7 @@ find_tokens(struct scan *s, const struct matcher *part)
     }
 }
 
-/* Does a form of at least 8 bytes begin there, as far as its head tells? */
+/* Does a form of another class begin there, as far as its head tells? */
 static bool
 has_head(const struct scan *s, const struct matcher *part, size_t at)
 {

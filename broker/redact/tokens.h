@@ -1,5 +1,5 @@
 /*
- * tokens.h - where a form of fewer than 8 bytes may begin, if a set has few of
+ * tokens.h - where a form of CLASS_TOKENS may begin, if a set has few of
  * them: on machines with AVX2 each place of a text is looked at, 32 at once,
  * which costs less than a look in every third place.
  * Floor: redact. Depends on: redact/matcher_impl, base/cpu.
