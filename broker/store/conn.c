@@ -334,6 +334,7 @@ query_ask(struct conn *c, const struct ask *ask, struct query *ret)
 {
     enum ag_err err = query_start(c, ask->sql, ret);
 
+    AG_ASSERT(err != AG_OK || ret->slot != NULL);
     for (unsigned i = 0; err == AG_OK && i < ask->key_count; i++) {
         query_int(ret, ask->keys[i]);
     }
@@ -351,6 +352,19 @@ query_number(struct conn *c, const struct ask *ask, int64_t *ret)
     }
     if (err == AG_OK) {
         *ret = query_col_int(&q, 0);
+    }
+    return err;
+}
+
+enum ag_err
+query_count(struct conn *c, const char *sql, uint64_t *ret)
+{
+    const struct ask ask = {.sql = sql};
+    int64_t count = 0;
+    enum ag_err err = query_number(c, &ask, &count);
+
+    if (err == AG_OK) {
+        *ret = (uint64_t)count;
     }
     return err;
 }

@@ -96,10 +96,12 @@ struct ask {
 AG_CHECK AG_NONNULL enum ag_err query_ask(struct conn *c, const struct ask *ask,
                                           struct query *ret);
 
-/* The first column of its rows: of the first one (Errors: AG_ENOTFOUND), or of at
- * most `cap`. */
+/* The first column of its rows: of the first one (Errors: AG_ENOTFOUND), the same
+ * of a text without parameters that counts, or of at most `cap`. */
 AG_CHECK AG_NONNULL enum ag_err
 query_number(struct conn *c, const struct ask *ask, int64_t *ret);
+AG_CHECK AG_NONNULL enum ag_err query_count(struct conn *c, const char *sql,
+                                            uint64_t *ret);
 AG_CHECK AG_NONNULL enum ag_err query_numbers(struct conn *c,
                                               const struct ask *ask,
                                               int64_t *out, size_t cap,

@@ -4,21 +4,12 @@ static enum ag_err
 take_piece(struct db_tx *tx, const struct ends_walk *walk, int64_t after,
            int64_t ids[ENDS_PIECE_COUNT], size_t *ret_count)
 {
-    AG_AUTO(query) struct query q = {0};
-    size_t count = 0;
-    enum ag_err err = query_start(&tx->self.conn, walk->sql, &q);
+    const struct ask ask = {.sql = walk->sql,
+                            .keys = {walk->key, after, ENDS_PIECE_COUNT},
+                            .key_count = 3};
 
-    if (err != AG_OK) {
-        return err;
-    }
-    query_int(&q, walk->key);
-    query_int(&q, after);
-    query_int(&q, ENDS_PIECE_COUNT);
-    while (count < ENDS_PIECE_COUNT && (err = query_row(&q)) == AG_OK) {
-        ids[count++] = query_col_int(&q, 0);
-    }
-    *ret_count = count;
-    return err == AG_ENOTFOUND ? AG_OK : err;
+    return query_numbers(&tx->self.conn, &ask, ids, ENDS_PIECE_COUNT,
+                         ret_count);
 }
 
 enum ag_err

@@ -24,8 +24,10 @@ static const char SQL_OF_TASK[] =
                                   " ORDER BY id DESC LIMIT ?";
 
 static enum ag_err
-decode(const struct row *row, struct exposure_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct exposure_row *ret = to;
+
     if (!verb_known(row->ints[I_VERB])) {
         return err_why(AG_ECORRUPT, "table exposure, row %lld: unknown word",
                        (long long)row->id);
@@ -48,24 +50,16 @@ static enum ag_err
 find(struct db_read *r, const struct exposure_row *seen,
      struct exposure_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
+    const struct rows_walk walk = {
+        .table = TABLE_EXPOSURE,
+        .ask = {.sql = SQL_SEEN,
+                .keys = {seen->secret_id, seen->version, seen->task_id,
+                         (int64_t)seen->verb},
+                .key_count = 4},
+        .take = decode,
+        .arg = ret};
 
-    row_init(&row);
-    err = query_start(db_conn(r), SQL_SEEN, &q);
-    if (err != AG_OK) {
-        return err;
-    }
-    query_int(&q, seen->secret_id);
-    query_int(&q, seen->version);
-    query_int(&q, seen->task_id);
-    query_int(&q, (int64_t)seen->verb);
-    err = query_row(&q);
-    if (err == AG_OK) {
-        err = row_read(r, table_of(TABLE_EXPOSURE), &q, &row);
-    }
-    return err != AG_OK ? err : decode(&row, ret);
+    return rows_first(r, &walk);
 }
 
 enum ag_err
@@ -115,9 +109,10 @@ exposure_of_secret_each(struct db_read *r, int64_t secret_id, uint32_t limit,
 {
     struct taking to = {each, arg};
     const struct rows_walk walk = {.table = TABLE_EXPOSURE,
-                                   .sql = SQL_OF_SECRET,
-                                   .keys = {secret_id, limit},
-                                   .key_count = 2,
+                                   .ask = {.sql = SQL_OF_SECRET,
+                                           .keys = {secret_id, limit},
+                                           .key_count = 2},
+
                                    .take = take,
                                    .arg = &to};
 
@@ -129,12 +124,12 @@ exposure_of_task_each(struct db_read *r, int64_t task_id, uint32_t limit,
                       exposure_each_fn each, void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {.table = TABLE_EXPOSURE,
-                                   .sql = SQL_OF_TASK,
-                                   .keys = {task_id, limit},
-                                   .key_count = 2,
-                                   .take = take,
-                                   .arg = &to};
+    const struct rows_walk walk = {
+        .table = TABLE_EXPOSURE,
+        .ask = {.sql = SQL_OF_TASK, .keys = {task_id, limit}, .key_count = 2},
+
+        .take = take,
+        .arg = &to};
 
     return rows_each(r, &walk);
 }

@@ -30,8 +30,9 @@ grant_row_done(struct grant_row *row)
 }
 
 static enum ag_err
-decode(const struct row *row, struct grant_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct grant_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
 
     if (!verb_known(row->ints[I_VERB])) {
@@ -59,13 +60,7 @@ decode(const struct row *row, struct grant_row *ret)
 enum ag_err
 grants_get(struct db_read *r, int64_t id, struct grant_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_GRANT), id, &q, &row);
-    return err != AG_OK ? err : decode(&row, ret);
+    return row_one(r, TABLE_GRANT, id, decode, ret);
 }
 
 ROWS_TAKE(AG_AUTO(grant_row), grant_row, grants_each_fn)
@@ -75,12 +70,12 @@ grants_of_task_each(struct db_read *r, int64_t task_id, grants_each_fn each,
                     void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {.table = TABLE_GRANT,
-                                   .sql = SQL_OF_TASK,
-                                   .keys = {task_id},
-                                   .key_count = 1,
-                                   .take = take,
-                                   .arg = &to};
+    const struct rows_walk walk = {
+        .table = TABLE_GRANT,
+        .ask = {.sql = SQL_OF_TASK, .keys = {task_id}, .key_count = 1},
+
+        .take = take,
+        .arg = &to};
 
     return rows_each(r, &walk);
 }
@@ -109,19 +104,15 @@ write_grant(struct db_tx *tx, const struct grant_row *grant)
 static enum ag_err
 check_count(struct db_tx *tx, int64_t task_id)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(&tx->self.conn, SQL_COUNT, &q);
+    const struct ask ask = {
+        .sql = SQL_COUNT, .keys = {task_id}, .key_count = 1};
+    int64_t count = 0;
+    enum ag_err err = query_number(&tx->self.conn, &ask, &count);
 
-    if (err != AG_OK) {
-        return err;
-    }
-    query_int(&q, task_id);
-    err = query_row(&q);
-    if (err == AG_OK && query_col_int(&q, 0) >= GRANTS_PER_TASK_MAX_COUNT) {
-        err = err_why(AG_ELIMIT, "at most %d grants a task",
-                      GRANTS_PER_TASK_MAX_COUNT);
-    }
-    return err;
+    return err == AG_OK && count >= GRANTS_PER_TASK_MAX_COUNT
+               ? err_why(AG_ELIMIT, "at most %d grants a task",
+                         GRANTS_PER_TASK_MAX_COUNT)
+               : err;
 }
 
 enum ag_err

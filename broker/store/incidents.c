@@ -77,8 +77,9 @@ incident_answer_text(enum incident_answer answer)
 }
 
 static enum ag_err
-decode(const struct row *row, struct incident_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct incident_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
     int64_t source = row->ints[I_SOURCE];
     int64_t answer = row->ints[I_ANSWER];
@@ -110,37 +111,25 @@ decode(const struct row *row, struct incident_row *ret)
 enum ag_err
 incidents_get(struct db_read *r, int64_t id, struct incident_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_INCIDENT), id, &q, &row);
-    return err == AG_OK ? decode(&row, ret) : err;
+    return row_one(r, TABLE_INCIDENT, id, decode, ret);
 }
 
 enum ag_err
 incidents_open_of(struct db_read *r, const struct incident_row *of,
                   struct incident_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    bool is_task = of->secret_id == 0;
-    enum ag_err err =
-        query_start(db_conn(r), is_task ? SQL_OF_TASK : SQL_OF_VERSION, &q);
+    const struct ask of_task = {
+        .sql = SQL_OF_TASK, .keys = {of->task_id}, .key_count = 1};
+    const struct ask of_version = {.sql = SQL_OF_VERSION,
+                                   .keys = {of->secret_id, of->version},
+                                   .key_count = 2};
+    const struct rows_walk walk = {.table = TABLE_INCIDENT,
+                                   .ask = of->secret_id == 0 ? of_task
+                                                             : of_version,
+                                   .take = decode,
+                                   .arg = ret};
 
-    row_init(&row);
-    if (err == AG_OK) {
-        query_int(&q, is_task ? of->task_id : of->secret_id);
-        if (!is_task) {
-            query_int(&q, of->version);
-        }
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        err = row_read(r, table_of(TABLE_INCIDENT), &q, &row);
-    }
-    return err == AG_OK ? decode(&row, ret) : err;
+    return rows_first(r, &walk);
 }
 
 ROWS_TAKE(AG_AUTO(incident_row), incident_row, incidents_each_fn)
@@ -151,9 +140,10 @@ incidents_each(struct db_read *r, bool open_only, int64_t limit,
 {
     struct taking to = {each, arg};
     const struct rows_walk walk = {.table = TABLE_INCIDENT,
-                                   .sql = SQL_EACH,
-                                   .keys = {open_only ? 1 : 0, limit},
-                                   .key_count = 2,
+                                   .ask = {.sql = SQL_EACH,
+                                           .keys = {open_only ? 1 : 0, limit},
+                                           .key_count = 2},
+
                                    .take = take,
                                    .arg = &to};
 
@@ -164,14 +154,13 @@ enum ag_err
 incidents_answered(struct db_read *r, enum incident_answer answer,
                    struct incident_key *out, size_t cap, size_t *ret_count)
 {
+    const struct ask ask = {.sql = SQL_ANSWERED,
+                            .keys = {(int64_t)answer, (int64_t)cap},
+                            .key_count = 2};
     AG_AUTO(query) struct query q = {0};
     size_t count = 0;
-    enum ag_err err = query_start(db_conn(r), SQL_ANSWERED, &q);
+    enum ag_err err = query_ask(db_conn(r), &ask, &q);
 
-    if (err == AG_OK) {
-        query_int(&q, (int64_t)answer);
-        query_int(&q, (int64_t)cap);
-    }
     while (err == AG_OK && count < cap) {
         err = query_row(&q);
         if (err == AG_OK) {
@@ -187,16 +176,7 @@ incidents_answered(struct db_read *r, enum incident_answer answer,
 enum ag_err
 incidents_open_count(struct db_read *r, uint64_t *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_OPEN_COUNT, &q);
-
-    if (err == AG_OK) {
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        *ret = (uint64_t)query_col_int(&q, 0);
-    }
-    return err;
+    return query_count(db_conn(r), SQL_OPEN_COUNT, ret);
 }
 
 enum ag_err

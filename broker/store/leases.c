@@ -34,8 +34,9 @@ lease_row_done(struct lease_row *row)
 }
 
 static enum ag_err
-decode(const struct row *row, struct lease_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct lease_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
 
     if (!verb_known(row->ints[I_VERB]) ||
@@ -65,13 +66,7 @@ decode(const struct row *row, struct lease_row *ret)
 enum ag_err
 leases_get(struct db_read *r, int64_t id, struct lease_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_LEASE), id, &q, &row);
-    return err != AG_OK ? err : decode(&row, ret);
+    return row_one(r, TABLE_LEASE, id, decode, ret);
 }
 
 ROWS_TAKE(AG_AUTO(lease_row), lease_row, leases_each_fn)
@@ -80,8 +75,10 @@ enum ag_err
 leases_live_each(struct db_read *r, leases_each_fn each, void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {
-        .table = TABLE_LEASE, .sql = SQL_LIVE, .take = take, .arg = &to};
+    const struct rows_walk walk = {.table = TABLE_LEASE,
+                                   .ask = {.sql = SQL_LIVE},
+                                   .take = take,
+                                   .arg = &to};
 
     return rows_each(r, &walk);
 }
@@ -91,12 +88,12 @@ leases_of_task_each(struct db_read *r, int64_t task_id, uint32_t limit,
                     leases_each_fn each, void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {.table = TABLE_LEASE,
-                                   .sql = SQL_OF_TASK,
-                                   .keys = {task_id, limit},
-                                   .key_count = 2,
-                                   .take = take,
-                                   .arg = &to};
+    const struct rows_walk walk = {
+        .table = TABLE_LEASE,
+        .ask = {.sql = SQL_OF_TASK, .keys = {task_id, limit}, .key_count = 2},
+
+        .take = take,
+        .arg = &to};
 
     return rows_each(r, &walk);
 }

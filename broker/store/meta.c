@@ -84,19 +84,10 @@ slots_list(struct store *s, struct slot_row ret[SLOTS_MAX_COUNT],
 static enum ag_err
 count_of(struct db_read *r, const char *sql, int64_t id, int64_t *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), sql, &q);
+    const struct ask ask = {
+        .sql = sql, .keys = {id}, .key_count = id != 0 ? 1 : 0};
 
-    if (err == AG_OK && id != 0) {
-        query_int(&q, id);
-    }
-    if (err == AG_OK) {
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        *ret = query_col_int(&q, 0);
-    }
-    return err;
+    return query_number(db_conn(r), &ask, ret);
 }
 
 enum ag_err

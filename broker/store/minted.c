@@ -51,8 +51,9 @@ minted_row_done(struct minted_row *row)
 }
 
 static enum ag_err
-decode(const struct row *row, struct minted_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct minted_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
 
     if (!minted_state_known(row->ints[I_STATE])) {
@@ -83,72 +84,43 @@ decode(const struct row *row, struct minted_row *ret)
 enum ag_err
 minted_get(struct db_read *r, int64_t id, struct minted_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_MINTED), id, &q, &row);
-    return err == AG_OK ? decode(&row, ret) : err;
+    return row_one(r, TABLE_MINTED, id, decode, ret);
 }
 
 enum ag_err
 minted_live_of(struct db_read *r, int64_t task_id, int64_t secret_id,
                struct minted_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err = query_start(db_conn(r), SQL_LIVE_OF, &q);
+    const struct rows_walk walk = {.table = TABLE_MINTED,
+                                   .ask = {.sql = SQL_LIVE_OF,
+                                           .keys = {task_id, secret_id},
+                                           .key_count = 2},
+                                   .take = decode,
+                                   .arg = ret};
 
-    row_init(&row);
-    if (err == AG_OK) {
-        query_int(&q, task_id);
-        query_int(&q, secret_id);
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        err = row_read(r, table_of(TABLE_MINTED), &q, &row);
-    }
-    return err == AG_OK ? decode(&row, ret) : err;
+    return rows_first(r, &walk);
 }
 
 enum ag_err
 minted_open_of_task(struct db_read *r, int64_t task_id, int64_t after,
                     int64_t *out, size_t cap, size_t *ret_count)
 {
-    AG_AUTO(query) struct query q = {0};
-    size_t count = 0;
-    enum ag_err err = query_start(db_conn(r), SQL_OPEN_OF_TASK, &q);
+    const struct ask ask = {.sql = SQL_OPEN_OF_TASK,
+                            .keys = {task_id, after, (int64_t)cap},
+                            .key_count = 3};
 
-    if (err == AG_OK) {
-        query_int(&q, task_id);
-        query_int(&q, after);
-        query_int(&q, (int64_t)cap);
-    }
-    while (err == AG_OK && count < cap) {
-        err = query_row(&q);
-        if (err == AG_OK) {
-            out[count++] = query_col_int(&q, 0);
-        }
-    }
-    *ret_count = count;
-    return err == AG_ENOTFOUND ? AG_OK : err;
+    return query_numbers(db_conn(r), &ask, out, cap, ret_count);
 }
 
 /* When the first of those that are not due will be. */
 static enum ag_err
 next_due(struct db_read *r, int64_t now_ms, int64_t *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_NEXT, &q);
-    int64_t next_ms = 0;
+    const struct ask ask = {.sql = SQL_NEXT, .keys = {now_ms}, .key_count = 1};
+    int64_t next_ms = 0; /* of none: NULL, which reads as 0 */
+    enum ag_err err = query_number(db_conn(r), &ask, &next_ms);
 
     if (err == AG_OK) {
-        query_int(&q, now_ms);
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        next_ms = query_col_int(&q, 0); /* of none: NULL, which reads as 0 */
         *ret = next_ms != 0 ? next_ms : INT64_MAX;
     }
     return err;
@@ -158,25 +130,13 @@ enum ag_err
 minted_due(struct db_read *r, const struct minted_when *when, int64_t *out,
            size_t cap, size_t *ret_count, int64_t *ret_next_ms)
 {
-    AG_AUTO(query) struct query q = {0};
-    size_t count = 0;
-    enum ag_err err = query_start(db_conn(r), SQL_DUE, &q);
+    const struct ask ask = {
+        .sql = SQL_DUE,
+        .keys = {when->now_ms, when->reach_ms, (int64_t)cap},
+        .key_count = 3};
+    enum ag_err err = query_numbers(db_conn(r), &ask, out, cap, ret_count);
 
-    if (err == AG_OK) {
-        query_int(&q, when->now_ms);
-        query_int(&q, when->reach_ms);
-        query_int(&q, (int64_t)cap);
-    }
-    while (err == AG_OK && count < cap) {
-        err = query_row(&q);
-        if (err == AG_OK) {
-            out[count++] = query_col_int(&q, 0);
-        }
-    }
-    *ret_count = count;
-    return err == AG_OK || err == AG_ENOTFOUND
-               ? next_due(r, when->now_ms, ret_next_ms)
-               : err;
+    return err == AG_OK ? next_due(r, when->now_ms, ret_next_ms) : err;
 }
 
 enum ag_err
@@ -206,9 +166,10 @@ minted_open_each(struct db_read *r, int64_t secret_id, int64_t limit,
 {
     struct taking to = {each, arg};
     const struct rows_walk walk = {.table = TABLE_MINTED,
-                                   .sql = SQL_OPEN_EACH,
-                                   .keys = {secret_id, limit},
-                                   .key_count = 2,
+                                   .ask = {.sql = SQL_OPEN_EACH,
+                                           .keys = {secret_id, limit},
+                                           .key_count = 2},
+
                                    .take = take,
                                    .arg = &to};
 

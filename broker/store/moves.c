@@ -27,8 +27,9 @@ move_row_done(struct move_row *row)
 }
 
 static enum ag_err
-decode(const struct row *row, struct move_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct move_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
     struct span digest;
 
@@ -72,13 +73,7 @@ moves_digest(struct db_read *r, const struct secret *content,
 enum ag_err
 moves_get(struct db_read *r, int64_t id, struct move_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_MOVE), id, &q, &row);
-    return err != AG_OK ? err : decode(&row, ret);
+    return row_one(r, TABLE_MOVE, id, decode, ret);
 }
 
 ROWS_TAKE(AG_AUTO(move_row), move_row, moves_each_fn)
@@ -87,8 +82,10 @@ enum ag_err
 moves_open_each(struct db_read *r, moves_each_fn each, void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {
-        .table = TABLE_MOVE, .sql = SQL_OPEN, .take = take, .arg = &to};
+    const struct rows_walk walk = {.table = TABLE_MOVE,
+                                   .ask = {.sql = SQL_OPEN},
+                                   .take = take,
+                                   .arg = &to};
 
     return rows_each(r, &walk);
 }
@@ -96,16 +93,7 @@ moves_open_each(struct db_read *r, moves_each_fn each, void *arg)
 enum ag_err
 moves_open_count(struct db_read *r, uint64_t *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_OPEN_COUNT, &q);
-
-    if (err == AG_OK) {
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        *ret = (uint64_t)query_col_int(&q, 0);
-    }
-    return err;
+    return query_count(db_conn(r), SQL_OPEN_COUNT, ret);
 }
 
 static enum ag_err

@@ -53,8 +53,10 @@ decode(const struct row *row, void *to)
 enum ag_err
 notices_waiting(struct db_read *r, struct notice_row *ret)
 {
-    const struct rows_walk walk = {
-        .table = TABLE_NOTICE, .sql = SQL_WAITING, .take = decode, .arg = ret};
+    const struct rows_walk walk = {.table = TABLE_NOTICE,
+                                   .ask = {.sql = SQL_WAITING},
+                                   .take = decode,
+                                   .arg = ret};
 
     return rows_first(r, &walk);
 }
@@ -63,12 +65,12 @@ enum ag_err
 notices_of(struct db_read *r, int64_t rotation_id, int64_t from,
            struct notice_row *ret)
 {
-    const struct rows_walk walk = {.table = TABLE_NOTICE,
-                                   .sql = SQL_OF,
-                                   .keys = {rotation_id, from},
-                                   .key_count = 2,
-                                   .take = decode,
-                                   .arg = ret};
+    const struct rows_walk walk = {
+        .table = TABLE_NOTICE,
+        .ask = {.sql = SQL_OF, .keys = {rotation_id, from}, .key_count = 2},
+
+        .take = decode,
+        .arg = ret};
 
     return rows_first(r, &walk);
 }

@@ -20,8 +20,9 @@ static const char SQL_LIVE[] =
     "SELECT " COLS(ROLE_COLS) " FROM role WHERE ended_ms = 0 ORDER BY id";
 
 static enum ag_err
-decode(const struct row *row, struct role_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct role_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
 
     if (!role_kind_known(row->ints[I_KIND]) ||
@@ -44,30 +45,18 @@ decode(const struct row *row, struct role_row *ret)
 enum ag_err
 roles_get(struct db_read *r, int64_t id, struct role_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_ROLE), id, &q, &row);
-    return err != AG_OK ? err : decode(&row, ret);
+    return row_one(r, TABLE_ROLE, id, decode, ret);
 }
 
 enum ag_err
 roles_find(struct db_read *r, struct span name, struct role_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
     uint8_t hash[NAME_HASH_BYTES];
-    enum ag_err err;
+    enum ag_err err = name_hash(r, NAME_ROLE, name, hash);
 
-    row_init(&row);
-    err = name_hash(r, NAME_ROLE, name, hash);
-    if (err == AG_OK) {
-        err = row_find(r, table_of(TABLE_ROLE), SQL_BY_NAME,
-                       span_of(hash, sizeof(hash)), &q, &row);
-    }
-    return err != AG_OK ? err : decode(&row, ret);
+    return err == AG_OK ? row_by_hash(r, TABLE_ROLE, SQL_BY_NAME,
+                                      span_of(hash, sizeof(hash)), decode, ret)
+                        : err;
 }
 
 ROWS_TAKE(, role_row, roles_each_fn)
@@ -76,8 +65,10 @@ enum ag_err
 roles_live_each(struct db_read *r, roles_each_fn each, void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {
-        .table = TABLE_ROLE, .sql = SQL_LIVE, .take = take, .arg = &to};
+    const struct rows_walk walk = {.table = TABLE_ROLE,
+                                   .ask = {.sql = SQL_LIVE},
+                                   .take = take,
+                                   .arg = &to};
 
     return rows_each(r, &walk);
 }

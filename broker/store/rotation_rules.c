@@ -33,8 +33,9 @@ rotation_rule_row_done(struct rotation_rule_row *row)
 }
 
 static enum ag_err
-decode(const struct row *row, struct rotation_rule_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct rotation_rule_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
 
     *ret = (struct rotation_rule_row){
@@ -59,8 +60,10 @@ enum ag_err
 rotation_rules_each(struct db_read *r, rotation_rules_each_fn each, void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {
-        .table = TABLE_ROTATION_RULE, .sql = SQL_ALL, .take = take, .arg = &to};
+    const struct rows_walk walk = {.table = TABLE_ROTATION_RULE,
+                                   .ask = {.sql = SQL_ALL},
+                                   .take = take,
+                                   .arg = &to};
 
     return rows_each(r, &walk);
 }
@@ -69,41 +72,23 @@ enum ag_err
 rotation_rules_of(struct db_read *r, int64_t secret_id,
                   struct rotation_rule_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err = query_start(db_conn(r), SQL_OF_SECRET, &q);
+    const struct rows_walk walk = {
+        .table = TABLE_ROTATION_RULE,
+        .ask = {.sql = SQL_OF_SECRET, .keys = {secret_id}, .key_count = 1},
+        .take = decode,
+        .arg = ret};
 
-    row_init(&row);
-    if (err == AG_OK) {
-        query_int(&q, secret_id);
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        err = row_read(r, table_of(TABLE_ROTATION_RULE), &q, &row);
-    }
-    return err == AG_OK ? decode(&row, ret) : err;
+    return rows_first(r, &walk);
 }
 
 enum ag_err
 rotation_rules_due(struct db_read *r, int64_t now_ms, int64_t *out, size_t cap,
                    size_t *ret_count)
 {
-    AG_AUTO(query) struct query q = {0};
-    size_t count = 0;
-    enum ag_err err = query_start(db_conn(r), SQL_DUE, &q);
+    const struct ask ask = {
+        .sql = SQL_DUE, .keys = {now_ms, (int64_t)cap}, .key_count = 2};
 
-    if (err == AG_OK) {
-        query_int(&q, now_ms);
-        query_int(&q, (int64_t)cap);
-    }
-    while (err == AG_OK && count < cap) {
-        err = query_row(&q);
-        if (err == AG_OK) {
-            out[count++] = query_col_int(&q, 0);
-        }
-    }
-    *ret_count = count;
-    return err == AG_ENOTFOUND ? AG_OK : err;
+    return query_numbers(db_conn(r), &ask, out, cap, ret_count);
 }
 
 enum ag_err

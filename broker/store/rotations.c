@@ -46,8 +46,9 @@ rotation_row_done(struct rotation_row *row)
 }
 
 static enum ag_err
-decode(const struct row *row, struct rotation_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct rotation_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
 
     if (!rotation_state_known(row->ints[I_STATE])) {
@@ -76,69 +77,36 @@ decode(const struct row *row, struct rotation_row *ret)
 enum ag_err
 rotations_get(struct db_read *r, int64_t id, struct rotation_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_ROTATION), id, &q, &row);
-    return err == AG_OK ? decode(&row, ret) : err;
+    return row_one(r, TABLE_ROTATION, id, decode, ret);
 }
 
 enum ag_err
 rotations_open_of(struct db_read *r, int64_t secret_id,
                   struct rotation_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err = query_start(db_conn(r), SQL_OPEN_OF, &q);
+    const struct rows_walk walk = {
+        .table = TABLE_ROTATION,
+        .ask = {.sql = SQL_OPEN_OF, .keys = {secret_id}, .key_count = 1},
+        .take = decode,
+        .arg = ret};
 
-    row_init(&row);
-    if (err == AG_OK) {
-        query_int(&q, secret_id);
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        err = row_read(r, table_of(TABLE_ROTATION), &q, &row);
-    }
-    return err == AG_OK ? decode(&row, ret) : err;
+    return rows_first(r, &walk);
 }
 
 enum ag_err
 rotations_open_count(struct db_read *r, uint64_t *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_OPEN_COUNT, &q);
-
-    if (err == AG_OK) {
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        *ret = (uint64_t)query_col_int(&q, 0);
-    }
-    return err;
+    return query_count(db_conn(r), SQL_OPEN_COUNT, ret);
 }
 
 enum ag_err
 rotations_due(struct db_read *r, int64_t now_ms, int64_t *out, size_t cap,
               size_t *ret_count)
 {
-    AG_AUTO(query) struct query q = {0};
-    size_t count = 0;
-    enum ag_err err = query_start(db_conn(r), SQL_DUE, &q);
+    const struct ask ask = {
+        .sql = SQL_DUE, .keys = {now_ms, (int64_t)cap}, .key_count = 2};
 
-    if (err == AG_OK) {
-        query_int(&q, now_ms);
-        query_int(&q, (int64_t)cap);
-    }
-    while (err == AG_OK && count < cap) {
-        err = query_row(&q);
-        if (err == AG_OK) {
-            out[count++] = query_col_int(&q, 0);
-        }
-    }
-    *ret_count = count;
-    return err == AG_ENOTFOUND ? AG_OK : err;
+    return query_numbers(db_conn(r), &ask, out, cap, ret_count);
 }
 
 ROWS_TAKE(AG_AUTO(rotation_row), rotation_row, rotations_each_fn)
@@ -148,13 +116,14 @@ rotations_each(struct db_read *r, int64_t secret_id, int64_t limit,
                rotations_each_fn each, void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {.table = TABLE_ROTATION,
-                                   .sql =
-                                       secret_id != 0 ? SQL_EACH_OF : SQL_EACH,
-                                   .keys = {secret_id, limit},
-                                   .key_count = 2,
-                                   .take = take,
-                                   .arg = &to};
+    const struct rows_walk walk = {
+        .table = TABLE_ROTATION,
+        .ask = {.sql = secret_id != 0 ? SQL_EACH_OF : SQL_EACH,
+                .keys = {secret_id, limit},
+                .key_count = 2},
+
+        .take = take,
+        .arg = &to};
 
     return rows_each(r, &walk);
 }
@@ -164,18 +133,10 @@ static enum ag_err
 count_for(struct db_read *r, const char *sql, int64_t secret_id,
           int64_t version, int64_t *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), sql, &q);
+    const struct ask ask = {
+        .sql = sql, .keys = {secret_id, version}, .key_count = 2};
 
-    if (err == AG_OK) {
-        query_int(&q, secret_id);
-        query_int(&q, version);
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        *ret = query_col_int(&q, 0);
-    }
-    return err;
+    return query_number(db_conn(r), &ask, ret);
 }
 
 enum ag_err

@@ -149,16 +149,9 @@ row_digest(struct db_read *r, const struct table *t, int64_t id,
 enum ag_err
 row_next_id(struct db_tx *tx, const struct table *t, int64_t *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(&tx->self.conn, t->next, &q);
+    const struct ask ask = {.sql = t->next};
 
-    if (err == AG_OK) {
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        *ret = query_col_int(&q, 0);
-    }
-    return err;
+    return query_number(&tx->self.conn, &ask, ret);
 }
 
 /* The digest without the row's former state, if it has one. */
@@ -416,15 +409,30 @@ row_find(struct db_read *r, const struct table *t, const char *sql,
     return err != AG_OK ? err : row_read(r, t, q, ret);
 }
 
-static enum ag_err
-start_walk(struct db_read *r, const struct rows_walk *walk, struct query *q)
+enum ag_err
+row_one(struct db_read *r, enum table_id table, int64_t id, row_take_fn take,
+        void *to)
 {
-    enum ag_err err = query_start(&r->conn, walk->sql, q);
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    enum ag_err err;
 
-    for (unsigned i = 0; err == AG_OK && i < walk->key_count; i++) {
-        query_int(q, walk->keys[i]);
-    }
-    return err;
+    row_init(&row);
+    err = row_get(r, table_of(table), id, &q, &row);
+    return err == AG_OK ? take(&row, to) : err;
+}
+
+enum ag_err
+row_by_hash(struct db_read *r, enum table_id table, const char *sql,
+            struct span hash, row_take_fn take, void *to)
+{
+    AG_AUTO(query) struct query q = {0};
+    AG_AUTO(row) struct row row;
+    enum ag_err err;
+
+    row_init(&row);
+    err = row_find(r, table_of(table), sql, hash, &q, &row);
+    return err == AG_OK ? take(&row, to) : err;
 }
 
 enum ag_err
@@ -433,7 +441,7 @@ rows_each(struct db_read *r, const struct rows_walk *walk)
     AG_AUTO(query) struct query q = {0};
     AG_AUTO(row) struct row row;
     const struct table *t = table_of(walk->table);
-    enum ag_err err = start_walk(r, walk, &q);
+    enum ag_err err = query_ask(&r->conn, &walk->ask, &q);
 
     row_init(&row);
     while (err == AG_OK) {
@@ -456,7 +464,7 @@ rows_first(struct db_read *r, const struct rows_walk *walk)
 {
     AG_AUTO(query) struct query q = {0};
     AG_AUTO(row) struct row row;
-    enum ag_err err = start_walk(r, walk, &q);
+    enum ag_err err = query_ask(&r->conn, &walk->ask, &q);
 
     row_init(&row);
     if (err == AG_OK) {

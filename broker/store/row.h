@@ -68,27 +68,32 @@ AG_CHECK AG_NONNULL enum ag_err row_find(struct db_read *r,
                                          struct span hash, struct query *q,
                                          struct row *ret);
 
-enum {
-    ROWS_KEYS_MAX = 3,
-};
+/* What a table's rows are for its callers: a file's decode() fills its own struct
+ * (`to`), or tells them one by one. The row is borrowed for the call. */
+typedef enum ag_err (*row_take_fn)(const struct row *row, void *to);
 
-/* Every row that `sql` (COLS() of the table) gives for the keys, checked and
- * opened, to `take`, whose error ends the walk and is returned. The row is
- * borrowed for the call. */
+/* The one row with that id, or whose hash `sql` looks up, into `to`. Errors:
+ * AG_ENOTFOUND; AG_ECORRUPT; AG_ELOCKED. */
+AG_CHECK AG_NONNULL enum ag_err row_one(struct db_read *r, enum table_id table,
+                                        int64_t id, row_take_fn take, void *to);
+AG_CHECK AG_NONNULL enum ag_err row_by_hash(struct db_read *r,
+                                            enum table_id table,
+                                            const char *sql, struct span hash,
+                                            row_take_fn take, void *to);
+
+/* Every row that `ask` (COLS() of the table) gives, checked and opened, to `take`,
+ * whose error ends the walk and is returned. */
 struct rows_walk {
     enum table_id table;
-    const char *sql;
-    int64_t keys[ROWS_KEYS_MAX]; /* bound in order */
-    unsigned key_count;
-    enum ag_err (*take)(const struct row *row, void *arg);
+    struct ask ask;
+    row_take_fn take;
     void *arg;
 };
 
 AG_CHECK AG_NONNULL enum ag_err rows_each(struct db_read *r,
                                           const struct rows_walk *walk);
 
-/* The first of those alone: `take` may be a decode(), `arg` what it fills. Errors:
- * AG_ENOTFOUND there is none. */
+/* The first of those alone. Errors: AG_ENOTFOUND there is none. */
 AG_CHECK AG_NONNULL enum ag_err rows_first(struct db_read *r,
                                            const struct rows_walk *walk);
 

@@ -39,8 +39,9 @@ secret_row_done(struct secret_row *row)
 
 /* The engine's row into ours; *ret must be fresh. */
 static enum ag_err
-decode(const struct row *row, struct secret_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct secret_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
 
     if (!secret_kind_known(row->ints[I_KIND]) ||
@@ -70,30 +71,18 @@ decode(const struct row *row, struct secret_row *ret)
 enum ag_err
 secrets_find(struct db_read *r, struct span name, struct secret_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
     uint8_t hash[NAME_HASH_BYTES];
-    enum ag_err err;
+    enum ag_err err = name_hash(r, NAME_SECRET, name, hash);
 
-    row_init(&row);
-    err = name_hash(r, NAME_SECRET, name, hash);
-    if (err == AG_OK) {
-        err = row_find(r, table_of(TABLE_SECRET), SQL_BY_NAME,
-                       span_of(hash, sizeof(hash)), &q, &row);
-    }
-    return err != AG_OK ? err : decode(&row, ret);
+    return err == AG_OK ? row_by_hash(r, TABLE_SECRET, SQL_BY_NAME,
+                                      span_of(hash, sizeof(hash)), decode, ret)
+                        : err;
 }
 
 enum ag_err
 secrets_get(struct db_read *r, int64_t id, struct secret_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_SECRET), id, &q, &row);
-    return err != AG_OK ? err : decode(&row, ret);
+    return row_one(r, TABLE_SECRET, id, decode, ret);
 }
 
 struct taking {
@@ -119,8 +108,10 @@ secrets_each(struct db_read *r, struct span prefix, secrets_each_fn each,
              void *arg)
 {
     struct taking to = {each, arg, prefix};
-    const struct rows_walk walk = {
-        .table = TABLE_SECRET, .sql = SQL_ALIVE, .take = take, .arg = &to};
+    const struct rows_walk walk = {.table = TABLE_SECRET,
+                                   .ask = {.sql = SQL_ALIVE},
+                                   .take = take,
+                                   .arg = &to};
 
     return rows_each(r, &walk);
 }
@@ -129,8 +120,10 @@ enum ag_err
 secrets_logins_each(struct db_read *r, secrets_each_fn each, void *arg)
 {
     struct taking to = {each, arg, span_str("")};
-    const struct rows_walk walk = {
-        .table = TABLE_SECRET, .sql = SQL_LOGINS, .take = take, .arg = &to};
+    const struct rows_walk walk = {.table = TABLE_SECRET,
+                                   .ask = {.sql = SQL_LOGINS},
+                                   .take = take,
+                                   .arg = &to};
 
     return rows_each(r, &walk);
 }
@@ -138,16 +131,7 @@ secrets_logins_each(struct db_read *r, secrets_each_fn each, void *arg)
 enum ag_err
 secrets_count(struct db_read *r, uint64_t *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    enum ag_err err = query_start(db_conn(r), SQL_COUNT, &q);
-
-    if (err == AG_OK) {
-        err = query_row(&q);
-    }
-    if (err == AG_OK) {
-        *ret = (uint64_t)query_col_int(&q, 0);
-    }
-    return err;
+    return query_count(db_conn(r), SQL_COUNT, ret);
 }
 
 static enum ag_err

@@ -28,8 +28,9 @@ task_row_done(struct task_row *row)
 }
 
 static enum ag_err
-decode(const struct row *row, struct task_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct task_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
 
     if (!end_reason_known(row->ints[I_REASON])) {
@@ -58,13 +59,7 @@ decode(const struct row *row, struct task_row *ret)
 enum ag_err
 tasks_get(struct db_read *r, int64_t id, struct task_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_TASK), id, &q, &row);
-    return err != AG_OK ? err : decode(&row, ret);
+    return row_one(r, TABLE_TASK, id, decode, ret);
 }
 
 ROWS_TAKE(AG_AUTO(task_row), task_row, tasks_each_fn)
@@ -73,8 +68,10 @@ enum ag_err
 tasks_live_each(struct db_read *r, tasks_each_fn each, void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {
-        .table = TABLE_TASK, .sql = SQL_LIVE, .take = take, .arg = &to};
+    const struct rows_walk walk = {.table = TABLE_TASK,
+                                   .ask = {.sql = SQL_LIVE},
+                                   .take = take,
+                                   .arg = &to};
 
     return rows_each(r, &walk);
 }
@@ -84,12 +81,12 @@ tasks_recent_each(struct db_read *r, uint32_t limit, tasks_each_fn each,
                   void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {.table = TABLE_TASK,
-                                   .sql = SQL_RECENT,
-                                   .keys = {limit},
-                                   .key_count = 1,
-                                   .take = take,
-                                   .arg = &to};
+    const struct rows_walk walk = {
+        .table = TABLE_TASK,
+        .ask = {.sql = SQL_RECENT, .keys = {limit}, .key_count = 1},
+
+        .take = take,
+        .arg = &to};
 
     return rows_each(r, &walk);
 }

@@ -60,8 +60,9 @@ decode_ints(const struct row *row, struct token_row *ret)
 }
 
 static enum ag_err
-decode(const struct row *row, struct token_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct token_row *ret = to;
     struct unpack u = {.rest = buf_view(&row->body)};
 
     if (!end_reason_known(row->ints[I_REASON]) ||
@@ -83,27 +84,15 @@ decode(const struct row *row, struct token_row *ret)
 enum ag_err
 tokens_get(struct db_read *r, int64_t id, struct token_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_TOKEN), id, &q, &row);
-    return err != AG_OK ? err : decode(&row, ret);
+    return row_one(r, TABLE_TOKEN, id, decode, ret);
 }
 
 enum ag_err
 tokens_by_hash(struct db_read *r, const uint8_t hash[TOKEN_HASH_LEN_BYTES],
                struct token_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_find(r, table_of(TABLE_TOKEN), SQL_BY_HASH,
-                   span_of(hash, TOKEN_HASH_LEN_BYTES), &q, &row);
-    return err != AG_OK ? err : decode(&row, ret);
+    return row_by_hash(r, TABLE_TOKEN, SQL_BY_HASH,
+                       span_of(hash, TOKEN_HASH_LEN_BYTES), decode, ret);
 }
 
 enum ag_err
@@ -127,12 +116,12 @@ tokens_live_each(struct db_read *r, int64_t now_ms, tokens_each_fn each,
                  void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {.table = TABLE_TOKEN,
-                                   .sql = SQL_LIVE,
-                                   .keys = {now_ms},
-                                   .key_count = 1,
-                                   .take = take,
-                                   .arg = &to};
+    const struct rows_walk walk = {
+        .table = TABLE_TOKEN,
+        .ask = {.sql = SQL_LIVE, .keys = {now_ms}, .key_count = 1},
+
+        .take = take,
+        .arg = &to};
 
     return rows_each(r, &walk);
 }

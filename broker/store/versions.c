@@ -55,8 +55,10 @@ place_of(const struct row *row, const char *column)
 }
 
 static enum ag_err
-decode(const struct row *row, struct version_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct version_row *ret = to;
+
     if (!version_state_known(row->ints[I_STATE])) {
         return err_why(AG_ECORRUPT, "table version, row %lld: unknown state",
                        (long long)row->id);
@@ -108,13 +110,7 @@ versions_get(struct db_read *r, int64_t secret_id, int64_t number,
 enum ag_err
 versions_by_id(struct db_read *r, int64_t id, struct version_row *ret)
 {
-    AG_AUTO(query) struct query q = {0};
-    AG_AUTO(row) struct row row;
-    enum ag_err err;
-
-    row_init(&row);
-    err = row_get(r, table_of(TABLE_VERSION), id, &q, &row);
-    return err != AG_OK ? err : decode(&row, ret);
+    return row_one(r, TABLE_VERSION, id, decode, ret);
 }
 
 enum ag_err
@@ -155,12 +151,12 @@ versions_each(struct db_read *r, int64_t secret_id, versions_each_fn each,
               void *arg)
 {
     struct taking to = {each, arg};
-    const struct rows_walk walk = {.table = TABLE_VERSION,
-                                   .sql = SQL_OF_SECRET,
-                                   .keys = {secret_id},
-                                   .key_count = 1,
-                                   .take = take,
-                                   .arg = &to};
+    const struct rows_walk walk = {
+        .table = TABLE_VERSION,
+        .ask = {.sql = SQL_OF_SECRET, .keys = {secret_id}, .key_count = 1},
+
+        .take = take,
+        .arg = &to};
 
     return rows_each(r, &walk);
 }
@@ -193,25 +189,10 @@ set_state(struct db_tx *tx, int64_t secret_id, int64_t number,
     return err == AG_OK ? row_write(tx, table_of(TABLE_VERSION), &row) : err;
 }
 
-/* Up to PIECE_COUNT numbers of a query bound by the caller. */
-static enum ag_err
-take_numbers(struct query *q, int64_t numbers[PIECE_COUNT], size_t *ret_count)
-{
-    size_t count = 0;
-    enum ag_err err = AG_OK;
-
-    while (err == AG_OK && count < PIECE_COUNT) {
-        err = query_row(q);
-        if (err == AG_OK) {
-            numbers[count++] = query_col_int(q, 0);
-        }
-    }
-    *ret_count = count;
-    return err == AG_ENOTFOUND ? AG_OK : err;
-}
-
-/* What destroy_found() leaves: the newest, and one more whatever its age. */
+/* What destroy_found() leaves: nothing, or the newest, and one more whatever its
+ * age. */
 struct keep {
+    bool none; /* all go */
     int64_t count;
     int64_t spare;
 };
@@ -221,24 +202,16 @@ static enum ag_err
 destroy_found(struct db_tx *tx, const char *sql, int64_t secret_id,
               const struct keep *keep)
 {
+    const struct ask ask = {.sql = sql,
+                            .keys = {secret_id, keep->spare, keep->count},
+                            .key_count = keep->none ? 1 : 3};
     int64_t numbers[PIECE_COUNT];
     size_t count = PIECE_COUNT;
     enum ag_err err = AG_OK;
     size_t i;
 
     while (err == AG_OK && count == PIECE_COUNT) {
-        AG_AUTO(query) struct query q = {0};
-
-        err = query_start(&tx->self.conn, sql, &q);
-        if (err != AG_OK) {
-            return err;
-        }
-        query_int(&q, secret_id);
-        if (keep != NULL) {
-            query_int(&q, keep->spare);
-            query_int(&q, keep->count);
-        }
-        err = take_numbers(&q, numbers, &count);
+        err = query_numbers(&tx->self.conn, &ask, numbers, PIECE_COUNT, &count);
         for (i = 0; i < count && err == AG_OK; i++) {
             err = set_state(tx, secret_id, numbers[i], VERSION_DESTROYED);
         }
@@ -249,13 +222,15 @@ destroy_found(struct db_tx *tx, const char *sql, int64_t secret_id,
 enum ag_err
 versions_destroy_all(struct db_tx *tx, int64_t secret_id)
 {
-    return destroy_found(tx, SQL_LIVE, secret_id, NULL);
+    const struct keep none = {.none = true};
+
+    return destroy_found(tx, SQL_LIVE, secret_id, &none);
 }
 
 static enum ag_err
 destroy_beyond(struct db_tx *tx, const struct secret_row *secret, int64_t spare)
 {
-    const struct keep keep = {secret->retain_count, spare};
+    const struct keep keep = {.count = secret->retain_count, .spare = spare};
 
     return destroy_found(tx, SQL_RETAINED, secret->id, &keep);
 }

@@ -33,8 +33,10 @@ place_of(int64_t id)
 }
 
 static enum ag_err
-decode(const struct row *row, struct wrap_row *ret)
+decode(const struct row *row, void *to)
 {
+    struct wrap_row *ret = to;
+
     if (row->blobs[B_HASH].len != WRAP_HASH_BYTES) {
         return err_why(AG_ECORRUPT, "table wrap, row %lld is damaged",
                        (long long)row->id);
