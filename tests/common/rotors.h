@@ -10,6 +10,10 @@
 #include "crypt/sshkey.h"
 #include "rotate/steps.h"
 
+enum {
+    ROTOR_EVERY_S = 30 * 24 * HOUR_S,
+};
+
 #define ROTOR_NAME "a/key"
 #define ROTOR_KEY  "AKIATHEFIRSTONE00001"
 #define ROTOR_WORD "the-first-value-of-all/of+40=characters"
@@ -162,6 +166,7 @@ rotor_begin_login(void)
     char text[512];
     AG_AUTO(secret) struct secret *value = NULL;
     struct call call = call_of(flow.operator_peer);
+    long long expires_ms = now_ms + HOUR_MS;
     struct put_request request = {
         .name = ROTOR_NAME, .profile = "claude", .if_version = -1};
 
@@ -169,7 +174,7 @@ rotor_begin_login(void)
                    "{\"claudeAiOauth\":{\"accessToken\":\"sk-ant-oat01-old-"
                    "0123456789\",\"refreshToken\":\"sk-ant-ort01-old-"
                    "0123456789\",\"expiresAt\":%lld}}",
-                   (long long)(now_ms + HOUR_MS));
+                   expires_ms);
     value = secret_of(text);
     request.value = value;
     world_begin("", "sk-ant-ort01-old-0123456789");
@@ -178,7 +183,7 @@ rotor_begin_login(void)
 
 #define ROTOR_RULE(...)                                                        \
     {                                                                          \
-        .name = ROTOR_NAME, .every_s = 30 * 24 * HOUR_S, __VA_ARGS__           \
+        .name = ROTOR_NAME, .every_s = ROTOR_EVERY_S, __VA_ARGS__              \
     }
 
 static const struct rotor ROTORS[] = {

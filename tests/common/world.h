@@ -9,6 +9,7 @@
 #define AG_TESTS_WORLD_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -42,8 +43,8 @@ static struct {
     struct world_state now;
     struct world_state past[WORLD_PAST_COUNT]; /* after each change */
     size_t past_count;
-    bool refuses; /* a check says no */
-    unsigned asked_count;
+    bool refuses;            /* a check says no */
+    atomic_uint asked_count; /* requests of any kind */
 } world = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* Under the lock: the provider has changed. */
@@ -241,7 +242,7 @@ __wrap_runner_run(struct runner *r, const struct runner_job *job,
     world_read(job->old_fd, told.old_value);
     world_read(job->new_fd, told.new_value);
     (void)pthread_mutex_lock(&world.lock);
-    world.asked_count++;
+    (void)atomic_fetch_add(&world.asked_count, 1);
     yes = told.is_ssh ? world_do_ssh(&told)
                       : world_do_command(&told, job->out_fd);
     (void)pthread_mutex_unlock(&world.lock);

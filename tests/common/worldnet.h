@@ -177,7 +177,7 @@ __wrap_service_call(struct upstream *upstream,
     }
     assert_true(
         world_cut_out(authorization, "Credential=", "/", asks, sizeof(asks)));
-    world.asked_count++;
+    (void)atomic_fetch_add(&world.asked_count, 1);
     *ret = (struct service_answer){.end = SERVICE_ANSWERED,
                                    .date_ms = clock_wall_ms()};
     ret->status = world_iam(asks, form, out);
@@ -223,7 +223,7 @@ __wrap_pq_open(const struct pq_login *login, struct pq **ret,
     (void)snprintf(word, sizeof(word), "%.*s", (int)secret_len(login->password),
                    (const char *)secret_view(login->password).ptr);
     (void)pthread_mutex_lock(&world.lock);
-    world.asked_count++;
+    (void)atomic_fetch_add(&world.asked_count, 1);
     yes = yes || (world_find(login->user, word) != NULL && !world.refuses);
     (void)pthread_mutex_unlock(&world.lock);
     world_pq_says(fate, yes ? NULL : "28p01");
@@ -310,7 +310,7 @@ __wrap_pq_do(struct pq *session, const char *sql, struct pq_fate *fate)
 {
     (void)session;
     (void)pthread_mutex_lock(&world.lock);
-    world.asked_count++;
+    (void)atomic_fetch_add(&world.asked_count, 1);
     world_pq_says(fate, world_pq_do(sql));
     (void)pthread_mutex_unlock(&world.lock);
 }
@@ -352,7 +352,7 @@ world_refresh(const char *asked, int *ret_status, char out[WORLD_TEXT_BYTES])
     struct world_cred *cred = NULL;
 
     (void)pthread_mutex_lock(&world.lock);
-    world.asked_count++;
+    (void)atomic_fetch_add(&world.asked_count, 1);
     for (size_t i = 0; i < WORLD_CREDS_COUNT; i++) {
         if (world.now.creds[i].is_there &&
             strstr(asked, world.now.creds[i].word) != NULL) {

@@ -109,6 +109,7 @@ rig_stop(void)
 static inline int
 rig_open(void **state)
 {
+    shim.no_disk = true;
     if (open_with_clock(state) != 0) {
         return -1;
     }
@@ -118,7 +119,6 @@ rig_open(void **state)
     shim_disk_new(&rig.start);
     shim_disk_new(&rig.cut);
     shim_disk_new(&rig.cut_again);
-    shim.no_disk = true;
     rig.points = 0;
     return 0;
 }

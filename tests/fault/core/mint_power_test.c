@@ -202,13 +202,13 @@ has_fired(void)
 static void
 let_renew(void)
 {
-    unsigned asked = world.asked_count;
+    unsigned asked = atomic_load(&world.asked_count);
 
     set_clock(now_ms + RENEW_AFTER_MS);
     for (int i = 0; i < SOON_LOOKS && !has_fired(); i++) {
         tick();
         (void)poll(NULL, 0, 1);
-        i += world.asked_count != asked ? SOON_LOOKS / 4 : 0;
+        i += atomic_load(&world.asked_count) != asked ? SOON_LOOKS / 4 : 0;
     }
 }
 

@@ -17,7 +17,7 @@ enum {
     GRACE_MS = 61 * 1000,
     TWICE_COUNT = 24,
 #ifdef AG_SANITIZED
-    STEP = 7, /* of the points, from a random one */
+    STEP = 23, /* of the points, from a random one */
 #else
     STEP = 1,
 #endif
@@ -103,6 +103,7 @@ test_a_power_cut_at_any_moment_of_a_rotation(void **state)
                       (unsigned long long)rig.points, lost_count);
         assert_true(rotor->replaces || lost_count == 0);
         points += rig.points;
+        world_wire_join();
         rig_close(state);
     }
     print_message("power cut of a rotation: %llu points tried\n",
