@@ -1,10 +1,12 @@
 # provider_lib.sh - a vault, and the service that stands for AWS and GitHub
 # (provider_service.py). Sourced by scenarios.
-. "$SRC/tests/e2e/lib.sh"
-QUICK=$BIN/e2e_quick.so
-export LD_PRELOAD=$QUICK
-vault
-unset LD_PRELOAD
+if [ -z "${QUICK-}" ]; then # a scenario may have a vault already
+    . "$SRC/tests/e2e/lib.sh"
+    QUICK=$BIN/e2e_quick.so
+    export LD_PRELOAD=$QUICK
+    vault
+    unset LD_PRELOAD
+fi
 P=$C/provider
 mkdir "$P"
 openssl genrsa -traditional -out "$P/app.pem" 2048 2>/dev/null || fail "no key"

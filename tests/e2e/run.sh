@@ -144,6 +144,7 @@ run_one() { # FILE NUMBER: prints how it went; 0 good, 1 bad, 2 not run
     $who env -i BIN="$programs" SRC="$base/installed/src" S="$scratch" RUNDIR="$runtime" \
         CODEX="${codex:+$base/installed/codex/bin/codex}" USER="$($who id -un)" LANG=C.UTF-8 TERM=dumb \
         PROXY_MIB="${PROXY_MIB-}" CRASH_STEP="${CRASH_STEP-}" CRASH_BROKER_STEP="${CRASH_BROKER_STEP-}" \
+        FULL_STEP="${FULL_STEP-}" \
         timeout -k 10 "$(sed -n 's/^# timeout: //p' "$file" | grep . || echo 600)" \
         setsid -w bash -c '. "$SRC/tests/e2e/lib.sh"; . "$1"' bash "$base/installed/src/tests/e2e/$name.sh" \
         >"$run_base/$name.log" 2>&1 </dev/null
