@@ -124,7 +124,9 @@ within 90 all_done && all_in || fail "only $(came_in) came in: $(cat "$C"/many/e
 [ "$(cat "$C"/many/in.* | sort -u | wc -l)" -eq $count ] || fail "some share a role"
 [ "$(roles)" -ge $count ] || fail "only $(roles) roles"
 [ "$(auth-guard status --json | jq .counts.minted)" -ge $count ] || fail "status: $(auth-guard status)"
-# All are told at once: what counts is from the end of the last.
+# All are told at once: what counts is from the end of the last. A second is what
+# it may take where processors are free; else longer by as much as others do.
+before=$(slowed_percent)
 touch "$C/many/go"
 tasks_gone() { [ "$(auth-guard status --json | jq .counts.tasks)" -le 1 ]; }
 within 60 tasks_gone || fail "tasks do not end"
@@ -132,8 +134,11 @@ ended=$(date +%s%N)
 left() { [ "$(roles)" -le 1 ]; } # the one that is renewed
 within 10 left || fail "$(roles) roles are left"
 took=$((($(date +%s%N) - ended) / 1000000))
-[ $took -le 1000 ] || fail "the roles were gone only after $took ms"
-say "$count tasks at once: $count roles, gone $took ms after the last task"
+after=$(slowed_percent)
+slowed=$((before > after ? before : after))
+[ $took -le $((10 * slowed)) ] ||
+    fail "the roles were gone only after $took ms, on a machine slowed to $slowed %"
+say "$count tasks at once: $count roles, gone $took ms after the last task (limit $((10 * slowed)) ms)"
 wait $renewed
 has "$(cat "$C/renewed")" 2
 within 3 no_roles || fail "the renewed one is left"

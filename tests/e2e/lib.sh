@@ -72,6 +72,14 @@ within() { # SECONDS COMMAND…
     done
 }
 
+# How long a process takes here and now, in percent of its own time: 100 with a
+# processor to itself, and not less. For limits in milliseconds.
+slowed_percent() {
+    local TIMEFORMAT='%R %U %S' i
+    { time for ((i = 0; i < 150000; i++)); do :; done; } 2>&1 |
+        awk '{ p = 100 * $1 / ($2 + $3); printf "%d\n", p < 100 ? 100 : p }'
+}
+
 # A vault, open, approved for this session.
 vault() {
     head -c 24 /dev/urandom | base64 >"$C/passphrase"
