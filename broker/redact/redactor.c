@@ -199,7 +199,9 @@ static enum ag_err
 feed_held(struct redactor *r, struct span part, size_t *ret)
 {
     uint8_t *held = r->held.ptr;
-    size_t most = r->held_len > AHEAD_BYTES ? r->held_len : AHEAD_BYTES;
+    size_t most = r->held_len < AHEAD_BYTES   ? AHEAD_BYTES
+                  : r->held_len > SLICE_BYTES ? SLICE_BYTES
+                                              : r->held_len;
     size_t room = r->held.len - r->held_len;
     struct span text;
     size_t done = 0;

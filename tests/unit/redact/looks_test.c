@@ -278,37 +278,112 @@ test_an_indent_ends_where_a_page_does(void **state)
 
 enum {
     LONG_BYTES = 4000,
+    LONGER_BYTES = 40 * 1000,
     LINES_COUNT = 4000,
 };
+
+static const char PART_LINE[] = "tWz90LmXcAb12 is\n";
+static const char PART_LEFT[] = "tW[redacted:n1] is\n";
+
+static char *
+make_long(size_t len)
+{
+    char *value = calloc(1, len + 1);
+    uint32_t seed = 1;
+
+    assert_non_null(value);
+    for (size_t i = 0; i < len; i++) {
+        seed = seed * 1103515245U + 12345U;
+        value[i] = (char)('!' + (seed >> 16) % 90);
+    }
+    return value;
+}
+
+static char *
+make_part_lines(void)
+{
+    char *text = calloc(LINES_COUNT, sizeof(PART_LINE));
+
+    assert_non_null(text);
+    for (size_t i = 0; i < LINES_COUNT; i++) {
+        memcpy(text + i * (sizeof(PART_LINE) - 1), PART_LINE,
+               sizeof(PART_LINE));
+    }
+    return text;
+}
+
+/* The end of `out` is those lines, with what stays of each. */
+static void
+check_part_lines(struct span out)
+{
+    const size_t len = sizeof(PART_LEFT) - 1;
+
+    assert_true(out.len >= LINES_COUNT * len);
+    out = span_sub(out, out.len - LINES_COUNT * len, LINES_COUNT * len);
+    for (size_t i = 0; i < LINES_COUNT; i++) {
+        check_span(span_sub(out, i * len, len), PART_LEFT);
+    }
+}
 
 /* However long a value may be that waits, the text between two parts of another
  * stays. */
 static void
 test_many_parts_beside_a_long_value(void **state)
 {
-    static const char LINE[] = "tWz90LmXcAb12 is\n";
-    static const char LEFT[] = "tW[redacted:n1] is\n";
-    char *value = calloc(1, LONG_BYTES + 1);
-    char *text = calloc(LINES_COUNT, sizeof(LINE));
+    char *value = make_long(LONG_BYTES);
+    char *text = make_part_lines();
+    struct rig rig;
+
+    (void)state;
+    RIG(&rig, REDACTOR_OPERATOR, VALUE, value);
+    feed(&rig, text);
+    check_ok(redactor_finish(rig.redactor));
+    assert_int_equal(rig.hits, LINES_COUNT);
+    assert_int_equal(rig.out.len, LINES_COUNT * (sizeof(PART_LEFT) - 1));
+    check_part_lines(buf_view(&rig.out));
+    rig_done(&rig);
+    free(text);
+    free(value);
+}
+
+/* Nor is it lost behind dozens of KiB that waited: of a long value, coloured
+ * anew for each character. */
+static void
+test_many_parts_behind_a_long_value(void **state)
+{
+    enum {
+        CHARACTER_BYTES = 8,
+        CLOSE_COUNT = 3000,
+    };
+
+    static const char CLOSE[] = "tWz90LmXcAb1\n";
+    static const char LEFT[] = "tW[redacted:n1]\n";
+    char *value = make_long(LONGER_BYTES);
+    char *text = calloc(LONGER_BYTES + 1, CHARACTER_BYTES);
+    size_t len = 0;
     struct span out;
     struct rig rig;
 
     (void)state;
-    assert_non_null(value);
     assert_non_null(text);
-    for (size_t i = 0; i < LONG_BYTES; i++) {
-        value[i] = (char)('!' + (i * i * 31 + i / 7) % 90);
-    }
-    for (size_t i = 0; i < LINES_COUNT; i++) {
-        memcpy(text + i * (sizeof(LINE) - 1), LINE, sizeof(LINE));
+    for (size_t i = 0; i + 9 < LONGER_BYTES; i++) {
+        len += (size_t)snprintf(text + len, CHARACTER_BYTES + 1, "\x1b[0;1m%c",
+                                value[i]);
     }
     RIG(&rig, REDACTOR_OPERATOR, VALUE, value);
-    feed(&rig, text);
+    check_ok(redactor_feed(rig.redactor, span_of(text, len)));
+    len = 0;
+    for (size_t i = 0; i < CLOSE_COUNT; i++) {
+        memcpy(text + len, CLOSE, sizeof(CLOSE) - 1);
+        len += sizeof(CLOSE) - 1;
+    }
+    check_ok(redactor_feed(rig.redactor, span_of(text, len)));
     check_ok(redactor_finish(rig.redactor));
     out = buf_view(&rig.out);
-    assert_int_equal(rig.hits, LINES_COUNT);
-    assert_int_equal(out.len, LINES_COUNT * (sizeof(LEFT) - 1));
-    for (size_t i = 0; i < LINES_COUNT; i++) {
+    len = CLOSE_COUNT * (sizeof(LEFT) - 1);
+    assert_true(out.len > len);
+    out = span_sub(out, out.len - len, len);
+    for (size_t i = 0; i < CLOSE_COUNT; i++) {
         check_span(span_sub(out, i * (sizeof(LEFT) - 1), sizeof(LEFT) - 1),
                    LEFT);
     }
@@ -405,6 +480,7 @@ main(void)
         cmocka_unit_test(test_an_indent_ends_where_a_page_does),
         cmocka_unit_test(test_only_a_letter_ends_a_sequence),
         cmocka_unit_test(test_many_parts_beside_a_long_value),
+        cmocka_unit_test(test_many_parts_behind_a_long_value),
         cmocka_unit_test(test_a_task_has_no_looks),
         cmocka_unit_test(test_what_is_not_random_is_left),
         cmocka_unit_test(test_idle_lets_out_what_a_view_holds),
