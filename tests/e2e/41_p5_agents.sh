@@ -9,8 +9,10 @@ printf %s "$VALUE" | auth-guard put web/key >/dev/null 2>&1 || fail put
 GITHUB=ghp_$(head -c 99 /dev/urandom | base64 -w0 | tr -dc A-Za-z0-9 | head -c 36)
 printf '%s\n' "$GITHUB" >>"$C/canaries"
 
-told() { # EVENT JSON: what an agent tells, as jq makes it
-    jq -cn --arg event "$1" --arg cwd "$PWD" "{session_id: \"s\", cwd: \$cwd, hook_event_name: \$event} + $2"
+told() { # EVENT JSON: what an agent tells, as jq makes it; with all that is documented of each event
+    jq -cn --arg event "$1" --arg cwd "$PWD" "{session_id: \"s\", transcript_path: \"/nowhere/s.jsonl\", cwd: \$cwd,
+        permission_mode: \"default\", hook_event_name: \$event} +
+        (if \$event == \"UserPromptSubmit\" then {} else {tool_use_id: \"toolu_01ABC123\"} end) + $2"
 }
 asked() { # AGENT EVENT JSON [OPTION]
     told "$2" "$3" >"$C/told"
@@ -23,6 +25,8 @@ command_is() { # DECISION WORDS COMMAND: by Claude Code's answer, ask or deny
     [ $RC -eq 0 ] || fail "$3: exit $RC $ERR"
     [ "$(jq -r '.hookSpecificOutput.permissionDecision // "none"' <<<"${OUT:-{\}}")" = "$1" ] || fail "$3: $OUT"
     has "$OUT" "$2"
+    [ "$1" = none ] || [ "$(jq -c '[keys, (.hookSpecificOutput | keys, .hookEventName)]' <<<"$OUT")" = \
+        '[["hookSpecificOutput"],["hookEventName","permissionDecision","permissionDecisionReason"],"PreToolUse"]' ] || fail "$OUT"
 }
 
 say "a command that reads a credential file, in many spellings"
@@ -90,6 +94,19 @@ say "what a tool answered, in its own shape"
 asked claude PostToolUse "{tool_name: \"Bash\", tool_response: {stdout: \"a $VALUE b\", stderr: \"$GITHUB\", interrupted: false, n: [1, \"x\"]}}"
 [ "$(jq -c .hookSpecificOutput.updatedToolOutput <<<"$OUT")" = \
     '{"stdout":"a [redacted:web/key] b","stderr":"[redacted:rule:github-token]","interrupted":false,"n":[1,"x"]}' ] || fail "$OUT"
+# The shapes of Claude Code's own tools and of MCP's: what comes back is of the same.
+same_shape() { # TOOL JSON: a response with the value, and the same with its marker
+    asked claude PostToolUse "{tool_name: \"$1\", tool_input: {}, tool_response: ${2//@/$VALUE}}"
+    [ "$(jq -S '.hookSpecificOutput | [.hookEventName, .updatedToolOutput]' <<<"$OUT")" = \
+        "$(jq -Sn "[\"PostToolUse\", ${2//@/[redacted:web/key]}]")" ] || fail "$1: $OUT"
+    has "$(jq -r .hookSpecificOutput.additionalContext <<<"$OUT")" 'web/key'
+    [ "$(jq -c 'keys' <<<"$OUT")" = '["hookSpecificOutput"]' ] || fail "$1: $OUT"
+}
+same_shape Bash '{stdout: "", stderr: "x @", interrupted: false, isImage: false}'
+same_shape Read '{type: "text", file: {filePath: "/a", content: "1\n@\n", numLines: 2, startLine: 1, totalLines: 2}}'
+same_shape Grep '{mode: "content", numFiles: 1, filenames: [], content: "a:1:@", numLines: 1}'
+same_shape WebFetch '{bytes: 9, code: 200, codeText: "OK", result: "@", durationMs: 4, url: "http://127.0.0.1/"}'
+same_shape mcp__files__read '[{type: "text", text: "@"}, {type: "text", text: "other"}]'
 asked codex PostToolUse "{tool_name: \"Bash\", tool_response: \"one\n$VALUE\n\"}"
 [ "$(jq -r .decision <<<"$OUT")" = block ] || fail "$OUT"
 has "$(jq -r .reason <<<"$OUT")" 'It is now:
