@@ -59,6 +59,7 @@ test|tmux|the terminal that full-screen programs are compared in
 test|vim-tiny|one of them
 test|less|another
 test|htop|one that draws anew by itself
+test|systemd|systemd-analyze verifies the timer and its service; nothing is started, and without systemd-sysv it is not what boots
 test|bash-completion|what bash finds completions with, and completes a command behind run by
 test|zsh|another shell whose completion is tried
 test|fish|a third
