@@ -96,7 +96,7 @@ static const char *const REFERENCES[] = {
     "@env",   "!vault",    "arn:aws:", "ssm:",     "ref+",        "file://",
 };
 
-/* Anywhere, in any case. */
+/* Anywhere, in any case. In lower case. */
 static const char *const EXAMPLES[] = {
     "example",   "placeholder", "changeme",  "change_me", "change-me",
     "dummy",     "redacted",    "xxxx",      "****",      "your_",
@@ -123,17 +123,40 @@ starts_with_any(struct span text)
            is_letter(text.ptr[2]);
 }
 
-static bool
-contains_any(struct span text)
+static uint8_t
+lower(uint8_t c)
 {
-    for (size_t at = 0; at < text.len; at++) {
-        for (size_t i = 0; i < AG_COUNT(EXAMPLES); i++) {
-            size_t len = strlen(EXAMPLES[i]);
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c | 0x20) : c;
+}
 
-            if (text.len - at >= len && strncasecmp((const char *)text.ptr + at,
-                                                    EXAMPLES[i], len) == 0) {
-                return true;
-            }
+static bool
+contains(struct span text, const char *word)
+{
+    size_t len = strlen(word);
+
+    for (size_t at = 0; at + len <= text.len; at++) {
+        if (lower(text.ptr[at]) == (uint8_t)word[0] &&
+            strncasecmp((const char *)text.ptr + at, word, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `seen`: which bytes the text has. Most words have one that it has not. */
+static bool
+contains_any(struct span text, const bool seen[256])
+{
+    for (size_t i = 0; i < AG_COUNT(EXAMPLES); i++) {
+        const char *c = EXAMPLES[i];
+
+        while (*c != '\0' &&
+               (seen[(uint8_t)*c] ||
+                (is_letter((uint8_t)*c) && seen[(uint8_t)*c & 0xdf]))) {
+            c++;
+        }
+        if (*c == '\0' && contains(text, EXAMPLES[i])) {
+            return true;
         }
     }
     return false;
@@ -151,5 +174,5 @@ rule_score_is_placeholder(struct span text)
         seen[text.ptr[i]] = true;
     }
     return distinct < DISTINCT_MIN_COUNT || starts_with_any(text) ||
-           contains_any(text);
+           contains_any(text, seen);
 }

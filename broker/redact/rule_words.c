@@ -1,5 +1,6 @@
 #include "redact/rule_words.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum {
@@ -7,7 +8,7 @@ enum {
 };
 
 /* Words of source code, configuration and plain English, as they are parts of
- * names: by their first letter, each with a blank behind it. */
+ * names: by their first letter, in order, each with a blank behind it. */
 static const char *const WORDS[26] = {
     "able about above access account accounts action actions active "
     "activity actor add address admin administrator after again agent "
@@ -168,6 +169,26 @@ static const char *const WORDS[26] = {
     "zero zip zone zoom ",
 };
 
+/* Where in the words of a letter those begin that go on with another. */
+static uint16_t starts[26][26];
+static pthread_once_t starts_once = PTHREAD_ONCE_INIT;
+
+static void
+find_starts(void)
+{
+    for (size_t first = 0; first < 26; first++) {
+        const char *at = WORDS[first];
+        size_t second;
+
+        for (second = 0; second < 26; second++) {
+            while (*at != '\0' && at[1] < (char)('a' + second)) {
+                at = strchr(at, ' ') + 1;
+            }
+            starts[first][second] = (uint16_t)(at - WORDS[first]);
+        }
+    }
+}
+
 static uint8_t
 lower(uint8_t c)
 {
@@ -177,15 +198,18 @@ lower(uint8_t c)
 size_t
 rule_words_longest(struct span text)
 {
-    uint8_t letter = text.len < WORD_MIN_BYTES ? 0 : lower(text.ptr[0]);
+    uint8_t first = text.len < WORD_MIN_BYTES ? 0 : lower(text.ptr[0]);
+    uint8_t second = text.len < WORD_MIN_BYTES ? 0 : lower(text.ptr[1]);
     size_t longest = 0;
     const char *at;
 
-    if (letter < 'a' || letter > 'z') {
+    if (first < 'a' || first > 'z' || second < 'a' || second > 'z') {
         return 0;
     }
-    for (at = WORDS[letter - 'a']; *at != '\0';) {
-        size_t len = 0;
+    (void)pthread_once(&starts_once, find_starts);
+    for (at = WORDS[first - 'a'] + starts[first - 'a'][second - 'a'];
+         *at != '\0' && (uint8_t)at[1] == second;) {
+        size_t len = 2;
 
         while (len < text.len && at[len] != ' ' &&
                (uint8_t)at[len] == lower(text.ptr[len])) {

@@ -101,6 +101,13 @@ test_efficiency(void **state)
     assert_int_equal(rule_words_longest(span_str("xq")), 0);
     assert_int_equal(rule_words_longest(span_str("9abc")), 0);
     assert_int_equal(rule_words_longest(span_str("zoo")), 0); /* not zoom */
+    assert_int_equal(rule_words_longest(span_str("android1")), 7);
+    assert_int_equal(rule_words_longest(span_str("andro")), 3);
+    assert_int_equal(rule_words_longest(span_str("AZURE")), 5);
+    assert_int_equal(rule_words_longest(span_str("able")), 4);
+    assert_int_equal(rule_words_longest(span_str("xml")), 3);
+    assert_int_equal(rule_words_longest(span_str("uuid")), 4);
+    assert_int_equal(rule_words_longest(span_str("a-b")), 0);
     /* Two words; two words and what joins them; nothing but chance. */
     assert_int_equal(rule_score_efficiency(span_str("secrettoken")), 550);
     assert_int_equal(rule_score_efficiency(span_str("client_secret")), 520);
