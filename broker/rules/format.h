@@ -18,7 +18,8 @@
  * entropy, efficiency   hundredths: 350 is 3.5 bits a character at least, 250
  *             is 2.5 characters a word piece at most.
  * gate        what follows a keyword in every match (redact/rule_gate.h), for
- *             keywords that are words of any text; others need none.
+ *             keywords that are words of any text. To look these up costs a
+ *             pack what a few rules do: where there are no more, none.
  * words       placeholder words are left; always so with `context`.
  * allow       patterns that may match anywhere in the secret.
  *
