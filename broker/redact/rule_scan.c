@@ -152,9 +152,10 @@ reach_of(const size_t *reach, unsigned gates)
     return most;
 }
 
-/* Around each keyword whose gate is open, as far as a match can be and one byte
- * before, for what stands before a match counts too. Where that is text that the
- * stream has got, or follows it, it goes on; else it begins anew. */
+/* Around each keyword whose gate is open, as far as a match can be. That has the
+ * byte before a match, which counts too: a match goes on behind the keyword.
+ * Where that is text that the stream has got, or follows it, it goes on; else it
+ * begins anew. */
 static enum ag_err
 scan_near(struct rule_scan *s, size_t pack, struct span text, uint64_t begin)
 {
@@ -165,7 +166,7 @@ scan_near(struct rule_scan *s, size_t pack, struct span text, uint64_t begin)
     for (size_t i = 0; err == AG_OK && i < s->open.count; i++) {
         uint64_t at = s->open.items[i].end;
         size_t reach = reach_of(s->set->reach[pack], s->open.items[i].rule);
-        uint64_t from = at > reach + 1 ? at - reach - 1 : 0;
+        uint64_t from = at > reach ? at - reach : 0;
 
         from = from < begin ? begin : from;
         if (from > n->until) {

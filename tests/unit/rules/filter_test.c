@@ -25,6 +25,8 @@ static const char RULES[] =
     "\"keywords\":[\"ll_\"],\"tail\":\"a-z\",\"tail_max\":3," TEXTS "},"
     "{\"id\":\"border\"," META "\"regex\":\"\\\\bvv_[0-9]{4}\","
     "\"keywords\":[\"vv_\"]," TEXTS "},"
+    "{\"id\":\"gated\"," META "\"regex\":\"gg[a-z]{0,9} = ([0-9]{4})\","
+    "\"secret\":1,\"keywords\":[\"gg\"],\"gate\":\"sign\"," TEXTS "},"
     "{\"id\":\"late\"," META "\"regex\":\"[0-9]{32}-us[0-9]{1}\","
     "\"keywords\":[\"-us\"],\"lead\":\"0-9\",\"lead_max\":32," TEXTS "},"
     "{\"id\":\"pair\"," META "\"regex\":\"pass=([a-z0-9_:/\\\\[\\\\]]{5})\","
@@ -243,6 +245,36 @@ test_another_text_knows_nothing_of_the_first(void **state)
     feed(f, "!", "xyz [redacted:rule:token] !");
 }
 
+/* A rule with a gate is looked for near its keyword, in this text. */
+static void
+test_gates_are_asked_text_by_text(void **state)
+{
+    struct fixture *f = *state;
+    static char run[8 * 1024 + 1];
+
+    memset(run, '~', sizeof(run) - 1);
+    begin(f, NULL, NULL);
+    for (int i = 0; i < 2; i++) {
+        buf_clear(&f->out);
+        f->hits = 0;
+        feed(f, "gg = 1234 gg is = 1234 GGx = 1234; ggx = 5678 ",
+             "gg = [redacted:rule:gated] gg is = 1234 GGx = 1234; ggx = "
+             "[redacted:rule:gated] ");
+        buf_clear(&f->out);
+        feed(f, run, run);
+        buf_clear(&f->out);
+        feed(f, "gg = 1234 ", "gg = [redacted:rule:gated] ");
+        assert_int_equal(f->hits, 3);
+        if (i == 0) {
+            check_ok(rule_filter_restart(f->filter));
+        }
+    }
+    check_ok(rule_filter_finish(f->filter));
+    check_ok(rule_filter_restart(f->filter));
+    buf_clear(&f->out);
+    feed(f, "gg = 1234 ", "gg = [redacted:rule:gated] ");
+}
+
 static void
 test_blocks_have_an_end(void **state)
 {
@@ -403,6 +435,7 @@ main(void)
         cmocka_unit_test(test_a_pause),
         cmocka_unit_test(test_long_ones_cost_no_memory),
         cmocka_unit_test(test_another_text_knows_nothing_of_the_first),
+        cmocka_unit_test(test_gates_are_asked_text_by_text),
         cmocka_unit_test(test_blocks_have_an_end),
         cmocka_unit_test(test_what_is_left),
         cmocka_unit_test(test_what_is_left_in_one_part_and_in_two),

@@ -109,6 +109,26 @@ test_a_damaged_file_is_refused(void **state)
     check_ok(load());
 }
 
+/* The last but the databases are ten numbers and three classes of bytes. */
+static void
+test_a_gate_that_is_none_is_refused(void **state)
+{
+    const char last[] = "^tt_a";
+    uint8_t *at = memmem(pack.ptr, pack.len, last, strlen(last));
+
+    (void)state;
+    assert_non_null(at);
+    at += strlen(last) + (size_t)9 * 4;
+    assert_int_equal(*at, RULE_GATE_NONE);
+    *at = RULE_GATE_COUNT;
+    write_file(pack.len, 0600);
+    check_err(load(), AG_ECORRUPT);
+    *at = RULE_GATE_COUNT - 1;
+    write_file(pack.len, 0600);
+    check_ok(load());
+    *at = RULE_GATE_NONE;
+}
+
 static void
 test_a_file_has_a_limit(void **state)
 {
@@ -132,6 +152,7 @@ main(void)
         cmocka_unit_test(test_a_file_is_loaded),
         cmocka_unit_test(test_what_others_may_write_is_refused),
         cmocka_unit_test(test_a_damaged_file_is_refused),
+        cmocka_unit_test(test_a_gate_that_is_none_is_refused),
         cmocka_unit_test(test_a_file_has_a_limit),
     };
 
