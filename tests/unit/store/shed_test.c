@@ -6,8 +6,6 @@
 #include "store/rotations.h"
 #include "store/shed.h"
 
-static const char PLAN[] = "{}";
-
 /* So many rows of a journal, each ended, in one job. */
 struct rows {
     int64_t secret_id;
@@ -20,7 +18,7 @@ struct rows {
 static enum ag_err
 add_rotation(struct db_tx *tx, const struct rows *rows)
 {
-    char plan[sizeof(PLAN)] = "{}";
+    char plan[] = "{}";
     struct rotation_row row = {
         .secret_id = rows->secret_id, .old_version = 1, .plan = plan};
     enum ag_err err = rotations_write(tx, &row);
@@ -33,7 +31,7 @@ static enum ag_err
 add_open_incident(struct db_tx *tx, void *arg)
 {
     const int64_t *secret_id = arg;
-    char detail[sizeof(PLAN)] = "{}";
+    char detail[] = "{}";
     struct incident_row row = {.secret_id = *secret_id,
                                .version = 2,
                                .source = INCIDENT_SAID,
@@ -47,7 +45,7 @@ add_open_incident(struct db_tx *tx, void *arg)
 static enum ag_err
 add_incident(struct db_tx *tx, const struct rows *rows)
 {
-    char detail[sizeof(PLAN)] = "{}";
+    char detail[] = "{}";
     struct incident_row row = {.secret_id = rows->secret_id,
                                .version = 1,
                                .source = INCIDENT_SAID,
@@ -63,7 +61,7 @@ add_incident(struct db_tx *tx, const struct rows *rows)
 static enum ag_err
 add_minted(struct db_tx *tx, const struct rows *rows)
 {
-    char plan[sizeof(PLAN)] = "{}";
+    char plan[] = "{}";
     struct minted_row row = {.secret_id = rows->secret_id,
                              .task_id = rows->task_id,
                              .state = MINTED_MINTING,
@@ -186,7 +184,7 @@ add_live(struct db_tx *tx, void *arg)
 static void
 test_what_is_open_stays(void **state)
 {
-    char plan[sizeof(PLAN)] = "{}";
+    char plan[] = "{}";
     struct minted_row live = {
         .state = MINTED_LIVE, .expires_ms = 1, .plan = plan};
     struct rows rows = {.count = 2 * MINTED_ENDED_MAX_COUNT, .add = add_minted};
