@@ -5,6 +5,7 @@
 #ifndef AG_TESTS_SHIMDISK_H
 #define AG_TESTS_SHIMDISK_H
 
+#include "base/fdx.h"
 #include "common/prop.h"
 #include "common/shimvfs.h"
 
@@ -129,13 +130,12 @@ shim_disk_at(const struct shim_disk *start, size_t count, struct shim_disk *out)
 static inline void
 shim_disk_load(struct shim_disk *d, const char *home)
 {
+    AG_AUTO(fd) int dir_fd = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
     for (int i = 0; i < SHIM_FILES; i++) {
-        char path[160];
-        int fd;
+        int fd = openat(dir_fd, SHIM_NAMES[i], O_RDONLY | O_CLOEXEC);
         ssize_t got;
 
-        (void)snprintf(path, sizeof(path), "%s/%s", home, SHIM_NAMES[i]);
-        fd = open(path, O_RDONLY | O_CLOEXEC);
         d->there[i] = fd >= 0;
         got = fd < 0 ? 0 : read(fd, d->bytes[i], SHIM_FILE_MAX_BYTES);
         assert_true(got >= 0);
@@ -150,16 +150,17 @@ shim_disk_load(struct shim_disk *d, const char *home)
 static inline void
 shim_disk_save(const struct shim_disk *d, const char *home)
 {
+    AG_AUTO(fd) int dir_fd = open(home, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
     for (int i = 0; i < SHIM_FILES; i++) {
-        char path[160];
         int fd;
 
-        (void)snprintf(path, sizeof(path), "%s/%s", home, SHIM_NAMES[i]);
-        (void)unlink(path);
+        (void)unlinkat(dir_fd, SHIM_NAMES[i], 0);
         if (!d->there[i]) {
             continue;
         }
-        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+        fd = openat(dir_fd, SHIM_NAMES[i],
+                    O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         assert_true(fd >= 0);
         for (size_t at = 0; at < d->len[i];) {
             ssize_t put = write(fd, d->bytes[i] + at, d->len[i] - at);
