@@ -5,6 +5,7 @@
 #include "store/minted.h"
 #include "store/rotations.h"
 #include "store/shed.h"
+#include "wire/json.h"
 
 /* So many rows of a journal, each ended, in one job. */
 struct rows {
@@ -117,19 +118,16 @@ static enum ag_err
 see(const struct audit_row *row, void *arg)
 {
     struct told *told = arg;
-    char json[128];
-    int count = 0;
+    AG_AUTO(wjson) json_t *json = NULL;
 
     if (row->kind != AUDIT_ROWS_LEFT) {
         return AG_OK;
     }
-    (void)snprintf(json, sizeof(json), "%.*s", (int)row->json.len,
-                   (const char *)row->json.ptr);
-    assert_int_equal(sscanf(json, "{\"table\":\"%31[a-z]\",\"count\":%d}",
-                            told->table, &count),
-                     2);
+    check_ok(wjson_parse(row->json, AUDIT_JSON_MAX_BYTES, &json));
+    (void)snprintf(told->table, sizeof(told->table), "%s",
+                   json_string_value(json_object_get(json, "table")));
     told->rows++;
-    told->count += count;
+    told->count += json_integer_value(json_object_get(json, "count"));
     told->secret_id = row->secret_id;
     return AG_OK;
 }
