@@ -177,7 +177,7 @@ for preset in "${presets[@]}"; do
         build release checks all && { run_ctest release; run_e2e; }
         ;;
     fuzz)
-        build fuzz checks && run_fuzz
+        build fuzz checks all && run_fuzz
         ;;
     *)
         echo "no such preset: $preset"
