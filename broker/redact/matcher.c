@@ -196,8 +196,10 @@ fill_all(struct build *b)
         b->value = (uint32_t)i;
         if (strength_is_redacted(strength)) {
             enum matcher_cut cut = pieces_cut(v->value);
+            size_t line_ends = pieces_line_ends(v->value);
 
             m->cut = cut > m->cut ? cut : m->cut;
+            m->line_ends = line_ends > m->line_ends ? line_ends : m->line_ends;
             (void)pieces_walk(span_of(m->bytes + value_at, v->value.len),
                               v->flags, fill_piece, b);
         }
@@ -323,6 +325,14 @@ enum matcher_cut
 matcher_cut(const struct matcher *m)
 {
     return m->base != NULL && m->base->cut > m->cut ? m->base->cut : m->cut;
+}
+
+size_t
+matcher_line_ends(const struct matcher *m)
+{
+    size_t below = m->base == NULL ? 0 : m->base->line_ends;
+
+    return m->line_ends > below ? m->line_ends : below;
 }
 
 size_t

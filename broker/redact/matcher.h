@@ -110,6 +110,14 @@ AG_NONNULL enum matcher_cut matcher_cut(const struct matcher *m);
 AG_NONNULL size_t matcher_cut_in(const struct matcher *m, struct span text,
                                  size_t from);
 
+/* How many newlines a form of the set has inside, at most. */
+AG_NONNULL size_t matcher_line_ends(const struct matcher *m);
+
+/* The length of `text` up to the last line's end that has, in `text`, so many
+ * more behind it, or a few more than that, that a form which begins before it
+ * ends within `text`; 0: there is none. */
+AG_NONNULL size_t matcher_lines_in(const struct matcher *m, struct span text);
+
 /* The length of the first line of `text`, behind which there may be such a
  * place; all of it: it has no end, or there is no such place in any text. */
 AG_NONNULL size_t matcher_line_in(const struct matcher *m, struct span text);

@@ -149,6 +149,7 @@ struct matcher {
     size_t longest_bytes;
     size_t longest_piece_bytes;
     enum matcher_cut cut;
+    size_t line_ends;
     size_t window_max_bytes;
     bool is_folded; /* see bitmaps.c */
     struct set_class classes[CLASS_COUNT];

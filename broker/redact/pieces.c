@@ -128,6 +128,18 @@ pieces_cut(struct span value)
     return cut;
 }
 
+size_t
+pieces_line_ends(struct span value)
+{
+    size_t count = 0;
+
+    value = trimmed(value);
+    for (size_t i = 0; i < value.len; i++) {
+        count += value.ptr[i] == '\n' ? 1 : 0;
+    }
+    return count;
+}
+
 static bool
 ends_blank(struct span text)
 {
@@ -155,6 +167,38 @@ matcher_cut_in(const struct matcher *m, struct span text, size_t from)
             return text.len;
         }
         text.len--;
+    }
+    return 0;
+}
+
+/* Rounded up, since it can be seen by when something is let out. */
+static size_t
+lines_behind(const struct matcher *m)
+{
+    size_t most = matcher_line_ends(m);
+    size_t count = 1;
+
+    while (count < most) {
+        count *= 2;
+    }
+    return count;
+}
+
+size_t
+matcher_lines_in(const struct matcher *m, struct span text)
+{
+    size_t behind = lines_behind(m);
+
+    for (; text.len > 0; behind--) {
+        const uint8_t *at = memrchr(text.ptr, '\n', text.len);
+
+        if (at == NULL) {
+            return 0;
+        }
+        text.len = (size_t)(at - text.ptr);
+        if (behind == 0) {
+            return text.len + 1;
+        }
     }
     return 0;
 }

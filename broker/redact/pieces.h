@@ -25,4 +25,7 @@ AG_NONNULL bool pieces_has_form(enum variant form, struct span raw,
 /* Where no form of this value reaches across. */
 enum matcher_cut pieces_cut(struct span value);
 
+/* How many newlines it has inside, and so its forms at most. */
+size_t pieces_line_ends(struct span value);
+
 #endif

@@ -43,7 +43,8 @@
  * depends on the text alone and not on what of it resembles a value: up to the
  * last place where no form of the set reaches across (matcher_cut(): a line's
  * end, or an empty line's when values have several lines), or, when none comes,
- * all but the last matcher_longest_bytes() of a full buffer.
+ * all but as many lines as a form may have (matcher_lines_in()), or all but the
+ * last matcher_longest_bytes() of a full buffer.
  * How long that takes doesn't depend on it either (windows.c): short of a whole
  * value, or nearly, all texts are the same work.
  */

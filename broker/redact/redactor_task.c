@@ -5,11 +5,15 @@
 
 enum {
     LINE_FIRST_BYTES = 4096,
+    /* Behind lines that are let out: looked at again without a thought; of more
+     * so often that each byte is looked at a few times. */
+    STAYING_BYTES = 8192,
+    STAYING_MOST_TIMES = 8,
 };
 
-/* The first `upto` bytes of the line: up to a cut, or of a full buffer all but
- * what a form that starts before may need. No start is left open either way, so
- * that how much it is tells nothing. */
+/* The first `upto` bytes of the line: up to a cut, or all but what a form that
+ * starts before may need, which is so many lines, or of a full buffer so many
+ * bytes. No start is left open either way: how much it is tells nothing. */
 static enum ag_err
 let_out_line(struct redactor *r, size_t upto, bool is_cut)
 {
@@ -62,6 +66,19 @@ keep_some(struct redactor *r, struct span *part)
     return cut > 0 ? let_out_line(r, cut, false) : AG_OK;
 }
 
+/* All but as many lines as a value may have: once for each part. */
+static enum ag_err
+let_out_lines(struct redactor *r)
+{
+    size_t upto = matcher_lines_in(r->set, span_of(r->line.ptr, r->line_len));
+    size_t stays = r->line_len - upto;
+
+    return upto > 0 && (stays <= STAYING_BYTES ||
+                        upto * STAYING_MOST_TIMES >= stays)
+               ? let_out_line(r, upto, false)
+               : AG_OK;
+}
+
 enum ag_err
 redactor_feed_task(struct redactor *r, struct span part)
 {
@@ -77,5 +94,7 @@ redactor_feed_task(struct redactor *r, struct span part)
             err = keep_some(r, &part);
         }
     }
-    return err;
+    return err == AG_OK && matcher_cut(r->set) != MATCHER_CUT_LINE
+               ? let_out_lines(r)
+               : err;
 }

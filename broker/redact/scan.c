@@ -47,6 +47,10 @@ next_tile(struct scan *s)
         memset(starts_of_tile(s), 0, SCAN_TILE_BYTES / 8);
     }
     scan_find_starts(s);
+    if (s->tile_end % 64 != 0) { /* a task's are found ahead of the limit too */
+        starts_of_tile(s)[(s->tile_end - s->tile) / 64] &=
+            (1ULL << s->tile_end % 64) - 1;
+    }
     return true;
 }
 

@@ -103,13 +103,49 @@ test_a_task_gets_lines_as_they_come(void **state)
     feed(&rig, KEY "\n.");
     expect(&rig, "[redacted:n1]\n\n");
     finish(&rig, ".");
-    /* With an empty line inside, when the buffer is full or at the end. */
+    /* With an empty line inside, at none. */
     RIG(&rig, REDACTOR_TASK, "hunter2-one\n\nhunter2-two");
     feed(&rig, "hunter2-one\n\n");
     expect(&rig, "");
-    feed(&rig, "hunter2-two\n\n");
+    feed(&rig, "hunter2-two\n");
+    expect(&rig, "[redacted:n1]");
+    feed(&rig, "\n");
     expect(&rig, "");
-    finish(&rig, "[redacted:n1]\n\n");
+    finish(&rig, "\n\n");
+}
+
+/* Not for an empty line: behind so many ends of lines no value is open. */
+static void
+test_lines_wait_for_as_many_as_a_value_has(void **state)
+{
+    struct rig rig;
+
+    (void)state;
+    RIG(&rig, REDACTOR_TASK, "hunter2-one\nhunter2-two\nhunter2-three");
+    feed(&rig, "1\n2\n3");
+    expect(&rig, "");
+    feed(&rig, "\n");
+    expect(&rig, "1\n");
+    feed(&rig, "hunter2-one\n");
+    expect(&rig, "2\n");
+    feed(&rig, "hunter2-two\n");
+    expect(&rig, "3\n");
+    feed(&rig, "hunter2-three, hunter2-one\n");
+    expect(&rig, "[redacted:n1]");
+    feed(&rig, "hunter2-two\nhunter2-thre");
+    expect(&rig, "");
+    feed(&rig, "e");
+    expect(&rig, "");
+    feed(&rig, "\n4\n5\n");
+    expect(&rig, ", [redacted:n1]\n");
+    finish(&rig, "4\n5\n");
+    /* As many as of five, six or seven. */
+    RIG(&rig, REDACTOR_TASK, "a\nb\nc\nd\ne\nhunter2-six");
+    feed(&rig, "1\n2\n3\n4\n5\n6\n7\n8\n");
+    expect(&rig, "");
+    feed(&rig, "9\n");
+    expect(&rig, "1\n");
+    finish(&rig, "2\n3\n4\n5\n6\n7\n8\n9\n");
 }
 
 enum {
@@ -223,6 +259,7 @@ main(void)
         cmocka_unit_test(test_a_task_sees_whole_lines_only),
         cmocka_unit_test(test_a_task_cannot_tell_the_beginning_of_a_value),
         cmocka_unit_test(test_a_task_gets_lines_as_they_come),
+        cmocka_unit_test(test_lines_wait_for_as_many_as_a_value_has),
         cmocka_unit_test(test_a_line_that_goes_on_locks_no_more),
         cmocka_unit_test(test_a_tasks_endless_line_is_bounded),
         cmocka_unit_test(test_a_value_at_the_cut_of_a_full_buffer),
