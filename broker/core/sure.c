@@ -7,12 +7,14 @@
 #include "core/redaction.h"
 #include "core/values.h"
 #include "profile/fields.h"
+#include "redact/matcher.h"
 #include "redact/rule_score.h"
 #include "redact/strength.h"
 #include "store/makers.h"
 
 enum {
     UUID_BYTES = 36,
+    KEY_MIN_BYTES = 100, /* armoured, of 32 bytes */
 };
 
 /* ---- a look ---- */
@@ -48,9 +50,23 @@ is_text_or_address(struct span text)
     return false;
 }
 
+/* Armoured: it has blanks. */
+static bool
+is_private_key(struct span text)
+{
+    static const char begin[] = "-----BEGIN ";
+    static const char name[] = "PRIVATE KEY-----";
+
+    return text.len >= KEY_MIN_BYTES && span_starts(text, span_str(begin)) &&
+           memmem(text.ptr, text.len, name, strlen(name)) != NULL;
+}
+
 bool
 sure_looks(struct span text)
 {
+    if (is_private_key(text)) {
+        return true;
+    }
     return text.len >= SURE_LOOK_MIN_BYTES && !is_text_or_address(text) &&
            !is_uuid(text) && !rule_score_is_placeholder(text) &&
            rule_score_entropy(text) >= SURE_LOOK_MIN_ENTROPY &&
@@ -185,6 +201,54 @@ decide(const struct sure *s, const struct entry *entry, bool *ret)
     return err;
 }
 
+/* ---- what stands in it ---- */
+
+struct inside {
+    const struct sure *sure;
+    const struct secret *whole;
+    bool found;
+};
+
+static enum ag_err
+try_inside(void *arg, const struct secret_row *row, const char *pointer,
+           bool is_syntax, const struct secret *value)
+{
+    struct inside *i = arg;
+    struct span whole = secret_view(i->whole);
+    struct span text = secret_view(value);
+    struct entry entry = {.index = 0};
+    enum ag_err err = AG_OK;
+
+    (void)row;
+    (void)is_syntax;
+    if (i->found || text.len == 0 || text.len >= whole.len ||
+        memmem(whole.ptr, whole.len, text.ptr, text.len) == NULL) {
+        return AG_OK;
+    }
+    (void)snprintf(entry.pointer, sizeof(entry.pointer), "%s", pointer);
+    err = secret_from(text, &entry.value);
+    if (err == AG_OK) {
+        err = decide(i->sure, &entry, &i->found);
+    }
+    secret_free(entry.value);
+    return err;
+}
+
+/* Who printed that printed another entry too, which is sure. Not of one that is
+ * looked for in pieces: who knows which was met. */
+static enum ag_err
+has_inside(const struct sure *s, const struct entry *entry, bool *ret)
+{
+    struct inside i = {.sure = s, .whole = entry->value};
+    enum ag_err err =
+        secret_len(entry->value) <= MATCHER_PIECE_MAX_BYTES
+            ? redaction_entries(s->core, s->secret, s->value, try_inside, &i)
+            : AG_OK;
+
+    *ret = i.found;
+    return err;
+}
+
 enum ag_err
 sure_is(const struct sure *s, uint64_t index, bool *ret)
 {
@@ -195,6 +259,9 @@ sure_is(const struct sure *s, uint64_t index, bool *ret)
     *ret = false;
     if (err == AG_OK && entry.value != NULL) {
         err = decide(s, &entry, ret);
+        if (err == AG_OK && !*ret) {
+            err = has_inside(s, &entry, ret);
+        }
     }
     secret_free(entry.value);
     return err;

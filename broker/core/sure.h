@@ -10,9 +10,11 @@
  *   - the secret's whole value; or a field that its profile declares a secret,
  *     as far as the profile is trusted; or one that looks like a credential:
  *     SURE_LOOK_MIN_BYTES without a blank that seem drawn by chance, and no
- *     address, no UUID, no example;
+ *     address, no UUID, no example, or else a private key in its armour;
  *   - not of a task's making alone: a version that a task wrote counts for what
- *     stands in a version of another maker too, and in this secret.
+ *     stands in a version of another maker too, and in this secret;
+ * and what has within it a field that is all of these: the address with its
+ * password, the file that a task wrote with a token that it had.
  */
 #ifndef AG_CORE_SURE_H
 #define AG_CORE_SURE_H

@@ -6,6 +6,14 @@
 
 /* ---- a look ---- */
 
+#define KEY_BODY                                                               \
+    "MC4CAQAwBQYDK2VwBCIEIJ1hsZ3v90ySdnSLBsTrtcjKJcHsDYFuA1yDLcRsTjWQ\n"
+
+static const char PRIVATE_KEY[] =
+    "-----BEGIN PRIVATE KEY-----\n" KEY_BODY "-----END PRIVATE KEY-----\n";
+static const char PUBLIC_KEY[] =
+    "-----BEGIN PUBLIC KEY-----\n" KEY_BODY "-----END PUBLIC KEY-----\n";
+
 static void
 test_what_looks_like_a_credential(void **state)
 {
@@ -14,6 +22,7 @@ test_what_looks_like_a_credential(void **state)
         "9f86d081884c7d659a2feaa0c55ad015",     /* digits of a hash */
         "AKvN-x83hf_Qz21.mB77/aa+kq==",         /* marks of alphabets */
         "eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2lnbg", /* a JWT */
+        PRIVATE_KEY,
     };
     static const char *const UNLIKE[] = {
         "",
@@ -29,6 +38,8 @@ test_what_looks_like_a_credential(void **state)
         "2f1acc6b-3d1a-4e53-9c0f-7c8d1b6e5a90", /* a UUID */
         "example-q7RzK2mVx9TbW4hN",             /* an example */
         "${q7RzK2mVx9TbW4hN}",                  /* a reference */
+        "-----BEGIN PRIVATE KEY-----\n...",     /* a part of a key */
+        PUBLIC_KEY,
     };
 
     (void)state;
@@ -84,6 +95,21 @@ test_a_field_of_no_profile_is_sure_by_its_looks(void **state)
     check_answer("a/json", 1, 1, "hold");   /* the token */
     check_answer("a/json", 1, 2, "record"); /* the team: anybody's words */
     check_answer("a/json", 1, 3, "record"); /* there is none */
+}
+
+/* The longest that is met is told of, not what it has inside. */
+static void
+test_what_has_a_sure_field_inside_is_sure(void **state)
+{
+    (void)state;
+    put("a/address",
+        "{\"url\":\"postgres://svc:q7RzK2mVx9TbW4hNc3@db.example.org/main\","
+        "\"page\":\"https://db.example.org/continuous-integration\"}",
+        NULL);
+    check_ok(set_on_leak("a/address", "hold"));
+    check_answer("a/address", 1, 1, "hold");   /* the password or all of it */
+    check_answer("a/address", 1, 2, "hold");   /* the other */
+    check_answer("a/address", 1, 3, "record"); /* the page */
 }
 
 static void
@@ -175,11 +201,12 @@ test_what_a_task_made_up_is_only_recorded(void **state)
     /* A value that looks right, the whole of it, and what was there before. */
     task_makes("a/made", "{\"more\":\"Wk3vT8qZr5LxN1bY\","
                          "\"token\":\"q7RzK2mVx9TbW4hNc3\"}");
-    check_answer("a/made", 2, 0, "record");
+    check_answer("a/made", 2, 0, "hold"); /* it has the last of these inside */
     check_answer("a/made", 2, 1, "record");
     check_answer("a/made", 2, 2, "hold"); /* the first version's too */
     /* Another task's writing it again makes it no truer. */
     task_makes("a/made", "{\"more\":\"Wk3vT8qZr5LxN1bY\"}");
+    check_answer("a/made", 3, 0, "record");
     check_answer("a/made", 3, 1, "record");
     /* A person did: now it is. */
     put("a/made", "{\"more\":\"Wk3vT8qZr5LxN1bY\"}", NULL);
@@ -215,6 +242,7 @@ main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_looks_like_a_credential),
         TEST(test_a_field_of_no_profile_is_sure_by_its_looks),
+        TEST(test_what_has_a_sure_field_inside_is_sure),
         TEST(test_a_value_without_fields_is_sure_as_it_is),
         TEST(test_a_declared_field_is_sure_whatever_it_looks_like),
         TEST(test_what_a_task_made_up_is_only_recorded),
