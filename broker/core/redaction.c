@@ -143,19 +143,37 @@ warn_one(struct pass *pass, const char *pointer, const struct secret *value)
     return AG_OK;
 }
 
+/* Under the lock. */
+static enum ag_err
+add(struct core *core, const struct secret_row *row, int64_t version_id,
+    const struct secret *value)
+{
+    struct pass pass = {.core = core, .row = row, .each = load_one};
+
+    core->set_waits = true;
+    atomic_store(&core->values_wait, true);
+    return walk(&pass, version_id, value);
+}
+
 enum ag_err
 redaction_add(struct core *core, const struct secret_row *row,
               int64_t version_id, const struct secret *value)
 {
-    struct pass pass = {.core = core, .row = row, .each = load_one};
     enum ag_err err = AG_OK;
 
     (void)pthread_mutex_lock(&core->set_lock);
-    core->set_waits = true;
-    atomic_store(&core->values_wait, true);
-    err = walk(&pass, version_id, value);
+    err = add(core, row, version_id, value);
     (void)pthread_mutex_unlock(&core->set_lock);
     return err;
+}
+
+/* Under the lock. One that stays in the set hides too much, not too little. */
+static void
+drop(struct core *core, int64_t version_id)
+{
+    core->set_waits = true;
+    (void)!filter_drop_group(core->parts.filter,
+                             (uint64_t)version_id << FILTER_GROUP_BITS);
 }
 
 void
@@ -164,10 +182,7 @@ redaction_gone(void *arg, int64_t version_id)
     struct core *core = arg;
 
     (void)pthread_mutex_lock(&core->set_lock);
-    core->set_waits = true;
-    /* One that stays in the set hides too much, not too little. */
-    (void)!filter_drop_group(core->parts.filter,
-                             (uint64_t)version_id << FILTER_GROUP_BITS);
+    drop(core, version_id);
     (void)pthread_mutex_unlock(&core->set_lock);
 }
 
@@ -269,12 +284,17 @@ refill_one(const struct secret_row *row, const struct version_row *version,
            const struct secret *value, void *arg)
 {
     const struct refilling *f = arg;
+    enum ag_err err = AG_OK;
 
     if (strcmp(row->profile, f->profile) != 0) {
         return AG_OK;
     }
-    redaction_gone(f->core, version->id);
-    return redaction_add(f->core, row, version->id, value);
+    /* At once: a commit in between would have tasks print it. */
+    (void)pthread_mutex_lock(&f->core->set_lock);
+    drop(f->core, version->id);
+    err = add(f->core, row, version->id, value);
+    (void)pthread_mutex_unlock(&f->core->set_lock);
+    return err;
 }
 
 enum ag_err

@@ -1,7 +1,10 @@
-// WRAP: core_write_wait
+// WRAP: core_write_wait filter_drop_group filter_load pthread_mutex_unlock
 /* A value that is new in the store is given to nobody before the filter has it. */
 #include "common/broker.h"
 #include "core/core.h"
+#include "core/redaction.h"
+#include "core/state.h"
+#include "privsep/filter.h"
 
 static bool puts_first; /* another's put comes between a call and its job */
 
@@ -16,6 +19,54 @@ __wrap_core_write_wait(struct core *core, struct core_job *job)
         put("github/bot", "a-value-that-came-in-between", NULL);
     }
     return __real_core_write_wait(core, job);
+}
+
+/* ---- who commits as soon as he may ---- */
+
+static struct core *hasty; /* NULL: nobody */
+static bool is_out;        /* the value is out of the set */
+static size_t commit_count;
+
+enum ag_err __real_filter_drop_group(struct filter *f, uint64_t id);
+enum ag_err __wrap_filter_drop_group(struct filter *f, uint64_t id);
+enum ag_err __real_filter_load(struct filter *f, uint64_t id, const char *name,
+                               const struct secret *value,
+                               enum filter_load_flags flags);
+enum ag_err __wrap_filter_load(struct filter *f, uint64_t id, const char *name,
+                               const struct secret *value,
+                               enum filter_load_flags flags);
+int __real_pthread_mutex_unlock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock);
+
+enum ag_err
+__wrap_filter_drop_group(struct filter *f, uint64_t id)
+{
+    is_out = hasty != NULL;
+    return __real_filter_drop_group(f, id);
+}
+
+enum ag_err
+__wrap_filter_load(struct filter *f, uint64_t id, const char *name,
+                   const struct secret *value, enum filter_load_flags flags)
+{
+    is_out = false;
+    return __real_filter_load(f, id, name, value, flags);
+}
+
+int
+__wrap_pthread_mutex_unlock(pthread_mutex_t *lock)
+{
+    struct core *core = hasty;
+    int result = __real_pthread_mutex_unlock(lock);
+
+    if (core != NULL && lock == &core->set_lock) {
+        hasty = NULL;
+        assert_false(is_out);
+        check_ok(core_hide(core));
+        commit_count++;
+        hasty = core;
+    }
+    return result;
 }
 
 static enum ag_err
@@ -65,6 +116,21 @@ test_what_is_delivered_is_in_force(void **state)
     assert_false(core_must_hide(flow.core));
 }
 
+static void
+test_what_is_filled_anew_is_never_out(void **state)
+{
+    AG_AUTO(db_read) struct db_read *r = NULL;
+
+    (void)state;
+    put("some/other", "a-value-of-another-secret", NULL);
+    check_ok(store_read(flow.core->store, &r));
+    commit_count = 0;
+    hasty = flow.core;
+    check_ok(redaction_refill(flow.core, r, ""));
+    hasty = NULL;
+    assert_true(commit_count > 0);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -73,6 +139,8 @@ main(int argc, char **argv)
             test_a_quick_reading_waits_for_the_filter, flow_open_vault,
             flow_close),
         cmocka_unit_test_setup_teardown(test_what_is_delivered_is_in_force,
+                                        flow_open_vault, flow_close),
+        cmocka_unit_test_setup_teardown(test_what_is_filled_anew_is_never_out,
                                         flow_open_vault, flow_close),
     };
 
