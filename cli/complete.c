@@ -141,7 +141,9 @@ offer_names(struct place *at, enum arg_names names)
     {
         const char *name = member(row, from->name, number);
 
-        if (*name != '\0' && begins(name, at->word) && is_plain(name)) {
+        /* One that begins with a dash would be taken for an option. */
+        if (*name != '\0' && (*name != '-' || *lead != '\0') &&
+            begins(name, at->word) && is_plain(name)) {
             char about[NUMBER_BYTES];
 
             say(at, lead, span_str(name), member(row, from->about, about));

@@ -79,6 +79,10 @@ printf '%s\n' "function fish_prompt; echo '> '; end" "function fish_greeting; en
 all_seen fish --no-config -i -C "source '$S/fishrc'; source '$SHARE/fish/vendor_completions.d/auth-guard.fish'"
 
 say "who may not see names asks for none, and a locked vault is not asked for its passphrase"
+printf %s "$(canary tab_)" | auth-guard put -- --all || fail "put"
+ok auth-guard completion words -- rm ''
+has "$OUT" team/tab-key
+hasnt "$OUT" --all "the words that may stand at rm"
 ok auth-guard completion words -- get team/
 has "$OUT" team/tab-key
 ok neighbour auth-guard completion words -- get team/
