@@ -18,7 +18,8 @@
 enum {
     ROTATION_CODE_BYTES = 64, /* [a-z0-9_.-], with its NUL */
     ROTATION_ENDED_MAX_COUNT =
-        8, /* ended ones of each secret; the record has all */
+        64, /* ended ones of each secret: five years of one a month; the
+               record has all */
 };
 
 struct rotation_row {

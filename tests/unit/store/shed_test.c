@@ -3,6 +3,7 @@
 #include "common/tamper.h"
 #include "store/incidents.h"
 #include "store/minted.h"
+#include "store/notices.h"
 #include "store/rotations.h"
 #include "store/shed.h"
 #include "wire/json.h"
@@ -78,6 +79,35 @@ add_minted(struct db_tx *tx, const struct rows *rows)
 }
 
 static enum ag_err
+add_notice(struct db_tx *tx, const struct rows *rows)
+{
+    char input[] = "{}";
+    struct notice_row row = {.secret_id = rows->secret_id,
+                             .rotation_id = 1,
+                             .program = "teller",
+                             .event = "rotated",
+                             .input = input};
+    enum ag_err err = notices_write(tx, &row);
+
+    row.told_ms = 1;
+    return err == AG_OK ? notices_write(tx, &row) : err;
+}
+
+static enum ag_err
+add_waiting_notice(struct db_tx *tx, void *arg)
+{
+    const int64_t *secret_id = arg;
+    char input[] = "{}";
+    struct notice_row row = {.secret_id = *secret_id,
+                             .rotation_id = 2,
+                             .program = "teller",
+                             .event = "rotated",
+                             .input = input};
+
+    return notices_write(tx, &row);
+}
+
+static enum ag_err
 add_all(struct db_tx *tx, void *arg)
 {
     const struct rows *rows = arg;
@@ -105,6 +135,7 @@ static const char SQL_NEWEST[] = "SELECT max(id) FROM rotation";
 static const char SQL_OLDEST[] = "SELECT min(id) FROM rotation";
 static const char SQL_INCIDENTS[] = "SELECT count(*) FROM incident";
 static const char SQL_MINTED[] = "SELECT count(*) FROM minted";
+static const char SQL_NOTICES[] = "SELECT count(*) FROM notice";
 
 struct told {
     int rows;
@@ -145,8 +176,9 @@ told(void)
 static void
 test_the_newest_rotations_of_each_secret_stay(void **state)
 {
-    struct rows one = {
-        .secret_id = vault_put("one", "v"), .count = 100, .add = add_rotation};
+    struct rows one = {.secret_id = vault_put("one", "v"),
+                       .count = 2 * ROTATION_ENDED_MAX_COUNT,
+                       .add = add_rotation};
     struct rows other = {.secret_id = vault_put("other", "v"),
                          .count = ROTATION_ENDED_MAX_COUNT,
                          .add = add_rotation};
@@ -159,11 +191,12 @@ test_the_newest_rotations_of_each_secret_stay(void **state)
     said = told();
     assert_string_equal(said.table, "rotation");
     assert_int_equal(said.secret_id, one.secret_id);
-    assert_int_equal(said.count, 100 + 8 - number(SQL_ROTATIONS));
+    assert_int_equal(said.count, INT64_C(3) * ROTATION_ENDED_MAX_COUNT -
+                                     number(SQL_ROTATIONS));
     assert_in_range(number(SQL_ROTATIONS), 2 * ROTATION_ENDED_MAX_COUNT,
                     2 * ROTATION_ENDED_MAX_COUNT + SHED_LEAST_COUNT);
     assert_int_equal(number(SQL_OLDEST), 1); /* the other's */
-    assert_int_equal(number(SQL_NEWEST), 108);
+    assert_int_equal(number(SQL_NEWEST), 3 * ROTATION_ENDED_MAX_COUNT);
     vault_check_sound();
     vault_reopen();
     vault_check_sound();
@@ -245,7 +278,8 @@ static void
 test_what_stays_may_not_go(void **state)
 {
     struct rows rows = {.secret_id = vault_put("one", "v"),
-                        .count = 4 * SHED_LEAST_COUNT,
+                        .count =
+                            ROTATION_ENDED_MAX_COUNT + 2 * SHED_LEAST_COUNT,
                         .add = add_rotation};
     struct audit_report report;
 
@@ -299,6 +333,27 @@ test_the_newest_ended_of_what_was_minted_stay(void **state)
     vault_check_sound();
 }
 
+static void
+test_the_newest_notices_that_were_told_stay(void **state)
+{
+    struct rows rows = {.secret_id = vault_put("one", "v"),
+                        .count = NOTICE_TOLD_MAX_COUNT + 100,
+                        .add = add_notice};
+    AG_AUTO(db_read) struct db_read *r = NULL;
+    AG_AUTO(notice_row) struct notice_row waiting = {0};
+
+    (void)state;
+    check_ok(vault_do(add_waiting_notice, &rows.secret_id));
+    check_ok(vault_do(add_all, &rows));
+    assert_in_range(number(SQL_NOTICES), NOTICE_TOLD_MAX_COUNT + 1,
+                    NOTICE_TOLD_MAX_COUNT + 1 + SHED_LEAST_COUNT);
+    assert_string_equal(told().table, "notice");
+    r = vault_read();
+    check_ok(notices_waiting(r, &waiting));
+    assert_int_equal(waiting.id, 1); /* the oldest */
+    vault_check_sound();
+}
+
 /* Not each row costs another one of the record. */
 static void
 test_they_leave_several_at_a_time(void **state)
@@ -329,6 +384,7 @@ main(void)
         SHED(test_what_stays_may_not_go),
         SHED(test_the_newest_closed_incidents_stay),
         SHED(test_the_newest_ended_of_what_was_minted_stay),
+        SHED(test_the_newest_notices_that_were_told_stay),
         SHED(test_they_leave_several_at_a_time),
     };
 
