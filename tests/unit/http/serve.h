@@ -47,9 +47,12 @@ struct served {
     atomic_int left;
     atomic_int used;
     atomic_int stops;
-    atomic_int state;     /* enum vault_state */
-    atomic_int who;       /* enum caller_class of every caller */
-    atomic_int admit_err; /* what admit() answers when a token is shown */
+    atomic_int state;      /* enum vault_state */
+    atomic_int who;        /* enum caller_class of every caller */
+    atomic_int admit_err;  /* what admit() answers when a token is shown */
+    atomic_bool must_hide; /* a value waits for the filter … */
+    atomic_int hide_err;   /* … which is answered so */
+    atomic_int hides;
     pthread_mutex_t gate; /* held by a test that wants jobs to wait */
     struct server *server;
 };
@@ -153,6 +156,10 @@ static const struct route SERVE_ROUTES[] = {
      WORK_SLOW, NULL, NULL, h_wait, NULL},
     {"GET", "/v1/durable", CALLER_MAY_ALL, ROLES_NONE, HTTP_ANY, ROUTE_PLAIN,
      WORK_READ, NULL, NULL, h_busy, h_plain},
+    {"POST", "/v1/give", CALLER_MAY_ALL, ROLES_NONE, HTTP_ANY, ROUTE_GIVES,
+     WORK_WRITE, NULL, NULL, h_plain, NULL},
+    {"POST", "/v1/hide", CALLER_MAY_ALL, ROLES_NONE, HTTP_ANY, ROUTE_HIDE,
+     WORK_WRITE, NULL, NULL, h_plain, NULL},
     {"POST", "/v1/fail", CALLER_MAY_ALL, ROLES_NONE, HTTP_ANY, ROUTE_PLAIN,
      WORK_WRITE, NULL, NULL, h_fail, NULL},
     {"GET", "/v1/open", CALLER_MAY_ALL, ROLES_NONE, HTTP_ANY, ROUTE_OPEN,
@@ -227,6 +234,21 @@ serve_write(void *ctx, struct core_job *job)
     (void)pthread_detach(thread);
 }
 
+static enum ag_err
+serve_hide(void *ctx)
+{
+    (void)ctx;
+    atomic_fetch_add(&served.hides, 1);
+    return (enum ag_err)atomic_load(&served.hide_err);
+}
+
+static bool
+serve_must_hide(void *ctx)
+{
+    (void)ctx;
+    return atomic_load(&served.must_hide);
+}
+
 static void
 serve_stop(void *ctx)
 {
@@ -243,6 +265,8 @@ serve_start(const struct http_limits *limits)
         .leave = serve_leave,
         .used = serve_used,
         .write = serve_write,
+        .hide = serve_hide,
+        .must_hide = serve_must_hide,
         .stop = serve_stop,
         .pass = serve_pass,
     };

@@ -373,6 +373,54 @@ test_work_on_other_threads(void **state)
     assert_non_null(strstr(a.body, "it is at version 7"));
 }
 
+static void
+ask_for_value(enum caller_class who, struct answer *a)
+{
+    atomic_store(&served.who, who);
+    serve_ask(HTTP_TASK, "POST /v1/give HTTP/1.1\r\n" HOST "\r\n", a);
+}
+
+/* A value is given when the filter has all; if it can't, to a person alone. */
+static void
+test_a_value_is_given_when_the_filter_has_it(void **state)
+{
+    struct answer a;
+
+    (void)state;
+    ask_for_value(CALLER_TASK, &a);
+    assert_int_equal(a.status, 200);
+    assert_int_equal(served.hides, 0); /* nothing waited */
+    atomic_store(&served.must_hide, true);
+    ask_for_value(CALLER_TASK, &a);
+    assert_int_equal(a.status, 200);
+    assert_int_equal(served.hides, 1);
+    atomic_store(&served.hide_err, AG_EFILTER);
+    for (enum caller_class who = CALLER_NEIGHBOUR; who < CALLER_CLASS_COUNT;
+         who++) {
+        ask_for_value(who, &a);
+        if (who == CALLER_OPERATOR || who == CALLER_PROOF) {
+            assert_int_equal(a.status, 200);
+            assert_string_equal(a.body, "{\"ok\":true}");
+        } else if (who != CALLER_SERVICE) { /* that needs a role */
+            assert_code(&a, 503, "filter_gone");
+            assert_null(strstr(a.body, "\"ok\""));
+        }
+    }
+}
+
+/* What only may be printed later is not refused. */
+static void
+test_what_is_to_be_hidden_is_answered_all_the_same(void **state)
+{
+    struct answer a;
+
+    (void)state;
+    atomic_store(&served.hide_err, AG_EFILTER);
+    serve_ask(HTTP_ADMIN, "POST /v1/hide HTTP/1.1\r\n" HOST "\r\n", &a);
+    assert_int_equal(a.status, 200);
+    assert_int_equal(served.hides, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, serve_setup, serve_teardown)
 
 int
@@ -393,6 +441,8 @@ main(void)
         TEST(test_what_is_a_use),
         TEST(test_token_texts),
         TEST(test_work_on_other_threads),
+        TEST(test_a_value_is_given_when_the_filter_has_it),
+        TEST(test_what_is_to_be_hidden_is_answered_all_the_same),
     };
 
     if (secret_arena_open(SERVE_ARENA_BYTES) != AG_OK) {
