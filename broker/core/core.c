@@ -22,6 +22,7 @@
 enum {
     TICK_MAX_MS = 60 * 1000, /* housekeeping at least this often */
     SWEEP_AGAIN_MS = 1000,   /* after what could not be written */
+    SWEEP_LOOK_MS = 20, /* while it is being written: has it come to an end? */
     SWEEP_WRAPS_COUNT = 256, /* wiped in one job */
 };
 
@@ -302,8 +303,6 @@ sweep_done(struct core *core, struct core_job *job)
 
     if (done) {
         late_written(core->late, s->late);
-    } else {
-        atomic_store(&core->sweep_after_ms, clock_steady_ms() + SWEEP_AGAIN_MS);
     }
     for (size_t i = 0; i < s->count; i++) {
         if (running_is_attached(core->running, s->ids[i])) {
@@ -316,6 +315,8 @@ sweep_done(struct core *core, struct core_job *job)
         tree_remove(core->tree, s->ids[i]);
     }
     free(s);
+    atomic_store(&core->sweep_after_ms,
+                 done ? 0 : clock_steady_ms() + SWEEP_AGAIN_MS);
 }
 
 static void
@@ -340,7 +341,17 @@ expire_tasks(struct core *core)
         return;
     }
     core->swept_ms = now_ms;
+    atomic_store(&core->sweep_after_ms, INT64_MAX); /* one at a time */
     core_write(core, &s->job);
+}
+
+/* No tick is due before: one that comes is in vain. */
+static int64_t
+sweep_after_ms(struct core *core, int64_t now_ms)
+{
+    int64_t after_ms = atomic_load(&core->sweep_after_ms);
+
+    return after_ms == INT64_MAX ? now_ms + SWEEP_LOOK_MS : after_ms;
 }
 
 void
@@ -368,6 +379,7 @@ core_tick(struct core *core, int64_t *ret_next_ms)
     int64_t now_ms = clock_steady_ms();
     int64_t next_ms = now_ms + TICK_MAX_MS;
     int64_t task_ms = 0;
+    int64_t after_ms = 0;
     int64_t fold_ms = 0;
 
     *ret_next_ms = next_ms;
@@ -386,9 +398,8 @@ core_tick(struct core *core, int64_t *ret_next_ms)
     task_ms = late_any(core->late)
                   ? now_ms
                   : running_next_ms(core->running, clock_wall_ms(), now_ms);
-    if (task_ms < atomic_load(&core->sweep_after_ms)) {
-        task_ms = atomic_load(&core->sweep_after_ms);
-    }
+    after_ms = sweep_after_ms(core, now_ms);
+    task_ms = task_ms > after_ms ? task_ms : after_ms;
     fold_ms = folds_next_ms(core->folds);
     if (settings.idle_lock_ms > 0 &&
         atomic_load(&core->busy_ms) + settings.idle_lock_ms < next_ms) {

@@ -72,7 +72,8 @@ struct core {
     uid_t own_uid;
     int64_t started_ms; /* wall */
     int64_t swept_ms; /* steady: the last housekeeping job; core_tick()'s own */
-    atomic_int_fast64_t sweep_after_ms; /* steady: the next may be then */
+    /* Steady: the next may be then; INT64_MAX while one is under way. */
+    atomic_int_fast64_t sweep_after_ms;
     atomic_int_fast64_t busy_ms; /* steady clock of the last use: auto-lock */
     atomic_int_fast64_t refused_count;
     atomic_int_fast64_t passphrase_wait_ms; /* no try before (steady clock) */

@@ -1,7 +1,7 @@
 // WRAP: pwrite write ftruncate fdatasync crypto_pwhash_argon2id
 // WRAP: runner_run runner_is_alive runner_hold service_call
 // WRAP: pq_open pq_take pq_give pq_do pq_add_verifier pq_close_idle
-// WRAP: upstream_start upstream_cancel
+// WRAP: upstream_start upstream_cancel late_write
 /*
  * Tasks that end while the disk is full: their end is written as soon as there is
  * space, by the broker that lives.
@@ -17,6 +17,7 @@ SHIM_WRAPPERS
 enum {
     MANY_COUNT = 5,
     AGAIN_MS = 2000,
+    TICKS_COUNT = 50,
     LONG_MS = 11 * 60 * 1000, /* longer than a task lasts */
 };
 
@@ -133,6 +134,74 @@ test_while_there_is_none_it_is_tried_now_and_then(void **state)
     check_ended(id, "done");
 }
 
+/* ---- a writer that is slow ---- */
+
+enum ag_err __real_late_write(struct core *core, struct db_tx *tx,
+                              uint64_t *ret_last);
+enum ag_err __wrap_late_write(struct core *core, struct db_tx *tx,
+                              uint64_t *ret_last);
+static atomic_int late_writes;
+
+enum ag_err
+__wrap_late_write(struct core *core, struct db_tx *tx, uint64_t *ret_last)
+{
+    (void)atomic_fetch_add(&late_writes, 1);
+    return __real_late_write(core, tx, ret_last);
+}
+
+struct slow_job {
+    struct core_job job;
+    pthread_mutex_t gate; /* held as long as it is to run */
+    atomic_bool done;
+};
+
+static enum ag_err
+run_slow(struct core *core, struct db_tx *tx, struct core_job *job)
+{
+    struct slow_job *slow = (struct slow_job *)job;
+
+    (void)core;
+    (void)tx;
+    (void)pthread_mutex_lock(&slow->gate);
+    (void)pthread_mutex_unlock(&slow->gate);
+    return AG_OK;
+}
+
+static void
+slow_done(struct core *core, struct core_job *job)
+{
+    (void)core;
+    atomic_store(&((struct slow_job *)job)->done, true);
+}
+
+/* Each tick that found one that is not written yet would add another. */
+static void
+test_a_slow_writer_has_one_of_them(void **state)
+{
+    struct slow_job slow = {.job = {.run = run_slow, .done = slow_done},
+                            .gate = PTHREAD_MUTEX_INITIALIZER};
+    int64_t id = start_one();
+    int64_t next_ms = 0;
+    int vain_count = 0; /* ticks that ask for the next at once */
+
+    (void)state;
+    finish_without_space(id);
+    (void)pthread_mutex_lock(&slow.gate);
+    core_write(flow.core, &slow.job);
+    atomic_store(&late_writes, 0);
+    for (int i = 0; i < TICKS_COUNT; i++) {
+        core_tick(flow.core, &next_ms);
+        vain_count += next_ms > clock_steady_ms() + 1 ? 0 : 1;
+    }
+    (void)pthread_mutex_unlock(&slow.gate);
+    while (!atomic_load(&slow.done)) {
+        (void)poll(NULL, 0, 1);
+    }
+    check_ended(id, "done");
+    assert_int_equal(atomic_load(&late_writes), 1);
+    assert_int_equal(vain_count, 0);
+}
+
 /* Nobody's line tells it: it is expired, and nowhere but on the table. */
 static void
 test_one_that_nobody_came_for_is_not_forgotten(void **state)
@@ -197,6 +266,8 @@ main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(
             test_while_there_is_none_it_is_tried_now_and_then, open_rig,
             rig_close),
+        cmocka_unit_test_setup_teardown(test_a_slow_writer_has_one_of_them,
+                                        open_rig, rig_close),
         cmocka_unit_test_setup_teardown(
             test_one_that_nobody_came_for_is_not_forgotten, open_rig,
             rig_close),
