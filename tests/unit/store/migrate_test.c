@@ -49,12 +49,9 @@ test_its_secrets_can_rotate(void **state)
     vault_check_sound();
 }
 
-/* To format 2: what came after it goes. */
-static const char SQL_BACK_TO_2[] =
-    "DROP TABLE incident; DROP TABLE minted; DROP INDEX rotation_of;"
-    "DROP TABLE token_line; DROP TABLE notice; DROP INDEX secret_there;"
-    "DROP TABLE version_maker; PRAGMA user_version = 2";
-static const char SQL_NO_RULES[] = "DELETE FROM rotation_rule";
+#define SQL_BACK_TO_5                                                          \
+    "DROP INDEX rotation_of; DROP INDEX minted_ended; DROP TABLE token_line;"  \
+    "DROP TABLE notice; DROP INDEX secret_there;"
 
 static void
 run_sql(const char *sql)
@@ -64,6 +61,62 @@ run_sql(const char *sql)
     assert_int_equal(sqlite3_exec(handle, sql, NULL, NULL, NULL), SQLITE_OK);
     assert_int_equal(sqlite3_close(handle), SQLITE_OK);
 }
+
+/* Of a format between the first and the newest: its rules are kept. */
+static void
+check_from(const char *sql, const char *objects)
+{
+    char plan[] = "{}";
+    struct rotation_rule_row rule = {.next_ms = 1, .reach_ms = 1, .plan = plan};
+    AG_AUTO(rotation_rule_row) struct rotation_rule_row got = {0};
+    struct db_read *r = NULL;
+
+    rule.secret_id = vault_put("of/an-old-vault", "value");
+    check_ok(vault_do(write_rule, &rule));
+    store_close(vault.s);
+    vault.s = NULL;
+    run_sql(sql);
+    check_ok(store_open(vault.home, &vault.s));
+    store_close(vault.s);
+    vault.s = NULL;
+    assert_int_equal(old_format(objects), NEW_FORMAT);
+    vault_reopen();
+    vault_check_sound();
+    r = vault_read();
+    check_ok(rotation_rules_of(r, rule.secret_id, &got));
+    db_read_close(r);
+}
+
+static void
+test_a_vault_of_format_5_is_migrated(void **state)
+{
+    static char objects[OLD_TEXT_BYTES / 2];
+
+    (void)state;
+    old_ask(OLD_SQL_OBJECTS, objects, sizeof(objects));
+    check_from(SQL_BACK_TO_5 "PRAGMA user_version = 5", objects);
+}
+
+static void
+test_a_vault_of_format_4_is_migrated(void **state)
+{
+    static char objects[OLD_TEXT_BYTES / 2];
+
+    (void)state;
+    old_ask(OLD_SQL_OBJECTS, objects, sizeof(objects));
+    old_is_making = true;
+    check_from(SQL_BACK_TO_5
+               "DROP TABLE version_maker; PRAGMA user_version = 4",
+               objects);
+    old_is_making = false;
+}
+
+/* To format 2: what came after it goes. */
+static const char SQL_BACK_TO_2[] =
+    "DROP TABLE incident; DROP TABLE minted; DROP INDEX rotation_of;"
+    "DROP TABLE token_line; DROP TABLE notice; DROP INDEX secret_there;"
+    "DROP TABLE version_maker; PRAGMA user_version = 2";
+static const char SQL_NO_RULES[] = "DELETE FROM rotation_rule";
 
 /* Nothing on disk says that they are as they were set. */
 static void
@@ -94,6 +147,10 @@ main(void)
         cmocka_unit_test_setup_teardown(test_a_vault_of_format_1_is_migrated,
                                         vault_set_up, vault_tear_down),
         cmocka_unit_test_setup_teardown(test_its_secrets_can_rotate,
+                                        vault_set_up, vault_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_vault_of_format_5_is_migrated,
+                                        vault_set_up, vault_tear_down),
+        cmocka_unit_test_setup_teardown(test_a_vault_of_format_4_is_migrated,
                                         vault_set_up, vault_tear_down),
         cmocka_unit_test_setup_teardown(
             test_rotations_of_no_release_are_refused, vault_set_up,
