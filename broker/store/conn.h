@@ -25,8 +25,7 @@
 #include "base/span.h"
 
 enum {
-    CONN_STATEMENTS_MAX_COUNT =
-        256, /* slots; the room has half as many texts */
+    CONN_STATEMENTS_MAX_COUNT = 256, /* slots; the room has some 210 texts */
     ASK_KEYS_MAX_COUNT = 4,
 };
 

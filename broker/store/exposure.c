@@ -112,7 +112,6 @@ exposure_of_secret_each(struct db_read *r, int64_t secret_id, uint32_t limit,
                                    .ask = {.sql = SQL_OF_SECRET,
                                            .keys = {secret_id, limit},
                                            .key_count = 2},
-
                                    .take = take,
                                    .arg = &to};
 
@@ -127,7 +126,6 @@ exposure_of_task_each(struct db_read *r, int64_t task_id, uint32_t limit,
     const struct rows_walk walk = {
         .table = TABLE_EXPOSURE,
         .ask = {.sql = SQL_OF_TASK, .keys = {task_id, limit}, .key_count = 2},
-
         .take = take,
         .arg = &to};
 

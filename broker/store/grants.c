@@ -73,7 +73,6 @@ grants_of_task_each(struct db_read *r, int64_t task_id, grants_each_fn each,
     const struct rows_walk walk = {
         .table = TABLE_GRANT,
         .ask = {.sql = SQL_OF_TASK, .keys = {task_id}, .key_count = 1},
-
         .take = take,
         .arg = &to};
 

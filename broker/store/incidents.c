@@ -143,7 +143,6 @@ incidents_each(struct db_read *r, bool open_only, int64_t limit,
                                    .ask = {.sql = SQL_EACH,
                                            .keys = {open_only ? 1 : 0, limit},
                                            .key_count = 2},
-
                                    .take = take,
                                    .arg = &to};
 

@@ -91,7 +91,6 @@ leases_of_task_each(struct db_read *r, int64_t task_id, uint32_t limit,
     const struct rows_walk walk = {
         .table = TABLE_LEASE,
         .ask = {.sql = SQL_OF_TASK, .keys = {task_id, limit}, .key_count = 2},
-
         .take = take,
         .arg = &to};
 

@@ -169,7 +169,6 @@ minted_open_each(struct db_read *r, int64_t secret_id, int64_t limit,
                                    .ask = {.sql = SQL_OPEN_EACH,
                                            .keys = {secret_id, limit},
                                            .key_count = 2},
-
                                    .take = take,
                                    .arg = &to};
 

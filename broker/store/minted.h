@@ -93,8 +93,8 @@ AG_CHECK enum ag_err minted_open_each(struct db_read *r, int64_t secret_id,
 /* The id that the next new row gets in this transaction. */
 AG_CHECK AG_NONNULL enum ag_err minted_next_id(struct db_tx *tx, int64_t *ret);
 
-/* Adds the row if created_ms is 0 (old ones of the secret leave), else writes back all that may change. Times of
- * the row are set. */
+/* Adds the row if created_ms is 0 (old ones of the secret leave), else writes
+ * back all that may change. Times of the row are set. */
 AG_CHECK AG_NONNULL enum ag_err minted_write(struct db_tx *tx,
                                              struct minted_row *row);
 

@@ -16,7 +16,6 @@ static const char SQL_WAITING[] =
 static const char SQL_OF[] = "SELECT " COLS(
     NOTICE_COLS) " FROM notice WHERE id >= ?2 AND rotation_id = ?1"
                  " ORDER BY id DESC LIMIT 1";
-static const char SQL_NEXT[] = "SELECT coalesce(max(id), 0) + 1 FROM notice";
 static const char SQL_TOLD[] =
     "SELECT id FROM notice WHERE told_ms > 0 AND id > ?1"
     " ORDER BY id DESC LIMIT ?3 OFFSET ?2";
@@ -68,7 +67,6 @@ notices_of(struct db_read *r, int64_t rotation_id, int64_t from,
     const struct rows_walk walk = {
         .table = TABLE_NOTICE,
         .ask = {.sql = SQL_OF, .keys = {rotation_id, from}, .key_count = 2},
-
         .take = decode,
         .arg = ret};
 
@@ -78,7 +76,7 @@ notices_of(struct db_read *r, int64_t rotation_id, int64_t from,
 enum ag_err
 notices_next_id(struct db_read *r, int64_t *ret)
 {
-    const struct ask ask = {.sql = SQL_NEXT};
+    const struct ask ask = {.sql = table_of(TABLE_NOTICE)->next};
 
     return query_number(db_conn(r), &ask, ret);
 }

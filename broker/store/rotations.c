@@ -121,7 +121,6 @@ rotations_each(struct db_read *r, int64_t secret_id, int64_t limit,
         .ask = {.sql = secret_id != 0 ? SQL_EACH_OF : SQL_EACH,
                 .keys = {secret_id, limit},
                 .key_count = 2},
-
         .take = take,
         .arg = &to};
 

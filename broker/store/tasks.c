@@ -84,7 +84,6 @@ tasks_recent_each(struct db_read *r, uint32_t limit, tasks_each_fn each,
     const struct rows_walk walk = {
         .table = TABLE_TASK,
         .ask = {.sql = SQL_RECENT, .keys = {limit}, .key_count = 1},
-
         .take = take,
         .arg = &to};
 

@@ -119,7 +119,6 @@ tokens_live_each(struct db_read *r, int64_t now_ms, tokens_each_fn each,
     const struct rows_walk walk = {
         .table = TABLE_TOKEN,
         .ask = {.sql = SQL_LIVE, .keys = {now_ms}, .key_count = 1},
-
         .take = take,
         .arg = &to};
 

@@ -154,7 +154,6 @@ versions_each(struct db_read *r, int64_t secret_id, versions_each_fn each,
     const struct rows_walk walk = {
         .table = TABLE_VERSION,
         .ask = {.sql = SQL_OF_SECRET, .keys = {secret_id}, .key_count = 1},
-
         .take = take,
         .arg = &to};
 
