@@ -48,7 +48,8 @@ is 66 auth-guard redact --rules none --set none text
 is 65 auth-guard redact --rules none --set text text
 is 65 auth-guard redact --rules-file text text
 is 64 auth-guard redact --receipt - text
-is 64 auth-guard redact --receipt r --format jsonl text
+is 0 auth-guard redact --receipt r --format jsonl text
+is 64 auth-guard redact --receipt r --format xml text
 is 65 auth-guard receipt verify text
 is 66 auth-guard get web/none
 is 64 auth-guard put
