@@ -104,9 +104,11 @@ show_recovery(const struct cli *cli, const struct secret *code)
              "The vault is made and open for this "
              "session: %s",
              cli->paths.home);
+    out_line(&cli->out, OUT_PLAIN, "%s", "");
     out_line(&cli->out, OUT_PLAIN,
-             "\nRecovery code, shown this once; write it "
-             "down and keep it away from this machine:\n");
+             "Recovery code, shown this once; write it "
+             "down and keep it away from this machine:");
+    out_line(&cli->out, OUT_PLAIN, "%s", "");
     enum ag_err err = out_bytes(span_str("    "));
     if (err == AG_OK) {
         err = out_bytes(secret_view(code));
@@ -114,8 +116,9 @@ show_recovery(const struct cli *cli, const struct secret *code)
     if (err == AG_OK) {
         err = out_bytes(span_str("\n"));
     }
+    out_line(&cli->out, OUT_PLAIN, "%s", "");
     out_line(&cli->out, OUT_PLAIN,
-             "\nNext: auth-guard scan finds plaintext "
+             "Next: auth-guard scan finds plaintext "
              "credentials, auth-guard adopt moves them in.");
     return err;
 }

@@ -87,6 +87,7 @@ vault() {
     cat "$C/passphrase" >>"$C/canaries"
     export AUTH_GUARD_PASSPHRASE_FILE=$C/passphrase
     ok auth-guard init
+    [[ $OUT != *'\x'* ]] || fail "not as people read it: $OUT"
     # The recovery code opens the vault: it must not lie about either.
     printf '%s\n' "$OUT" | grep -oE '[A-Z0-9]{4,8}(-[A-Z0-9]{4,8}){3,}' >>"$C/canaries"
     ok auth-guard unlock
