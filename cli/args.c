@@ -176,6 +176,16 @@ take_option(struct parser *p, char *text, char ***next)
     return store(p, opt, value);
 }
 
+/* Of a usage: its length up to the next space, an option with its value in
+ * brackets (`[--note TEXT]`) being one. */
+static size_t
+word_len(const char *p)
+{
+    size_t len = *p == '[' ? strcspn(p, "]") : 0;
+
+    return len + strcspn(p + len, " ");
+}
+
 /* The `index`-th word of the usage that has to be given: NAME, VERSION … */
 static struct span
 word_named(const char *usage, size_t index)
@@ -183,7 +193,7 @@ word_named(const char *usage, size_t index)
     const char *p = usage;
 
     while (*p != '\0') {
-        size_t len = strcspn(p, " ");
+        size_t len = word_len(p);
         size_t name = strcspn(p, " [");
 
         if (*p >= 'A' && *p <= 'Z' && index-- == 0) {

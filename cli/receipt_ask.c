@@ -27,27 +27,38 @@ receipt_ask_refuse(const struct receipt_ask *ask, const char *what)
 }
 
 static enum ag_err
-open_one(const char *path, int *ret)
+open_one(const char *path, int *ret, bool *ret_made)
 {
-    *ret = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    *ret = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    *ret_made = *ret >= 0;
+    if (*ret < 0 && errno == EEXIST) {
+        *ret = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    }
     return *ret >= 0 ? AG_OK
                      : err_why(err_from_errno(errno), "%s: %s", path,
                                strerrordesc_np(errno));
 }
 
+/* FILE.opening, to be freed; NULL: no memory. */
+static char *
+opening_of(const struct receipt_ask *ask)
+{
+    char *path = NULL;
+
+    return asprintf(&path, "%s" RECEIPT_OPENING_ENDS, ask->path) < 0 ? NULL
+                                                                     : path;
+}
+
 static enum ag_err
 open_files(struct receipt_ask *ask)
 {
-    char *opening = NULL;
-    enum ag_err err = open_one(ask->path, &ask->fd);
+    char *opening = opening_of(ask);
+    enum ag_err err =
+        opening == NULL ? AG_ENOMEM : open_one(ask->path, &ask->fd, &ask->made);
 
-    if (err != AG_OK) {
-        return err;
+    if (err == AG_OK) {
+        err = open_one(opening, &ask->opening_fd, &ask->opening_made);
     }
-    if (asprintf(&opening, "%s" RECEIPT_OPENING_ENDS, ask->path) < 0) {
-        return AG_ENOMEM;
-    }
-    err = open_one(opening, &ask->opening_fd);
     /* One that was there already may be open to others. */
     if (err == AG_OK && fchmod(ask->opening_fd, 0600) != 0) {
         err = err_why(err_from_errno(errno), "%s: %s", opening,
@@ -98,9 +109,30 @@ receipt_ask_begin(struct receipt_ask *ask, bool here)
     return open_files(ask);
 }
 
+static void
+drop_empty(int fd, const char *path)
+{
+    struct stat st;
+
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size == 0) {
+        (void)unlink(path);
+    }
+}
+
 void
 receipt_ask_done(struct receipt_ask *ask)
 {
+    char *opening = ask->opening_made ? opening_of(ask) : NULL;
+
+    if (ask->made) {
+        drop_empty(ask->fd, ask->path);
+    }
+    if (opening != NULL) {
+        drop_empty(ask->opening_fd, opening);
+    }
+    free(opening);
+    ask->made = false;
+    ask->opening_made = false;
     fd_close(ask->fd);
     fd_close(ask->opening_fd);
     ask->fd = -1;

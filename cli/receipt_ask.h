@@ -22,6 +22,8 @@ struct receipt_ask {
     const char *names;   /* of --receipt-names, or NULL: hashed */
     int fd;              /* -1 */
     int opening_fd;      /* -1 */
+    bool made;           /* the file was not there before */
+    bool opening_made;   /* the same */
     json_t *lines;       /* strings */
     json_t *openings;    /* the same */
 };
@@ -53,6 +55,8 @@ receipt_ask_refuse(const struct receipt_ask *ask, const char *what);
  */
 AG_CHECK AG_NONNULL enum ag_err receipt_ask_begin(struct receipt_ask *ask,
                                                   bool here);
+/* Files that were made, and have nothing in them since there was no receipt, go
+ * again. */
 AG_NONNULL void receipt_ask_done(struct receipt_ask *ask);
 
 /* For the request of a stream. */

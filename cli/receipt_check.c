@@ -21,6 +21,7 @@ enum {
 
 struct checking {
     const struct receipt_against *against;
+    const char *path;
     size_t number; /* of the receipt, from 1 */
     FILE *file;
     char line[RECEIPT_LINE_MAX_BYTES + 2]; /* and newline, NUL */
@@ -228,7 +229,8 @@ next_line(struct checking *c, bool *ret)
     /* Also what has a NUL in it, which would end the text for others. */
     return len <= RECEIPT_LINE_MAX_BYTES && strlen(c->line) == len
                ? AG_OK
-               : err_why(AG_ERECEIPT, "line %zu is not a receipt", c->number);
+               : err_why(AG_ERECEIPT, "%s:%zu: this is not a receipt", c->path,
+                         c->number);
 }
 
 static enum ag_err
@@ -246,9 +248,10 @@ check_next(struct checking *c, bool *ret_more)
                        (int)RECEIPT_FILE_MAX_COUNT);
     }
     err = receipt_get(span_str(c->line), sign_check, &c->receipt);
-    if (err == AG_OK) {
-        err = check_words(c);
+    if (err != AG_OK) {
+        return err_why(err, "%s:%zu: %s", c->path, c->number, err_text(err));
     }
+    err = check_words(c);
     if (err == AG_OK) {
         err = check_input(c);
     }
@@ -333,6 +336,7 @@ receipt_check_file(const char *path, const struct receipt_against *against,
         return AG_ENOMEM;
     }
     c->against = against;
+    c->path = path;
     err = check_all(c, path, each, ctx);
     done(c);
     return err;

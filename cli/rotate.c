@@ -1,5 +1,6 @@
 #include "rotate.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -297,7 +298,8 @@ hash_file(const char *path, struct buf *out)
     ssize_t got = 1;
 
     if (fd < 0) {
-        return err_why(AG_ENOTFOUND, "%s can't be read", path);
+        return err_why(err_from_errno(errno), "%s: %s", path,
+                       strerrordesc_np(errno));
     }
     (void)crypto_hash_sha256_init(&state);
     while (got > 0) {
@@ -307,7 +309,7 @@ hash_file(const char *path, struct buf *out)
         }
     }
     if (got < 0) {
-        return err_why(AG_EFILE, "%s can't be read", path);
+        return err_why(AG_EFILE, "%s: %s", path, strerrordesc_np(errno));
     }
     (void)crypto_hash_sha256_final(&state, hash);
     return encode_hex(span_of(hash, sizeof(hash)), out);
@@ -316,7 +318,7 @@ hash_file(const char *path, struct buf *out)
 static enum ag_err
 program_add(struct cli *cli, int argc, char **argv)
 {
-    int64_t limit_ms = 0;
+    int64_t limit_ms = -1;
     const struct arg_opt opts[] = {
         {"limit", ARG_DURATION, &limit_ms, "D", "killed after (30s)"}};
     const struct arg_spec spec = {
@@ -337,6 +339,10 @@ program_add(struct cli *cli, int argc, char **argv)
     buf_init(&hash, HASH_TEXT_BYTES + 1, BUF_PLAIN);
     if (err != AG_OK || args.help) {
         return err;
+    }
+    if (limit_ms == 0) {
+        return err_why(AG_EUSAGE, "--limit needs a time that is not 0, "
+                                  "like 30s");
     }
     path = realpath(args.words[1], NULL);
     err = path != NULL ? hash_file(path, &hash)

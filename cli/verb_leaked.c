@@ -133,6 +133,22 @@ read_file(const char *path, struct buf *out)
     return read_all(from, out);
 }
 
+/* One that found nothing is a report too, and so is a receipt; of other JSON it
+ * can't be said that it has no secret. */
+static bool
+is_report(const json_t *tree)
+{
+    static const char *const MEMBERS[] = {"hits",  "counts",   "streams",
+                                          "files", "findings", "payloadType"};
+
+    for (size_t i = 0; i < AG_COUNT(MEMBERS); i++) {
+        if (json_object_get(tree, MEMBERS[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The body of the request, of a file: a receipt goes as it is. */
 static enum ag_err
 body_of_file(const struct options *o, json_t **ret)
@@ -152,7 +168,7 @@ body_of_file(const struct options *o, json_t **ret)
     }
     tree = json_loadb((const char *)text.ptr, text.len, JSON_REJECT_DUPLICATES,
                       NULL);
-    if (!json_is_object(tree)) {
+    if (!is_report(tree)) {
         return err_why(AG_EINVAL,
                        "%s: neither a report of redact or scan, nor one "
                        "receipt",

@@ -227,6 +227,10 @@ render(struct render *r)
 {
     enum ag_err err = AG_OK;
 
+    if (r->every_ms == 0) {
+        return err_why(AG_EUSAGE, "--every needs a time that is not 0, "
+                                  "like 2s");
+    }
     if (r->watch && r->cli->token == NULL) {
         return err_why(AG_EUSAGE,
                        "--watch needs a service's token in AUTH_GUARD_TOKEN, "

@@ -215,9 +215,9 @@ outcome_of(const json_t *answer)
 
     if (person > 0) {
         return err_why(AG_EPERSON,
-                       "%lld need(s) a person, %lld failed; see: auth-guard "
+                       "%lld need%s a person, %lld failed; see: auth-guard "
                        "rotate log",
-                       person, failed);
+                       person, person == 1 ? "s" : "", failed);
     }
     return failed > 0 ? err_why(AG_EROTATION,
                                 "%lld failed and will be tried again; see: "

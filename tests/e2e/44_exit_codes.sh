@@ -54,6 +54,30 @@ is 65 auth-guard receipt verify text
 is 66 auth-guard get web/none
 is 64 auth-guard put
 
+say "what is wrong, where, and nothing of it stays"
+refused '^auth-guard: ID is missing; usage: ' auth-guard incident close
+refused '^auth-guard: text:1: this is not a receipt' auth-guard receipt verify text
+refused 'Is a directory' auth-guard rotate program add here .
+is 64 auth-guard rotate program add --limit 0 here found
+is 64 auth-guard render --every 0 text rendered
+printf '{"some":"thing"}\n' >other.json
+is 65 auth-guard leaked --from other.json
+ok auth-guard redact --report report.json text
+is 66 auth-guard leaked --from report.json # a report, of nothing
+gzip -k text
+is 64 auth-guard redact --receipt packed text.gz
+is 66 auth-guard redact --receipt packed none
+for name in rendered packed packed.opening; do
+    [ ! -e $name ] || fail "$name is left behind"
+done
+cp r kept && is 64 auth-guard redact --receipt kept text.gz
+cmp r kept || fail "a receipt of before is gone"
+ok auth-guard get web/key
+ok auth-guard leaked web/key
+ok auth-guard incident show 1
+has "$OUT" "a person or the broker reveal"
+hasnt "$OUT" "- -" "incident show"
+
 say "a command's, and of what could not be run"
 is 0 auth-guard run --no-isolate -- true
 is 7 auth-guard run --no-isolate -- sh -c 'exit 7'

@@ -109,6 +109,8 @@ test_mistakes_exit_64_with_a_way_out(void **state)
     assert_non_null(strstr(output, "NAME is missing"));
     assert_int_equal(RUN(W("rollback"), W("a")), 64);
     assert_non_null(strstr(output, "VERSION is missing"));
+    assert_int_equal(RUN(W("incident"), W("close")), 64);
+    assert_non_null(strstr(output, ": ID is missing"));
     assert_int_equal(RUN(W("run"), W("--name"), W("x")), 125);
     assert_non_null(strstr(output, "COMMAND is missing"));
     assert_int_equal(RUN(W("token"), W("nonsense")), 64);
