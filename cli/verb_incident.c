@@ -45,6 +45,15 @@ incident_list(struct cli *cli, int argc, char **argv)
 
 /* ---- show ---- */
 
+/* Is there such a text, and is it not empty? out_member() is never empty. */
+static bool
+has(const json_t *item, const char *key)
+{
+    const char *text = json_string_value(json_object_get(item, key));
+
+    return text != NULL && *text != '\0';
+}
+
 static void
 say_sightings(const struct cli *cli, const json_t *seen)
 {
@@ -76,14 +85,14 @@ say_readers(const struct cli *cli, const json_t *readers)
 {
     for (size_t i = 0; i < json_array_size(readers); i++) {
         const json_t *item = json_array_get(readers, i);
-        const char *task = out_member(item, "task");
+        bool task = has(item, "task");
 
-        out_line(&cli->out, OUT_PLAIN, "%-*s %s%s %s, %lld time(s), last %s",
-                 LABEL_WIDTH, i == 0 ? "readers" : "",
-                 task[0] != '\0' ? "task " : "a person or the broker", task,
-                 out_member(item, "grade"),
-                 (long long)out_member_int(item, "times"),
-                 out_member(item, "last"));
+        out_line(
+            &cli->out, OUT_PLAIN, "%-*s %s%s %s, %lld time(s), last %s",
+            LABEL_WIDTH, i == 0 ? "readers" : "",
+            task ? "task " : "a person or the broker",
+            task ? out_member(item, "task") : "", out_member(item, "grade"),
+            (long long)out_member_int(item, "times"), out_member(item, "last"));
     }
 }
 
@@ -115,17 +124,15 @@ say_rest(const struct cli *cli, const json_t *answer)
 static void
 say_incident(const struct cli *cli, const json_t *answer)
 {
-    const char *secret = out_member(answer, "secret");
-    const char *task = out_member(answer, "task");
-
-    if (secret[0] != '\0') {
+    if (has(answer, "secret")) {
         out_line(&cli->out, OUT_BAD, "%-*s %s, version %lld (%s)", LABEL_WIDTH,
-                 "secret", secret, (long long)out_member_int(answer, "version"),
+                 "secret", out_member(answer, "secret"),
+                 (long long)out_member_int(answer, "version"),
                  out_member(answer, "state"));
     }
-    if (task[0] != '\0') {
-        out_line(&cli->out, OUT_PLAIN, "%-*s %s %s", LABEL_WIDTH, "task", task,
-                 out_member(answer, "task_name"));
+    if (has(answer, "task")) {
+        out_line(&cli->out, OUT_PLAIN, "%-*s %s %s", LABEL_WIDTH, "task",
+                 out_member(answer, "task"), out_member(answer, "task_name"));
     }
     out_line(&cli->out, OUT_PLAIN, "%-*s %s", LABEL_WIDTH, "answer",
              out_member(answer, "answer"));

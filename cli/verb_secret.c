@@ -245,14 +245,16 @@ static enum ag_err
 say_first(json_t *row, const char *member, const char *words)
 {
     const char *what = json_string_value(json_object_get(row, member));
+    const char *rest = json_string_value(json_object_get(row, "description"));
+    bool more = rest != NULL && *rest != '\0';
 
     if (what == NULL) {
         return AG_OK;
     }
     return json_object_set_new(row, "description",
-                               json_sprintf("%s (%s) %s", words, what,
-                                            out_member(row, "description"))) ==
-                   0
+                               json_sprintf("%s (%s)%s%s", words, what,
+                                            more ? " " : "",
+                                            more ? rest : "")) == 0
                ? AG_OK
                : AG_ENOMEM;
 }

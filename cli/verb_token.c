@@ -193,10 +193,11 @@ token_renew(struct cli *cli, int argc, char **argv)
     const struct arg_spec spec = {.usage = "token renew [options]",
                                   .about =
                                       "Renews the token in AUTH_GUARD_TOKEN "
-                                      "and prints its new text. The one before "
-                                      "ends: shown once the new one was used, "
-                                      "it is a stolen copy, and the task or "
-                                      "role that it belongs to ends too.",
+                                      "and prints its new text. The one\n"
+                                      "before ends: shown once the new one was "
+                                      "used, it is a stolen copy, and the\n"
+                                      "task or role that it belongs to ends "
+                                      "too.",
                                   .opts = opts,
                                   .opt_count = AG_COUNT(opts)};
     json_auto_t *body = json_object();
