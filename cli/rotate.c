@@ -179,13 +179,14 @@ rule_set(struct cli *cli, int argc, char **argv)
          "the old value stays so long (0)"},
         {"notify", ARG_TEXT, &rule.notify, "NAME",
          "the program on record that is told what came of it"},
-        {"rotator", ARG_TEXT, &rule.rotator, "R",
-         "random (default), command, aws-access-key, oauth2, ssh, postgres"},
+        {"rotator", ARG_TEXT, &rule.rotator,
+         "random|command|aws-access-key|oauth2|ssh|postgres",
+         "who makes the new value; random unless said otherwise"},
         {"length", ARG_COUNT, &rule.length, "N", "of a random value (32)"},
-        {"alphabet", ARG_TEXT, &rule.alphabet, "A",
-         "alnum (default), hex, url, ascii, digits"},
-        {"require", ARG_LIST, &rule.require, "CLASS",
-         "lower, upper, digit, symbol must occur; again for more"},
+        {"alphabet", ARG_TEXT, &rule.alphabet, "alnum|hex|url|ascii|digits",
+         "of a random value; alnum unless said otherwise"},
+        {"require", ARG_LIST, &rule.require, "lower|upper|digit|symbol",
+         "what must occur; again for more"},
         {"program", ARG_TEXT, &rule.program, "NAME",
          "command, ssh: the program on record"},
         {"generate", ARG_FLAG, &rule.generate, NULL,
@@ -199,8 +200,8 @@ rule_set(struct cli *cli, int argc, char **argv)
         {"endpoint", ARG_TEXT, &rule.endpoint, "URL",
          "postgres: postgresql://OWNER@HOST/DATABASE; aws: where IAM and\n"
          "STS are, if not where AWS has them"},
-        {"on-leak", ARG_TEXT, &rule.on_leak, "WHAT",
-         "record (default), hold, rotate: what follows an incident.\nAlone it "
+        {"on-leak", ARG_TEXT, &rule.on_leak, "record|hold|rotate",
+         "what follows an incident; record unless said otherwise.\nAlone it "
          "needs no rule, but for rotate"}};
     const struct arg_spec spec = {
         .names = ARG_NAMES_SECRETS,

@@ -107,7 +107,8 @@ mint_set(struct cli *cli, int argc, char **argv)
     const char *source = NULL;
     int64_t ttl_ms = 0;
     const struct arg_opt opts[] = {
-        {"minter", ARG_TEXT, &minter, "M", "postgres, github-app, aws-sts"},
+        {"minter", ARG_TEXT, &minter, "postgres|github-app|aws-sts",
+         "who makes it"},
         {"from", ARG_TEXT, &source, "REF",
          "the secret by which the provider knows us"},
         {"ttl", ARG_DURATION, &ttl_ms, "D",

@@ -305,9 +305,10 @@ verb_redact(struct cli *cli, int argc, char **argv)
         {"set", ARG_TEXT, &o.set, "FILE",
          "fingerprints from `redaction-set export`, instead of the\n"
          "vault: here"},
-        {"format", ARG_TEXT, &o.format, "F",
-         "text (the default), jsonl, json, sse, markdown, diff, or\nauto: by "
-         "the end of each FILE's name, as --in-place does"},
+        {"format", ARG_TEXT, &o.format,
+         "text|jsonl|json|sse|markdown|diff|auto",
+         "as what it is searched: text unless said otherwise; auto:\nby the "
+         "end of each FILE's name, as --in-place does"},
         {"in-place", ARG_FLAG, &o.in_place, NULL,
          "change the files, and those below directories, where\nthey lie"},
         {"dry-run", ARG_FLAG, &o.dry_run, NULL,

@@ -32,7 +32,7 @@ say "it has an example of each rotator and each minter, with what they are given
 OWN=$(sed '/^VERBS$/,/^ROTATION$/d' <<<"$TEXT")
 ! grep -q '^usage: ' <<<"$OWN" || fail "verbs' words are in it"
 SEEN=0
-names() { sed -n "s/^ *--$1 [A-Z] *//p" | tr -d ',' | sed 's/(default)//'; } # OPTION
+names() { sed -n "s/^ *--$1 \([a-z0-9|-]*\)$/\1/p" | tr '|' ' '; } # OPTION
 for rotator in $(auth-guard rotate rule set --help | names rotator); do
     [ "$rotator" = random ] || has "$OWN" "--rotator $rotator"
     grep -q "^ *$rotator$" <<<"$OWN" || fail "no section of $rotator"

@@ -29,6 +29,9 @@ auth-guard rotate rul\tse\t	rotate rule set
 auth-guard redact --rules-\t	redact --rules-file
 auth-guard run --grade pro\t	run --grade proxy
 auth-guard run --grade=pro\t	run --grade=proxy
+auth-guard rotate rule set --rotator post\t	--rotator postgres
+auth-guard mint set --minter git\t	--minter github-app
+auth-guard redact --format mark\t	--format markdown
 auth-guard redact --set someo\t	redact --set someone.txt
 auth-guard redact --set=someo\t	redact --set=someone.txt
 auth-guard redact somew\t	redact somewhere/
