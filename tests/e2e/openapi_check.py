@@ -31,6 +31,10 @@ class Conn(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
 
+def quote_name(name):
+    return urllib.parse.quote(name, safe="")
+
+
 class Check:
     def __init__(self, spec, sock):
         self.spec = spec
@@ -99,6 +103,8 @@ class Check:
                 self.fits(item, known[name], f"{where}/{name}")
             elif schema.get("additionalProperties") is False:
                 self.bad.append(f"{where}: {name} is not declared")
+            elif known and "additionalProperties" not in schema:
+                self.bad.append(f"{where}: {name} is not in the contract")
             elif isinstance(schema.get("additionalProperties"), dict):
                 self.fits(item, schema["additionalProperties"],
                           f"{where}/{name}")
@@ -163,7 +169,7 @@ class Check:
                 self.judge(template, method.upper(), path, body)
 
     def real_calls(self):
-        quote = urllib.parse.quote("open/api", safe="")
+        quote = quote_name("open/api")
         secret = "/v1/secrets/{name}"
         self.judge(secret, "PUT", "/v1/secrets/" + quote,
                    {"value": "a value of the contract test 5718",
@@ -175,6 +181,23 @@ class Check:
                          "/v1/profiles", "/v1/moves", "/metrics"):
             if template in self.spec["paths"]:
                 self.judge(template, "GET", template, None, 200)
+        # What 15_contract.sh has put: rules, an incident, a minted secret.
+        of_ruled = quote_name("open/ruled")
+        for template, path in (
+                ("/v1/secrets/{name}/versions", f"/v1/secrets/{of_ruled}/versions"),
+                ("/v1/secrets/{name}/rotation", f"/v1/secrets/{of_ruled}/rotation"),
+                ("/v1/secrets/{name}/mint",
+                 f"/v1/secrets/{quote_name('open/minted')}/mint"),
+                ("/v1/rotation-rules", "/v1/rotation-rules"),
+                ("/v1/rotations", "/v1/rotations"),
+                ("/v1/mint-rules", "/v1/mint-rules"),
+                ("/v1/minted", "/v1/minted"), ("/v1/programs", "/v1/programs"),
+                ("/v1/incidents", "/v1/incidents"),
+                ("/v1/incidents/{id}", "/v1/incidents/1"),
+                ("/v1/dangers", "/v1/dangers"),
+                ("/v1/exposure", f"/v1/exposure?secret={of_ruled}"),
+                ("/v1/receipts/key", "/v1/receipts/key")):
+            self.judge(template, "GET", path, None, 200)
         self.judge("/v1/redact", "POST", "/v1/redact",
                    {"text": "x a value of the contract test 5718 y"}, 200)
 
