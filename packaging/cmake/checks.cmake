@@ -1,10 +1,12 @@
 # One test program per file. tests/<kind>/<room>/<module>_test.c links the room
 # it is named after; a comment line `// LINKS: a b` adds rooms, and
-# `// WRAP: f g` puts __wrap_f before calls of f (fault tests).
+# `// WRAP: f g` puts __wrap_f before calls of f (fault tests); `// CPU: plain`
+# runs it once more as on a machine without AVX2 (tests/common/plain.h).
 find_library(CMOCKA cmocka)
 if(CMOCKA)
     add_library(check_group OBJECT EXCLUDE_FROM_ALL
-        "${CMAKE_SOURCE_DIR}/tests/common/group.c")
+        "${CMAKE_SOURCE_DIR}/tests/common/group.c"
+        "${CMAKE_SOURCE_DIR}/tests/common/plain.c")
     target_link_libraries(check_group PRIVATE ag_flags)
     target_include_directories(check_group PRIVATE
         "${CMAKE_SOURCE_DIR}/tests" "${CMAKE_SOURCE_DIR}/broker")
@@ -16,14 +18,17 @@ function(ag_check kind file)
     get_filename_component(module "${rel}" NAME_WE)
     set(target "${kind}_${room}_${module}")
     add_executable(${target} EXCLUDE_FROM_ALL "${file}")
-    file(STRINGS "${file}" lines REGEX "^// (LINKS|WRAP): " LIMIT_COUNT 4)
+    file(STRINGS "${file}" lines REGEX "^// (LINKS|WRAP|CPU): " LIMIT_COUNT 4)
     set(links ag_${room})
+    set(is_plain_too OFF)
     foreach(line IN LISTS lines)
-        string(REGEX REPLACE "^// (LINKS|WRAP): " "" words "${line}")
+        string(REGEX REPLACE "^// (LINKS|WRAP|CPU): " "" words "${line}")
         separate_arguments(words)
         if(line MATCHES "LINKS")
             list(TRANSFORM words PREPEND "ag_")
             list(PREPEND links ${words})
+        elseif(line MATCHES "CPU")
+            set(is_plain_too ON)
         else()
             list(TRANSFORM words PREPEND "-Wl,--wrap=")
             target_link_options(${target} PRIVATE ${words})
@@ -48,6 +53,12 @@ function(ag_check kind file)
         endif()
         set_tests_properties(${kind}/${room}/${module} PROPERTIES
             TIMEOUT 600 LABELS ${kind} COST ${cost})
+        if(is_plain_too)
+            add_test(NAME ${kind}/${room}/${module}/plain COMMAND ${target})
+            set_tests_properties(${kind}/${room}/${module}/plain PROPERTIES
+                TIMEOUT 600 LABELS ${kind} COST ${cost}
+                ENVIRONMENT AG_TEST_CPU=plain)
+        endif()
     endif()
     add_dependencies(checks ${target})
 endfunction()

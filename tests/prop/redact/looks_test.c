@@ -1,4 +1,5 @@
 /* What fragments and views find, on random texts: see looks.h. */
+// CPU: plain
 #include "common/prop.h"
 #include "prop/redact/looks.h"
 

@@ -3,6 +3,7 @@
  * fragments before, which tells of them, or each class of forms has its own
  * look. PROP_SEED: STYLE.
  */
+// CPU: plain
 #include "common/check.h"
 #include "common/prop.h"
 #include "redact/fragments.h"

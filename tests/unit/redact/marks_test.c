@@ -1,4 +1,5 @@
 /* Where a marked block may be: the same on every machine, and none is missed. */
+// CPU: plain
 #include <sys/mman.h>
 
 #include <unistd.h>

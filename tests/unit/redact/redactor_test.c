@@ -1,4 +1,5 @@
 /* The streaming filter: holes, hold-back, idle, lines, pieces. */
+// CPU: plain
 #include "rig.h"
 
 /* ---- hold-back ---- */

@@ -1,4 +1,5 @@
 /* Where a short form may begin: no place is missed, nor one too many met. */
+// CPU: plain
 #include <sys/mman.h>
 
 #include <unistd.h>
@@ -131,24 +132,42 @@ check_scan(struct matcher *set, struct span text, size_t place)
     assert_false(scan_next(&scan, &hit));
 }
 
+/* Each value is one form of up to 7 bytes and two of up to 11, which go with
+ * the others if all are few. */
 static void
 test_a_scan_meets_each_place(void **state)
 {
+    static const char LETTERS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg";
+
+    static const struct {
+        size_t values;
+        size_t tokens;
+    } COUNTS[] = {{1, 3},
+                  {TOKENS_MAX_COUNT / 3, 30},
+                  {TOKENS_MAX_COUNT / 3 + 1, 11},
+                  {TOKENS_MAX_COUNT, TOKENS_MAX_COUNT},
+                  {SETS_MAX_COUNT, SETS_MAX_COUNT}};
+
     static char values[SETS_MAX_COUNT][FORM_BYTES + 1];
     static struct matcher_value list[SETS_MAX_COUNT];
     uint8_t *text = text_at_end(LONG_TEXT_BYTES);
 
     (void)state;
     for (size_t i = 0; i < SETS_MAX_COUNT; i++) {
-        (void)snprintf(values[i], sizeof(values[i]), "k%c7Q", (char)('A' + i));
+        (void)snprintf(values[i], sizeof(values[i]), "k%c7Q", LETTERS[i]);
         list[i] = (struct matcher_value){
             .id = i, .name = span_str("a"), .value = span_str(values[i])};
     }
     memset(text, '.', LONG_TEXT_BYTES);
-    for (size_t count = 1; count <= SETS_MAX_COUNT; count += 8) {
+    for (size_t i = 0; i < AG_COUNT(COUNTS); i++) {
+        const size_t count = COUNTS[i].values;
         struct matcher *set = NULL;
 
         check_ok(matcher_build(list, count, &set));
+        assert_int_equal(set->classes[CLASS_TOKENS].entry_count,
+                         COUNTS[i].tokens);
+        assert_int_equal(set->tokens.tables != NULL,
+                         COUNTS[i].tokens <= TOKENS_MAX_COUNT);
         for (size_t place = 0; place + FORM_BYTES <= LONG_TEXT_BYTES; place++) {
             memcpy(text + place, values[place % count], FORM_BYTES);
             check_scan(set, span_of(text, LONG_TEXT_BYTES), place);

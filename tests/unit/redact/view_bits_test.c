@@ -1,4 +1,5 @@
 /* Which bytes the views look at: all they need, the same on every machine. */
+// CPU: plain
 #include <string.h>
 
 #include "common/check.h"
