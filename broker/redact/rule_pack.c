@@ -117,6 +117,7 @@ struct reader {
     struct span rest;
     char *texts; /* where the next copy goes */
     bool bad;
+    bool has_gate;        /* some rule so far */
     size_t keyword_count; /* of all rules so far */
     size_t allow_count;
 };
@@ -215,6 +216,7 @@ get_rule(struct reader *r, struct rule_pack *p, struct rule *ret)
     ret->flags = (enum rule_flags)n[7];
     ret->lead_max = n[8];
     ret->gate = (enum rule_gate)n[9];
+    r->has_gate = r->has_gate || ret->gate != RULE_GATE_NONE;
     r->bad = r->bad || ret->window == 0 ||
              ret->window > RULE_WINDOW_MAX_BYTES ||
              ret->until.len > RULE_UNTIL_MAX_BYTES || n[6] > RULE_SUM_BASIC ||
@@ -269,7 +271,10 @@ take_apart(struct rule_pack *p, struct span bytes)
     if (err == AG_OK) {
         p->parts.database = get_database(&r);
         p->parts.gated = get_database(&r);
-        err = r.bad || r.rest.len != 0 ? AG_ECORRUPT : AG_OK;
+        /* A rule that is in no database would never be found. */
+        err = r.bad || r.rest.len != 0 || r.has_gate != (p->parts.gated.len > 0)
+                  ? AG_ECORRUPT
+                  : AG_OK;
     }
     return err == AG_ECORRUPT
                ? err_why(AG_ECORRUPT, "the compiled rules are cut or damaged")

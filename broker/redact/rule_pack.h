@@ -9,7 +9,8 @@
  *     text id | text service | text regex | text until
  *     n 1 | n texts keywords | n 1 | n texts allow
  *     10 numbers of 4, in the order of struct rule | 3 classes of 32
- *   | database length 4 | database | length 4, or 0 | database of gated rules
+ *   | database length 4 | database | length 4 | database of gated rules
+ * The last length is 0 if, and only if, no rule has a gate.
  * A database is code to whoever runs it and carries no more than a CRC: a
  * pack is loaded only from a place that the user alone, or root, can write.
  */

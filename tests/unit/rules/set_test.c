@@ -10,7 +10,8 @@ static const char RULES[] =
     "{\"rules\":1,\"group\":\"x\",\"title\":\"X\",\"items\":["
     "{\"id\":\"token\",\"service\":\"X\",\"description\":\"d\","
     "\"source\":\"s\",\"regex\":\"tt_[a-z0-9]{36}\",\"until\":\"end\","
-    "\"keywords\":[\"tt_\",\"t_\"],\"tail\":\"a-z0-9\",\"allow\":[\"^tt_a\"],"
+    "\"gate\":\"run\",\"keywords\":[\"tt_\",\"t_\"],\"tail\":\"a-z0-9\","
+    "\"allow\":[\"^tt_a\"],"
     "\"examples\":[\"«tt_0123456789abcdefghijklmnopqrstuvwxyz»\"],"
     "\"negatives\":[\"y\"]}]}";
 
@@ -119,14 +120,54 @@ test_a_gate_that_is_none_is_refused(void **state)
     (void)state;
     assert_non_null(at);
     at += strlen(last) + (size_t)9 * 4;
-    assert_int_equal(*at, RULE_GATE_NONE);
+    assert_int_equal(*at, RULE_GATE_RUN);
     *at = RULE_GATE_COUNT;
     write_file(pack.len, 0600);
     check_err(load(), AG_ECORRUPT);
     *at = RULE_GATE_COUNT - 1;
     write_file(pack.len, 0600);
     check_ok(load());
-    *at = RULE_GATE_NONE;
+    *at = RULE_GATE_RUN;
+}
+
+/* Where the length of the last database is. */
+static size_t
+last_length_at(void)
+{
+    AG_AUTO(rule_pack) struct rule_pack *p = NULL;
+    struct span gated;
+
+    check_ok(rule_pack_read(buf_view(&pack), &p));
+    gated = rule_pack_parts(p).gated;
+    assert_true(gated.len > 0);
+    return (size_t)(gated.ptr - pack.ptr) - 4;
+}
+
+/* A gate without the database, and the database without a gate. */
+static void
+test_a_gate_is_of_what_is_in_the_second_database(void **state)
+{
+    const char last[] = "^tt_a";
+    uint8_t *gate = memmem(pack.ptr, pack.len, last, strlen(last));
+    size_t at = last_length_at();
+    uint8_t len[4];
+
+    (void)state;
+    assert_non_null(gate);
+    gate += strlen(last) + (size_t)9 * 4;
+    *gate = RULE_GATE_NONE;
+    write_file(pack.len, 0600);
+    check_err(load(), AG_ECORRUPT);
+    memcpy(len, pack.ptr + at, sizeof(len));
+    memset(pack.ptr + at, 0, sizeof(len));
+    write_file(at + sizeof(len), 0600);
+    check_ok(load());
+    *gate = RULE_GATE_RUN;
+    write_file(at + sizeof(len), 0600);
+    check_err(load(), AG_ECORRUPT);
+    memcpy(pack.ptr + at, len, sizeof(len));
+    write_file(pack.len, 0600);
+    check_ok(load());
 }
 
 static void
@@ -153,6 +194,7 @@ main(void)
         cmocka_unit_test(test_what_others_may_write_is_refused),
         cmocka_unit_test(test_a_damaged_file_is_refused),
         cmocka_unit_test(test_a_gate_that_is_none_is_refused),
+        cmocka_unit_test(test_a_gate_is_of_what_is_in_the_second_database),
         cmocka_unit_test(test_a_file_has_a_limit),
     };
 
