@@ -67,7 +67,8 @@ escape_traits(struct span raw)
         traits |= traits_of_byte(raw.ptr[i]);
         high |= raw.ptr[i];
     }
-    if ((high & 0x80) != 0 && parse_is_utf8(raw)) {
+    if (((high & 0x80) != 0 || (traits & TRAIT_DEL) != 0) &&
+        parse_is_utf8(raw)) {
         traits |= TRAIT_UTF8;
     }
     return traits;

@@ -17,7 +17,7 @@ enum {
 enum escape_trait {
     TRAIT_JSON = 1 << 0,        /* " \ or a control byte */
     TRAIT_SLASH = 1 << 1,       /* / */
-    TRAIT_UTF8 = 1 << 2,        /* beyond ASCII, and valid UTF-8 */
+    TRAIT_UTF8 = 1 << 2,        /* what writers of ASCII escape, valid UTF-8 */
     TRAIT_MARKUP = 1 << 3,      /* & < > */
     TRAIT_LINES = 1 << 4,       /* a newline inside */
     TRAIT_CR = 1 << 5,          /* a carriage return inside */
