@@ -240,7 +240,27 @@ want_scan(struct mints *all)
     (void)pthread_mutex_unlock(&all->lock);
 }
 
-/* Rows that are due, into the queue. What can't be read now is read later. */
+/* Under the lock. False: there is no memory. */
+static bool
+queue_row(struct mints *all, int64_t row_id)
+{
+    struct minting *m = NULL;
+
+    if (is_tended(all, row_id)) {
+        return true;
+    }
+    m = minting_new(all, MINTING_TEND);
+    if (m == NULL) {
+        return false;
+    }
+    m->row_id = row_id;
+    TAILQ_INSERT_TAIL(&all->queue, m, link);
+    mints_call_thread(all);
+    return true;
+}
+
+/* Rows that are due, into the queue. What can't be read, or find its place there,
+ * now is looked for later. */
 static void
 scan(struct mints *all)
 {
@@ -249,26 +269,17 @@ scan(struct mints *all)
     size_t count = 0;
     int64_t next_ms = INT64_MAX;
     const struct minted_when when = {clock_wall_ms(), MINT_PAUSE_MAX_MS};
+    bool done =
+        store_read(all->core->store, &r) == AG_OK &&
+        minted_due(r, &when, ids, AG_COUNT(ids), &count, &next_ms) == AG_OK;
 
-    if (store_read(all->core->store, &r) != AG_OK ||
-        minted_due(r, &when, ids, AG_COUNT(ids), &count, &next_ms) != AG_OK) {
-        count = 0;
-        next_ms = when.now_ms + MINT_PAUSE_MIN_MS;
-    }
     db_read_close(AG_TAKE(r));
     (void)pthread_mutex_lock(&all->lock);
-    all->next_due_ms = next_ms;
-    all->scanned_ms = when.now_ms;
-    for (size_t i = 0; i < count; i++) {
-        struct minting *m =
-            is_tended(all, ids[i]) ? NULL : minting_new(all, MINTING_TEND);
-
-        if (m != NULL) {
-            m->row_id = ids[i];
-            TAILQ_INSERT_TAIL(&all->queue, m, link);
-            mints_call_thread(all);
-        }
+    for (size_t i = 0; i < count && done; i++) {
+        done = queue_row(all, ids[i]);
     }
+    all->next_due_ms = done ? next_ms : when.now_ms + MINT_PAUSE_MIN_MS;
+    all->scanned_ms = when.now_ms;
     (void)pthread_mutex_unlock(&all->lock);
 }
 

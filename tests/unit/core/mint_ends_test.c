@@ -1,8 +1,10 @@
+// WRAP: calloc
 /* What was minted, when the vault is locked, or a rule, a secret or its source is
  * removed. */
 #include <sys/resource.h>
 
 #include "common/minting.h"
+#include "core/mint_impl.h"
 #include "store/pack.h"
 
 static void
@@ -34,6 +36,42 @@ test_a_lock_revokes_and_keeps_what_it_could_not(void **state)
     unlock_vault();
     wait_open(0);
     assert_int_equal(pgfake_count(&fake, "DROP ROLE"), 2);
+}
+
+/* Of what a piece of work needs. */
+static atomic_bool no_memory;
+static atomic_int refused_count;
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *
+__wrap_calloc(size_t count, size_t size)
+{
+    if (size == sizeof(struct minting) && atomic_load(&no_memory)) {
+        (void)atomic_fetch_add(&refused_count, 1);
+        return NULL;
+    }
+    return __real_calloc(count, size);
+}
+
+/* What was due and found no memory is not forgotten. */
+static void
+test_without_memory_it_is_revoked_later(void **state)
+{
+    int64_t one = start_one();
+
+    (void)state;
+    check_ok(get(one));
+    atomic_store(&no_memory, true);
+    end_one(one);
+    for (int i = 0; i < LOOKS_COUNT && atomic_load(&refused_count) == 0; i++) {
+        (void)poll(NULL, 0, 1);
+    }
+    atomic_store(&no_memory, false);
+    assert_int_not_equal(atomic_load(&refused_count), 0);
+    set_clock(now_ms + 1001);
+    wait_open(0);
 }
 
 static void
@@ -266,6 +304,7 @@ main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         MINTING(test_a_lock_revokes_and_keeps_what_it_could_not),
+        MINTING(test_without_memory_it_is_revoked_later),
         MINTING(test_a_rule_is_for_a_secret_without_a_value),
         MINTING(test_it_is_listed_as_what_it_is),
         MINTING(test_nothing_is_removed_while_it_works_at_its_provider),
