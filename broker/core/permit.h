@@ -93,8 +93,9 @@ AG_DEFINE_CLEANUP_INPLACE(permit, permit_done)
 /*
  * Decides; on AG_OK the use is on the record, but for a request whose value
  * may stand in a body that follows (ret->in_body), or is not made yet
- * (ret->mint_id): then there is nothing else. *ret is {0} before and given back with permit_done(). With `quick` nothing blocks:
- * AG_EBLOCKS says that it must be asked again without, on a thread that may.
+ * (ret->mint_id): then there is nothing else. *ret is {0} before and given back
+ * with permit_done(). With `quick` nothing blocks: AG_EBLOCKS says that it must
+ * be asked again without, on a thread that may.
  * Errors: AG_EDENIED the caller is no task; AG_EPROCESS not the path's task;
  *         AG_ESERVICE, AG_ETARGET, AG_EHOST, AG_EVERB, AG_EPATH, AG_EPLACE,
  *         AG_EFOREIGN, AG_EENDED, AG_EGRANTUSED, AG_EBYTESUSED, AG_EMISSING,
