@@ -1,5 +1,7 @@
 #include "rotate.h"
 
+#include <sys/stat.h>
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 
 enum {
     MS_PER_S = 1000,
+    PROGRAM_MAX_BYTES = 16 << 20, /* the runner's, privsep/runner.h */
     PIECE_BYTES = 16 * 1024,
     HASH_TEXT_BYTES = 2 * crypto_hash_sha256_BYTES,
 };
@@ -289,6 +292,35 @@ rotate_rule(struct cli *cli, int argc, char **argv)
 
 /* ---- programs ---- */
 
+/* Of what the runner could never start there is no record. */
+static enum ag_err
+check_program(int fd, const char *path)
+{
+    char head[4] = "";
+    struct span got = span_of(head, sizeof(head));
+    struct stat st;
+
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        return err_why(AG_EFILE, "%s is no file", path);
+    }
+    if (st.st_size > PROGRAM_MAX_BYTES) {
+        return err_why(AG_EFILE,
+                       "%s has more than 16 MiB; put a small program on record "
+                       "that starts it",
+                       path);
+    }
+    if (pread(fd, head, sizeof(head), 0) < 0) {
+        return err_why(AG_EFILE, "%s: %s", path, strerrordesc_np(errno));
+    }
+    return span_starts(got, span_str("#!")) ||
+                   span_starts(got, span_str("\177ELF"))
+               ? AG_OK
+               : err_why(AG_EFILE,
+                         "%s is no program: it begins neither with #! nor as "
+                         "an ELF file",
+                         path);
+}
+
 static enum ag_err
 hash_file(const char *path, struct buf *out)
 {
@@ -297,10 +329,15 @@ hash_file(const char *path, struct buf *out)
     uint8_t hash[crypto_hash_sha256_BYTES];
     uint8_t piece[PIECE_BYTES / 4];
     ssize_t got = 1;
+    enum ag_err err;
 
     if (fd < 0) {
         return err_why(err_from_errno(errno), "%s: %s", path,
                        strerrordesc_np(errno));
+    }
+    err = check_program(fd, path);
+    if (err != AG_OK) {
+        return err;
     }
     (void)crypto_hash_sha256_init(&state);
     while (got > 0) {

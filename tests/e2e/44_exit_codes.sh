@@ -57,7 +57,10 @@ is 64 auth-guard put
 say "what is wrong, where, and nothing of it stays"
 refused '^auth-guard: ID is missing; usage: ' auth-guard incident close
 refused '^auth-guard: text:1: this is not a receipt' auth-guard receipt verify text
-refused 'Is a directory' auth-guard rotate program add here .
+refused 'is no file' auth-guard rotate program add here .
+refused 'is no program' auth-guard rotate program add here found
+{ printf '#!/bin/sh\n'; head -c 17000000 /dev/zero; } >large
+refused 'more than 16 MiB' auth-guard rotate program add here large
 is 64 auth-guard rotate program add --limit 0 here found
 is 64 auth-guard render --every 0 text rendered
 printf '{"some":"thing"}\n' >other.json
