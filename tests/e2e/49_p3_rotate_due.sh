@@ -71,10 +71,11 @@ say "nothing due says nothing, a locked vault is said"
 # ---- the timer ----
 units=$C/units
 mkdir -p "$units"
-for unit in auth-guard-rotate.service auth-guard-rotate.timer; do # as installed, but where it is
-    sed "s|^ExecStart=.*/auth-guard |ExecStart=$BIN/auth-guard |" "${BIN%/*}/lib/systemd/user/$unit" >"$units/$unit" ||
-        fail "$unit is not installed"
+for unit in auth-guard-rotate.service auth-guard-rotate.timer; do
+    cp "${BIN%/*}/lib/systemd/user/$unit" "$units/" || fail "$unit is not installed"
 done
+has "$(cat "$units/auth-guard-rotate.service")" "ExecStart=$BIN/auth-guard rotate --due"
+has "$(cat "${BIN%/*}/lib/systemd/user/auth-guard.service")" "ExecStart=$BIN/auth-guardd"
 if command -v systemd-analyze >/dev/null; then
     HOME=$HOME systemd-analyze --user verify "$units/auth-guard-rotate.timer" "$units/auth-guard-rotate.service" >"$C/verify" 2>&1 ||
         fail "the units: $(cat "$C/verify")"
