@@ -24,17 +24,19 @@ struct fvouch {
     crypto_hash_sha256_state out;
     struct redactor *redactor;
     struct rule_filter *filter;   /* behind it; NULL: no rules */
-    struct format_filter *format; /* in the stead of both; NULL: text */
+    struct format_filter *format; /* beside it, with the rules; NULL: text */
+    uint64_t text_hits;
+    uint64_t format_hits;
     struct filter_vouch found;
 };
 
 static void
 count_hit(void *ctx, const struct redactor_hit *hit)
 {
-    struct fvouch *v = ctx;
+    uint64_t *count = ctx;
 
     (void)hit;
-    v->found.residual++;
+    (*count)++;
 }
 
 static enum ag_err
@@ -59,25 +61,33 @@ make_text(struct fvouch *v, const struct redactor_options *options,
     return err == AG_OK ? redactor_new(options, &sink, &v->redactor) : err;
 }
 
-/* The second filter: as the first, but that nothing comes out of it. */
+/* The second filter: as the first, but that nothing comes out of it. What has a
+ * format may be read as text, too: where a value reaches from one string to
+ * another a record has none, and yet it stands there. */
 static enum ag_err
 make_filter(struct fvouch *v, const struct fmsg_stream *stream)
 {
-    const struct redactor_options options = {
+    struct redactor_options options = {
         .audience =
             stream->audience == FILTER_TASK ? REDACTOR_TASK : REDACTOR_OPERATOR,
         .marker = stream->has_marker ? stream->marker : NULL,
-        .hit_ctx = v,
+        .hit_ctx = &v->text_hits,
         .on_hit = count_hit,
     };
     const struct sink nowhere = {.ctx = v, .feed = let_fall};
-    struct scrub_terms terms = {.options = options, .is_known = true};
+    struct scrub_terms terms = {.is_known = true};
+    struct sink sink = nowhere;
     enum ag_err err;
 
     if (stream->format == STREAM_TEXT) {
         return make_text(v, &options, &nowhere);
     }
-    err = frules_terms(v->rules, v->level, &terms.rules);
+    err = redactor_new(&options, &sink, &v->redactor);
+    options.hit_ctx = &v->format_hits;
+    terms.options = options;
+    if (err == AG_OK) {
+        err = frules_terms(v->rules, v->level, &terms.rules);
+    }
     return err == AG_OK
                ? format_new(stream->format, &terms, &nowhere, &v->format)
                : err;
@@ -86,8 +96,9 @@ make_filter(struct fvouch *v, const struct fmsg_stream *stream)
 static enum ag_err
 use(struct fvouch *v, const struct matcher *set)
 {
-    return v->format != NULL ? format_use(v->format, set)
-                             : redactor_use(v->redactor, set);
+    enum ag_err err = redactor_use(v->redactor, set);
+
+    return err == AG_OK && v->format != NULL ? format_use(v->format, set) : err;
 }
 
 /* Whatever the set in force needs is taken now. */
@@ -160,13 +171,21 @@ fvouch_read(struct fvouch *v, struct span part)
 static enum ag_err
 feed_part(struct fvouch *v, struct span part)
 {
-    enum ag_err err = AG_OK;
+    enum ag_err err = redactor_feed(v->redactor, part);
 
-    if (v->format == NULL) {
-        return redactor_feed(v->redactor, part);
+    if (err != AG_OK || v->format == NULL) {
+        return err;
     }
     err = format_feed(v->format, part);
     return err == AG_OK ? format_settle(v->format) : err;
+}
+
+static enum ag_err
+finish(struct fvouch *v)
+{
+    enum ag_err err = redactor_finish(v->redactor);
+
+    return err == AG_OK && v->format != NULL ? format_finish(v->format) : err;
 }
 
 static enum ag_err
@@ -198,9 +217,7 @@ search(struct fvouch *v, const struct iovec *iov, size_t len)
     v->found.last_epoch = fset_epoch(v->set);
     err = use(v, set);
     if (err == AG_OK) {
-        err = iov != NULL         ? feed(v, iov, len)
-              : v->format != NULL ? format_finish(v->format)
-                                  : redactor_finish(v->redactor);
+        err = iov != NULL ? feed(v, iov, len) : finish(v);
     }
     if (err == AG_OK && iov == NULL) {
         err = digest_of_set(set, v->found.set_digest, &v->found.value_count);
@@ -229,6 +246,9 @@ fvouch_finish(struct fvouch *v, struct filter_vouch *ret)
         (void)crypto_hash_sha256_final(&v->out, v->found.out_sha256);
         frules_digest(v->rules, v->level, v->found.rules_digest,
                       &v->found.rule_count);
+        /* What both find is left once. */
+        v->found.residual =
+            v->text_hits > v->format_hits ? v->text_hits : v->format_hits;
         *ret = v->found;
     }
     return err;

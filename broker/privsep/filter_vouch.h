@@ -1,7 +1,8 @@
 /*
  * filter_vouch.h - in the filter process: what it can vouch for of one stream.
  * It hashes what was read and what was written, and searches what was written
- * once more: by a second filter as the first, which only counts.
+ * once more: by a second filter as the first, which only counts, and if it has
+ * a format by one for the vault's values in it as text.
  * Floor: privsep. Depends on: privsep/filter_set, privsep/filter_rules,
  * redact/redactor, redact/format.
  *

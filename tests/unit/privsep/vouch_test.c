@@ -238,6 +238,24 @@ test_the_second_look_is_as_the_first(void **state)
     assert_int_equal(vouch.residual, 1);
 }
 
+/* No string of a record has the value, and yet who reads the text does. */
+static void
+test_what_reaches_over_strings_is_left(void **state)
+{
+    static const char TEXT[] = "{\"pin\":\"4821\",\"user\":\"ann-Q7z\"}\n";
+    struct fixture *f = *state;
+    struct stream s;
+
+    load(f, 1, "github/bot", "\"4821\",\"user\":\"ann-Q7z\"");
+    (void)commit(f);
+    open_vouched_as(f, &s, NULL, STREAM_JSONL);
+    say(&s, TEXT);
+    hear(&s, TEXT);
+    shut(&s, AG_OK);
+    assert_int_equal(s.hits, 0);
+    assert_int_equal(vouch.residual, 1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -249,6 +267,7 @@ main(int argc, char **argv)
         RIG_ROW(test_a_long_text_is_hashed_whole),
         RIG_ROW(test_records_are_vouched_for),
         RIG_ROW(test_the_second_look_is_as_the_first),
+        RIG_ROW(test_what_reaches_over_strings_is_left),
     };
     int code = 0;
 
