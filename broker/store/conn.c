@@ -179,7 +179,8 @@ conn_close(struct conn *c)
 static struct conn_slot *
 find_slot(struct conn *c, const char *sql)
 {
-    size_t at = ((uintptr_t)sql * 0x9e3779b97f4a7c15U) >> 56;
+    size_t at =
+        ((uintptr_t)sql * 0x9e3779b97f4a7c15U) >> (64 - CONN_STATEMENTS_BITS);
     size_t i;
 
     for (i = 0; i < CONN_STATEMENTS_MAX_COUNT; i++) {

@@ -25,7 +25,8 @@
 #include "base/span.h"
 
 enum {
-    CONN_STATEMENTS_MAX_COUNT = 256, /* slots; the room has some 210 texts */
+    CONN_STATEMENTS_BITS = 9, /* slots; the room has some 210 texts */
+    CONN_STATEMENTS_MAX_COUNT = 1 << CONN_STATEMENTS_BITS,
     ASK_KEYS_MAX_COUNT = 4,
 };
 
