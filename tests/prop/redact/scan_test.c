@@ -13,6 +13,10 @@
 enum {
     RUNS_DEFAULT = 600,
     VALUES_MAX = 8,
+    MANY_VALUES = 16 * 1024,
+    MANY_BYTES = 10, /* no fragments */
+    MANY_FORMS = 32 * 1024,
+    MANY_SHOWN = 64,
     VALUE_MAX_BYTES = 60,
     TEXT_MAX_BYTES = 12000, /* some tiles */
 };
@@ -189,11 +193,76 @@ test_both_ways_find_the_same(void **state)
     assert_true(form_total > runs);
 }
 
+static char many[MANY_VALUES][MANY_BYTES + 1];
+static struct matcher_value many_list[MANY_VALUES];
+
+/* Does one look tell of the forms of so many values? */
+static bool
+tells_of(size_t count)
+{
+    struct matcher *set = NULL;
+    size_t least = SIZE_MAX;
+    bool result;
+
+    assert_int_equal(matcher_build(many_list, count, &set), AG_OK);
+    result = set->fragments.has_forms;
+    assert_int_equal(result, bitmaps_count(set, &least) <= MANY_FORMS);
+    matcher_unref(set);
+    return result;
+}
+
+/* The last of the values stand in a text. */
+static void
+check_many(size_t count)
+{
+    static uint8_t text[(MANY_BYTES + 1) * MANY_SHOWN];
+    struct matcher *set = NULL;
+    size_t before = form_total;
+
+    for (size_t i = 0; i < MANY_SHOWN; i++) {
+        uint8_t *at = text + i * (MANY_BYTES + 1);
+
+        memcpy(at, many[count - 1 - i], MANY_BYTES);
+        at[MANY_BYTES] = ' ';
+    }
+    assert_int_equal(matcher_build(many_list, count, &set), AG_OK);
+    check_cut(set, span_of(text, sizeof(text)), true);
+    check_cut(set, span_of(text + 1, sizeof(text) - 1), false);
+    check_cut(set, span_of(text + 1, (size_t)2 * MANY_BYTES), true);
+    assert_true(form_total > before);
+    matcher_unref(set);
+}
+
+/* The most values of which it does, and one more. */
+static void
+test_one_look_tells_of_so_many_forms(void **state)
+{
+    size_t low = 1;
+    size_t high = MANY_VALUES;
+
+    (void)state;
+    for (size_t i = 0; i < MANY_VALUES; i++) {
+        (void)snprintf(many[i], sizeof(many[i]), "k%05zuQ7zx", i);
+        many_list[i] = (struct matcher_value){
+            .id = i, .name = span_str("a"), .value = span_str(many[i])};
+    }
+    assert_true(tells_of(low));
+    assert_false(tells_of(high));
+    while (high - low > 1) {
+        size_t count = low + (high - low) / 2;
+
+        *(tells_of(count) ? &low : &high) = count;
+    }
+    check_many(low);
+    check_many(high);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_both_ways_find_the_same),
+        cmocka_unit_test(test_one_look_tells_of_so_many_forms),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
