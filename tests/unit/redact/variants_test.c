@@ -48,12 +48,12 @@ static const struct vector VECTORS[] = {
      "x8z\\\\u001F51p\\\\u001B"},
     {VARIANT_JSON_DEL,
      "x8z\x7f"
-     "51p\t",
-     "x8z\\u007f51p\\t"},
+     "51\xc3\xa9\t",
+     "x8z\\u007f51\xc3\xa9\\t"},
     {VARIANT_JSON2_DEL,
      "x8z\x7f"
-     "51p\t1",
-     "x8z\\\\u007f51p\\\\t1"},
+     "51\xc3\xa9\t1",
+     "x8z\\\\u007f51\xc3\xa9\\\\t1"},
     {VARIANT_JSON2, V1, "tJ8#kd\\\\\\\"03\\\\\\\\x/Qa 7'm<b>&$w`~*!("},
     {VARIANT_JSON2_SLASH, V1,
      "tJ8#kd\\\\\\\"03\\\\\\\\x\\\\\\/Qa 7'm<b>&$w`~*!("},
