@@ -140,6 +140,7 @@ visit_all(struct build *b, bool is_filling)
     b->is_filling = is_filling;
     for (i = 0; i < b->m->value_count; i++) {
         struct matcher_value v = set_value_of(b->m, i);
+        struct span text = strength_trimmed(v.value);
         size_t from = 0;
         size_t at;
 
@@ -148,9 +149,9 @@ visit_all(struct build *b, bool is_filling)
             (v.flags & MATCHER_NO_LINES) != 0) {
             continue;
         }
-        for (at = 0; at <= v.value.len; at++) {
-            if (at == v.value.len || is_line_end(v.value.ptr[at])) {
-                visit_line(b, span_sub(v.value, from, at - from));
+        for (at = 0; at <= text.len; at++) {
+            if (at == text.len || is_line_end(text.ptr[at])) {
+                visit_line(b, span_sub(text, from, at - from));
                 from = at + 1;
             }
         }
@@ -277,7 +278,7 @@ look_at(struct search *s, size_t at, uint32_t cell)
 {
     const struct fragments_request *in = s->in;
     uint32_t index = value_at(s->part, cell);
-    struct span value = set_value_of(s->part, index).value;
+    struct span value = strength_trimmed(set_value_of(s->part, index).value);
     size_t here = (size_t)(s->part->bytes + cell - value.ptr);
     size_t before = same_before(s, at, value, here);
     size_t len = before + same_behind(s, at, value, here);

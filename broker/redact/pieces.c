@@ -10,24 +10,6 @@ enum {
     PIECE_OVERLAP_BYTES = 8,
 };
 
-static bool
-is_blank(uint8_t c)
-{
-    return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static struct span
-trimmed(struct span s)
-{
-    while (s.len > 0 && is_blank(s.ptr[s.len - 1])) {
-        s.len--;
-    }
-    while (s.len > 0 && is_blank(s.ptr[0])) {
-        s = span_sub(s, 1, s.len - 1);
-    }
-    return s;
-}
-
 /* Not in the middle of a character, so that escapes of \u see it whole. */
 static size_t
 char_border(struct span s, size_t at)
@@ -82,7 +64,7 @@ bool
 pieces_walk(struct span value, enum matcher_flags flags, piece_fn visit,
             void *ctx)
 {
-    struct span rest = trimmed(value);
+    struct span rest = strength_trimmed(value);
 
     if (!walk_whole(rest, visit, ctx)) {
         return false;
@@ -92,7 +74,7 @@ pieces_walk(struct span value, enum matcher_flags flags, piece_fn visit,
     }
     while (rest.len > 0) {
         size_t end = span_find(rest, '\n');
-        struct span line = trimmed(span_sub(rest, 0, end));
+        struct span line = strength_trimmed(span_sub(rest, 0, end));
 
         if (is_secret_line(line) && !visit(ctx, line, true)) {
             return false;
@@ -110,7 +92,7 @@ pieces_cut(struct span value)
     enum matcher_cut cut = MATCHER_CUT_LINE;
     bool fresh = false; /* nothing but carriage returns since a newline */
 
-    value = trimmed(value);
+    value = strength_trimmed(value);
     for (size_t i = 0; i < value.len; i++) {
         uint8_t c = value.ptr[i];
 
@@ -133,7 +115,7 @@ pieces_line_ends(struct span value)
 {
     size_t count = 0;
 
-    value = trimmed(value);
+    value = strength_trimmed(value);
     for (size_t i = 0; i < value.len; i++) {
         count += value.ptr[i] == '\n' ? 1 : 0;
     }

@@ -24,20 +24,20 @@ static const char *const COMMON_WORDS[] = {
     "user",     "username",      "value",      "welcome",       "xxxxxxxx",
 };
 
-static struct span
-trim(struct span s)
+static bool
+is_blank(uint8_t c)
 {
-    while (s.len > 0 &&
-           (s.ptr[0] == ' ' || (s.ptr[0] >= 9 && s.ptr[0] <= 13))) {
-        s = span_sub(s, 1, s.len - 1);
-    }
-    while (s.len > 0) {
-        uint8_t last = s.ptr[s.len - 1];
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
 
-        if (last != ' ' && (last < 9 || last > 13)) {
-            break;
-        }
+struct span
+strength_trimmed(struct span s)
+{
+    while (s.len > 0 && is_blank(s.ptr[s.len - 1])) {
         s.len--;
+    }
+    while (s.len > 0 && is_blank(s.ptr[0])) {
+        s = span_sub(s, 1, s.len - 1);
     }
     return s;
 }
@@ -107,7 +107,7 @@ is_common(struct span s)
 enum strength
 strength_of(struct span value)
 {
-    struct span s = trim(value);
+    struct span s = strength_trimmed(value);
 
     if (s.len < STRENGTH_TOKEN_MIN_BYTES) {
         return STRENGTH_SHORT;

@@ -22,6 +22,9 @@ enum strength {
     STRENGTH_GUESSABLE, /* repeats, runs, short numbers, common words: not redacted */
 };
 
+/* What is looked for of a value: without blanks and line ends around it. */
+struct span strength_trimmed(struct span value);
+
 /* Looks at `value` as it would be printed; blanks at its ends don't count. */
 enum strength strength_of(struct span value);
 

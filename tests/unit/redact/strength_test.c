@@ -1,6 +1,6 @@
 /* Which values can be redacted at all. */
-#include "common/check.h"
 #include "redact/strength.h"
+#include "unit/redact/rig.h"
 
 static const struct {
     const char *value;
@@ -68,12 +68,30 @@ test_what_is_not_redacted_is_warned_of(void **state)
     assert_non_null(strength_warning(STRENGTH_TOKEN));
 }
 
+/* Of blanks around a value nothing is looked for, in one piece or in two. */
+static void
+test_blanks_around_a_value_are_left(void **state)
+{
+    struct span text = span_str("1 qalwXpzkXqy 2");
+
+    (void)state;
+    for (size_t cut = 0; cut < text.len; cut++) {
+        struct rig rig;
+
+        RIG(&rig, REDACTOR_OPERATOR, " qalwXpzkXqy \n");
+        check_ok(redactor_feed(rig.redactor, span_sub(text, 0, cut)));
+        check_ok(redactor_feed(rig.redactor, span_sub(text, cut, text.len)));
+        finish(&rig, "1 [redacted:n1] 2");
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_table),
         cmocka_unit_test(test_what_is_not_redacted_is_warned_of),
+        cmocka_unit_test(test_blanks_around_a_value_are_left),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
