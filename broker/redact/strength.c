@@ -31,15 +31,15 @@ is_blank(uint8_t c)
 }
 
 struct span
-strength_trimmed(struct span s)
+strength_trimmed(struct span value)
 {
-    while (s.len > 0 && is_blank(s.ptr[s.len - 1])) {
-        s.len--;
+    while (value.len > 0 && is_blank(value.ptr[value.len - 1])) {
+        value.len--;
     }
-    while (s.len > 0 && is_blank(s.ptr[0])) {
-        s = span_sub(s, 1, s.len - 1);
+    while (value.len > 0 && is_blank(value.ptr[0])) {
+        value = span_sub(value, 1, value.len - 1);
     }
-    return s;
+    return value;
 }
 
 static size_t
